@@ -1,0 +1,1 @@
+//! Framing and layers: what people build protocols from.

@@ -1,0 +1,63 @@
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::rc::Rc;
+
+/// Where one end of a transport is.
+///
+/// What [`Transport::peer`](crate::Transport::peer) and [`Transport::host`](crate::Transport::host) return, and what a
+/// [`Factory`](crate::Factory) is told about whoever connects. A layer may replace it: above a PROXY header it is the address
+/// that the header names.
+#[doc(alias = "IPv4Address")]
+#[doc(alias = "IPv6Address")]
+#[doc(alias = "UNIXAddress")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Address {
+    /// A TCP port, IPv4 or IPv6 (with its scope, where it has one).
+    Tcp(SocketAddr),
+    /// A path in the file system; none where that end has not been bound to one.
+    Unix(Option<Rc<Path>>),
+    /// One end of a connection in memory, by the name that its maker gave to it.
+    Memory(Rc<str>),
+    /// Not known: the end has gone, or the system does not say.
+    Unknown,
+}
+
+impl Address {
+    /// The IP address, for the kinds that have one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.socket().map(|address| address.ip())
+    }
+
+    /// The port, for the kinds that have one.
+    pub fn port(&self) -> Option<u16> {
+        self.socket().map(|address| address.port())
+    }
+
+    /// IP address and port together, for the kinds that have them.
+    pub fn socket(&self) -> Option<SocketAddr> {
+        match self {
+            Address::Tcp(address) => Some(*address),
+            _ => None,
+        }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Address::Tcp(address)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(address) => address.fmt(f),
+            Address::Unix(Some(path)) => path.display().fmt(f),
+            Address::Unix(None) => f.write_str("unnamed UNIX socket"),
+            Address::Memory(name) => f.write_str(name),
+            Address::Unknown => f.write_str("unknown address"),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::fmt;
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+use crate::panic::logged;
+use crate::timers::{TimerKey, Timers};
+use crate::turn::{Turn, TurnQueue};
+
+/// The time of one reactor, and what is to be called when.
+///
+/// A cheap handle: clones are the same clock. Time is monotonic and stands still within a turn of the loop: whoever drives the
+/// clock (the reactor, or a test through [`ManualClock`](crate::testing::ManualClock)) moves it on between turns. Code that
+/// takes its time from here, and from nowhere else, runs the same under test, in no time.
+#[doc(alias = "IReactorTime")]
+#[derive(Clone)]
+pub struct Clock {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    start: Instant,
+    /// Nanoseconds since `start`.
+    elapsed: Cell<u64>,
+    timers: RefCell<Timers<Box<dyn FnOnce()>>>,
+    turns: TurnQueue,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Clock {
+            inner: Rc::new(Inner {
+                start: Instant::now(),
+                elapsed: Cell::new(0),
+                timers: RefCell::new(Timers::new()),
+                turns: TurnQueue::default(),
+            }),
+        }
+    }
+
+    /// The time of this turn.
+    #[doc(alias = "seconds")]
+    pub fn now(&self) -> Instant {
+        self.inner.start + Duration::from_nanos(self.inner.elapsed.get())
+    }
+
+    /// Calls `call` once, `delay` from now, in a later turn than this one, however short the delay. Calls with the same
+    /// deadline come in the order in which they were asked for. A panic in it is logged, and that is all.
+    #[doc(alias = "callLater")]
+    pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
+        let deadline = self.inner.after(delay);
+        let key = self
+            .inner
+            .timers
+            .borrow_mut()
+            .insert(deadline, Box::new(call));
+        DelayedCall {
+            clock: Rc::downgrade(&self.inner),
+            key,
+            cancelled: Cell::new(false),
+        }
+    }
+
+    /// Calls `call` at the end of this turn, or in the next one if it is asked for by such a call.
+    pub fn call_soon(&self, call: impl FnOnce() + 'static) {
+        self.inner.turns.call_soon(Box::new(call));
+    }
+
+    /// Gives `channel` a [`turn`](Turn::turn): at the end of this pass of the loop, or in the next one. For those who write a
+    /// channel or a layer; asking twice before the turn comes gives two turns, so keep a flag.
+    pub fn wants_turn(&self, channel: Rc<dyn Turn>) {
+        self.inner.turns.wants_turn(channel);
+    }
+
+    /// Has `channel` [`flush`](Turn::flush)ed before this pass of the loop ends. For those who write a channel or a layer.
+    pub fn wants_flush(&self, channel: Rc<dyn Turn>) {
+        self.inner.turns.wants_flush(channel);
+    }
+
+    /// How many calls are pending: what a test looks at to see that no timer was leaked.
+    #[doc(alias = "getDelayedCalls")]
+    pub fn pending_calls(&self) -> usize {
+        self.inner.timers.borrow().len()
+    }
+
+    // What follows is for whoever drives the clock.
+
+    /// Moves the time on to that of the system, if anybody waits for it.
+    pub(crate) fn tick_if_pending(&self) {
+        if self.pending_calls() > 0 {
+            self.tick();
+        }
+    }
+
+    /// Moves the time on to that of the system.
+    pub(crate) fn tick(&self) {
+        self.set_elapsed(to_nanos(self.inner.start.elapsed()));
+    }
+
+    pub(crate) fn elapsed(&self) -> u64 {
+        self.inner.elapsed.get()
+    }
+
+    pub(crate) fn set_elapsed(&self, elapsed: u64) {
+        self.inner
+            .elapsed
+            .set(self.inner.elapsed.get().max(elapsed));
+    }
+
+    /// Runs the calls that are due, none of those that they ask for.
+    pub(crate) fn run_due(&self) {
+        let now = self.inner.elapsed.get();
+        self.inner.timers.borrow_mut().begin_turn();
+        loop {
+            let due = self.inner.timers.borrow_mut().pop_due(now);
+            match due {
+                Some(call) => logged("a delayed call", call),
+                None => return,
+            }
+        }
+    }
+
+    /// Gives those a turn who asked for one until now, calls what was to be called soon, and flushes what was written.
+    pub(crate) fn run_turns(&self) {
+        self.inner.turns.run();
+    }
+
+    /// Whether somebody waits for a turn, so that the loop must not sleep.
+    pub(crate) fn has_turns(&self) -> bool {
+        !self.inner.turns.is_empty()
+    }
+
+    /// When to look again, in nanoseconds since the start: never later than the first deadline.
+    pub(crate) fn next_wake(&self) -> Option<u64> {
+        self.inner.timers.borrow_mut().next_wake()
+    }
+
+    /// Forgets all that is pending, so that no closure keeps alive what it captured.
+    pub(crate) fn clear(&self) {
+        let calls = self.inner.timers.borrow_mut().drain();
+        drop(calls);
+        self.inner.turns.clear();
+    }
+}
+
+impl Inner {
+    fn after(&self, delay: Duration) -> u64 {
+        self.elapsed.get().saturating_add(to_nanos(delay))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock")
+            .field("elapsed", &Duration::from_nanos(self.elapsed()))
+            .field("pending", &self.pending_calls())
+            .finish()
+    }
+}
+
+fn to_nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// One call that [`Clock::call_later`] promised. Dropping it leaves the call in place.
+#[derive(Debug)]
+pub struct DelayedCall {
+    clock: Weak<Inner>,
+    key: TimerKey,
+    cancelled: Cell<bool>,
+}
+
+impl DelayedCall {
+    /// The call will not be made, and what it captured is dropped now.
+    pub fn cancel(&self) -> Result<(), CallError> {
+        let call = self.clock.upgrade().and_then(|clock| {
+            let mut timers = clock.timers.borrow_mut();
+            timers.cancel(self.key)
+        });
+        match call {
+            Some(_) => {
+                self.cancelled.set(true);
+                Ok(())
+            }
+            None => Err(self.gone()),
+        }
+    }
+
+    /// The call is made `delay` from now, whatever was said before. Moving a call to a later time costs next to nothing,
+    /// so that an idle timeout can be moved with each message.
+    pub fn reset(&self, delay: Duration) -> Result<(), CallError> {
+        let clock = self.clock.upgrade().ok_or_else(|| self.gone())?;
+        let deadline = clock.after(delay);
+        let moved = clock.timers.borrow_mut().reset(self.key, deadline);
+        moved.then_some(()).ok_or_else(|| self.gone())
+    }
+
+    /// The call is made `extra` later than it would have been.
+    pub fn delay(&self, extra: Duration) -> Result<(), CallError> {
+        let clock = self.clock.upgrade().ok_or_else(|| self.gone())?;
+        let mut timers = clock.timers.borrow_mut();
+        let deadline = timers.deadline(self.key).ok_or_else(|| self.gone())?;
+        timers.reset(self.key, deadline.saturating_add(to_nanos(extra)));
+        Ok(())
+    }
+
+    /// True until the call is made or cancelled.
+    pub fn active(&self) -> bool {
+        self.when().is_some()
+    }
+
+    /// When the call will be made; none if it will not.
+    #[doc(alias = "getTime")]
+    pub fn when(&self) -> Option<Instant> {
+        let clock = self.clock.upgrade()?;
+        let deadline = clock.timers.borrow().deadline(self.key)?;
+        clock.start.checked_add(Duration::from_nanos(deadline))
+    }
+
+    fn gone(&self) -> CallError {
+        match self.cancelled.get() {
+            true => CallError::AlreadyCancelled,
+            false => CallError::AlreadyCalled,
+        }
+    }
+}
+
+/// A [`DelayedCall`] could not be changed: it is no longer pending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallError {
+    /// It has been made, is being made just now, or its reactor has ended.
+    AlreadyCalled,
+    /// It was cancelled before.
+    AlreadyCancelled,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CallError::AlreadyCalled => "this delayed call has been made already",
+            CallError::AlreadyCancelled => "this delayed call has been cancelled already",
+        })
+    }
+}
+
+impl Error for CallError {}

@@ -1,0 +1,278 @@
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use mio::{Events, Poll, Token, Waker};
+
+use crate::lifecycle::{Phase, SystemEvent, Triggers};
+use crate::output::Buffers;
+use crate::signals::Signals;
+use crate::sources::Sources;
+use crate::stream::Commons;
+use crate::tcp::Reserve;
+use crate::{Clock, ReactorHandle, ReactorSettings, Reason, Remote, RunError};
+
+/// What a reactor is made of, and the loop.
+pub(crate) struct Core {
+    pub(crate) commons: Rc<Commons>,
+    pub(crate) sources: Rc<Sources>,
+    pub(crate) reserve: Reserve,
+    pub(crate) triggers: Triggers,
+    pub(crate) remote: Remote,
+    settings: ReactorSettings,
+    poll: RefCell<Poll>,
+    events: Cell<Option<Events>>,
+    signals: RefCell<Option<Signals>>,
+    state: Cell<State>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Not run yet, or crashed.
+    Idle,
+    Starting,
+    Running,
+    /// It was told to stop.
+    Stopping,
+    /// A second signal: whoever is waited for is waited for no longer.
+    Hurrying,
+    Crashing,
+    Ended,
+}
+
+/// The other tokens belong to [`Sources`].
+const WAKER: Token = Token(usize::MAX);
+const SIGNALS: Token = Token(usize::MAX - 1);
+
+/// How many events one poll takes at most.
+const EVENTS: usize = 1024;
+
+impl Core {
+    pub(crate) fn new(settings: ReactorSettings) -> Result<Rc<Self>, RunError> {
+        let poll = Poll::new().map_err(RunError::Poll)?;
+        let registry = poll.registry().try_clone().map_err(RunError::Poll)?;
+        let waker = Waker::new(poll.registry(), WAKER).map_err(RunError::Poll)?;
+        Ok(Rc::new(Core {
+            commons: Rc::new(Commons {
+                clock: Clock::new(),
+                buffers: Buffers::new(),
+            }),
+            sources: Rc::new(Sources::new(registry)),
+            reserve: Reserve::new(),
+            triggers: Triggers::default(),
+            remote: Remote::new(waker),
+            settings,
+            poll: RefCell::new(poll),
+            events: Cell::new(Some(Events::with_capacity(EVENTS))),
+            signals: RefCell::new(None),
+            state: Cell::new(State::Idle),
+        }))
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.commons.clock
+    }
+
+    /// One pass of the loop.
+    fn pass(&self, handle: &ReactorHandle, longest: Option<Duration>) -> Result<(), RunError> {
+        let clock = self.clock();
+        let situation = self.situation();
+        clock.tick_if_pending();
+        clock.run_due();
+        self.remote.run(handle);
+
+        let Some(mut events) = self.events.take() else {
+            return Err(RunError::AlreadyRunning);
+        };
+        let wait = match self.situation() == situation {
+            true => self.wait(longest),
+            // It was told to stop, or is no longer held: whoever made this pass wants to know.
+            false => Some(Duration::ZERO),
+        };
+        let polled = self.poll.borrow_mut().poll(&mut events, wait);
+        clock.tick();
+        self.sources.run_again();
+        for event in &events {
+            match event.token() {
+                WAKER => {}
+                SIGNALS => self.signalled(),
+                _ => self.sources.dispatch(event),
+            }
+        }
+        events.clear();
+        self.events.set(Some(events));
+        clock.run_turns();
+        match polled {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(RunError::Poll(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a pass is made for, and may bring to an end.
+    fn situation(&self) -> (State, bool) {
+        (self.state.get(), self.triggers.is_held())
+    }
+
+    /// How long the poll may sleep: until the next timer, or not at all if there is something to do.
+    fn wait(&self, longest: Option<Duration>) -> Option<Duration> {
+        let clock = self.clock();
+        if clock.has_turns() || self.sources.has_again() || self.remote.is_pending() {
+            return Some(Duration::ZERO);
+        }
+        let timer = clock
+            .next_wake()
+            .map(|wake| Duration::from_nanos(wake.saturating_sub(clock.elapsed())));
+        match (timer, longest) {
+            (Some(timer), Some(longest)) => Some(timer.min(longest)),
+            (timer, longest) => timer.or(longest),
+        }
+    }
+
+    pub(crate) fn iterate(&self, handle: &ReactorHandle, wait: Duration) -> Result<(), RunError> {
+        match self.state.get() {
+            State::Idle => self.pass(handle, Some(wait)),
+            State::Ended => Err(RunError::NotRestartable),
+            _ => Err(RunError::AlreadyRunning),
+        }
+    }
+
+    pub(crate) fn run(&self, handle: &ReactorHandle) -> Result<(), RunError> {
+        match self.state.get() {
+            State::Idle => self.state.set(State::Starting),
+            State::Ended => return Err(RunError::NotRestartable),
+            _ => return Err(RunError::AlreadyRunning),
+        }
+        if self.settings.signals {
+            let signals = Signals::listen(self.poll.borrow().registry(), SIGNALS);
+            *self.signals.borrow_mut() = Some(signals.map_err(RunError::Signals)?);
+        }
+        let outcome = self.start(handle).and_then(|()| {
+            while self.state.get() == State::Running {
+                self.pass(handle, None)?;
+            }
+            Ok(())
+        });
+        let outcome = match self.state.get() {
+            State::Crashing => {
+                self.state.set(State::Idle);
+                outcome
+            }
+            _ => outcome.and(self.shut_down(handle)),
+        };
+        self.signals.take();
+        outcome
+    }
+
+    fn start(&self, handle: &ReactorHandle) -> Result<(), RunError> {
+        self.triggers.fire(Phase::Before, SystemEvent::Startup);
+        while self.triggers.is_held() && self.state.get() == State::Starting {
+            self.pass(handle, None)?;
+        }
+        if self.state.get() == State::Starting {
+            self.state.set(State::Running);
+        }
+        self.triggers.fire(Phase::During, SystemEvent::Startup);
+        self.triggers.fire(Phase::After, SystemEvent::Startup);
+        Ok(())
+    }
+
+    fn shut_down(&self, handle: &ReactorHandle) -> Result<(), RunError> {
+        self.triggers.fire(Phase::Before, SystemEvent::Shutdown);
+        while self.triggers.is_held() && self.state.get() == State::Stopping {
+            self.pass(handle, None)?;
+        }
+        let outcome = self.close_all(handle);
+        self.end();
+        self.triggers.fire(Phase::During, SystemEvent::Shutdown);
+        self.triggers.fire(Phase::After, SystemEvent::Shutdown);
+        outcome
+    }
+
+    /// Ends everything in order, and waits for it; not for ever.
+    fn close_all(&self, handle: &ReactorHandle) -> Result<(), RunError> {
+        for source in self.sources.all() {
+            source.stop();
+        }
+        let deadline = self.clock().now() + self.settings.shutdown_timeout;
+        while !self.sources.is_empty() && self.state.get() != State::Hurrying {
+            let left = deadline.saturating_duration_since(self.clock().now());
+            if left.is_zero() {
+                break;
+            }
+            self.pass(handle, Some(left))?;
+        }
+        Ok(())
+    }
+
+    /// The end, now: whoever is still connected hears it, and nothing is called after this.
+    pub(crate) fn end(&self) {
+        if self.state.replace(State::Ended) == State::Ended {
+            return;
+        }
+        // A callback of the first round may have connected something; a third is not needed, since nothing can be any more.
+        for _ in 0..2 {
+            for source in self.sources.all() {
+                source.abort(Reason::ReactorStopped);
+            }
+            self.clock().run_turns();
+        }
+        self.remote.close();
+        self.clock().clear();
+    }
+
+    fn signalled(&self) {
+        let count = match self.signals.borrow_mut().as_mut() {
+            Some(signals) => signals.count(),
+            None => 0,
+        };
+        for _ in 0..count {
+            match self.state.get() {
+                State::Starting | State::Running => {
+                    log::info!("stopping: a signal came; a second one stops at once");
+                    self.state.set(State::Stopping);
+                }
+                State::Stopping => {
+                    log::warn!("stopping at once: a second signal came");
+                    self.state.set(State::Hurrying);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(
+            self.state.get(),
+            State::Running | State::Stopping | State::Hurrying
+        )
+    }
+
+    /// Whether nothing new may begin.
+    pub(crate) fn is_ending(&self) -> bool {
+        matches!(
+            self.state.get(),
+            State::Stopping | State::Hurrying | State::Ended
+        )
+    }
+
+    pub(crate) fn stop(&self) -> Result<(), RunError> {
+        match self.state.get() {
+            State::Starting | State::Running => {
+                self.state.set(State::Stopping);
+                Ok(())
+            }
+            _ => Err(RunError::NotRunning),
+        }
+    }
+
+    pub(crate) fn crash(&self) -> Result<(), RunError> {
+        match self.state.get() {
+            State::Starting | State::Running => {
+                self.state.set(State::Crashing);
+                Ok(())
+            }
+            _ => Err(RunError::NotRunning),
+        }
+    }
+}

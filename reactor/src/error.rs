@@ -1,0 +1,208 @@
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::Reason;
+
+/// The error and all its causes in one line, for a log or a user.
+pub fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}
+
+/// Why a port cannot be listened on. Nothing is left open.
+#[doc(alias = "CannotListenError")]
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// Another socket listens there.
+    AddressInUse(SocketAddr, io::Error),
+    /// The address is not one of this machine.
+    AddressNotAvailable(SocketAddr, io::Error),
+    /// Ports below 1024 mostly need a privilege.
+    PermissionDenied(SocketAddr, io::Error),
+    /// Anything else that the system said.
+    Failed(SocketAddr, io::Error),
+    /// This port is being listened on already.
+    AlreadyListening,
+    /// The reactor has ended.
+    ReactorGone,
+}
+
+impl ListenError {
+    pub(crate) fn from_io(address: SocketAddr, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => ListenError::AddressInUse(address, error),
+            io::ErrorKind::AddrNotAvailable => ListenError::AddressNotAvailable(address, error),
+            io::ErrorKind::PermissionDenied => ListenError::PermissionDenied(address, error),
+            _ => ListenError::Failed(address, error),
+        }
+    }
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenError::AddressInUse(address, _) => {
+                write!(
+                    f,
+                    "cannot listen on {address}: another program listens there; stop it or choose another port"
+                )
+            }
+            ListenError::AddressNotAvailable(address, _) => {
+                write!(
+                    f,
+                    "cannot listen on {address}: this machine does not have that address"
+                )
+            }
+            ListenError::PermissionDenied(address, _) => {
+                write!(
+                    f,
+                    "cannot listen on {address}: not permitted; ports below 1024 need a privilege"
+                )
+            }
+            ListenError::Failed(address, _) => write!(f, "cannot listen on {address}"),
+            ListenError::AlreadyListening => f.write_str("this port is listening already"),
+            ListenError::ReactorGone => f.write_str("the reactor has ended"),
+        }
+    }
+}
+
+impl Error for ListenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            ListenError::AddressInUse(_, error)
+            | ListenError::AddressNotAvailable(_, error)
+            | ListenError::PermissionDenied(_, error)
+            | ListenError::Failed(_, error) => Some(error),
+            ListenError::AlreadyListening | ListenError::ReactorGone => None,
+        }
+    }
+}
+
+/// Why a connection could not be made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Nobody listens there.
+    #[doc(alias = "ConnectionRefusedError")]
+    ConnectionRefused(io::Error),
+    /// No way leads there.
+    #[doc(alias = "NoRouteError")]
+    Unreachable(io::Error),
+    /// No answer within this time.
+    #[doc(alias = "TimeoutError")]
+    TimedOut(Duration),
+    /// The address to connect from cannot be used.
+    #[doc(alias = "ConnectBindError")]
+    Bind(SocketAddr, io::Error),
+    /// [`Connector::stop_connecting`](crate::Connector::stop_connecting) or [`disconnect`](crate::Connector::disconnect) was called.
+    #[doc(alias = "UserError")]
+    Cancelled,
+    /// The connection was made, and the factory refused it: `build_protocol` returned none.
+    #[doc(alias = "NoProtocol")]
+    Refused,
+    /// The connection was made, and a layer that had to agree on something with the peer first could not: a TLS handshake.
+    Negotiation(Reason),
+    /// Anything else that the system said.
+    Failed(io::Error),
+    /// The reactor has ended.
+    ReactorGone,
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => ConnectError::ConnectionRefused(error),
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                ConnectError::Unreachable(error)
+            }
+            _ => ConnectError::Failed(error),
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConnectError::ConnectionRefused(_) => {
+                f.write_str("connection refused: nobody listens there")
+            }
+            ConnectError::Unreachable(_) => f.write_str("no way leads there"),
+            ConnectError::TimedOut(after) => {
+                write!(f, "no answer within {} s", after.as_secs_f64())
+            }
+            ConnectError::Bind(address, _) => write!(f, "cannot connect from {address}"),
+            ConnectError::Cancelled => f.write_str("connecting was cancelled"),
+            ConnectError::Refused => f.write_str("the factory refused the connection"),
+            ConnectError::Negotiation(_) => {
+                f.write_str("connected, but no agreement with the peer")
+            }
+            ConnectError::Failed(_) => f.write_str("the connection could not be made"),
+            ConnectError::ReactorGone => f.write_str("the reactor has ended"),
+        }
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            ConnectError::ConnectionRefused(error)
+            | ConnectError::Unreachable(error)
+            | ConnectError::Bind(_, error)
+            | ConnectError::Failed(error) => Some(error),
+            ConnectError::Negotiation(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// Why a reactor could not be made, run or stopped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// It runs already; nothing of it may be called from inside itself that runs it.
+    #[doc(alias = "ReactorAlreadyRunning")]
+    AlreadyRunning,
+    /// It was stopped before. Make a new one.
+    #[doc(alias = "ReactorNotRestartable")]
+    NotRestartable,
+    /// It does not run, or has been told to stop already.
+    #[doc(alias = "ReactorNotRunning")]
+    NotRunning,
+    /// The system does not report events.
+    Poll(io::Error),
+    /// The system does not report signals.
+    Signals(io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RunError::AlreadyRunning => "the reactor is running already",
+            RunError::NotRestartable => {
+                "the reactor has been stopped and cannot run again; make a new one"
+            }
+            RunError::NotRunning => "the reactor is not running",
+            RunError::Poll(_) => "the system does not report events to the reactor",
+            RunError::Signals(_) => "the system does not report signals to the reactor",
+        })
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            RunError::Poll(error) | RunError::Signals(error) => Some(error),
+            _ => None,
+        }
+    }
+}

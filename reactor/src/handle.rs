@@ -1,0 +1,222 @@
+use std::any::{Any, TypeId};
+use std::cell::Cell;
+use std::fmt;
+use std::rc::{Rc, Weak};
+
+use crate::channel::Channel;
+use crate::{
+    Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason, Transport,
+};
+
+/// The transport that a protocol holds: a weak hold on a channel, good for one seating.
+///
+/// What holds on every kind of transport (a revoked handle is deaf, a closed transport takes nothing more, a close comes once)
+/// is checked here, once, before the channel hears of it.
+pub(crate) struct Handle {
+    channel: Weak<dyn Channel>,
+    seating: Cell<Seating>,
+}
+
+/// Whether the protocol that a handle was given to still sits in the seat.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seating {
+    Current,
+    /// Switched out in a callback that is still running: what that protocol did not use may still be given back.
+    Leaving,
+    Revoked,
+}
+
+impl Handle {
+    pub(crate) fn new(channel: Weak<dyn Channel>) -> Rc<Self> {
+        Rc::new(Handle {
+            channel,
+            seating: Cell::new(Seating::Current),
+        })
+    }
+
+    pub(crate) fn channel(&self) -> Option<Rc<dyn Channel>> {
+        self.channel.upgrade()
+    }
+
+    pub(crate) fn weak_channel(&self) -> Weak<dyn Channel> {
+        self.channel.clone()
+    }
+
+    pub(crate) fn revoke(&self, in_callback: bool) {
+        self.seating.set(match in_callback {
+            true => Seating::Leaving,
+            false => Seating::Revoked,
+        });
+    }
+
+    /// The callback that this handle was passed to has returned.
+    pub(crate) fn callback_returned(&self) {
+        if self.seating.get() == Seating::Leaving {
+            self.seating.set(Seating::Revoked);
+        }
+    }
+
+    /// The channel, if this handle may change anything there.
+    fn current(&self, wish: &str) -> Option<Rc<dyn Channel>> {
+        if self.seating.get() != Seating::Current {
+            log::warn!(
+                "{wish} through a revoked transport was ignored: another protocol sits there now; keep the transport that \
+                 connection_made and transport_switched hand over"
+            );
+            return None;
+        }
+        let channel = self.channel.upgrade()?;
+        (!channel.seat().is_lost()).then_some(channel)
+    }
+
+    fn ask<R>(&self, question: impl FnOnce(&dyn Channel) -> R) -> Option<R> {
+        self.channel.upgrade().map(|channel| question(&*channel))
+    }
+}
+
+impl Transport for Handle {
+    fn write(&self, data: &[u8]) {
+        if let Some(channel) = self.current("write")
+            && !data.is_empty()
+            && channel.seat().takes_writes(&*channel)
+        {
+            channel.write(data);
+        }
+    }
+
+    fn write_sequence(&self, data: &[&[u8]]) {
+        for piece in data {
+            self.write(piece);
+        }
+    }
+
+    fn lose_connection(&self) {
+        if let Some(channel) = self.current("lose_connection")
+            && channel.seat().begin_close()
+        {
+            channel.lose_connection();
+        }
+    }
+
+    fn lose_write_connection(&self) {
+        if let Some(channel) = self.current("lose_write_connection")
+            && channel.seat().begin_close_write()
+        {
+            channel.lose_write_connection();
+        }
+    }
+
+    fn abort_connection(&self) {
+        if let Some(channel) = self.current("abort_connection") {
+            channel.seat().begin_close();
+            channel.abort_connection(Reason::Aborted);
+        }
+    }
+
+    fn unread(&self, data: &[u8]) {
+        let channel = match self.seating.get() {
+            Seating::Leaving => self.channel.upgrade(),
+            _ => self.current("unread"),
+        };
+        if let Some(channel) = channel {
+            channel.seat().unread(data);
+        }
+    }
+
+    fn is_reading(&self) -> bool {
+        self.seating.get() == Seating::Current
+            && self.ask(|channel| channel.seat().is_reading()) == Some(true)
+    }
+
+    fn register_producer(
+        &self,
+        producer: Rc<dyn Producer>,
+        kind: ProducerKind,
+    ) -> Result<(), ProducerRegistered> {
+        match self.current("register_producer") {
+            Some(channel) => channel.register_producer(producer, kind),
+            None => {
+                producer.stop_producing();
+                Ok(())
+            }
+        }
+    }
+
+    fn unregister_producer(&self) {
+        if let Some(channel) = self.current("unregister_producer") {
+            channel.unregister_producer();
+        }
+    }
+
+    fn has_producer(&self) -> bool {
+        self.ask(|channel| channel.has_producer()) == Some(true)
+    }
+
+    fn protocol(&self) -> Option<ProtocolRef> {
+        self.ask(|channel| channel.seat().protocol())?
+    }
+
+    fn switch_protocol(&self, next: ProtocolRef) -> ProtocolRef {
+        match self.current("switch_protocol") {
+            Some(channel) => channel.seat().switch_protocol(next, &*channel),
+            None => next,
+        }
+    }
+
+    fn peer(&self) -> Address {
+        self.ask(|channel| channel.peer())
+            .unwrap_or(Address::Unknown)
+    }
+
+    fn host(&self) -> Address {
+        self.ask(|channel| channel.host())
+            .unwrap_or(Address::Unknown)
+    }
+
+    fn clock(&self) -> Clock {
+        self.ask(|channel| channel.clock()).unwrap_or_else(|| {
+            log::warn!("a transport that has gone was asked for its clock: nothing will be called by the one that it returns");
+            Clock::new()
+        })
+    }
+
+    fn buffered(&self) -> usize {
+        self.ask(|channel| channel.buffered()).unwrap_or(0)
+    }
+
+    fn is_connected(&self) -> bool {
+        self.seating.get() == Seating::Current
+            && self.ask(|channel| channel.seat().is_connected()) == Some(true)
+    }
+
+    fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+        self.ask(|channel| channel.interface(wanted))?
+    }
+}
+
+impl Producer for Handle {
+    fn resume_producing(&self) {
+        if let Some(channel) = self.current("resume_producing") {
+            channel.seat().set_paused(false, &*channel);
+        }
+    }
+
+    fn pause_producing(&self) {
+        if let Some(channel) = self.current("pause_producing") {
+            channel.seat().set_paused(true, &*channel);
+        }
+    }
+
+    fn stop_producing(&self) {
+        self.lose_connection();
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport")
+            .field("peer", &self.peer())
+            .field("connected", &self.is_connected())
+            .finish()
+    }
+}

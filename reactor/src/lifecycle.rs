@@ -1,0 +1,104 @@
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+
+use crate::panic::logged;
+
+/// What happens to a reactor as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SystemEvent {
+    /// The reactor starts to run.
+    Startup,
+    /// The reactor was stopped, and ends. Between `before` and `during`, ports and connections are closed.
+    Shutdown,
+}
+
+/// When a trigger is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Before it happens. What a trigger of this phase holds back ([`Hold`]) is waited for, and the loop runs meanwhile.
+    Before,
+    /// As it happens.
+    During,
+    /// After it.
+    After,
+}
+
+/// Keeps the reactor from going on to the next phase as long as it, or a clone of it, lives.
+///
+/// Given to every trigger; one that does not wait lets it drop. A second signal ends the wait.
+#[derive(Clone)]
+pub struct Hold {
+    _held: Rc<()>,
+}
+
+/// Names a trigger, to remove it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TriggerId(u64);
+
+/// The triggers of the system events, each called once, in the order in which they were added.
+#[derive(Default)]
+pub(crate) struct Triggers {
+    waiting: RefCell<Vec<Trigger>>,
+    next: Cell<u64>,
+    held: RefCell<Rc<()>>,
+}
+
+struct Trigger {
+    id: TriggerId,
+    phase: Phase,
+    event: SystemEvent,
+    call: Box<dyn FnOnce(Hold)>,
+}
+
+impl Triggers {
+    pub(crate) fn add(
+        &self,
+        phase: Phase,
+        event: SystemEvent,
+        call: Box<dyn FnOnce(Hold)>,
+    ) -> TriggerId {
+        let id = TriggerId(self.next.get());
+        self.next.set(id.0 + 1);
+        self.waiting.borrow_mut().push(Trigger {
+            id,
+            phase,
+            event,
+            call,
+        });
+        id
+    }
+
+    pub(crate) fn remove(&self, id: TriggerId) -> bool {
+        self.take(|trigger| trigger.id == id).is_some()
+    }
+
+    /// Calls the triggers of a phase, one after the other: each may add and remove others.
+    pub(crate) fn fire(&self, phase: Phase, event: SystemEvent) {
+        while let Some(trigger) =
+            self.take(|trigger| trigger.phase == phase && trigger.event == event)
+        {
+            let hold = Hold {
+                _held: self.held.borrow().clone(),
+            };
+            logged("a system event trigger", || (trigger.call)(hold));
+        }
+    }
+
+    /// Whether somebody holds back the next phase.
+    pub(crate) fn is_held(&self) -> bool {
+        Rc::strong_count(&self.held.borrow()) > 1
+    }
+
+    fn take(&self, wanted: impl Fn(&Trigger) -> bool) -> Option<Trigger> {
+        let mut waiting = self.waiting.borrow_mut();
+        let index = waiting.iter().position(wanted)?;
+        Some(waiting.remove(index))
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hold")
+    }
+}

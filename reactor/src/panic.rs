@@ -1,0 +1,28 @@
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+/// Runs a callback. Its panic ends here, as the message that it carried.
+///
+/// What the callback left half done belongs to whoever owns it: a connection is aborted at once, so nobody looks at it again.
+pub(crate) fn caught<R>(callback: impl FnOnce() -> R) -> Result<R, Rc<str>> {
+    catch_unwind(AssertUnwindSafe(callback)).map_err(|payload| message(&*payload))
+}
+
+/// Runs a callback that belongs to no connection. Its panic is logged, and the loop goes on.
+pub(crate) fn logged(what: &str, callback: impl FnOnce()) {
+    if let Err(message) = caught(callback) {
+        log::error!("{what} panicked: {message}");
+    }
+}
+
+#[cold]
+fn message(payload: &(dyn Any + Send)) -> Rc<str> {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        Rc::from(*text)
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        Rc::from(text.as_str())
+    } else {
+        Rc::from("a panic without a message")
+    }
+}

@@ -1,0 +1,259 @@
+use std::fmt;
+use std::ops::Deref;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use crate::core::Core;
+use crate::lifecycle::{Hold, Phase, SystemEvent, TriggerId};
+use crate::{
+    Clock, Connector, DelayedCall, FactoryRef, ListenError, ListeningPort, Remote, RunError,
+    TcpConnect, TcpListen, tcp,
+};
+
+/// The loop: one thread, all its connections, timers and signals.
+///
+/// It owns everything; whatever else is handed out is a weak handle. What code outside `main` needs is a [`ReactorHandle`], to which this
+/// dereferences.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use retwist_reactor::Reactor;
+/// use std::time::Duration;
+///
+/// let reactor = Reactor::new()?;
+/// let handle = reactor.handle();
+/// reactor.call_later(Duration::from_millis(10), move || {
+///     let _ = handle.stop();
+/// });
+/// reactor.run()?;
+/// # Ok(()) }
+/// ```
+#[doc(alias = "IReactorCore")]
+pub struct Reactor {
+    core: Rc<Core>,
+    handle: ReactorHandle,
+}
+
+/// What a reactor as a whole is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReactorSettings {
+    /// Whether SIGINT and SIGTERM stop the reactor while it runs, and a second one cuts its shutdown short. Default true. When it has run, they
+    /// do again what they did before.
+    #[doc(alias = "installSignalHandlers")]
+    pub signals: bool,
+    /// How long, at the end, connections may take to send what was written. Those that have not finished then are aborted
+    /// with [`Reason::ReactorStopped`](crate::Reason::ReactorStopped). Default 5 s.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for ReactorSettings {
+    fn default() -> Self {
+        ReactorSettings {
+            signals: true,
+            shutdown_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Reactor {
+    /// A reactor with the default settings.
+    pub fn new() -> Result<Self, RunError> {
+        Reactor::with_settings(ReactorSettings::default())
+    }
+
+    /// A reactor with these settings.
+    pub fn with_settings(settings: ReactorSettings) -> Result<Self, RunError> {
+        let core = Core::new(settings)?;
+        let handle = ReactorHandle {
+            core: Rc::downgrade(&core),
+            clock: core.clock().clone(),
+            remote: core.remote.clone(),
+        };
+        Ok(Reactor { core, handle })
+    }
+
+    /// Runs until it is stopped; then ends every connection in order and returns. Can be run again only after
+    /// [`crash`](ReactorHandle::crash).
+    ///
+    /// The order at the start: triggers `before` startup (and what they hold), `during`, `after`,
+    /// then [`call_when_running`](ReactorHandle::call_when_running). At the end: `before` shutdown (and what they hold); ports
+    /// are closed and connections lose theirs; `during`; `after`.
+    pub fn run(&self) -> Result<(), RunError> {
+        self.core.run(&self.handle)
+    }
+
+    /// One pass of the loop, which waits for at most `wait`. For those who have a loop of their own; not from inside a callback, and not while it runs.
+    pub fn iterate(&self, wait: Duration) -> Result<(), RunError> {
+        self.core.iterate(&self.handle, wait)
+    }
+}
+
+impl Deref for Reactor {
+    type Target = ReactorHandle;
+
+    fn deref(&self) -> &ReactorHandle {
+        &self.handle
+    }
+}
+
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        self.core.end();
+    }
+}
+
+/// A reactor as its callbacks see it: weak, cheap to clone.
+#[derive(Clone)]
+pub struct ReactorHandle {
+    core: Weak<Core>,
+    clock: Clock,
+    remote: Remote,
+}
+
+impl ReactorHandle {
+    /// This handle, to be kept.
+    pub fn handle(&self) -> ReactorHandle {
+        self.clone()
+    }
+
+    /// Accepts connections on a TCP port: `8007`, an address, or a [`TcpListen`]. The protocols come from `factory`, which may be a closure.
+    ///
+    /// It listens when this returns. See [`ReactorTcp`] for code that is to run on a recording reactor too.
+    #[doc(alias = "listenTCP")]
+    pub fn listen_tcp(
+        &self,
+        how: impl Into<TcpListen>,
+        factory: impl Into<FactoryRef>,
+    ) -> Result<ListeningPort, ListenError> {
+        ReactorTcp::listen(self, how.into(), factory.into())
+    }
+
+    /// Connects over TCP to an address, or as a [`TcpConnect`] says. The protocol comes from `factory`, which also hears how it
+    /// goes; never before a later turn.
+    #[doc(alias = "connectTCP")]
+    pub fn connect_tcp(
+        &self,
+        how: impl Into<TcpConnect>,
+        factory: impl Into<FactoryRef>,
+    ) -> Connector {
+        ReactorTcp::connect(self, how.into(), factory.into())
+    }
+
+    /// Its time.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// See [`Clock::call_later`].
+    #[doc(alias = "callLater")]
+    pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
+        self.clock.call_later(delay, call)
+    }
+
+    /// See [`Clock::call_soon`].
+    pub fn call_soon(&self, call: impl FnOnce() + 'static) {
+        self.clock.call_soon(call);
+    }
+
+    /// Calls `call` when the reactor has started; at once, if it has.
+    #[doc(alias = "callWhenRunning")]
+    pub fn call_when_running(&self, call: impl FnOnce() + 'static) {
+        match self.is_running() {
+            true => call(),
+            false => {
+                self.add_system_event_trigger(Phase::After, SystemEvent::Startup, |_| call());
+            }
+        }
+    }
+
+    /// Has `call` called once, when the reactor starts or ends. None if it has gone.
+    #[doc(alias = "addSystemEventTrigger")]
+    pub fn add_system_event_trigger(
+        &self,
+        phase: Phase,
+        event: SystemEvent,
+        call: impl FnOnce(Hold) + 'static,
+    ) -> Option<TriggerId> {
+        let core = self.core.upgrade()?;
+        Some(core.triggers.add(phase, event, Box::new(call)))
+    }
+
+    /// The trigger will not be called. False if it has been, or was removed before.
+    #[doc(alias = "removeSystemEventTrigger")]
+    pub fn remove_system_event_trigger(&self, id: TriggerId) -> bool {
+        self.core
+            .upgrade()
+            .is_some_and(|core| core.triggers.remove(id))
+    }
+
+    /// Whether it runs: from the `during` phase of its startup to that of its shutdown.
+    pub fn is_running(&self) -> bool {
+        self.core.upgrade().is_some_and(|core| core.is_running())
+    }
+
+    /// Ends the reactor in order, from the next turn on.
+    pub fn stop(&self) -> Result<(), RunError> {
+        self.core.upgrade().ok_or(RunError::NotRunning)?.stop()
+    }
+
+    /// Makes `run` return after this turn, and does nothing else: no events, no connection is closed. It can be run again.
+    pub fn crash(&self) -> Result<(), RunError> {
+        self.core.upgrade().ok_or(RunError::NotRunning)?.crash()
+    }
+
+    /// What other threads may hold.
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+}
+
+/// What code needs that listens and connects: a [`Reactor`], or a
+/// [`MemoryReactor`](crate::testing::MemoryReactor) that records what was asked for.
+#[doc(alias = "IReactorTCP")]
+pub trait ReactorTcp {
+    /// See [`ReactorHandle::listen_tcp`].
+    fn listen(&self, how: TcpListen, factory: FactoryRef) -> Result<ListeningPort, ListenError>;
+
+    /// See [`ReactorHandle::connect_tcp`].
+    fn connect(&self, how: TcpConnect, factory: FactoryRef) -> Connector;
+
+    /// Its time.
+    fn time(&self) -> Clock;
+}
+
+impl ReactorTcp for ReactorHandle {
+    fn listen(&self, how: TcpListen, factory: FactoryRef) -> Result<ListeningPort, ListenError> {
+        let core = self.core.upgrade().filter(|core| !core.is_ending());
+        tcp::listen(&core.ok_or(ListenError::ReactorGone)?, how, factory)
+    }
+
+    fn connect(&self, how: TcpConnect, factory: FactoryRef) -> Connector {
+        let connector = Connector::new(
+            how.wanted().into(),
+            factory,
+            tcp::dialer(self.core.clone(), how),
+        );
+        if let Err(error) = connector.connect() {
+            log::warn!("connecting to {}: {error}", connector.destination());
+        }
+        connector
+    }
+
+    fn time(&self) -> Clock {
+        self.clock.clone()
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle.fmt(f)
+    }
+}
+
+impl fmt::Debug for ReactorHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor")
+            .field("running", &self.is_running())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Why a connection ended; what [`Protocol::connection_lost`](crate::Protocol::connection_lost) is told.
+///
+/// Only [`Reason::Done`] is a clean end: everything that was written has been handed over, and the connection was closed in
+/// order. Everything else says that bytes may be missing, and which rule or fault it was. It is an [`Error`] with its
+/// [`source`](Error::source), so that it can be passed on and printed with its whole cause.
+#[doc(alias = "Failure")]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Closed in order, by either side.
+    #[doc(alias = "ConnectionDone")]
+    Done,
+    /// The system reported an error: reset by the peer, timed out, host unreachable.
+    #[doc(alias = "ConnectionLost")]
+    Lost(Rc<io::Error>),
+    /// [`abort_connection`](crate::Transport::abort_connection) was called on this side.
+    #[doc(alias = "ConnectionAborted")]
+    Aborted,
+    /// The connection was being closed, and for this long not one byte could be handed over.
+    CloseTimedOut(Duration),
+    /// More than this many bytes were waiting to be sent when still more was written
+    /// ([`StreamSettings::output_limit`](crate::StreamSettings::output_limit)).
+    OutputLimit(usize),
+    /// A callback panicked with this message.
+    Panicked(Rc<str>),
+    /// The reactor ended before the connection could be closed in order.
+    ReactorStopped,
+    /// A layer or an application ended it, for a reason of its own.
+    Failed(Rc<dyn Error>),
+}
+
+impl Reason {
+    /// A reason of a layer's or an application's own.
+    pub fn failed(error: impl Error + 'static) -> Self {
+        Reason::Failed(Rc::new(error))
+    }
+
+    /// True for a clean end: nothing was lost.
+    pub fn is_clean(&self) -> bool {
+        matches!(self, Reason::Done)
+    }
+
+    /// The error of a given type that a layer gave as the reason, if that is what it is.
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        match self {
+            Reason::Failed(error) => error.downcast_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for Reason {
+    fn from(error: io::Error) -> Self {
+        Reason::Lost(Rc::new(error))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Done => f.write_str("connection closed cleanly"),
+            Reason::Lost(_) => f.write_str("connection lost"),
+            Reason::Aborted => f.write_str("connection aborted by this side"),
+            Reason::CloseTimedOut(waited) => write!(
+                f,
+                "connection aborted: while it was being closed, nothing could be sent for {} s",
+                waited.as_secs_f64()
+            ),
+            Reason::OutputLimit(limit) => write!(
+                f,
+                "connection aborted: over {limit} bytes were waiting to be sent; register a producer or raise output_limit"
+            ),
+            Reason::Panicked(message) => {
+                write!(f, "connection aborted: a callback panicked: {message}")
+            }
+            Reason::ReactorStopped => f.write_str("connection aborted: the reactor has ended"),
+            Reason::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for Reason {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Reason::Lost(error) => Some(&**error),
+            Reason::Failed(error) => error.source(),
+            _ => None,
+        }
+    }
+}

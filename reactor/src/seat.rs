@@ -1,0 +1,473 @@
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::mem;
+use std::rc::{Rc, Weak};
+
+use crate::channel::Channel;
+use crate::handle::Handle;
+use crate::panic::caught;
+use crate::protocol::{Protocol, ProtocolRef};
+use crate::{Reason, TransportRef};
+
+/// Who listens to a channel: the protocol that sits there, and all that it has yet to be told.
+///
+/// The one place where a protocol is called. What is evil here: a callback may switch the protocol, pause, close, give bytes back, write to a
+/// transport above or below, or panic, and after each of these the next callback must be a different one. So nothing is called
+/// on the spot. A channel notes facts (opened, bytes, end of input, lost), a handle notes wishes (switch, pause, close), and
+/// [`settle`](Seat::settle) looks at what is noted, makes the one callback that comes first, and looks again.
+///
+/// Invariants, on which every kind of transport relies:
+/// - callbacks do not nest: none is made while the protocol is in one (`CALLING`);
+/// - the order is introduction, handshake, bytes, end of input, end of output, loss; each is made once, and nothing follows loss;
+/// - bytes that wait (given back, or come at a bad time) are in `unread`, in order, in front of what comes later.
+pub struct Seat {
+    occupant: RefCell<Occupant>,
+    /// Bytes that belong to the transport.
+    unread: Cell<Vec<u8>>,
+    reason: Cell<Option<Box<Reason>>>,
+    state: Cell<u32>,
+}
+
+struct Occupant {
+    protocol: Option<ProtocolRef>,
+    handle: Rc<Handle>,
+}
+
+/// The channel is not established yet: nothing is told but its loss.
+const UNOPENED: u32 = 1 << 0;
+/// The occupant has not heard yet that it sits here.
+const UNTOLD: u32 = 1 << 1;
+/// `handshake_completed` is owed.
+const HANDSHAKE: u32 = 1 << 2;
+/// `read_connection_lost` is owed.
+const END_OF_INPUT: u32 = 1 << 3;
+/// `write_connection_lost` is owed.
+const END_OF_OUTPUT: u32 = 1 << 4;
+/// `connection_lost` is owed, or made.
+const LOST: u32 = 1 << 5;
+/// `connection_lost` has been made.
+const OVER: u32 = 1 << 6;
+/// The protocol reads no more for now.
+const PAUSED: u32 = 1 << 7;
+/// The protocol has closed.
+const CLOSING: u32 = 1 << 8;
+/// The protocol has closed the write half.
+const WRITE_CLOSING: u32 = 1 << 9;
+/// A callback is running.
+const CALLING: u32 = 1 << 10;
+/// What is in `unread` may be delivered without waiting for more.
+const FRESH: u32 = 1 << 11;
+/// A turn has been asked for.
+const TURN: u32 = 1 << 12;
+/// A flush has been asked for.
+const FLUSH: u32 = 1 << 13;
+/// The peer has ended its side: whoever is switched in must hear of it too.
+const INPUT_ENDED: u32 = 1 << 14;
+/// There is something in `unread`.
+const UNREAD: u32 = 1 << 15;
+
+/// Any of these, and bytes that come may not go straight to the protocol.
+const NOT_STRAIGHT: u32 =
+    UNOPENED | UNTOLD | HANDSHAKE | LOST | PAUSED | CLOSING | CALLING | UNREAD;
+/// Any of these, and there is something to say.
+const OWED: u32 = UNTOLD | HANDSHAKE | END_OF_INPUT | END_OF_OUTPUT | LOST | FRESH;
+/// How many callbacks one call of `settle` makes at most, so that protocols that switch each other in for ever do not stop the loop.
+const CALLS_A_TURN: usize = 64;
+
+impl Seat {
+    /// A seat of the channel that is just being made, with the protocol that will hear of it.
+    pub fn new(channel: Weak<dyn Channel>, protocol: ProtocolRef) -> Self {
+        let handle = Handle::new(channel);
+        let transport: TransportRef = handle.clone();
+        protocol.0.seated(&transport);
+        Seat {
+            occupant: RefCell::new(Occupant {
+                protocol: Some(protocol),
+                handle,
+            }),
+            unread: Cell::default(),
+            reason: Cell::new(None),
+            state: Cell::new(UNOPENED | UNTOLD),
+        }
+    }
+
+    /// The handle of the present occupant.
+    pub fn transport(&self) -> TransportRef {
+        self.occupant.borrow().handle.clone()
+    }
+
+    /// The present occupant; none after `connection_lost`.
+    pub fn protocol(&self) -> Option<ProtocolRef> {
+        self.occupant.borrow().protocol.clone()
+    }
+
+    // Facts, noted by the channel.
+
+    /// The channel is established: the protocol may be told.
+    pub fn open(&self) {
+        self.clear(UNOPENED);
+    }
+
+    /// Bytes have come. They are delivered now if nothing stands before them, and wait otherwise. The channel flushes after it.
+    pub fn deliver(&self, data: &mut [u8]) {
+        let straight = !self.is(NOT_STRAIGHT)
+            && self.call(|protocol, transport| protocol.data_received_in_place(transport, data));
+        if !straight && !self.is(CLOSING | LOST) {
+            let mut unread = self.unread.take();
+            unread.extend_from_slice(data);
+            self.unread.set(unread);
+            self.set(UNREAD | FRESH);
+        }
+        if self.is(OWED) {
+            self.settle();
+        }
+    }
+
+    /// A layer has negotiated what it had to.
+    pub fn handshake_completed(&self) {
+        self.set(HANDSHAKE);
+    }
+
+    /// The peer sends no more.
+    pub fn read_connection_lost(&self) {
+        self.set(END_OF_INPUT | INPUT_ENDED);
+    }
+
+    /// The write half is closed, as the protocol asked.
+    pub fn write_connection_lost(&self) {
+        self.set(END_OF_OUTPUT);
+    }
+
+    /// The connection is about to end, and this is why, whatever [`lost`](Seat::lost) will be told. The first reason counts.
+    pub fn fail(&self, reason: Reason) {
+        let first = self.reason.take();
+        self.reason.set(first.or_else(|| Some(Box::new(reason))));
+    }
+
+    /// The connection has ended. The protocol is told in the next turn; the channel asks for it, or is in it.
+    pub fn lost(&self, reason: Reason) {
+        if !self.is(LOST) {
+            self.set(LOST);
+            self.fail(reason);
+        }
+    }
+
+    // Questions.
+
+    /// Whether the protocol wants no bytes for now.
+    pub fn is_paused(&self) -> bool {
+        self.is(PAUSED)
+    }
+
+    /// Whether the protocol, or a panic of its, has closed the connection: bytes that come are thrown away.
+    pub fn is_closing(&self) -> bool {
+        self.is(CLOSING)
+    }
+
+    /// Whether the channel has said that the connection has ended.
+    pub fn is_lost(&self) -> bool {
+        self.is(LOST)
+    }
+
+    /// Whether the protocol has been told that the connection has ended.
+    pub fn is_over(&self) -> bool {
+        self.is(OVER)
+    }
+
+    /// Whether a callback is owed that a turn would make.
+    pub fn is_owed(&self) -> bool {
+        self.is(OWED) && !self.is(OVER)
+    }
+
+    /// Why the connection has ended or is about to end, as far as it is known.
+    pub fn reason(&self) -> Option<Reason> {
+        let reason = self.reason.take();
+        let copy = reason.as_deref().cloned();
+        self.reason.set(reason);
+        copy
+    }
+
+    /// Whether a callback of this seat is running: what is written meanwhile is flushed by the channel when it returns.
+    pub fn is_calling(&self) -> bool {
+        self.is(CALLING)
+    }
+
+    pub(crate) fn is_reading(&self) -> bool {
+        !self.is(PAUSED | CLOSING | LOST)
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        !self.is(UNOPENED | CLOSING | LOST)
+    }
+
+    /// Whether a write has any meaning: after a close only as long as a producer is waited for.
+    pub(crate) fn takes_writes(&self, channel: &dyn Channel) -> bool {
+        match self.is(CLOSING | WRITE_CLOSING) {
+            false => true,
+            true => channel.has_producer(),
+        }
+    }
+
+    // Wishes, noted by the handle.
+
+    /// Notes the close; false if there was one before.
+    pub(crate) fn begin_close(&self) -> bool {
+        let first = !self.is(CLOSING);
+        self.set(CLOSING);
+        self.take_unread();
+        first
+    }
+
+    /// Notes the close of the write half; false if there was a close before.
+    pub(crate) fn begin_close_write(&self) -> bool {
+        let first = !self.is(CLOSING | WRITE_CLOSING);
+        self.set(WRITE_CLOSING);
+        first
+    }
+
+    pub(crate) fn set_paused(&self, paused: bool, channel: &dyn Channel) {
+        if self.is(PAUSED) == paused || self.is(CLOSING) {
+            return;
+        }
+        if paused {
+            self.set(PAUSED);
+        } else {
+            self.clear(PAUSED);
+            self.set(FRESH);
+            self.wants_turn();
+        }
+        channel.reading_changed();
+    }
+
+    pub(crate) fn unread(&self, data: &[u8]) {
+        if self.is(CLOSING | LOST) {
+            return;
+        }
+        let mut waiting = self.unread.take();
+        waiting.splice(..0, data.iter().copied());
+        if !waiting.is_empty() {
+            self.set(UNREAD);
+        }
+        self.unread.set(waiting);
+    }
+
+    /// The newcomer starts reading, whatever the one before wanted.
+    pub(crate) fn switch_protocol(&self, next: ProtocolRef, channel: &dyn Channel) -> ProtocolRef {
+        let mut occupant = self.occupant.borrow_mut();
+        let Some(before) = occupant.protocol.take() else {
+            return next;
+        };
+        let handle = Handle::new(occupant.handle.weak_channel());
+        let transport: TransportRef = handle.clone();
+        next.0.seated(&transport);
+        let old = mem::replace(&mut occupant.handle, handle);
+        occupant.protocol = Some(next);
+        drop(occupant);
+        old.revoke(self.is(CALLING));
+        let paused = self.is(PAUSED);
+        self.clear(PAUSED);
+        self.set(UNTOLD | FRESH);
+        if self.is(INPUT_ENDED) {
+            self.set(END_OF_INPUT);
+        }
+        self.wants_turn();
+        if paused && !self.is(CLOSING) {
+            channel.reading_changed();
+        }
+        before
+    }
+
+    // Turns.
+
+    /// Asks for a turn of the channel, unless one has been asked for or is running.
+    pub fn wants_turn(&self) {
+        if !self.is(TURN | CALLING)
+            && let Some(channel) = self.channel()
+        {
+            self.set(TURN);
+            channel.clock().wants_turn(channel);
+        }
+    }
+
+    /// Asks for a flush of the channel at the end of this pass of the loop, unless one has been asked for.
+    pub fn wants_flush(&self) {
+        if !self.is(FLUSH)
+            && let Some(channel) = self.channel()
+        {
+            self.set(FLUSH);
+            channel.clock().wants_flush(channel);
+        }
+    }
+
+    /// The flush that was asked for is here.
+    pub fn begin_flush(&self) {
+        self.clear(FLUSH);
+    }
+
+    /// Makes the callbacks that are owed, in order, until nothing is. What a channel's turn is made of; it flushes after it.
+    pub fn settle(&self) {
+        self.clear(TURN);
+        for _ in 0..CALLS_A_TURN {
+            if self.is(CALLING) || !self.tell() {
+                return;
+            }
+        }
+        self.wants_turn();
+    }
+
+    /// Makes the one callback that comes first; false if there is none, or the protocol is busy elsewhere.
+    fn tell(&self) -> bool {
+        if !self.is(OWED) || self.is(OVER) {
+            return false;
+        }
+        if self.is_busy() {
+            self.wants_turn();
+            return false;
+        }
+        if self.is(UNOPENED) {
+            if self.is(LOST) {
+                self.tell_lost();
+            }
+            return false;
+        }
+        if self.take(UNTOLD) {
+            self.introduce();
+        } else if self.take(HANDSHAKE) {
+            self.call(|protocol, transport| protocol.handshake_completed(transport));
+        } else if self.is(FRESH) && !self.is(PAUSED) {
+            self.clear(FRESH);
+            let mut data = self.take_unread();
+            if !data.is_empty() {
+                self.call(|protocol, transport| {
+                    protocol.data_received_in_place(transport, &mut data);
+                });
+            }
+        } else if self.is(END_OF_INPUT) && !self.is(PAUSED | CLOSING) {
+            self.clear(END_OF_INPUT);
+            self.call(|protocol, transport| protocol.read_connection_lost(transport));
+        } else if self.take(END_OF_OUTPUT) {
+            self.call(|protocol, transport| protocol.write_connection_lost(transport));
+        } else if self.is(LOST) {
+            self.tell_lost();
+            return false;
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn introduce(&self) {
+        let Some(protocol) = self.protocol() else {
+            return;
+        };
+        match protocol.0.introduced.replace(true) {
+            false => self.call(|protocol, transport| protocol.connection_made(transport)),
+            true => self.call(|protocol, transport| protocol.transport_switched(transport)),
+        };
+    }
+
+    fn tell_lost(&self) {
+        self.set(OVER | CLOSING);
+        self.take_unread();
+        if let Some(reason) = self.reason.take() {
+            self.call(|protocol, _| protocol.connection_lost(&reason));
+            self.reason.set(Some(reason));
+        }
+        let protocol = self.occupant.borrow_mut().protocol.take();
+        drop(protocol);
+    }
+
+    /// Calls the protocol, with no borrow held but that of the protocol itself. False, and no call, if it is busy.
+    #[inline]
+    fn call(&self, callback: impl FnOnce(&mut dyn Protocol, &TransportRef)) -> bool {
+        let (protocol, handle) = {
+            let occupant = self.occupant.borrow();
+            let Some(protocol) = occupant.protocol.clone() else {
+                return true;
+            };
+            (protocol, occupant.handle.clone())
+        };
+        let transport: TransportRef = handle.clone();
+        let outcome = {
+            let Ok(mut protocol) = protocol.0.protocol.try_borrow_mut() else {
+                return false;
+            };
+            self.set(CALLING);
+            caught(|| callback(&mut *protocol, &transport))
+        };
+        self.clear(CALLING);
+        handle.callback_returned();
+        if protocol.0.has_late() {
+            let clock = transport.clock();
+            for late in protocol.0.take_late() {
+                clock.call_soon(late);
+            }
+        }
+        if let Err(message) = outcome {
+            self.panicked(&message);
+        }
+        true
+    }
+
+    /// Rule 7: a panic costs this connection, and nothing else.
+    #[cold]
+    pub(crate) fn panicked(&self, message: &Rc<str>) {
+        let Some(channel) = self.channel() else {
+            return;
+        };
+        log::error!(
+            "a callback panicked, connection with {} is aborted: {message}",
+            channel.peer()
+        );
+        if !self.is(LOST) {
+            self.begin_close();
+            channel.abort_connection(Reason::Panicked(message.clone()));
+        }
+    }
+
+    /// Whether the protocol is being called by somebody else, through a typed handle.
+    fn is_busy(&self) -> bool {
+        self.occupant
+            .borrow()
+            .protocol
+            .as_ref()
+            .is_some_and(|protocol| protocol.0.protocol.try_borrow_mut().is_err())
+    }
+
+    fn channel(&self) -> Option<Rc<dyn Channel>> {
+        self.occupant.borrow().handle.channel()
+    }
+
+    fn take_unread(&self) -> Vec<u8> {
+        self.clear(UNREAD);
+        self.unread.take()
+    }
+
+    fn is(&self, any: u32) -> bool {
+        self.state.get() & any != 0
+    }
+
+    fn set(&self, flags: u32) {
+        self.state.set(self.state.get() | flags);
+    }
+
+    fn clear(&self, flags: u32) {
+        self.state.set(self.state.get() & !flags);
+    }
+
+    fn take(&self, flag: u32) -> bool {
+        let was = self.is(flag);
+        self.clear(flag);
+        was
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat")
+            .field("paused", &self.is_paused())
+            .field("closing", &self.is_closing())
+            .field("lost", &self.is_lost())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+use std::io;
+use std::time::Duration;
+
+use super::*;
+use crate::panic::logged;
+
+impl<W: Wire> Stream<W> {
+    pub(super) fn break_off(&self, error: io::Error) {
+        if self.is(INPUT_ENDED) || !self.may_read() {
+            return self.finish(error.into(), true);
+        }
+        self.set(BROKEN | OUTPUT_ENDED | READABLE);
+        self.rare(|rare| rare.broken = Some(error));
+        self.look_again();
+    }
+
+    /// Takes the close a step further, if it is time for one.
+    pub(super) fn progress(&self) {
+        if !self.is(CLOSE | CLOSE_WRITE | INPUT_ENDED | BROKEN) || self.is(DEAD) {
+            return;
+        }
+        if self.is(BROKEN) && !self.is(CLOSE) && self.seat.is_paused() {
+            return self.end_if_broken();
+        }
+        let pending = !self.output.borrow().is_empty() || self.flow.borrow().is_registered();
+        if self.is(CLOSE | CLOSE_WRITE) && !self.is(OUTPUT_ENDED) {
+            if pending {
+                return self.set_deadline(self.settings.close_timeout, Self::close_timed_out);
+            }
+            self.set(OUTPUT_ENDED);
+            self.forget_deadline();
+            if let Err(error) = self.wire.shutdown_write()
+                && error.kind() != io::ErrorKind::NotConnected
+            {
+                return self.finish(error.into(), true);
+            }
+            if self.is(CLOSE_WRITE) {
+                self.seat.write_connection_lost();
+            }
+        }
+        if self.is(OUTPUT_ENDED) {
+            if self.is(INPUT_ENDED) || self.is(HASTE) && self.is(CLOSE) {
+                self.finish(Reason::Done, false);
+            } else if self.is(CLOSE) {
+                self.set_deadline(self.settings.linger_timeout, Self::linger_timed_out);
+            }
+        }
+    }
+
+    /// The end, whatever the way: the wire is closed here and nowhere else. The protocol is told by a turn.
+    pub(super) fn finish(&self, reason: Reason, reset: bool) {
+        if self.is(DEAD) {
+            return;
+        }
+        self.set(DEAD);
+        self.output.borrow_mut().clear(&self.commons.buffers);
+        self.forget_deadline();
+        self.wire.close(reset);
+        self.seat.fail(reason);
+        self.seat.wants_turn();
+    }
+
+    /// Tells those who wait for a connection that is dead: the producer here, the protocol when the seat settles.
+    pub(super) fn bury(&self) {
+        let producer = self.flow.borrow_mut().unregister();
+        if let Some((producer, _)) = producer {
+            logged("stop_producing", || producer.stop_producing());
+        }
+        self.seat.lost(Reason::Done);
+    }
+
+    /// Those who watch a connection that has ended.
+    pub(super) fn report(&self) {
+        self.set(REPORTED);
+        let owner = self.rare(|rare| rare.owner.take());
+        if let (Some(owner), Some(reason)) = (owner, self.seat.reason()) {
+            owner.stream_lost(&reason);
+        }
+    }
+
+    fn set_deadline(&self, delay: Duration, passed: fn(&Self)) {
+        if self.rare(|rare| rare.deadline.is_some()) {
+            return;
+        }
+        let me = self.me.clone();
+        let call = self.commons.clock.call_later(delay, move || {
+            if let Some(stream) = me.upgrade() {
+                passed(&stream);
+            }
+        });
+        self.rare(|rare| rare.deadline = Some(call));
+    }
+
+    pub(super) fn move_deadline(&self) {
+        let delay = self.settings.close_timeout;
+        self.rare(|rare| {
+            if let Some(deadline) = &rare.deadline {
+                // Gone only if it is being made just now, and then it says the last word.
+                let _ = deadline.reset(delay);
+            }
+        });
+    }
+
+    fn forget_deadline(&self) {
+        if let Some(deadline) = self.rare(|rare| rare.deadline.take()) {
+            let _ = deadline.cancel();
+        }
+    }
+
+    fn close_timed_out(&self) {
+        self.finish(Reason::CloseTimedOut(self.settings.close_timeout), true);
+    }
+
+    fn linger_timed_out(&self) {
+        self.finish(Reason::Done, false);
+    }
+
+    pub(super) fn take_broken(&self) -> Option<io::Error> {
+        match self.is(BROKEN) {
+            true => self.rare(|rare| rare.broken.take()),
+            false => None,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::{Rc, Weak};
+
+use mio::net::TcpStream;
+use mio::{Interest, Token};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use super::wire::{TcpWire, set_keep_alive};
+use crate::connector::{Attempt, Dialer};
+use crate::core::Core;
+use crate::sources::Source;
+use crate::stream::{Ready, Stream};
+use crate::{ConnectError, Connector, DelayedCall, Reason, TcpConnect, Turn};
+
+/// Makes TCP connections for a [`Connector`].
+pub(crate) fn dialer(core: Weak<Core>, how: TcpConnect) -> impl Dialer + 'static {
+    TcpDialer { core, how }
+}
+
+struct TcpDialer {
+    core: Weak<Core>,
+    how: TcpConnect,
+}
+
+impl Dialer for TcpDialer {
+    fn dial(&self, connector: &Connector) -> Option<Box<dyn Attempt>> {
+        let core = self.core.upgrade().filter(|core| !core.is_ending())?;
+        let attempt = Rc::new_cyclic(|me| TcpAttempt {
+            me: me.clone(),
+            core: self.core.clone(),
+            how: self.how.clone(),
+            connector: RefCell::new(Some(connector.clone())),
+            socket: RefCell::new(None),
+            token: Cell::new(Token(usize::MAX)),
+            timeout: Cell::new(None),
+        });
+        if let Err(error) = attempt.begin(&core) {
+            attempt.fail_soon(error);
+        }
+        Some(Box::new(Canceller(Rc::downgrade(&attempt))))
+    }
+}
+
+/// One connection that is being made. The sources own it; a failure that comes before that is owned by the call that reports it.
+struct TcpAttempt {
+    me: Weak<TcpAttempt>,
+    core: Weak<Core>,
+    how: TcpConnect,
+    /// None once it is over.
+    connector: RefCell<Option<Connector>>,
+    socket: RefCell<Option<TcpStream>>,
+    token: Cell<Token>,
+    timeout: Cell<Option<DelayedCall>>,
+}
+
+impl TcpAttempt {
+    fn begin(&self, core: &Rc<Core>) -> Result<(), ConnectError> {
+        let how = &self.how;
+        let socket = Socket::new(
+            Domain::for_address(how.address),
+            Type::STREAM.nonblocking().cloexec(),
+            Some(Protocol::TCP),
+        )?;
+        if let Some(address) = how.bind_address {
+            socket
+                .bind(&address.into())
+                .map_err(|error| ConnectError::Bind(address, error))?;
+        }
+        socket.set_tcp_nodelay(how.no_delay)?;
+        if how.keep_alive.is_some() {
+            set_keep_alive(&SockRef::from(&socket), how.keep_alive)?;
+        }
+        match socket.connect(&how.address.into()) {
+            Err(error) if !is_in_progress(&error) => return Err(error.into()),
+            _ => {}
+        }
+        let mut socket = TcpStream::from_std(socket.into());
+        let Some(me) = self.me.upgrade() else {
+            return Err(ConnectError::ReactorGone);
+        };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let token = core.sources.add(me, &mut socket, interest)?;
+        self.token.set(token);
+        *self.socket.borrow_mut() = Some(socket);
+        let me = self.me.clone();
+        let timeout = core.commons.clock.call_later(how.timeout, move || {
+            if let Some(attempt) = me.upgrade() {
+                attempt.fail(&ConnectError::TimedOut(attempt.how.timeout));
+            }
+        });
+        self.timeout.set(Some(timeout));
+        Ok(())
+    }
+
+    /// An event came: it is connected, it has failed, or it was about something else.
+    fn check(&self) {
+        let peer = match self.socket.borrow().as_ref() {
+            None => return,
+            Some(socket) => match socket.take_error() {
+                Ok(None) => socket.peer_addr(),
+                Ok(Some(error)) | Err(error) => Err(error),
+            },
+        };
+        match peer {
+            Ok(_) => self.succeed(),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected || is_in_progress(&error) => {
+            }
+            Err(error) => self.fail(&error.into()),
+        }
+    }
+
+    fn succeed(&self) {
+        let Some(core) = self.core.upgrade() else {
+            return;
+        };
+        let factory = self
+            .connector
+            .borrow()
+            .as_ref()
+            .map(|c| c.factory().clone());
+        let peer = self.how.address;
+        let Some(protocol) = factory.and_then(|factory| factory.build(&peer.into())) else {
+            return self.fail(&ConnectError::Refused);
+        };
+        let Some(connector) = self.connector.take() else {
+            return;
+        };
+        self.forget_timeout();
+        let Some(socket) = self.socket.take() else {
+            return;
+        };
+        let stream = Stream::new(
+            TcpWire::new(socket, peer, core.sources.clone()),
+            protocol,
+            core.commons.clone(),
+            Rc::new(self.how.settings.clone()),
+            Some(Rc::new(connector.clone())),
+        );
+        TcpWire::take_over(&stream, self.token.get());
+        connector.connected(Rc::downgrade(&stream) as _);
+        // The edge that told of the connection may have told of its first bytes too.
+        core.sources.again(self.token.get());
+        Turn::turn(&*stream);
+    }
+
+    fn fail(&self, error: &ConnectError) {
+        let Some(connector) = self.connector.take() else {
+            return;
+        };
+        self.forget_timeout();
+        if let (Some(mut socket), Some(core)) = (self.socket.take(), self.core.upgrade()) {
+            core.sources.remove(self.token.get(), &mut socket);
+        }
+        connector.failed(error);
+    }
+
+    fn fail_soon(self: &Rc<Self>, error: ConnectError) {
+        if let Some(core) = self.core.upgrade() {
+            let attempt = self.clone();
+            core.commons.clock.call_soon(move || attempt.fail(&error));
+        }
+    }
+
+    fn forget_timeout(&self) {
+        if let Some(timeout) = self.timeout.take() {
+            let _ = timeout.cancel();
+        }
+    }
+}
+
+impl Source for TcpAttempt {
+    fn ready(&self, _: Ready) {
+        self.check();
+    }
+
+    fn stop(&self) {
+        self.fail(&ConnectError::ReactorGone);
+    }
+
+    fn abort(&self, _: Reason) {
+        self.fail(&ConnectError::ReactorGone);
+    }
+}
+
+/// What the connector keeps of an attempt: the way to give it up.
+struct Canceller(Weak<TcpAttempt>);
+
+impl Attempt for Canceller {
+    fn cancel(&self) {
+        if let Some(attempt) = self.0.upgrade() {
+            attempt.fail_soon(ConnectError::Cancelled);
+        }
+    }
+}
+
+/// The answer of a connect that does not wait.
+fn is_in_progress(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::EINPROGRESS)
+}

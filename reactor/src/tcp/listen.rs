@@ -1,0 +1,228 @@
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Token};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use super::wire::{TcpWire, set_keep_alive};
+use crate::core::Core;
+use crate::port::Listening;
+use crate::sources::Source;
+use crate::stream::{Ready, Stream};
+use crate::{Address, FactoryRef, ListenError, ListeningPort, Reason, StreamSettings, TcpListen};
+
+/// How long accepting rests when the system has nothing left to accept with.
+const REST: Duration = Duration::from_millis(100);
+
+/// A port that is listened on, or may be again.
+pub(crate) struct TcpPort {
+    me: Weak<TcpPort>,
+    core: Weak<Core>,
+    how: TcpListen,
+    factory: FactoryRef,
+    settings: Rc<StreamSettings>,
+    socket: RefCell<Option<TcpListener>>,
+    token: Cell<Token>,
+    /// The address that the system gave; port 0 is kept when it is started again.
+    bound: Cell<SocketAddr>,
+}
+
+pub(crate) fn listen(
+    core: &Rc<Core>,
+    how: TcpListen,
+    factory: FactoryRef,
+) -> Result<ListeningPort, ListenError> {
+    let port = Rc::new_cyclic(|me| TcpPort {
+        me: me.clone(),
+        core: Rc::downgrade(core),
+        bound: Cell::new(how.address),
+        settings: Rc::new(how.settings.clone()),
+        how,
+        factory,
+        socket: RefCell::new(None),
+        token: Cell::new(Token(0)),
+    });
+    port.start()?;
+    Ok(ListeningPort::new(port))
+}
+
+impl TcpPort {
+    fn open(&self) -> io::Result<TcpListener> {
+        let address = self.bound.get();
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM.nonblocking().cloexec(),
+            Some(Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        if self.how.reuse_port {
+            socket.set_reuse_port(true)?;
+        }
+        if address.is_ipv6() {
+            socket.set_only_v6(!self.how.dual_stack)?;
+        }
+        // Accepted sockets inherit these: one system call a port, none a connection.
+        socket.set_tcp_nodelay(self.how.no_delay)?;
+        if self.how.keep_alive.is_some() {
+            set_keep_alive(&SockRef::from(&socket), self.how.keep_alive)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(self.how.backlog)?;
+        Ok(TcpListener::from_std(socket.into()))
+    }
+
+    /// Accepts what waits, up to the bound of a turn. An edge comes once: whatever stops it early, it comes back to it.
+    fn accept(&self, core: &Rc<Core>) {
+        for _ in 0..self.how.accepts_a_turn {
+            let accepted = match self.socket.borrow().as_ref() {
+                Some(socket) => socket.accept(),
+                None => return,
+            };
+            match accepted {
+                Ok((socket, peer)) => self.accepted(core, socket, peer),
+                Err(error) => match Trouble::of(&error) {
+                    Trouble::Drained => return,
+                    Trouble::ThisOne => {}
+                    Trouble::NoDescriptors => {
+                        log::warn!(
+                            "out of file descriptors: a connection to {} is refused ({error}); raise the limit of open files",
+                            self.bound.get()
+                        );
+                        if !core.reserve.lend(|| self.refuse()) {
+                            return self.rest(core);
+                        }
+                    }
+                    Trouble::System => {
+                        log::error!("accepting on {} failed: {error}", self.bound.get());
+                        return self.rest(core);
+                    }
+                },
+            }
+        }
+        core.sources.again(self.token.get());
+    }
+
+    fn accepted(&self, core: &Rc<Core>, socket: TcpStream, peer: SocketAddr) {
+        let Some(protocol) = self.factory.build(&peer.into()) else {
+            return;
+        };
+        let wire = TcpWire::new(socket, peer, core.sources.clone());
+        let stream = Stream::new(
+            wire,
+            protocol,
+            core.commons.clone(),
+            self.settings.clone(),
+            None,
+        );
+        if let Err(error) = TcpWire::register(&stream) {
+            log::error!("the connection with {peer} cannot be watched, it is closed: {error}");
+            stream.end(error.into());
+        }
+        crate::Turn::turn(&*stream);
+    }
+
+    fn refuse(&self) {
+        if let Some(socket) = self.socket.borrow().as_ref() {
+            drop(socket.accept());
+        }
+    }
+
+    fn rest(&self, core: &Rc<Core>) {
+        let (sources, token) = (Rc::downgrade(&core.sources), self.token.get());
+        core.commons.clock.call_later(REST, move || {
+            if let Some(sources) = sources.upgrade() {
+                sources.again(token);
+            }
+        });
+    }
+}
+
+impl Listening for TcpPort {
+    fn start(&self) -> Result<(), ListenError> {
+        let (Some(core), Some(me)) = (self.core.upgrade(), self.me.upgrade()) else {
+            return Err(ListenError::ReactorGone);
+        };
+        if self.socket.borrow().is_some() {
+            return Err(ListenError::AlreadyListening);
+        }
+        let fail = |error| ListenError::from_io(self.bound.get(), error);
+        let mut socket = self.open().map_err(fail)?;
+        self.bound.set(socket.local_addr().map_err(fail)?);
+        let token = core
+            .sources
+            .add(me, &mut socket, Interest::READABLE)
+            .map_err(fail)?;
+        self.token.set(token);
+        *self.socket.borrow_mut() = Some(socket);
+        self.factory.start();
+        Ok(())
+    }
+
+    fn stop(&self) {
+        let Some(mut socket) = self.socket.borrow_mut().take() else {
+            return;
+        };
+        if let Some(core) = self.core.upgrade() {
+            core.sources.remove(self.token.get(), &mut socket);
+        }
+        drop(socket);
+        self.factory.stop();
+    }
+
+    fn is_listening(&self) -> bool {
+        self.socket.borrow().is_some()
+    }
+
+    fn address(&self) -> Address {
+        self.bound.get().into()
+    }
+}
+
+impl Source for TcpPort {
+    fn ready(&self, _: Ready) {
+        if let Some(core) = self.core.upgrade() {
+            self.accept(&core);
+        }
+    }
+
+    fn stop(&self) {
+        Listening::stop(self);
+    }
+
+    fn abort(&self, _: Reason) {
+        Listening::stop(self);
+    }
+}
+
+/// What an error of `accept` is about.
+enum Trouble {
+    /// Nobody else waits.
+    Drained,
+    /// The one connection that was to be accepted; the next may be well.
+    ThisOne,
+    /// This process, or the machine, has no descriptor left.
+    NoDescriptors,
+    /// Memory, or anything unknown.
+    System,
+}
+
+impl Trouble {
+    fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => return Trouble::Drained,
+            io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {
+                return Trouble::ThisOne;
+            }
+            _ => {}
+        }
+        match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE) => Trouble::NoDescriptors,
+            Some(libc::EPERM | libc::EPROTO) => Trouble::ThisOne,
+            _ => Trouble::System,
+        }
+    }
+}

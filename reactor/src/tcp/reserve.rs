@@ -1,0 +1,36 @@
+use std::cell::RefCell;
+use std::fs::File;
+
+/// A descriptor kept back for the day when there is no other: with it a connection can be accepted, only to be closed, so that the peer learns that
+/// it is refused instead of waiting in the queue of a server that cannot see it.
+#[derive(Default)]
+pub(crate) struct Reserve {
+    kept: RefCell<Option<File>>,
+}
+
+impl Reserve {
+    pub(crate) fn new() -> Self {
+        let reserve = Reserve::default();
+        reserve.refill();
+        reserve
+    }
+
+    /// Frees the descriptor for the time of `refuse`. False if there was none to free.
+    pub(crate) fn lend(&self, refuse: impl FnOnce()) -> bool {
+        let kept = self.kept.borrow_mut().take();
+        let lent = kept.is_some();
+        drop(kept);
+        if lent {
+            refuse();
+        }
+        self.refill();
+        lent
+    }
+
+    fn refill(&self) {
+        let mut kept = self.kept.borrow_mut();
+        if kept.is_none() {
+            *kept = File::open("/dev/null").ok();
+        }
+    }
+}

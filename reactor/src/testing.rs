@@ -1,0 +1,49 @@
+//! Protocols under test: no socket, no sleep, the same outcome each time.
+//!
+//! - [`Pair`]: two protocols joined in memory, through a link that cuts the bytes as it is told, delays them, and breaks at a given byte.
+//! - [`RecordingTransport`]: one protocol, the bytes that it is sent, and all that it does in answer.
+//! - [`MemoryReactor`]: for code that listens and connects; records what it asked for and answers as the test wants.
+//! - [`ManualClock`]: time, moved by hand. All of the above run on one.
+//!
+//! They run the same code as the reactor does: the same seat, the same stream with its closes, deadlines and limits. Only the wire is another.
+//!
+//! ```
+//! use retwist_reactor::testing::Pair;
+//! use retwist_reactor::{Protocol, ProtocolHandle, TransportRef};
+//!
+//! struct Echo;
+//! impl Protocol for Echo {
+//!     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+//!         transport.write(data);
+//!     }
+//! }
+//!
+//! #[derive(Default)]
+//! struct Greeter { heard: Vec<u8> }
+//! impl Protocol for Greeter {
+//!     fn connection_made(&mut self, transport: &TransportRef) {
+//!         transport.write(b"hello");
+//!     }
+//!     fn data_received(&mut self, _: &TransportRef, data: &[u8]) {
+//!         self.heard.extend_from_slice(data);
+//!     }
+//! }
+//!
+//! for cut in [1, 2, 3, 7, 64, 1000, usize::MAX] {
+//!     let greeter = ProtocolHandle::new(Greeter::default());
+//!     let pair = Pair::new(&greeter, Echo).cut(cut);
+//!     pair.run();
+//!     assert_eq!(greeter.try_call(|greeter| greeter.heard.clone()).unwrap(), b"hello");
+//! }
+//! ```
+
+mod clock;
+mod pair;
+mod reactor;
+mod recording;
+mod wire;
+
+pub use clock::ManualClock;
+pub use pair::{Pair, Side};
+pub use reactor::{MemoryReactor, PendingConnection};
+pub use recording::RecordingTransport;

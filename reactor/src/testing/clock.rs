@@ -1,0 +1,80 @@
+use std::ops::Deref;
+use std::time::Duration;
+
+use crate::Clock;
+
+/// A clock that a test moves by hand, and the loop that goes with it.
+///
+/// It dereferences to the [`Clock`] that it moves. Every deadline is met at its own time: `advance` by ten seconds makes a call that asks for
+/// itself again each second ten times, and what one call sets going is done before the next is made.
+#[doc(alias = "Clock")]
+#[derive(Debug)]
+pub struct ManualClock {
+    clock: Clock,
+}
+
+/// So many passes without coming to rest is a loop.
+const PASSES: usize = 1_000_000;
+
+impl ManualClock {
+    /// A clock that stands still.
+    #[allow(clippy::new_without_default, reason = "a clock is made on purpose")]
+    pub fn new() -> Self {
+        ManualClock {
+            clock: Clock::new(),
+        }
+    }
+
+    /// One pass of the loop: the calls that are due, the turns that were asked for, what was written.
+    pub fn turn(&self) {
+        self.clock.run_due();
+        self.clock.run_turns();
+    }
+
+    /// Makes passes until nothing is left to do at this time.
+    ///
+    /// # Panics
+    ///
+    /// If it never comes to rest, which is what a test would want to know.
+    pub fn run(&self) {
+        for _ in 0..PASSES {
+            self.turn();
+            let due = self
+                .clock
+                .next_wake()
+                .is_some_and(|wake| wake <= self.clock.elapsed());
+            if !due && !self.clock.has_turns() {
+                return;
+            }
+        }
+        panic!(
+            "after {PASSES} turns there is still something to do: some code asks for itself again and again"
+        );
+    }
+
+    /// Lets this much time pass, one deadline after the other.
+    pub fn advance(&self, time: Duration) {
+        self.run();
+        let end = self.clock.elapsed() + u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 2);
+        while let Some(wake) = self.clock.next_wake().filter(|wake| *wake <= end) {
+            self.clock.set_elapsed(wake);
+            self.run();
+        }
+        self.clock.set_elapsed(end);
+        self.run();
+    }
+}
+
+impl Deref for ManualClock {
+    type Target = Clock;
+
+    fn deref(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+impl Drop for ManualClock {
+    fn drop(&mut self) {
+        self.clock.clear();
+    }
+}

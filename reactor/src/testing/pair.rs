@@ -1,0 +1,199 @@
+use std::fmt;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use super::clock::ManualClock;
+use super::wire::{Fault, MemoryWire, Way};
+use crate::channel::Channel;
+use crate::output::Buffers;
+use crate::stream::{Commons, Owner, Stream};
+use crate::{Clock, ProtocolRef, Reason, StreamSettings, TransportRef};
+
+/// Two protocols that are connected to each other in memory.
+///
+/// Nothing moves until [`run`](Pair::run) or [`advance`](Pair::advance). Several pairs may share a clock ([`Pair::on`]); each of them runs all.
+#[doc(alias = "IOPump")]
+#[doc(alias = "loopbackAsync")]
+pub struct Pair {
+    clock: Rc<ManualClock>,
+    client: Rc<Stream<MemoryWire>>,
+    server: Rc<Stream<MemoryWire>>,
+    to_server: Rc<Way>,
+    to_client: Rc<Way>,
+}
+
+/// One of the two ends of a [`Pair`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one that would have connected.
+    Client,
+    /// The one that would have accepted.
+    Server,
+}
+
+impl Pair {
+    /// Connects the two, on a clock of their own, with the settings of a client and a server. Both hear `connection_made` when it runs first.
+    pub fn new(client: impl Into<ProtocolRef>, server: impl Into<ProtocolRef>) -> Self {
+        Pair::on(&Rc::new(ManualClock::new()), client, server)
+    }
+
+    /// Connects the two on this clock.
+    pub fn on(
+        clock: &Rc<ManualClock>,
+        client: impl Into<ProtocolRef>,
+        server: impl Into<ProtocolRef>,
+    ) -> Self {
+        let server_settings = StreamSettings::default();
+        let client_settings = StreamSettings {
+            read_pauses: false,
+            ..StreamSettings::default()
+        };
+        Pair::with_settings(clock, client, client_settings, server, server_settings)
+    }
+
+    /// Connects the two on this clock, each with its own settings.
+    pub fn with_settings(
+        clock: &Rc<ManualClock>,
+        client: impl Into<ProtocolRef>,
+        client_settings: StreamSettings,
+        server: impl Into<ProtocolRef>,
+        server_settings: StreamSettings,
+    ) -> Self {
+        Pair::owned(
+            clock,
+            (client.into(), client_settings, None),
+            (server.into(), server_settings),
+        )
+    }
+
+    pub(super) fn owned(
+        clock: &Rc<ManualClock>,
+        (client, client_settings, owner): (ProtocolRef, StreamSettings, Option<Rc<dyn Owner>>),
+        (server, server_settings): (ProtocolRef, StreamSettings),
+    ) -> Self {
+        let commons = Rc::new(Commons {
+            clock: Clock::clone(clock),
+            buffers: Buffers::new(),
+        });
+        let to_server = Way::new(Clock::clone(clock));
+        let to_client = Way::new(Clock::clone(clock));
+        let client = Stream::new(
+            MemoryWire::new("client", "server", to_server.clone(), to_client.clone()),
+            client,
+            commons.clone(),
+            Rc::new(client_settings),
+            owner,
+        );
+        let server = Stream::new(
+            MemoryWire::new("server", "client", to_client.clone(), to_server.clone()),
+            server,
+            commons,
+            Rc::new(server_settings),
+            None,
+        );
+        to_server.connect(&client, &server, &to_client);
+        to_client.connect(&server, &client, &to_server);
+        client.seat().wants_turn();
+        server.seat().wants_turn();
+        Pair {
+            clock: clock.clone(),
+            client,
+            server,
+            to_server,
+            to_client,
+        }
+    }
+
+    /// From now on, no more than this many bytes arrive at once, in either direction.
+    pub fn cut(self, bytes: usize) -> Self {
+        for way in [&self.to_server, &self.to_client] {
+            way.cut.set(bytes.max(1));
+        }
+        self
+    }
+
+    /// From now on, whatever is sent takes this long to arrive.
+    pub fn delay(self, time: Duration) -> Self {
+        for way in [&self.to_server, &self.to_client] {
+            way.delay.set(time);
+        }
+        self
+    }
+
+    /// How many bytes a side can send that the other has not read, before its transport has to keep them: what the system's buffers
+    /// are for a socket. Default 64 KiB.
+    pub fn window(self, bytes: usize) -> Self {
+        for way in [&self.to_server, &self.to_client] {
+            way.set_window(bytes);
+        }
+        self
+    }
+
+    /// Of what `side` sends, only so many bytes arrive, and then the end of input, as if it had closed there.
+    pub fn close_after(self, side: Side, bytes: u64) -> Self {
+        self.way_from(side).fault.set(Some((bytes, Fault::End)));
+        self
+    }
+
+    /// When so many bytes from `side` have arrived, the connection breaks, and both sides see it.
+    pub fn reset_after(self, side: Side, bytes: u64) -> Self {
+        self.way_from(side).fault.set(Some((bytes, Fault::Reset)));
+        self
+    }
+
+    /// Runs until nothing moves, without letting time pass.
+    pub fn run(&self) {
+        self.clock.run();
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    /// The clock that both live on.
+    pub fn clock(&self) -> &Rc<ManualClock> {
+        &self.clock
+    }
+
+    /// The transport of whoever sits at the bottom of the client's side.
+    pub fn client(&self) -> TransportRef {
+        self.client.seat().transport()
+    }
+
+    /// The transport of whoever sits at the bottom of the server's side.
+    pub fn server(&self) -> TransportRef {
+        self.server.seat().transport()
+    }
+
+    pub(super) fn client_channel(&self) -> Weak<dyn Channel> {
+        let client: Weak<Stream<MemoryWire>> = Rc::downgrade(&self.client);
+        client
+    }
+
+    fn way_from(&self, side: Side) -> &Way {
+        match side {
+            Side::Client => &self.to_server,
+            Side::Server => &self.to_client,
+        }
+    }
+}
+
+impl Drop for Pair {
+    /// As at the end of a reactor: whoever is still connected hears `connection_lost`.
+    fn drop(&mut self) {
+        for stream in [&self.client, &self.server] {
+            stream.end(Reason::ReactorStopped);
+        }
+        self.clock.turn();
+    }
+}
+
+impl fmt::Debug for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pair")
+            .field("client", &self.client())
+            .field("server", &self.server())
+            .finish()
+    }
+}

@@ -1,0 +1,273 @@
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+
+use super::clock::ManualClock;
+use super::pair::Pair;
+use crate::connector::{Attempt, Dialer};
+use crate::port::Listening;
+use crate::{
+    Address, Clock, ConnectError, Connector, FactoryRef, ListenError, ListeningPort, ProtocolRef,
+    ReactorTcp, TcpConnect, TcpListen,
+};
+
+/// A reactor without a network: records what was listened on and connected to, and makes the connections that a test asks for.
+///
+/// ```
+/// use retwist_reactor::testing::MemoryReactor;
+/// use retwist_reactor::{Address, FactoryRef, Protocol, ReactorTcp, TcpListen, TransportRef};
+///
+/// struct Daytime;
+/// impl Protocol for Daytime {
+///     fn connection_made(&mut self, transport: &TransportRef) {
+///         transport.write(b"noon\r\n");
+///         transport.lose_connection();
+///     }
+///     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
+/// }
+///
+/// fn serve(reactor: &dyn ReactorTcp) {
+///     reactor.listen(TcpListen::port(13), FactoryRef::from(|_: &Address| Daytime)).unwrap();
+/// }
+///
+/// let reactor = MemoryReactor::new();
+/// serve(&reactor);
+/// assert_eq!(reactor.listening()[0].wanted().port(), 13);
+/// ```
+#[doc(alias = "MemoryReactorClock")]
+pub struct MemoryReactor {
+    clock: Rc<ManualClock>,
+    ports: RefCell<Vec<Rc<MemoryPort>>>,
+    dialled: Rc<RefCell<Vec<PendingConnection>>>,
+}
+
+impl MemoryReactor {
+    /// A reactor that has been asked for nothing yet.
+    #[allow(clippy::new_without_default, reason = "a reactor is made on purpose")]
+    pub fn new() -> Self {
+        MemoryReactor {
+            clock: Rc::new(ManualClock::new()),
+            ports: RefCell::default(),
+            dialled: Rc::default(),
+        }
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &Rc<ManualClock> {
+        &self.clock
+    }
+
+    /// What is listened on now, in the order of asking.
+    #[doc(alias = "tcpServers")]
+    pub fn listening(&self) -> Vec<TcpListen> {
+        let ports = self.ports.borrow();
+        let open = ports.iter().filter(|port| port.open.get());
+        open.map(|port| port.how.clone()).collect()
+    }
+
+    /// The connections that are being made now, in the order of asking. Each waits for the test to say how it goes.
+    #[doc(alias = "tcpClients")]
+    pub fn connecting(&self) -> Vec<PendingConnection> {
+        let mut dialled = self.dialled.borrow_mut();
+        dialled.retain(PendingConnection::is_pending);
+        dialled.clone()
+    }
+
+    /// `client` connects to the port that listens on `address`. None if none does, or if its factory refuses.
+    pub fn accept(&self, address: &Address, client: impl Into<ProtocolRef>) -> Option<Pair> {
+        let server = self.build(address)?;
+        let (protocol, how) = server;
+        let client_settings = TcpConnect::address(how.wanted()).settings;
+        Some(Pair::with_settings(
+            &self.clock,
+            client,
+            client_settings,
+            protocol,
+            how.settings,
+        ))
+    }
+
+    /// The connection is made, with whoever listens here on its destination. None, and a failure, if nobody does.
+    pub fn complete(&self, pending: &PendingConnection) -> Option<Pair> {
+        let Some((server, how)) = self.build(&pending.how.wanted().into()) else {
+            pending.fail(ConnectError::ConnectionRefused(
+                std::io::ErrorKind::ConnectionRefused.into(),
+            ));
+            self.clock.run();
+            return None;
+        };
+        let connector = pending.connector.take()?;
+        let peer = pending.how.wanted().into();
+        let Some(client) = connector.factory().build(&peer) else {
+            connector.failed(&ConnectError::Refused);
+            return None;
+        };
+        let owner: Rc<dyn crate::stream::Owner> = Rc::new(connector.clone());
+        let pair = Pair::owned(
+            &self.clock,
+            (client, pending.how.settings.clone(), Some(owner)),
+            (server, how.settings),
+        );
+        connector.connected(pair.client_channel());
+        Some(pair)
+    }
+
+    fn build(&self, address: &Address) -> Option<(ProtocolRef, TcpListen)> {
+        let port = {
+            let ports = self.ports.borrow();
+            let mut open = ports.iter().filter(|port| port.open.get());
+            open.find(|port| port.address() == *address)?.clone()
+        };
+        let client = Address::Memory("client".into());
+        Some((port.factory.build(&client)?, port.how.clone()))
+    }
+}
+
+impl ReactorTcp for MemoryReactor {
+    fn listen(&self, how: TcpListen, factory: FactoryRef) -> Result<ListeningPort, ListenError> {
+        let mut address = how.wanted();
+        if address.port() == 0 {
+            // As the system would: one that nobody uses.
+            let used = u16::try_from(self.ports.borrow().len()).unwrap_or(0);
+            address.set_port(40_000 + used);
+        }
+        let taken = |port: &Rc<MemoryPort>| port.open.get() && port.bound == address;
+        if self.ports.borrow().iter().any(taken) {
+            let error = std::io::ErrorKind::AddrInUse.into();
+            return Err(ListenError::AddressInUse(address, error));
+        }
+        let port = Rc::new(MemoryPort {
+            how,
+            bound: address,
+            factory,
+            open: Cell::new(false),
+        });
+        port.start()?;
+        self.ports.borrow_mut().push(port.clone());
+        Ok(ListeningPort::new(port))
+    }
+
+    fn connect(&self, how: TcpConnect, factory: FactoryRef) -> Connector {
+        let destination = how.wanted().into();
+        let dialer = MemoryDialer {
+            how,
+            clock: Clock::clone(&self.clock),
+            dialled: Rc::downgrade(&self.dialled),
+        };
+        let connector = Connector::new(destination, factory, dialer);
+        // A new connector is neither busy nor without a reactor.
+        let _ = connector.connect();
+        connector
+    }
+
+    fn time(&self) -> Clock {
+        Clock::clone(&self.clock)
+    }
+}
+
+/// A connection that code under test is making.
+#[derive(Clone)]
+pub struct PendingConnection {
+    how: TcpConnect,
+    clock: Clock,
+    /// None once it is made, has failed or was cancelled.
+    connector: Rc<RefCell<Option<Connector>>>,
+}
+
+impl PendingConnection {
+    /// How the code wants to connect.
+    pub fn how(&self) -> &TcpConnect {
+        &self.how
+    }
+
+    /// Whether it still waits for an outcome.
+    pub fn is_pending(&self) -> bool {
+        self.connector.borrow().is_some()
+    }
+
+    /// It fails, in the next turn.
+    pub fn fail(&self, error: ConnectError) {
+        if let Some(connector) = self.connector.take() {
+            self.clock.call_soon(move || connector.failed(&error));
+        }
+    }
+}
+
+impl Attempt for PendingConnection {
+    fn cancel(&self) {
+        self.fail(ConnectError::Cancelled);
+    }
+}
+
+struct MemoryDialer {
+    how: TcpConnect,
+    clock: Clock,
+    dialled: Weak<RefCell<Vec<PendingConnection>>>,
+}
+
+impl Dialer for MemoryDialer {
+    fn dial(&self, connector: &Connector) -> Option<Box<dyn Attempt>> {
+        let pending = PendingConnection {
+            how: self.how.clone(),
+            clock: self.clock.clone(),
+            connector: Rc::new(RefCell::new(Some(connector.clone()))),
+        };
+        let timed = pending.clone();
+        self.clock.call_later(self.how.timeout, move || {
+            let timeout = timed.how.timeout;
+            timed.fail(ConnectError::TimedOut(timeout));
+        });
+        self.dialled.upgrade()?.borrow_mut().push(pending.clone());
+        Some(Box::new(pending))
+    }
+}
+
+struct MemoryPort {
+    how: TcpListen,
+    bound: SocketAddr,
+    factory: FactoryRef,
+    open: Cell<bool>,
+}
+
+impl Listening for MemoryPort {
+    fn start(&self) -> Result<(), ListenError> {
+        if self.open.replace(true) {
+            return Err(ListenError::AlreadyListening);
+        }
+        self.factory.start();
+        Ok(())
+    }
+
+    fn stop(&self) {
+        if self.open.replace(false) {
+            self.factory.stop();
+        }
+    }
+
+    fn is_listening(&self) -> bool {
+        self.open.get()
+    }
+
+    fn address(&self) -> Address {
+        self.bound.into()
+    }
+}
+
+impl fmt::Debug for MemoryReactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryReactor")
+            .field("listening", &self.listening())
+            .field("connecting", &self.connecting())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PendingConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingConnection")
+            .field("how", &self.how)
+            .field("pending", &self.is_pending())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,267 @@
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::{Rc, Weak};
+
+use super::clock::ManualClock;
+use crate::channel::Channel;
+use crate::producer::Flow;
+use crate::{
+    Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason, Seat,
+    TransportRef, Turn,
+};
+
+/// One protocol on a transport that records what it does: for tests that look at one side alone.
+///
+/// ```
+/// use retwist_reactor::testing::RecordingTransport;
+/// use retwist_reactor::{Protocol, TransportRef};
+///
+/// struct Polite;
+/// impl Protocol for Polite {
+///     fn data_received(&mut self, transport: &TransportRef, _: &[u8]) {
+///         transport.write(b"thank you");
+///         transport.lose_connection();
+///     }
+/// }
+///
+/// let recording = RecordingTransport::connect(Polite);
+/// recording.receive(b"here");
+/// assert_eq!(recording.take_written(), b"thank you");
+/// assert!(recording.is_closing());
+/// ```
+#[doc(alias = "StringTransport")]
+pub struct RecordingTransport {
+    clock: Rc<ManualClock>,
+    channel: Rc<Recording>,
+}
+
+struct Recording {
+    seat: Seat,
+    clock: Clock,
+    written: RefCell<Vec<u8>>,
+    flow: RefCell<Flow>,
+    ending: Cell<Ending>,
+}
+
+/// How far the protocol has closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Open,
+    WriteHalf,
+    Closed,
+    Aborted,
+}
+
+impl RecordingTransport {
+    /// Connects the protocol; it has heard `connection_made` when this returns.
+    pub fn connect(protocol: impl Into<ProtocolRef>) -> Self {
+        RecordingTransport::on(&Rc::new(ManualClock::new()), protocol)
+    }
+
+    /// Connects the protocol on this clock.
+    pub fn on(clock: &Rc<ManualClock>, protocol: impl Into<ProtocolRef>) -> Self {
+        let channel = Rc::new_cyclic(|me: &Weak<Recording>| Recording {
+            seat: Seat::new(me.clone(), protocol.into()),
+            clock: Clock::clone(clock),
+            written: RefCell::default(),
+            flow: RefCell::default(),
+            ending: Cell::new(Ending::Open),
+        });
+        channel.seat.open();
+        channel.seat.wants_turn();
+        clock.run();
+        RecordingTransport {
+            clock: clock.clone(),
+            channel,
+        }
+    }
+
+    /// The protocol receives these bytes, in one piece; all that follows has been done when this returns.
+    pub fn receive(&self, data: &[u8]) {
+        self.channel.seat.deliver(&mut data.to_vec());
+        self.clock.run();
+    }
+
+    /// The peer sends no more.
+    pub fn end_input(&self) {
+        self.channel.seat.read_connection_lost();
+        self.settle();
+    }
+
+    /// The connection ends for this reason.
+    pub fn lose(&self, reason: Reason) {
+        self.channel.seat.lost(reason);
+        self.settle();
+    }
+
+    /// Everything that was written and not taken yet.
+    #[doc(alias = "value")]
+    pub fn written(&self) -> Vec<u8> {
+        self.channel.written.borrow().clone()
+    }
+
+    /// Everything that was written since the last time; a producer is asked for more, as if it had been sent.
+    #[doc(alias = "clear")]
+    pub fn take_written(&self) -> Vec<u8> {
+        let written = self.channel.written.take();
+        self.channel.seat.wants_turn();
+        self.clock.run();
+        written
+    }
+
+    /// Whether the protocol has closed the connection, in order or not.
+    #[doc(alias = "disconnecting")]
+    pub fn is_closing(&self) -> bool {
+        matches!(self.channel.ending.get(), Ending::Closed | Ending::Aborted)
+    }
+
+    /// Whether the protocol has aborted the connection.
+    pub fn is_aborted(&self) -> bool {
+        self.channel.ending.get() == Ending::Aborted
+    }
+
+    /// Whether the protocol has closed its write half, or all.
+    pub fn is_write_closed(&self) -> bool {
+        self.channel.ending.get() != Ending::Open
+    }
+
+    /// Whether the protocol wants no more input for now.
+    #[doc(alias = "producerState")]
+    pub fn is_paused(&self) -> bool {
+        self.channel.seat.is_paused()
+    }
+
+    /// Whether a producer is registered.
+    pub fn has_producer(&self) -> bool {
+        self.channel.has_producer()
+    }
+
+    /// The transport that the protocol in the seat holds.
+    pub fn transport(&self) -> TransportRef {
+        self.channel.seat.transport()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Rc<ManualClock> {
+        &self.clock
+    }
+
+    fn settle(&self) {
+        self.channel.seat.settle();
+        self.clock.run();
+    }
+}
+
+impl Recording {
+    /// A close is at its end once nobody writes any more.
+    fn progress(&self) {
+        if self.ending.get() == Ending::WriteHalf && !self.has_producer() && !self.seat.is_lost() {
+            self.seat.write_connection_lost();
+        }
+    }
+}
+
+impl Turn for Recording {
+    fn turn(&self) {
+        self.seat.settle();
+        let waiting = self.written.borrow().len();
+        let producer = self.flow.borrow_mut().next(waiting);
+        if let Some(producer) = producer {
+            producer.resume_producing();
+        }
+    }
+
+    fn flush(&self) {
+        self.seat.begin_flush();
+    }
+}
+
+/// Bytes that may wait before a push producer is paused, as on a real connection.
+const HIGH_WATER: usize = 64 * 1024;
+
+impl Channel for Recording {
+    fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    fn write(&self, data: &[u8]) {
+        let waiting = {
+            let mut written = self.written.borrow_mut();
+            written.extend_from_slice(data);
+            written.len()
+        };
+        let full = self.flow.borrow_mut().written(waiting, HIGH_WATER);
+        if let Some(producer) = full {
+            producer.pause_producing();
+        }
+    }
+
+    fn lose_connection(&self) {
+        self.ending.set(Ending::Closed);
+    }
+
+    fn lose_write_connection(&self) {
+        self.ending.set(Ending::WriteHalf);
+        self.progress();
+        self.seat.wants_turn();
+    }
+
+    fn abort_connection(&self, reason: Reason) {
+        self.ending.set(Ending::Aborted);
+        self.seat.lost(reason);
+        self.seat.wants_turn();
+    }
+
+    fn reading_changed(&self) {}
+
+    fn register_producer(
+        &self,
+        producer: Rc<dyn Producer>,
+        kind: ProducerKind,
+    ) -> Result<(), ProducerRegistered> {
+        self.flow.borrow_mut().register(producer, kind)?;
+        self.seat.wants_turn();
+        Ok(())
+    }
+
+    fn unregister_producer(&self) {
+        let producer = self.flow.borrow_mut().unregister();
+        drop(producer);
+        self.progress();
+        self.seat.wants_turn();
+    }
+
+    fn has_producer(&self) -> bool {
+        self.flow.borrow().is_registered()
+    }
+
+    fn peer(&self) -> Address {
+        Address::Memory("peer".into())
+    }
+
+    fn host(&self) -> Address {
+        Address::Memory("host".into())
+    }
+
+    fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    fn buffered(&self) -> usize {
+        self.written.borrow().len()
+    }
+
+    fn interface(&self, _: TypeId) -> Option<Rc<dyn Any>> {
+        None
+    }
+}
+
+impl fmt::Debug for RecordingTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordingTransport")
+            .field("written", &self.channel.written.borrow().len())
+            .field("closing", &self.is_closing())
+            .finish_non_exhaustive()
+    }
+}

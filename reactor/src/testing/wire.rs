@@ -1,0 +1,292 @@
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use crate::stream::{Ready, Stream, Wire};
+use crate::{Address, Clock};
+
+/// One end of a connection in memory. It behaves as TCP does where that hurts: a window that fills, an end of input behind the last byte, and a reset for
+/// whoever closes with input unread or is sent more after its close.
+pub(super) struct MemoryWire {
+    name: Rc<str>,
+    peer_name: Rc<str>,
+    /// What this end sends.
+    outward: Rc<Way>,
+    /// What this end receives.
+    inward: Rc<Way>,
+}
+
+/// One direction of a connection.
+pub(super) struct Way {
+    clock: Clock,
+    to: RefCell<Weak<Stream<MemoryWire>>>,
+    from: RefCell<Weak<Stream<MemoryWire>>>,
+    /// The other direction: a reset goes both ways.
+    back: RefCell<Weak<Way>>,
+    pub(super) cut: Cell<usize>,
+    pub(super) delay: Cell<Duration>,
+    /// After how many bytes something happens.
+    pub(super) fault: Cell<Option<(u64, Fault)>>,
+    window: Cell<usize>,
+    state: RefCell<Traffic>,
+}
+
+/// What happens to a link at a given byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// What comes after it never arrives; the receiver sees the end of input.
+    End,
+    /// Both ends see that the connection is broken.
+    Reset,
+}
+
+#[derive(Default)]
+struct Traffic {
+    /// Sent, not arrived.
+    sent: VecDeque<u8>,
+    /// Arrived, not read.
+    arrived: VecDeque<u8>,
+    passed: u64,
+    /// The sender has said that this was all.
+    ending: bool,
+    /// The end has arrived.
+    ended: bool,
+    reset: bool,
+    /// The receiver has closed.
+    deaf: bool,
+    sender_waits: bool,
+    scheduled: bool,
+}
+
+impl Way {
+    pub(super) fn new(clock: Clock) -> Rc<Self> {
+        Rc::new(Way {
+            clock,
+            to: RefCell::default(),
+            from: RefCell::default(),
+            back: RefCell::default(),
+            cut: Cell::new(usize::MAX),
+            delay: Cell::new(Duration::ZERO),
+            fault: Cell::new(None),
+            window: Cell::new(64 * 1024),
+            state: RefCell::default(),
+        })
+    }
+
+    pub(super) fn connect(
+        self: &Rc<Self>,
+        from: &Rc<Stream<MemoryWire>>,
+        to: &Rc<Stream<MemoryWire>>,
+        back: &Rc<Way>,
+    ) {
+        *self.from.borrow_mut() = Rc::downgrade(from);
+        *self.to.borrow_mut() = Rc::downgrade(to);
+        *self.back.borrow_mut() = Rc::downgrade(back);
+    }
+
+    pub(super) fn set_window(&self, bytes: usize) {
+        self.window.set(bytes.max(1));
+    }
+
+    /// Has [`step`](Way::step) called in a turn to come, once, after `delay`.
+    fn schedule(self: &Rc<Self>, delay: Duration) {
+        if std::mem::replace(&mut self.state.borrow_mut().scheduled, true) {
+            return;
+        }
+        let way = Rc::downgrade(self);
+        let step = move || {
+            if let Some(way) = way.upgrade() {
+                way.state.borrow_mut().scheduled = false;
+                way.step();
+            }
+        };
+        match delay.is_zero() {
+            true => self.clock.call_soon(step),
+            false => drop(self.clock.call_later(delay, step)),
+        }
+    }
+
+    /// One piece arrives.
+    fn step(self: &Rc<Self>) {
+        let mut state = self.state.borrow_mut();
+        let fault = self.fault.get();
+        let until_fault = fault.map_or(u64::MAX, |(at, _)| at.saturating_sub(state.passed));
+        let count = state
+            .sent
+            .len()
+            .min(self.cut.get())
+            .min(usize::try_from(until_fault).unwrap_or(usize::MAX));
+        let piece: Vec<u8> = state.sent.drain(..count).collect();
+        state.passed += count as u64;
+        if state.deaf && count > 0 {
+            drop(state);
+            return self.reset();
+        }
+        state.arrived.extend(piece);
+        if let Some((_, fault)) = fault.filter(|_| count as u64 == until_fault) {
+            self.fault.set(None);
+            state.sent.clear();
+            state.ending = true;
+            if fault == Fault::Reset {
+                drop(state);
+                return self.reset();
+            }
+        }
+        if state.sent.is_empty() && state.ending {
+            state.ended = true;
+        }
+        let more = !state.sent.is_empty();
+        drop(state);
+        if more {
+            self.schedule(self.delay.get());
+        }
+        self.tell_receiver();
+    }
+
+    fn tell_receiver(&self) {
+        let state = self.state.borrow();
+        let ready = Ready {
+            readable: true,
+            hung_up: state.ended || state.reset,
+            broken: state.reset,
+            ..Ready::default()
+        };
+        drop(state);
+        let to = self.to.borrow().upgrade();
+        if let Some(to) = to {
+            to.ready(ready);
+        }
+    }
+
+    /// The connection breaks, for both.
+    fn reset(&self) {
+        let back = self.back.borrow().upgrade();
+        self.state.borrow_mut().reset = true;
+        if let Some(back) = &back {
+            back.state.borrow_mut().reset = true;
+        }
+        self.tell_receiver();
+        if let Some(back) = back {
+            back.tell_receiver();
+        }
+    }
+
+    fn reset_soon(self: &Rc<Self>) {
+        let way = self.clone();
+        self.clock.call_soon(move || way.reset());
+    }
+}
+
+impl MemoryWire {
+    pub(super) fn new(name: &str, peer_name: &str, outward: Rc<Way>, inward: Rc<Way>) -> Self {
+        MemoryWire {
+            name: name.into(),
+            peer_name: peer_name.into(),
+            outward,
+            inward,
+        }
+    }
+}
+
+impl Wire for MemoryWire {
+    fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.inward.state.borrow_mut();
+        let count = state
+            .arrived
+            .len()
+            .min(self.inward.cut.get())
+            .min(buffer.len());
+        for (to, from) in buffer.iter_mut().zip(state.arrived.drain(..count)) {
+            *to = from;
+        }
+        let (more, ended, reset) = (!state.arrived.is_empty(), state.ended, state.reset);
+        let sender_waits = count > 0 && std::mem::take(&mut state.sender_waits);
+        drop(state);
+        if more {
+            self.read_again();
+        }
+        if sender_waits {
+            let way = self.inward.clone();
+            self.inward.clock.call_soon(move || {
+                let from = way.from.borrow().upgrade();
+                if let Some(from) = from {
+                    from.ready(Ready {
+                        writable: true,
+                        ..Ready::default()
+                    });
+                }
+            });
+        }
+        match count {
+            0 if reset => Err(io::ErrorKind::ConnectionReset.into()),
+            0 if !ended => Err(io::ErrorKind::WouldBlock.into()),
+            count => Ok(count),
+        }
+    }
+
+    fn send(&self, data: &[u8]) -> io::Result<usize> {
+        let mut state = self.outward.state.borrow_mut();
+        if state.reset {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        let waiting = state.sent.len() + state.arrived.len();
+        let count = data
+            .len()
+            .min(self.outward.window.get().saturating_sub(waiting));
+        state.sent.extend(&data[..count]);
+        drop(state);
+        self.outward.schedule(self.outward.delay.get());
+        match count {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            count => Ok(count),
+        }
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.outward.state.borrow_mut().ending = true;
+        self.outward.schedule(self.outward.delay.get());
+        Ok(())
+    }
+
+    fn close(&self, reset: bool) {
+        let unread = {
+            let mut state = self.inward.state.borrow_mut();
+            state.deaf = true;
+            !state.arrived.is_empty()
+        };
+        if reset || unread {
+            self.outward.state.borrow_mut().sent.clear();
+            self.outward.reset_soon();
+        } else {
+            let _ = self.shutdown_write();
+        }
+    }
+
+    fn read_again(&self) {
+        let way = self.inward.clone();
+        self.inward.clock.call_soon(move || way.tell_receiver());
+    }
+
+    fn wants_writable(&self) {
+        self.outward.state.borrow_mut().sender_waits = true;
+    }
+
+    fn take_error(&self) -> io::Error {
+        io::ErrorKind::ConnectionReset.into()
+    }
+
+    fn peer(&self) -> Address {
+        Address::Memory(self.peer_name.clone())
+    }
+
+    fn host(&self) -> Address {
+        Address::Memory(self.name.clone())
+    }
+
+    fn interface(&self, _: Weak<dyn Any>, _: TypeId) -> Option<Rc<dyn Any>> {
+        None
+    }
+}

@@ -1,0 +1,1 @@
+//! TLS as a layer over any transport.
