@@ -1,17 +1,22 @@
 //! TLS over any transport.
 mod config;
+mod engine;
 mod error;
+mod factory;
 mod hello;
 mod info;
-#[allow(dead_code, reason = "the layer that uses it comes next")]
 mod records;
 mod role;
-#[allow(dead_code, reason = "the layer that uses it comes next")]
 mod session;
+mod switch;
+mod transport;
 pub use config::{
     ClientCertificates, ClientOptions, ConfigError, Identities, Identity, Origin, Resumption,
     ServerOptions, TrustRoots, crypto_provider,
 };
 pub use error::TlsError;
+pub use factory::TlsFactory;
 pub use info::TlsInfo;
 pub use role::TlsRole;
+pub use switch::{start_tls, stop_tls, stop_tls_unanswered};
+pub use transport::TlsTransport;
