@@ -78,7 +78,7 @@ impl Core {
     fn pass(&self, handle: &ReactorHandle, longest: Option<Duration>) -> Result<(), RunError> {
         let clock = self.clock();
         let situation = self.situation();
-        clock.tick_if_pending();
+        clock.tick();
         clock.run_due();
         self.remote.run(handle);
 

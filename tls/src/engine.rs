@@ -43,7 +43,10 @@ impl TlsTransport {
             seat.open();
         }
         // One that was registered before TLS came writes through it from now on.
-        if let Some((producer, kind)) = self.joint.below(|below| below.take_producer()).flatten()
+        if let Some((producer, kind)) = self
+            .joint
+            .below(|below| below.unregister_producer())
+            .flatten()
             && let Err(ProducerRegistered) = self.hold(producer.clone(), kind)
         {
             producer.stop_producing();
@@ -327,7 +330,7 @@ impl TlsTransport {
 
     fn stop_producer(&self) {
         let held = self.held.take();
-        let producer = held.or_else(|| self.joint.below(|below| below.take_producer())?);
+        let producer = held.or_else(|| self.joint.below(|below| below.unregister_producer())?);
         if let Some((producer, _)) = producer {
             producer.stop_producing();
         }

@@ -236,21 +236,17 @@ impl Layer for TlsTransport {
             .unwrap_or(Ok(()))
     }
 
-    fn unregister_producer(&self) {
-        if self.is(HANDSHAKING) {
-            drop(self.held.take());
-        } else if self.is(CLOSE | CLOSE_WRITE) && !self.is(NOTIFIED) {
-            self.set(RELEASE);
-        } else {
-            self.joint.below(|below| below.unregister_producer());
-        }
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         self.wants_flush();
-    }
-
-    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
-        self.held
-            .take()
-            .or_else(|| self.joint.below(|below| below.take_producer())?)
+        if self.is(HANDSHAKING) {
+            return self.held.take();
+        }
+        if self.is(CLOSE | CLOSE_WRITE) && !self.is(NOTIFIED) {
+            // The close below waits for it, and must go on waiting until our close_notify is written.
+            self.set(RELEASE);
+            return None;
+        }
+        self.joint.below(|below| below.unregister_producer())?
     }
 
     fn has_producer(&self) -> bool {
