@@ -1,4 +1,18 @@
-//! The reactor of retwist.
+//! The reactor of retwist: the loop, the traits [`Protocol`] and [`Transport`], and the only code that knows a socket, a clock or a thread.
+//!
+//! Users depend on the crate `retwist`, whose documentation starts with the rules; who writes a layer or a protocol library
+//! depends on this one. A floor plan, each floor using only what is below it:
+//!
+//! ```text
+//! reactor                                the loop's public face: listen, connect, run, call_later
+//! core          lifecycle signals remote one pass of the loop, startup and shutdown
+//! tcp   testing   layer                  kinds of transport: sockets, memory, what sits on another transport
+//! stream        sources connector port   byte streams of every kind; what the system reports on
+//! channel handle seat                    what a transport supplies; what a protocol holds; who listens
+//! protocol transport factory             the traits that users meet
+//! clock turn timers output producer      time, turns, and small machines that are tested alone
+//! address reason error settings          values
+//! ```
 
 mod address;
 mod channel;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 /// Something that writes more than fits at once, and lets itself be held back.
 ///
 /// Registered with [`Transport::register_producer`](crate::Transport::register_producer). A transport is a producer too, of
-/// what its peer sends, so that a proxy registers each side with the other: see [`Transport::as_producer`](crate::Transport::as_producer).
+/// what its peer sends, so that a proxy registers each side with the other.
 #[doc(alias = "IPushProducer")]
 #[doc(alias = "IPullProducer")]
 pub trait Producer {
