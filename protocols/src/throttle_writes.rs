@@ -204,6 +204,16 @@ impl Layer for WriteThrottle {
         &self.joint
     }
 
+    fn connection_made(&self) {
+        // A producer that was there first is ours to hold back from now on.
+        let found = self.joint.below(|below| below.unregister_producer());
+        if let Some((producer, kind)) = found.flatten() {
+            // There is none yet.
+            let _ = self.flow.borrow_mut().register(producer, kind);
+        }
+        self.joint.seat().open();
+    }
+
     fn connection_lost(&self, reason: &Reason) {
         self.timer.stop();
         self.queue.take();
