@@ -242,7 +242,8 @@ impl Session {
                     self.state = State::PeerClosed;
                     let _last = event(Event::PeerClosed);
                 } else {
-                    progress.outcome = Err(TlsError::NotTlsPeer(InvalidMessage::InvalidContentType));
+                    progress.outcome =
+                        Err(TlsError::NotTlsPeer(InvalidMessage::InvalidContentType));
                 }
                 return progress;
             }
