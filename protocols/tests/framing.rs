@@ -154,6 +154,8 @@ fn prefixed(units: &[Vec<u8>], width: usize) -> Vec<u8> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn bytes_at_any_cut(bytes in telling(), cuts in vec(1_usize..20, 1..9)) {
         any_cut_is_the_same(|| Lines::new().limit(30), &bytes, &cuts);
