@@ -79,7 +79,9 @@ fn a_conversation_goes_back_and_forth<W: Way>(how: How) {
 fn write_sequence_is_one_write_after_the_other<W: Way>(how: How) {
     let (client, server) = (Peer::new(), Peer::new());
     let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
-    client.transport().write_sequence(&[b"one ", b"", b"two ", b"three"]);
+    client
+        .transport()
+        .write_sequence(&[b"one ", b"", b"two ", b"three"]);
     world.until(|| server.count() == 13);
     assert_eq!(server.story(), "made 'one two three'");
 }
@@ -106,7 +108,8 @@ fn a_write_from_outside_goes_out<W: Way>(how: How) {
 
 fn a_write_to_another_connection_goes_out_in_the_same_turn<W: Way>(how: How) {
     let (speaker, hub, listener, other) = (Peer::new(), Peer::new(), Peer::new(), Peer::new());
-    let mut world = World::<W>::connected(how, (&listener, listener.quiet()), (&other, other.quiet()));
+    let mut world =
+        World::<W>::connected(how, (&listener, listener.quiet()), (&other, other.quiet()));
     let to_listener = other.clone();
     let relay = hub.reacting(move |_, event| {
         if let Event::Data(data) = event {

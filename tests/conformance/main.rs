@@ -4,6 +4,11 @@
 //! What concerns the loop, ports, clients and processes is below it, over sockets alone; and in `schedules`, random conversations are
 //! compared with a model.
 
+#![allow(
+    unreachable_pub,
+    reason = "a test has no users outside; pub is what the modules offer each other"
+)]
+
 #[macro_use]
 mod way;
 mod peer;

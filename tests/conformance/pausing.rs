@@ -97,7 +97,8 @@ fn a_pause_in_the_callback_that_resumed_rests<W: Way>(how: How) {
 
 fn a_newcomer_that_pauses_rests<W: Way>(how: How) {
     let (client, server, next) = (Peer::new(), Peer::new(), Peer::new());
-    let mut world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
+    let mut world =
+        World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
     world.watch(&next);
     let pauses = next.reacting(|transport, event| {
         if let Event::Made = event {
@@ -171,7 +172,8 @@ fn resuming_what_is_closing_or_gone_is_nothing<W: Way>(how: How) {
 
 fn the_end_of_the_loop_is_heard_by_the_idle_and_the_paused<W: Way>(how: How) {
     let (client, server) = (Peer::new(), Peer::new());
-    let mut world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
+    let mut world =
+        World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
     server.transport().pause_producing();
     client.transport().write(b"not read");
     world.settle();
@@ -186,7 +188,10 @@ fn a_peer_that_is_paused_fills_and_drains<W: Way>(how: How) {
     server.transport().pause_producing();
     client.transport().write(&sent);
     world.comes_to_rest();
-    assert!(client.transport().buffered() > 0, "somebody has swallowed it all");
+    assert!(
+        client.transport().buffered() > 0,
+        "somebody has swallowed it all"
+    );
     server.transport().resume_producing();
     world.until(|| server.count() == sent.len());
     assert!(server.received() == sent);

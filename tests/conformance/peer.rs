@@ -57,12 +57,18 @@ impl Peer {
     }
 
     /// The protocol, which reacts like this.
-    pub fn reacting(&self, reaction: impl FnMut(&TransportRef, &Event<'_>) + 'static) -> ProtocolRef {
+    pub fn reacting(
+        &self,
+        reaction: impl FnMut(&TransportRef, &Event<'_>) + 'static,
+    ) -> ProtocolRef {
         self.actor(false, Box::new(reaction))
     }
 
     /// The protocol, which reacts like this, and goes on writing when its peer sends no more.
-    pub fn keeping_open(&self, reaction: impl FnMut(&TransportRef, &Event<'_>) + 'static) -> ProtocolRef {
+    pub fn keeping_open(
+        &self,
+        reaction: impl FnMut(&TransportRef, &Event<'_>) + 'static,
+    ) -> ProtocolRef {
         self.actor(true, Box::new(reaction))
     }
 
@@ -137,7 +143,9 @@ impl Shared {
     fn hear(&self, word: &str) {
         let over = self.reason.borrow().is_some();
         if over {
-            self.faults.borrow_mut().push(format!("{word} after the end"));
+            self.faults
+                .borrow_mut()
+                .push(format!("{word} after the end"));
         }
         if word == "made" && self.made.replace(true) {
             self.faults.borrow_mut().push("made twice".to_owned());

@@ -90,7 +90,11 @@ impl<W: Way> World<W> {
     /// Runs until all who were connected have lost their connections.
     #[track_caller]
     pub fn until_over(&self) {
-        self.until(|| self.peers.iter().all(|peer| peer.is_over() || !peer.is_made()));
+        self.until(|| {
+            self.peers
+                .iter()
+                .all(|peer| peer.is_over() || !peer.is_made())
+        });
     }
 
     /// Lets arrive whatever is under way.
@@ -135,7 +139,12 @@ impl<W: Way> Drop for World<W> {
             return;
         }
         for peer in &self.peers {
-            assert!(peer.faults().is_empty(), "{:?}: {}", peer.faults(), self.tell());
+            assert!(
+                peer.faults().is_empty(),
+                "{:?}: {}",
+                peer.faults(),
+                self.tell()
+            );
             if !peer.is_over() && peer.is_made() {
                 panic!("one of these never heard of the end: {}", self.tell());
             }

@@ -44,7 +44,10 @@ pub(crate) fn tape(
     react: impl FnMut(Heard<'_>, &TransportRef) + 'static,
 ) -> (ProtocolHandle<Tape>, Rc<Notes>) {
     let notes = Rc::<Notes>::default();
-    let tape = Tape { notes: notes.clone(), react: Box::new(react) };
+    let tape = Tape {
+        notes: notes.clone(),
+        react: Box::new(react),
+    };
     (ProtocolHandle::new(tape), notes)
 }
 
@@ -80,7 +83,10 @@ impl Notes {
     }
 
     pub(crate) fn reason(&self) -> String {
-        self.reason.borrow().as_ref().map_or_else(String::new, |reason| chain(reason))
+        self.reason
+            .borrow()
+            .as_ref()
+            .map_or_else(String::new, |reason| chain(reason))
     }
 
     fn note(&self, heard: Heard<'_>, transport: &TransportRef) {
@@ -171,7 +177,10 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
-        Authority { pem, issuer: Issuer::new(params, key) }
+        Authority {
+            pem,
+            issuer: Issuer::new(params, key),
+        }
     }
 
     /// A certificate for these names and its key, in PEM.
@@ -186,11 +195,16 @@ impl Authority {
     ) -> (String, String) {
         let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
         let mut params = CertificateParams::new(names).unwrap();
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         change(&mut params);
         let key = KeyPair::generate().unwrap();
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+        (
+            params.signed_by(&key, &self.issuer).unwrap().pem(),
+            key.serialize_pem(),
+        )
     }
 
     pub(crate) fn identity(&self, names: &[&str]) -> Identity {
@@ -205,14 +219,20 @@ impl Authority {
 
 pub(crate) fn server_config() -> Arc<ServerConfig> {
     static CONFIG: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
-        ServerOptions::new(AUTHORITY.identity(&["localhost"])).build().unwrap()
+        ServerOptions::new(AUTHORITY.identity(&["localhost"]))
+            .build()
+            .unwrap()
     });
     CONFIG.clone()
 }
 
 pub(crate) fn client_config() -> Arc<ClientConfig> {
-    static CONFIG: LazyLock<Arc<ClientConfig>> =
-        LazyLock::new(|| ClientOptions::new(AUTHORITY.roots()).no_resumption().build().unwrap());
+    static CONFIG: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+        ClientOptions::new(AUTHORITY.roots())
+            .no_resumption()
+            .build()
+            .unwrap()
+    });
     CONFIG.clone()
 }
 
@@ -238,7 +258,11 @@ pub(crate) struct Other {
 impl Other {
     pub(crate) fn client() -> ProtocolHandle<Self> {
         let name = "localhost".try_into().unwrap();
-        Self::new(rustls::ClientConnection::new(client_config(), name).unwrap().into())
+        Self::new(
+            rustls::ClientConnection::new(client_config(), name)
+                .unwrap()
+                .into(),
+        )
     }
 
     fn new(connection: rustls::Connection) -> ProtocolHandle<Self> {
