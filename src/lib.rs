@@ -78,3 +78,6 @@
 pub mod endpoint;
 
 pub use retwist_reactor::*;
+
+pub use retwist_protocols as protocols;
+pub use retwist_tls as tls;

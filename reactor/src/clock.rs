@@ -23,6 +23,8 @@ struct Inner {
     start: Instant,
     /// Nanoseconds since `start`.
     elapsed: Cell<u64>,
+    /// A turn has begun, and nobody has asked for its time yet: most turns never do, and are spared the question.
+    stale: Cell<bool>,
     timers: RefCell<Timers<Box<dyn FnOnce()>>>,
     turns: TurnQueue,
 }
@@ -33,6 +35,7 @@ impl Clock {
             inner: Rc::new(Inner {
                 start: Instant::now(),
                 elapsed: Cell::new(0),
+                stale: Cell::new(false),
                 timers: RefCell::new(Timers::new()),
                 turns: TurnQueue::default(),
             }),
@@ -42,7 +45,7 @@ impl Clock {
     /// The time of this turn.
     #[doc(alias = "seconds")]
     pub fn now(&self) -> Instant {
-        self.inner.start + Duration::from_nanos(self.inner.elapsed.get())
+        self.inner.start + Duration::from_nanos(self.inner.elapsed())
     }
 
     /// Calls `call` once, `delay` from now, in a later turn than this one, however short the delay. Calls with the same
@@ -86,31 +89,25 @@ impl Clock {
 
     // What follows is for whoever drives the clock.
 
-    /// Moves the time on to that of the system, if anybody waits for it.
-    pub(crate) fn tick_if_pending(&self) {
-        if self.pending_calls() > 0 {
-            self.tick();
-        }
-    }
-
-    /// Moves the time on to that of the system.
+    /// A new turn: its time is that of the system when it is first asked for.
     pub(crate) fn tick(&self) {
-        self.set_elapsed(to_nanos(self.inner.start.elapsed()));
+        self.inner.stale.set(true);
     }
 
     pub(crate) fn elapsed(&self) -> u64 {
-        self.inner.elapsed.get()
+        self.inner.elapsed()
     }
 
     pub(crate) fn set_elapsed(&self, elapsed: u64) {
-        self.inner
-            .elapsed
-            .set(self.inner.elapsed.get().max(elapsed));
+        self.inner.elapsed.set(self.elapsed().max(elapsed));
     }
 
     /// Runs the calls that are due, none of those that they ask for.
     pub(crate) fn run_due(&self) {
-        let now = self.inner.elapsed.get();
+        if self.inner.timers.borrow().len() == 0 {
+            return;
+        }
+        let now = self.elapsed();
         self.inner.timers.borrow_mut().begin_turn();
         loop {
             let due = self.inner.timers.borrow_mut().pop_due(now);
@@ -133,7 +130,11 @@ impl Clock {
 
     /// When to look again, in nanoseconds since the start: never later than the first deadline.
     pub(crate) fn next_wake(&self) -> Option<u64> {
-        self.inner.timers.borrow_mut().next_wake()
+        let mut timers = self.inner.timers.borrow_mut();
+        match timers.len() {
+            0 => None,
+            _ => timers.next_wake(),
+        }
     }
 
     /// Forgets all that is pending, so that no closure keeps alive what it captured.
@@ -145,8 +146,16 @@ impl Clock {
 }
 
 impl Inner {
+    fn elapsed(&self) -> u64 {
+        if self.stale.replace(false) {
+            let elapsed = to_nanos(self.start.elapsed());
+            self.elapsed.set(self.elapsed.get().max(elapsed));
+        }
+        self.elapsed.get()
+    }
+
     fn after(&self, delay: Duration) -> u64 {
-        self.elapsed.get().saturating_add(to_nanos(delay))
+        self.elapsed().saturating_add(to_nanos(delay))
     }
 }
 

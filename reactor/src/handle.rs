@@ -42,31 +42,38 @@ impl Handle {
         self.channel.clone()
     }
 
-    pub(crate) fn revoke(&self, in_callback: bool) {
-        self.seating.set(match in_callback {
-            true => Seating::Leaving,
-            false => Seating::Revoked,
-        });
+    /// Its protocol has been switched out, in a callback that is still running.
+    pub(crate) fn leave(&self) {
+        self.seating.set(Seating::Leaving);
     }
 
-    /// The callback that this handle was passed to has returned.
-    pub(crate) fn callback_returned(&self) {
-        if self.seating.get() == Seating::Leaving {
-            self.seating.set(Seating::Revoked);
-        }
+    /// Its protocol has been switched out.
+    pub(crate) fn revoke(&self) {
+        self.seating.set(Seating::Revoked);
     }
 
     /// The channel, if this handle may change anything there.
+    #[inline]
     fn current(&self, wish: &str) -> Option<Rc<dyn Channel>> {
         if self.seating.get() != Seating::Current {
-            log::warn!(
-                "{wish} through a revoked transport was ignored: another protocol sits there now; keep the transport that \
-                 connection_made and transport_switched hand over"
-            );
-            return None;
+            return Self::refuse(wish);
         }
-        let channel = self.channel.upgrade()?;
-        (!channel.seat().is_lost()).then_some(channel)
+        self.channel.upgrade()
+    }
+
+    /// The same, if the connection has not ended.
+    fn live(&self, wish: &str) -> Option<Rc<dyn Channel>> {
+        self.current(wish)
+            .filter(|channel| !channel.seat().is_lost())
+    }
+
+    #[cold]
+    fn refuse(wish: &str) -> Option<Rc<dyn Channel>> {
+        log::warn!(
+            "{wish} through a revoked transport was ignored: another protocol sits there now; keep the transport that \
+             connection_made and transport_switched hand over"
+        );
+        None
     }
 
     fn ask<R>(&self, question: impl FnOnce(&dyn Channel) -> R) -> Option<R> {
@@ -91,7 +98,7 @@ impl Transport for Handle {
     }
 
     fn lose_connection(&self) {
-        if let Some(channel) = self.current("lose_connection")
+        if let Some(channel) = self.live("lose_connection")
             && channel.seat().begin_close()
         {
             channel.lose_connection();
@@ -99,7 +106,7 @@ impl Transport for Handle {
     }
 
     fn lose_write_connection(&self) {
-        if let Some(channel) = self.current("lose_write_connection")
+        if let Some(channel) = self.live("lose_write_connection")
             && channel.seat().begin_close_write()
         {
             channel.lose_write_connection();
@@ -107,7 +114,7 @@ impl Transport for Handle {
     }
 
     fn abort_connection(&self) {
-        if let Some(channel) = self.current("abort_connection") {
+        if let Some(channel) = self.live("abort_connection") {
             channel.seat().begin_close();
             channel.abort_connection(Reason::Aborted);
         }
@@ -116,7 +123,7 @@ impl Transport for Handle {
     fn unread(&self, data: &[u8]) {
         let channel = match self.seating.get() {
             Seating::Leaving => self.channel.upgrade(),
-            _ => self.current("unread"),
+            _ => self.live("unread"),
         };
         if let Some(channel) = channel {
             channel.seat().unread(data);
@@ -133,7 +140,7 @@ impl Transport for Handle {
         producer: Rc<dyn Producer>,
         kind: ProducerKind,
     ) -> Result<(), ProducerRegistered> {
-        match self.current("register_producer") {
+        match self.live("register_producer") {
             Some(channel) => channel.register_producer(producer, kind),
             None => {
                 producer.stop_producing();
@@ -142,10 +149,8 @@ impl Transport for Handle {
         }
     }
 
-    fn unregister_producer(&self) {
-        if let Some(channel) = self.current("unregister_producer") {
-            channel.unregister_producer();
-        }
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
+        self.live("unregister_producer")?.unregister_producer()
     }
 
     fn has_producer(&self) -> bool {
@@ -157,7 +162,7 @@ impl Transport for Handle {
     }
 
     fn switch_protocol(&self, next: ProtocolRef) -> ProtocolRef {
-        match self.current("switch_protocol") {
+        match self.live("switch_protocol") {
             Some(channel) => channel.seat().switch_protocol(next, &*channel),
             None => next,
         }
@@ -196,13 +201,13 @@ impl Transport for Handle {
 
 impl Producer for Handle {
     fn resume_producing(&self) {
-        if let Some(channel) = self.current("resume_producing") {
+        if let Some(channel) = self.live("resume_producing") {
             channel.seat().set_paused(false, &*channel);
         }
     }
 
     fn pause_producing(&self) {
-        if let Some(channel) = self.current("pause_producing") {
+        if let Some(channel) = self.live("pause_producing") {
             channel.seat().set_paused(true, &*channel);
         }
     }

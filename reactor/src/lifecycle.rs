@@ -41,7 +41,7 @@ pub struct TriggerId(u64);
 pub(crate) struct Triggers {
     waiting: RefCell<Vec<Trigger>>,
     next: Cell<u64>,
-    held: RefCell<Rc<()>>,
+    held: Rc<()>,
 }
 
 struct Trigger {
@@ -79,7 +79,7 @@ impl Triggers {
             self.take(|trigger| trigger.phase == phase && trigger.event == event)
         {
             let hold = Hold {
-                _held: self.held.borrow().clone(),
+                _held: self.held.clone(),
             };
             logged("a system event trigger", || (trigger.call)(hold));
         }
@@ -87,7 +87,7 @@ impl Triggers {
 
     /// Whether somebody holds back the next phase.
     pub(crate) fn is_held(&self) -> bool {
-        Rc::strong_count(&self.held.borrow()) > 1
+        Rc::strong_count(&self.held) > 1
     }
 
     fn take(&self, wanted: impl Fn(&Trigger) -> bool) -> Option<Trigger> {

@@ -18,6 +18,7 @@ impl Output {
     }
 
     /// Takes `data` behind what is there, in a spare buffer if there was none.
+    #[inline]
     pub(crate) fn push(&mut self, data: &[u8], spare: &Buffers) {
         if self.buffer.capacity() == 0 {
             self.buffer = spare.take_output();
@@ -41,6 +42,7 @@ impl Output {
         }
     }
 
+    #[inline]
     pub(crate) fn clear(&mut self, spare: &Buffers) {
         self.sent = 0;
         spare.give_output(std::mem::take(&mut self.buffer));
@@ -49,7 +51,9 @@ impl Output {
 
 /// Buffers that the connections of one reactor share, so that an idle one holds none and a busy one allocates none.
 pub(crate) struct Buffers {
-    read: Cell<Vec<u8>>,
+    read: Cell<Box<[u8]>>,
+    /// The spare output buffer that was given back last: most turns need one, and it is still in the cache.
+    output: Cell<Vec<u8>>,
     outputs: RefCell<Vec<Vec<u8>>>,
 }
 
@@ -63,6 +67,7 @@ impl Buffers {
     pub(crate) fn new() -> Self {
         Buffers {
             read: Cell::default(),
+            output: Cell::default(),
             outputs: RefCell::default(),
         }
     }
@@ -71,21 +76,38 @@ impl Buffers {
     pub(crate) fn with_read<R>(&self, read: impl FnOnce(&mut [u8]) -> R) -> R {
         let mut buffer = self.read.take();
         if buffer.is_empty() {
-            buffer = vec![0; READ];
+            buffer = vec![0; READ].into_boxed_slice();
         }
         let result = read(&mut buffer);
         self.read.set(buffer);
         result
     }
 
+    #[inline]
     fn take_output(&self) -> Vec<u8> {
-        self.outputs.borrow_mut().pop().unwrap_or_default()
+        let spare = self.output.take();
+        match spare.capacity() {
+            0 => self.outputs.borrow_mut().pop().unwrap_or_default(),
+            _ => spare,
+        }
     }
 
+    #[inline]
     fn give_output(&self, mut buffer: Vec<u8>) {
+        if buffer.capacity() > SPARE_SIZE {
+            return;
+        }
+        buffer.clear();
+        let before = self.output.replace(buffer);
+        if before.capacity() > 0 {
+            self.keep_output(before);
+        }
+    }
+
+    #[cold]
+    fn keep_output(&self, buffer: Vec<u8>) {
         let mut outputs = self.outputs.borrow_mut();
-        if outputs.len() < SPARES && (1..=SPARE_SIZE).contains(&buffer.capacity()) {
-            buffer.clear();
+        if outputs.len() < SPARES {
             outputs.push(buffer);
         }
     }

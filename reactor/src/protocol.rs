@@ -107,6 +107,7 @@ pub(crate) trait Attach {
 pub(crate) struct Holder<P: ?Sized> {
     /// Whether it has heard `connection_made`: what decides what it hears when it is seated.
     pub(crate) introduced: Cell<bool>,
+    has_late: Cell<bool>,
     /// Calls that came while it was in a callback.
     late: Cell<Vec<Box<dyn FnOnce()>>>,
     attach: Option<Weak<dyn Attach>>,
@@ -117,6 +118,7 @@ impl<P> Holder<P> {
     fn new(protocol: P, attach: Option<Weak<dyn Attach>>) -> Self {
         Holder {
             introduced: Cell::new(false),
+            has_late: Cell::new(false),
             late: Cell::default(),
             attach,
             protocol: RefCell::new(protocol),
@@ -133,14 +135,12 @@ impl<P: ?Sized> Holder<P> {
     }
 
     pub(crate) fn has_late(&self) -> bool {
-        let late = self.late.take();
-        let any = !late.is_empty();
-        self.late.set(late);
-        any
+        self.has_late.get()
     }
 
     /// The calls that came while the protocol was busy; whoever made it busy makes them.
     pub(crate) fn take_late(&self) -> Vec<Box<dyn FnOnce()>> {
+        self.has_late.set(false);
         self.late.take()
     }
 }
@@ -158,6 +158,7 @@ impl<P: Protocol> ProtocolHandle<P> {
             let mut late = self.0.late.take();
             late.push(Box::new(move || this.call(call)));
             self.0.late.set(late);
+            self.0.has_late.set(true);
             return;
         };
         call(&mut protocol);

@@ -31,6 +31,8 @@ pub struct Seat {
 struct Occupant {
     protocol: Option<ProtocolRef>,
     handle: Rc<Handle>,
+    /// The handle of one who was switched out in the callback that is still running.
+    leaving: Option<Rc<Handle>>,
 }
 
 /// The channel is not established yet: nothing is told but its loss.
@@ -65,6 +67,8 @@ const FLUSH: u32 = 1 << 13;
 const INPUT_ENDED: u32 = 1 << 14;
 /// There is something in `unread`.
 const UNREAD: u32 = 1 << 15;
+/// The protocol that is being called has been switched out.
+const LEAVING: u32 = 1 << 16;
 
 /// Any of these, and bytes that come may not go straight to the protocol.
 const NOT_STRAIGHT: u32 =
@@ -84,6 +88,7 @@ impl Seat {
             occupant: RefCell::new(Occupant {
                 protocol: Some(protocol),
                 handle,
+                leaving: None,
             }),
             unread: Cell::default(),
             reason: Cell::new(None),
@@ -112,6 +117,18 @@ impl Seat {
     pub fn deliver(&self, data: &mut [u8]) {
         let straight = !self.is(NOT_STRAIGHT)
             && self.call(|protocol, transport| protocol.data_received_in_place(transport, data));
+        self.delivered(straight, data);
+    }
+
+    /// [`deliver`](Seat::deliver), for bytes that nobody may change: they are in a buffer that is not the channel's own.
+    pub fn deliver_shared(&self, data: &[u8]) {
+        let straight = !self.is(NOT_STRAIGHT)
+            && self.call(|protocol, transport| protocol.data_received(transport, data));
+        self.delivered(straight, data);
+    }
+
+    /// What did not go straight to the protocol waits.
+    fn delivered(&self, straight: bool, data: &[u8]) {
         if !straight && !self.is(CLOSING | LOST) {
             let mut unread = self.unread.take();
             unread.extend_from_slice(data);
@@ -175,6 +192,7 @@ impl Seat {
     }
 
     /// Whether a callback is owed that a turn would make.
+    #[inline]
     pub fn is_owed(&self) -> bool {
         self.is(OWED) && !self.is(OVER)
     }
@@ -201,11 +219,9 @@ impl Seat {
     }
 
     /// Whether a write has any meaning: after a close only as long as a producer is waited for.
+    #[inline]
     pub(crate) fn takes_writes(&self, channel: &dyn Channel) -> bool {
-        match self.is(CLOSING | WRITE_CLOSING) {
-            false => true,
-            true => channel.has_producer(),
-        }
+        !self.is(CLOSING | WRITE_CLOSING | LOST) || !self.is(LOST) && channel.has_producer()
     }
 
     // Wishes, noted by the handle.
@@ -263,7 +279,13 @@ impl Seat {
         let old = mem::replace(&mut occupant.handle, handle);
         occupant.protocol = Some(next);
         drop(occupant);
-        old.revoke(self.is(CALLING));
+        if self.is(CALLING) && !self.is(LEAVING) {
+            old.leave();
+            self.set(LEAVING);
+            self.occupant.borrow_mut().leaving = Some(old);
+        } else {
+            old.revoke();
+        }
         let paused = self.is(PAUSED);
         self.clear(PAUSED);
         self.set(UNTOLD | FRESH);
@@ -380,14 +402,13 @@ impl Seat {
     /// Calls the protocol, with no borrow held but that of the protocol itself. False, and no call, if it is busy.
     #[inline]
     fn call(&self, callback: impl FnOnce(&mut dyn Protocol, &TransportRef)) -> bool {
-        let (protocol, handle) = {
+        let (protocol, transport): (_, TransportRef) = {
             let occupant = self.occupant.borrow();
             let Some(protocol) = occupant.protocol.clone() else {
                 return true;
             };
             (protocol, occupant.handle.clone())
         };
-        let transport: TransportRef = handle.clone();
         let outcome = {
             let Ok(mut protocol) = protocol.0.protocol.try_borrow_mut() else {
                 return false;
@@ -396,7 +417,12 @@ impl Seat {
             caught(|| callback(&mut *protocol, &transport))
         };
         self.clear(CALLING);
-        handle.callback_returned();
+        if self.take(LEAVING) {
+            let leaving = self.occupant.borrow_mut().leaving.take();
+            if let Some(handle) = leaving {
+                handle.revoke();
+            }
+        }
         if protocol.0.has_late() {
             let clock = transport.clock();
             for late in protocol.0.take_late() {

@@ -114,6 +114,9 @@ impl Sources {
 
     /// Looks at all who asked for it before this call.
     pub(crate) fn run_again(&self) {
+        if !self.has_again() {
+            return;
+        }
         let mut batch = mem::take(&mut *self.again.borrow_mut());
         for token in batch.drain(..) {
             if let Some(source) = self.get(token) {

@@ -119,6 +119,11 @@ const REPORTED: u16 = 1 << 10;
 const HASTE: u16 = 1 << 11;
 /// It has asked to be looked at in the next turn.
 const AGAIN: u16 = 1 << 12;
+/// A producer is registered.
+const PRODUCER: u16 = 1 << 13;
+
+/// None of these, and a turn is reading, a callback and a send.
+const UNUSUAL: u16 = INPUT_ENDED | OUTPUT_ENDED | CLOSE_WRITE | CLOSE | BROKEN | DEAD | PRODUCER;
 
 impl<W: Wire> Stream<W> {
     /// A stream that is established. It tells its protocol in its first turn.
@@ -152,16 +157,17 @@ impl<W: Wire> Stream<W> {
 
     /// The wire is ready for something. One read, its delivery, one send.
     pub(crate) fn ready(&self, ready: Ready) {
-        self.clear(AGAIN);
+        let mut state = self.state.get() & !AGAIN;
         if ready.writable {
-            self.set(WRITABLE);
+            state |= WRITABLE;
+        }
+        if ready.readable {
+            state |= READABLE;
         }
         if ready.hung_up {
-            self.set(HUNG_UP);
+            state |= HUNG_UP | READABLE;
         }
-        if ready.readable | ready.hung_up {
-            self.set(READABLE);
-        }
+        self.state.set(state);
         if self.is(READABLE) && self.may_read() {
             self.read();
         } else if ready.broken && !self.is(DEAD) {
@@ -234,7 +240,15 @@ impl<W: Wire> Stream<W> {
     }
 
     /// Brings everything forward that can go forward: callbacks that are owed, the output, the producer, the close.
+    #[inline]
     fn advance(&self) {
+        self.send();
+        if self.is(UNUSUAL) || self.seat.is_owed() {
+            self.advance_further();
+        }
+    }
+
+    fn advance_further(&self) {
         for _ in 0..ROUNDS_A_TURN {
             if self.is(DEAD) && !self.seat.is_lost() {
                 self.bury();
@@ -286,7 +300,9 @@ impl<W: Wire> Stream<W> {
         }
         let waiting = output.len();
         drop(output);
-        self.clog(waiting);
+        if waiting > 0 || self.is(CLOGGED) {
+            self.clog(waiting);
+        }
     }
 
     /// A peer that takes nothing is asked for nothing.
@@ -298,7 +314,7 @@ impl<W: Wire> Stream<W> {
             }
         } else if waiting > self.settings.high_water
             && self.settings.read_pauses
-            && !self.flow.borrow().is_registered()
+            && !self.is(PRODUCER)
         {
             self.set(CLOGGED);
         }
@@ -379,7 +395,7 @@ impl<W: Wire> Turn for Stream<W> {
         self.send();
         // What follows may call somebody.
         let waiting = !self.output.borrow().is_empty();
-        if !waiting && (self.flow.borrow().is_registered() || self.is(CLOSE | CLOSE_WRITE)) {
+        if !waiting && self.is(PRODUCER | CLOSE | CLOSE_WRITE) {
             self.seat.wants_turn();
         }
     }
@@ -402,12 +418,13 @@ impl<W: Wire> Channel for Stream<W> {
         output.push(data, &self.commons.buffers);
         let waiting = output.len();
         drop(output);
-        let full = self
-            .flow
-            .borrow_mut()
-            .written(waiting, self.settings.high_water);
-        if let Some(producer) = full {
-            producer.pause_producing();
+        if self.is(PRODUCER) {
+            let mut flow = self.flow.borrow_mut();
+            let full = flow.written(waiting, self.settings.high_water);
+            drop(flow);
+            if let Some(producer) = full {
+                producer.pause_producing();
+            }
         }
         if !self.seat.is_calling() {
             self.seat.wants_flush();
@@ -439,19 +456,20 @@ impl<W: Wire> Channel for Stream<W> {
         kind: ProducerKind,
     ) -> Result<(), ProducerRegistered> {
         self.flow.borrow_mut().register(producer, kind)?;
+        self.set(PRODUCER);
         self.seat.wants_turn();
         Ok(())
     }
 
-    fn unregister_producer(&self) {
-        // Dropped with no borrow held: it may own anything.
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         let producer = self.flow.borrow_mut().unregister();
-        drop(producer);
+        self.clear(PRODUCER);
         self.seat.wants_turn();
+        producer
     }
 
     fn has_producer(&self) -> bool {
-        self.flow.borrow().is_registered()
+        self.is(PRODUCER)
     }
 
     fn peer(&self) -> Address {

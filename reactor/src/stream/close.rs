@@ -22,10 +22,14 @@ impl<W: Wire> Stream<W> {
         if self.is(BROKEN) && !self.is(CLOSE) && self.seat.is_paused() {
             return self.end_if_broken();
         }
-        let pending = !self.output.borrow().is_empty() || self.flow.borrow().is_registered();
+        let pending = !self.output.borrow().is_empty() || self.is(PRODUCER);
         if self.is(CLOSE | CLOSE_WRITE) && !self.is(OUTPUT_ENDED) {
             if pending {
-                return self.set_deadline(self.settings.close_timeout, Self::close_timed_out);
+                // Half closed, it may take its time, like any connection that is open.
+                if self.is(CLOSE) {
+                    self.set_deadline(self.settings.close_timeout, Self::close_timed_out);
+                }
+                return;
             }
             self.set(OUTPUT_ENDED);
             self.forget_deadline();
@@ -63,6 +67,7 @@ impl<W: Wire> Stream<W> {
     /// Tells those who wait for a connection that is dead: the producer here, the protocol when the seat settles.
     pub(super) fn bury(&self) {
         let producer = self.flow.borrow_mut().unregister();
+        self.clear(PRODUCER);
         if let Some((producer, _)) = producer {
             logged("stop_producing", || producer.stop_producing());
         }
