@@ -75,3 +75,6 @@
 //! next pass, so that nobody keeps the others waiting. A reactor with nothing to do makes no system call at all.
 
 pub use retwist_reactor::*;
+
+pub use retwist_protocols as protocols;
+pub use retwist_tls as tls;

@@ -71,9 +71,10 @@ pub trait Transport: Producer + fmt::Debug {
         kind: ProducerKind,
     ) -> Result<(), ProducerRegistered>;
 
-    /// The producer has finished; a close that waited for it goes on. Without a producer, nothing.
+    /// The producer has finished; a close that waited for it goes on. Returns it, so that a layer which comes between the two can
+    /// register it elsewhere; none if there was none.
     #[doc(alias = "unregisterProducer")]
-    fn unregister_producer(&self);
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)>;
 
     /// Whether a producer is registered.
     fn has_producer(&self) -> bool;

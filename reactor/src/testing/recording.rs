@@ -225,11 +225,11 @@ impl Channel for Recording {
         Ok(())
     }
 
-    fn unregister_producer(&self) {
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         let producer = self.flow.borrow_mut().unregister();
-        drop(producer);
         self.progress();
         self.seat.wants_turn();
+        producer
     }
 
     fn has_producer(&self) -> bool {
