@@ -66,12 +66,13 @@ impl<W: Wire> Stream<W> {
 
     /// Tells those who wait for a connection that is dead: the producer here, the protocol when the seat settles.
     pub(super) fn bury(&self) {
+        // First, so that a producer which is registered from here on is told at once.
+        self.seat.lost(Reason::Done);
         let producer = self.flow.borrow_mut().unregister();
         self.clear(PRODUCER);
         if let Some((producer, _)) = producer {
             logged("stop_producing", || producer.stop_producing());
         }
-        self.seat.lost(Reason::Done);
     }
 
     /// Those who watch a connection that has ended.
