@@ -120,10 +120,7 @@ impl Sources {
         let mut batch = mem::take(&mut *self.again.borrow_mut());
         for token in batch.drain(..) {
             if let Some(source) = self.get(token) {
-                source.ready(Ready {
-                    readable: true,
-                    ..Ready::default()
-                });
+                source.ready(Ready::READABLE);
             }
         }
         let mut again = self.again.borrow_mut();
@@ -135,12 +132,7 @@ impl Sources {
     #[inline]
     pub(crate) fn dispatch(&self, event: &Event) {
         if let Some(source) = self.get(event.token()) {
-            source.ready(Ready {
-                readable: event.is_readable(),
-                writable: event.is_writable(),
-                hung_up: event.is_read_closed() || event.is_error(),
-                broken: event.is_error(),
-            });
+            source.ready(Ready::of(event));
         }
     }
 

@@ -66,7 +66,10 @@ impl<W: Wire> Stream<W> {
 
     /// Tells those who wait for a connection that is dead: the producer here, the protocol when the seat settles.
     pub(super) fn bury(&self) {
-        let producer = self.flow.borrow_mut().unregister();
+        let producer = match self.is(PRODUCER) {
+            true => self.rare(|rare| rare.flow.unregister()),
+            false => None,
+        };
         self.clear(PRODUCER);
         if let Some((producer, _)) = producer {
             logged("stop_producing", || producer.stop_producing());
@@ -77,7 +80,7 @@ impl<W: Wire> Stream<W> {
     /// Those who watch a connection that has ended.
     pub(super) fn report(&self) {
         self.set(REPORTED);
-        let owner = self.rare(|rare| rare.owner.take());
+        let owner = self.owned().and_then(|mut rare| rare.owner.take());
         if let (Some(owner), Some(reason)) = (owner, self.seat.reason()) {
             owner.stream_lost(&reason);
         }
@@ -107,7 +110,8 @@ impl<W: Wire> Stream<W> {
     }
 
     fn forget_deadline(&self) {
-        if let Some(deadline) = self.rare(|rare| rare.deadline.take()) {
+        let deadline = self.owned().and_then(|mut rare| rare.deadline.take());
+        if let Some(deadline) = deadline {
             let _ = deadline.cancel();
         }
     }

@@ -27,6 +27,8 @@ impl<W: Wire> Stream<W> {
         self.take_more(data);
     }
 
+    #[cold]
+    #[inline(never)]
     fn take_more(&self, data: &[u8]) {
         if self.is(DEAD | OUTPUT_ENDED) {
             return;
@@ -54,13 +56,15 @@ impl<W: Wire> Stream<W> {
 
     fn queue(&self, data: &[u8]) {
         self.set(QUEUED);
-        self.output.borrow_mut().push(data, &self.commons.buffers);
+        self.rare(|rare| rare.output.push(data, &self.commons.buffers));
     }
 
     /// Nothing of what was taken will be sent.
     pub(super) fn drop_output(&self) {
-        self.clear(QUEUED);
-        self.output.borrow_mut().clear(&self.commons.buffers);
+        if self.is(QUEUED) {
+            self.clear(QUEUED);
+            self.rare(|rare| rare.output.clear(&self.commons.buffers));
+        }
         if self.is(LENT) {
             self.commons.buffers.lent().clear();
         }
@@ -70,7 +74,7 @@ impl<W: Wire> Stream<W> {
     pub(super) fn waiting(&self) -> usize {
         match self.state.get() & (LENT | QUEUED) {
             0 => 0,
-            QUEUED => self.output.borrow().len(),
+            QUEUED => self.rare(|rare| rare.output.len()),
             _ => self.commons.buffers.lent().len(),
         }
     }
@@ -96,30 +100,31 @@ impl<W: Wire> Stream<W> {
                 false => 0,
             };
             if sent < lent.len() {
-                self.queue(&lent[sent..]);
-                self.clog(lent.len() - sent);
+                self.leave(&lent[sent..]);
             }
         }
         self.commons.buffers.give_back(&mut lent);
-        drop(lent);
-        if self.is(CLOGGED) && !self.is(QUEUED) {
-            self.clog(0);
-        }
     }
 
+    #[cold]
+    fn leave(&self, unsent: &[u8]) {
+        self.queue(unsent);
+        self.clog(unsent.len());
+    }
+
+    #[cold]
     fn send_queued(&self) {
-        let (outcome, offered) = {
-            let output = self.output.borrow();
-            (retry(|| self.wire.send(output.front())), output.len())
-        };
+        let (outcome, offered) = self.rare(|rare| {
+            let front = rare.output.front();
+            (retry(|| self.wire.send(front)), front.len())
+        });
         let sent = self.sent(outcome, offered);
-        let waiting = {
-            let mut output = self.output.borrow_mut();
+        let waiting = self.rare(|rare| {
             // The end of the connection has emptied it.
-            let gone = sent.min(output.len());
-            output.advance(gone, &self.commons.buffers);
-            output.len()
-        };
+            let gone = sent.min(rare.output.len());
+            rare.output.advance(gone, &self.commons.buffers);
+            rare.output.len()
+        });
         if waiting == 0 {
             self.clear(QUEUED);
         }
@@ -129,8 +134,9 @@ impl<W: Wire> Stream<W> {
     /// How much of `data` the wire has taken. It is all of it, too, if there is nobody to take it any more.
     #[inline]
     fn send_now(&self, data: &[u8]) -> usize {
-        match retry(|| self.wire.send(data)) {
+        match self.wire.send(data) {
             Ok(count) if count == data.len() => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.send_now(data),
             outcome => self.sent(outcome, data.len()),
         }
     }
@@ -173,9 +179,8 @@ impl<W: Wire> Stream<W> {
     /// Pauses the producer if it has written enough.
     fn hold_producer(&self) {
         let waiting = self.waiting();
-        let mut flow = self.flow.borrow_mut();
-        let full = flow.written(waiting, self.settings.high_water);
-        drop(flow);
+        let high_water = self.settings.high_water;
+        let full = self.rare(|rare| rare.flow.written(waiting, high_water));
         if let Some(producer) = full {
             producer.pause_producing();
         }
@@ -183,9 +188,11 @@ impl<W: Wire> Stream<W> {
 
     /// Asks the producer for more if nothing waits. Once a turn: one that writes little must not hold up the loop.
     pub(super) fn ask_producer(&self) {
+        if !self.is(PRODUCER) {
+            return;
+        }
         let waiting = self.waiting();
-        let producer = self.flow.borrow_mut().next(waiting);
-        let Some(producer) = producer else {
+        let Some(producer) = self.rare(|rare| rare.flow.next(waiting)) else {
             return;
         };
         if let Err(message) = caught(|| producer.resume_producing()) {
