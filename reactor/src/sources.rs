@@ -113,10 +113,15 @@ impl Sources {
     }
 
     /// Looks at all who asked for it before this call.
+    #[inline]
     pub(crate) fn run_again(&self) {
-        if !self.has_again() {
-            return;
+        if self.has_again() {
+            self.look_again();
         }
+    }
+
+    #[inline(never)]
+    fn look_again(&self) {
         let mut batch = mem::take(&mut *self.again.borrow_mut());
         for token in batch.drain(..) {
             if let Some(source) = self.get(token) {
@@ -136,6 +141,7 @@ impl Sources {
         }
     }
 
+    #[inline]
     fn get(&self, token: Token) -> Option<Rc<dyn Source>> {
         let slots = self.slots.borrow();
         let slot = slots.get(index(token))?;

@@ -278,7 +278,10 @@ impl<W: Wire> Stream<W> {
     /// Brings everything forward that can go forward: callbacks that are owed, the output, the producer, the close.
     #[inline]
     fn advance(&self) {
-        self.send();
+        match self.is(LENT) {
+            true => self.send_lent(),
+            false => self.send(),
+        }
         if self.is(UNUSUAL) || self.seat.is_owed() {
             self.advance_further();
         }
@@ -348,16 +351,6 @@ impl<W: Wire> Stream<W> {
 
 /// How often a turn looks again at what its own callbacks have set going.
 const ROUNDS_A_TURN: usize = 16;
-
-/// The system was interrupted by a signal: the lowest layer tries again, so that nobody above sends anything twice.
-fn retry<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
 
 impl<W: Wire> Turn for Stream<W> {
     fn turn(&self) {

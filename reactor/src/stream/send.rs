@@ -90,8 +90,8 @@ impl<W: Wire> Stream<W> {
     }
 
     /// The turn gives its buffer back; what the wire does not take has to wait in one of the stream's own.
-    #[inline]
-    fn send_lent(&self) {
+    #[inline(always)]
+    pub(super) fn send_lent(&self) {
         self.clear(LENT);
         let mut lent = self.commons.buffers.lent();
         if !lent.is_empty() && !self.is(DEAD) {
@@ -116,7 +116,7 @@ impl<W: Wire> Stream<W> {
     fn send_queued(&self) {
         let (outcome, offered) = self.rare(|rare| {
             let front = rare.output.front();
-            (retry(|| self.wire.send(front)), front.len())
+            (self.wire.send(front), front.len())
         });
         let sent = self.sent(outcome, offered);
         let waiting = self.rare(|rare| {
@@ -132,11 +132,10 @@ impl<W: Wire> Stream<W> {
     }
 
     /// How much of `data` the wire has taken. It is all of it, too, if there is nobody to take it any more.
-    #[inline]
+    #[inline(always)]
     fn send_now(&self, data: &[u8]) -> usize {
         match self.wire.send(data) {
             Ok(count) if count == data.len() => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.send_now(data),
             outcome => self.sent(outcome, data.len()),
         }
     }
@@ -145,11 +144,18 @@ impl<W: Wire> Stream<W> {
     fn sent(&self, outcome: io::Result<usize>, offered: usize) -> usize {
         let count = match outcome {
             Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => {
-                self.break_off(error);
-                return offered;
-            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => 0,
+                // By a signal: nothing was sent, and the next turn tries again.
+                io::ErrorKind::Interrupted => {
+                    self.seat.wants_turn();
+                    return 0;
+                }
+                _ => {
+                    self.break_off(error);
+                    return offered;
+                }
+            },
         };
         if self.is(CLOSE | CLOSE_WRITE) && count > 0 {
             self.move_deadline();
