@@ -84,8 +84,12 @@ impl<W: Wire> Stream<W> {
     pub(super) fn send(&self) {
         if self.is(LENT) {
             self.send_lent();
-        } else if self.is(QUEUED) && self.is(WRITABLE) {
-            self.send_queued();
+        } else if self.is(QUEUED) {
+            match self.is(WRITABLE) {
+                true => self.send_queued(),
+                // What only waits may have become too much by now.
+                false => self.clog(self.waiting()),
+            }
         }
     }
 
