@@ -25,7 +25,8 @@ impl<W: Wire> Stream<W> {
         if self.is(BROKEN) && !self.is(CLOSE) && self.seat.is_paused() {
             return self.end_if_broken();
         }
-        let pending = self.is(QUEUED) || self.is(PRODUCER) && self.flow.borrow().is_waited_for();
+        let pending =
+            self.is(QUEUED) || self.is(PRODUCER) && self.rare(|rare| rare.flow.is_waited_for());
         if self.is(CLOSE | CLOSE_WRITE) && !self.is(OUTPUT_ENDED) {
             if pending {
                 // Half closed, it may take its time, like any connection that is open.
@@ -71,7 +72,10 @@ impl<W: Wire> Stream<W> {
     pub(super) fn bury(&self) {
         // First, so that a producer which is registered from here on is told at once.
         self.seat.lost(Reason::Done);
-        let producer = self.flow.borrow_mut().unregister();
+        let producer = match self.is(PRODUCER) {
+            true => self.rare(|rare| rare.flow.unregister()),
+            false => None,
+        };
         self.clear(PRODUCER);
         if let Some((producer, _)) = producer {
             logged("stop_producing", || producer.stop_producing());
@@ -81,7 +85,7 @@ impl<W: Wire> Stream<W> {
     /// Those who watch a connection that has ended.
     pub(super) fn report(&self) {
         self.set(REPORTED);
-        let owner = self.rare(|rare| rare.owner.take());
+        let owner = self.owned().and_then(|mut rare| rare.owner.take());
         if let (Some(owner), Some(reason)) = (owner, self.seat.reason()) {
             owner.stream_lost(&reason);
         }
@@ -111,7 +115,8 @@ impl<W: Wire> Stream<W> {
     }
 
     fn forget_deadline(&self) {
-        if let Some(deadline) = self.rare(|rare| rare.deadline.take()) {
+        let deadline = self.owned().and_then(|mut rare| rare.deadline.take());
+        if let Some(deadline) = deadline {
             let _ = deadline.cancel();
         }
     }
