@@ -2,6 +2,20 @@ use super::*;
 
 /// What the handle notes, on behalf of whoever sits here.
 impl Seat {
+    /// Closes as whoever sits at the top of all layers would, so that each of them has its last word.
+    pub(crate) fn close(&self) {
+        let is_layer = self
+            .protocol()
+            .is_some_and(|protocol| protocol.0.close_above());
+        if !is_layer
+            && !self.is(LOST)
+            && self.begin_close()
+            && let Some(channel) = self.channel()
+        {
+            channel.lose_connection();
+        }
+    }
+
     /// Notes the close; false if there was one before.
     pub(crate) fn begin_close(&self) -> bool {
         let first = !self.is(CLOSING);
