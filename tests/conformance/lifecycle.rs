@@ -63,7 +63,10 @@ fn a_reactor_that_was_stopped_does_not_run_again() {
     reactor.call_when_running(move || handle.stop().unwrap());
     reactor.run().unwrap();
     assert!(matches!(reactor.run(), Err(RunError::NotRestartable)));
-    assert!(matches!(reactor.iterate(Duration::ZERO), Err(RunError::NotRestartable)));
+    assert!(matches!(
+        reactor.iterate(Duration::ZERO),
+        Err(RunError::NotRestartable)
+    ));
     assert!(matches!(reactor.stop(), Err(RunError::NotRunning)));
 }
 
@@ -91,9 +94,14 @@ fn a_reactor_that_has_crashed_runs_again_and_has_closed_nothing() {
 
 /// Connects two who have heard that it is made.
 fn connect(reactor: &Reactor, client: &Peer, server: &Peer) {
-    let (ours, theirs) = (Cell::new(Some(client.quiet())), Cell::new(Some(server.quiet())));
+    let (ours, theirs) = (
+        Cell::new(Some(client.quiet())),
+        Cell::new(Some(server.quiet())),
+    );
     let listen = retwist::TcpListen::port(0).interface(std::net::Ipv4Addr::LOCALHOST);
-    let port = reactor.listen_tcp(listen, move |_: &retwist::Address| theirs.take()).unwrap();
+    let port = reactor
+        .listen_tcp(listen, move |_: &retwist::Address| theirs.take())
+        .unwrap();
     let address = port.address().socket().unwrap();
     reactor.connect_tcp(address, move |_: &retwist::Address| ours.take());
     while !(client.is_made() && server.is_made()) {
@@ -108,7 +116,10 @@ fn a_reactor_that_runs_cannot_be_run_from_inside() {
     let word = log.sayer("refused");
     reactor.call_when_running(move || {
         assert!(matches!(inside.run(), Err(RunError::AlreadyRunning)));
-        assert!(matches!(inside.iterate(Duration::ZERO), Err(RunError::AlreadyRunning)));
+        assert!(matches!(
+            inside.iterate(Duration::ZERO),
+            Err(RunError::AlreadyRunning)
+        ));
         word();
         inside.stop().unwrap();
     });
@@ -123,7 +134,10 @@ fn one_pass_cannot_be_made_from_inside_another() {
     let refused = |reactor: &Rc<Reactor>| {
         let (inside, word) = (reactor.clone(), log.sayer("refused"));
         move || {
-            assert!(matches!(inside.iterate(Duration::ZERO), Err(RunError::AlreadyRunning)));
+            assert!(matches!(
+                inside.iterate(Duration::ZERO),
+                Err(RunError::AlreadyRunning)
+            ));
             assert!(matches!(inside.run(), Err(RunError::AlreadyRunning)));
             word();
         }
@@ -159,7 +173,10 @@ fn the_events_come_in_order_and_in_each_the_triggers_in_theirs() {
         handle.stop().unwrap();
     });
     reactor.run().unwrap();
-    assert_eq!(log.story(), "coming coming-too arriving here runs leaving going gone");
+    assert_eq!(
+        log.story(),
+        "coming coming-too arriving here runs leaving going gone"
+    );
 }
 
 #[test]
@@ -188,7 +205,9 @@ fn a_trigger_may_remove_another_and_a_panic_spoils_none() {
     let before = |call: Box<dyn FnOnce()>| {
         reactor.add_system_event_trigger(Phase::Before, SystemEvent::Startup, move |_| call())
     };
-    before(Box::new(move || assert!(handle.remove_system_event_trigger(doomed.take().unwrap()))));
+    before(Box::new(move || {
+        assert!(handle.remove_system_event_trigger(doomed.take().unwrap()))
+    }));
     id.set(before(Box::new(say)));
     before(Box::new(|| panic!("a bug in a trigger")));
     let handle = reactor.handle();
@@ -256,5 +275,9 @@ fn a_reactor_that_is_dropped_tells_everyone_and_frees_everything() {
     assert!(client.is_over() && server.is_over());
     assert!(client.is_dropped() && server.is_dropped());
     assert!(matches!(handle.stop(), Err(RunError::NotRunning)));
-    assert!(handle.add_system_event_trigger(Phase::After, SystemEvent::Startup, |_| ()).is_none());
+    assert!(
+        handle
+            .add_system_event_trigger(Phase::After, SystemEvent::Startup, |_| ())
+            .is_none()
+    );
 }

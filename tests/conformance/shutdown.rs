@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use retwist::{
-    Address, ConnectorError, ListenError, ListeningPort, Phase, ProtocolRef, Reactor, ReactorSettings, Reason,
-    SystemEvent, TcpConnect, TcpListen,
+    Address, ConnectorError, ListenError, ListeningPort, Phase, ProtocolRef, Reactor,
+    ReactorSettings, Reason, SystemEvent, TcpConnect, TcpListen,
 };
 
 use crate::delivery::pattern;
@@ -20,12 +20,16 @@ use crate::peer::{Event, Peer};
 fn serve(reactor: &Reactor, protocol: ProtocolRef) -> ListeningPort {
     let once = Cell::new(Some(protocol));
     let listen = TcpListen::port(0).interface(Ipv4Addr::LOCALHOST);
-    reactor.listen_tcp(listen, move |_: &Address| once.take()).unwrap()
+    reactor
+        .listen_tcp(listen, move |_: &Address| once.take())
+        .unwrap()
 }
 
 fn connect(port: &ListeningPort) -> TcpStream {
     let client = TcpStream::connect(port.address().socket().unwrap()).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
     client
 }
 
@@ -38,12 +42,18 @@ fn idle_and_paused_connections_hear_of_the_end() {
             transport.pause_producing();
         }
     });
-    let clients = [connect(&serve(&reactor, idle.quiet())), connect(&serve(&reactor, pauses))];
+    let clients = [
+        connect(&serve(&reactor, idle.quiet())),
+        connect(&serve(&reactor, pauses)),
+    ];
     let handle = reactor.handle();
     let (one, other) = (idle.clone(), paused.clone());
     stop_when(&reactor, move || one.is_made() && other.is_made());
     reactor.run().unwrap();
-    assert_eq!((idle.story(), paused.story()), ("made lost".to_owned(), "made lost".to_owned()));
+    assert_eq!(
+        (idle.story(), paused.story()),
+        ("made lost".to_owned(), "made lost".to_owned())
+    );
     assert!(!handle.is_running());
     for mut client in clients {
         assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
@@ -134,7 +144,11 @@ fn ports_and_connections_are_closed_between_before_and_during() {
     });
     let port = serve(&reactor, tells);
     let _client = connect(&port);
-    for (phase, word) in [(Phase::During, "during"), (Phase::After, "after"), (Phase::Before, "before")] {
+    for (phase, word) in [
+        (Phase::During, "during"),
+        (Phase::After, "after"),
+        (Phase::Before, "before"),
+    ] {
         let (say, port) = (log.sayer(word), port.clone());
         reactor.add_system_event_trigger(phase, SystemEvent::Shutdown, move |_| {
             say();
@@ -192,7 +206,10 @@ fn nothing_begins_on_a_reactor_that_has_ended() {
     reactor.run().unwrap();
     tried.borrow_mut().push(port.start_listening());
     for result in &*tried.borrow() {
-        assert!(matches!(result, Err(ListenError::ReactorGone)), "{result:?}");
+        assert!(
+            matches!(result, Err(ListenError::ReactorGone)),
+            "{result:?}"
+        );
     }
     assert!(!port.is_listening());
     let refused = reactor.listen_tcp(0, |_: &Address| None::<ProtocolRef>);

@@ -20,7 +20,9 @@ fn calls_of_one_thread_come_in_order() {
             thread::spawn(move || {
                 for call in 0..1_000 {
                     let sender = sender.clone();
-                    remote.call_from_thread(move |_| sender.send((thread, call)).unwrap()).unwrap();
+                    remote
+                        .call_from_thread(move |_| sender.send((thread, call)).unwrap())
+                        .unwrap();
                 }
             })
         })
@@ -34,7 +36,9 @@ fn calls_of_one_thread_come_in_order() {
             next[thread] += 1;
         }
     }
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
 }
 
 #[test]
@@ -53,7 +57,10 @@ fn a_call_wakes_a_reactor_that_sleeps() {
 #[test]
 fn a_call_made_before_the_start_is_made_when_it_runs() {
     let reactor = reactor();
-    reactor.remote().call_from_thread(|reactor| reactor.stop().unwrap()).unwrap();
+    reactor
+        .remote()
+        .call_from_thread(|reactor| reactor.stop().unwrap())
+        .unwrap();
     reactor.run().unwrap();
 }
 
@@ -65,7 +72,9 @@ fn what_a_call_asks_for_comes_in_the_turn_after() {
     let second = sender.clone();
     remote
         .call_from_thread(move |_| {
-            again.call_from_thread(move |_| second.send("second").unwrap()).unwrap();
+            again
+                .call_from_thread(move |_| second.send("second").unwrap())
+                .unwrap();
             sender.send("first").unwrap();
         })
         .unwrap();
@@ -81,7 +90,9 @@ fn a_thread_can_wait_for_the_answer() {
     let remote = reactor.remote();
     let caller = thread::spawn(move || {
         let answer = remote.blocking_call_from_thread(|_| 42);
-        remote.call_from_thread(|reactor| reactor.stop().unwrap()).unwrap();
+        remote
+            .call_from_thread(|reactor| reactor.stop().unwrap())
+            .unwrap();
         answer
     });
     reactor.run().unwrap();
@@ -108,8 +119,12 @@ fn a_reactor_that_has_ended_says_so_to_those_who_call_and_those_who_wait() {
 fn a_panic_in_a_call_spoils_no_other() {
     let reactor = reactor();
     let remote = reactor.remote();
-    remote.call_from_thread(|_| panic!("a bug in a call")).unwrap();
-    remote.call_from_thread(|reactor| reactor.stop().unwrap()).unwrap();
+    remote
+        .call_from_thread(|_| panic!("a bug in a call"))
+        .unwrap();
+    remote
+        .call_from_thread(|reactor| reactor.stop().unwrap())
+        .unwrap();
     reactor.run().unwrap();
 }
 

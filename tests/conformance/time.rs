@@ -48,7 +48,11 @@ fn a_chain_of_calls_at_once_takes_a_turn_for_each() {
 fn a_call_asked_for_soon_by_one_like_it_waits_for_the_next_turn() {
     let clock = Rc::new(ManualClock::new());
     let log = Log::default();
-    let (again, first, second) = (Clock::clone(&clock), log.sayer("first"), log.sayer("second"));
+    let (again, first, second) = (
+        Clock::clone(&clock),
+        log.sayer("first"),
+        log.sayer("second"),
+    );
     clock.call_soon(move || {
         again.call_soon(second);
         first();
@@ -85,7 +89,10 @@ fn a_call_that_is_over_says_so() {
     let cancelled = clock.call_later(SECOND, || ());
     cancelled.cancel().unwrap();
     clock.advance(SECOND);
-    for (call, error) in [(called, CallError::AlreadyCalled), (cancelled, CallError::AlreadyCancelled)] {
+    for (call, error) in [
+        (called, CallError::AlreadyCalled),
+        (cancelled, CallError::AlreadyCancelled),
+    ] {
         assert_eq!(call.cancel(), Err(error));
         assert_eq!(call.reset(SECOND), Err(error));
         assert_eq!(call.delay(SECOND), Err(error));
@@ -155,7 +162,11 @@ fn late_calls_come_once_each_and_do_not_pile_up() {
 fn a_distant_call_is_not_called_now() {
     let reactor = reactor();
     let log = Log::default();
-    for distant in [Duration::MAX, Duration::from_secs(u64::MAX / 2), Duration::from_secs(100 * 365 * 86_400)] {
+    for distant in [
+        Duration::MAX,
+        Duration::from_secs(u64::MAX / 2),
+        Duration::from_secs(100 * 365 * 86_400),
+    ] {
         reactor.call_later(distant, log.sayer("much too early"));
     }
     reactor.iterate(Duration::from_millis(1)).unwrap();
@@ -173,7 +184,9 @@ fn a_delay_is_counted_from_when_it_is_asked_for_also_outside_of_a_turn() {
         // What a program does between making a reactor and running it.
         thread::sleep(Duration::from_millis(30));
         let (asked, at) = (Instant::now(), called.clone());
-        reactor.call_later(Duration::from_millis(20), move || at.set(Some(asked.elapsed())));
+        reactor.call_later(Duration::from_millis(20), move || {
+            at.set(Some(asked.elapsed()))
+        });
         while called.get().is_none() {
             reactor.iterate(Duration::from_secs(1)).unwrap();
         }
