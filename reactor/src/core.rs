@@ -145,7 +145,8 @@ impl Core {
 
     pub(crate) fn run(&self, handle: &ReactorHandle) -> Result<(), RunError> {
         match self.state.get() {
-            State::Idle => {}
+            // Not from inside a pass that somebody makes by hand.
+            State::Idle if self.system.try_borrow().is_ok() => {}
             State::Ended => return Err(RunError::NotRestartable),
             _ => return Err(RunError::AlreadyRunning),
         }
