@@ -60,7 +60,7 @@ impl Core {
         let waker = Waker::new(poll.registry(), WAKER).map_err(RunError::Poll)?;
         Ok(Rc::new(Core {
             commons: Rc::new(Commons {
-                clock: Clock::new(),
+                clock: Clock::flowing(),
                 buffers: Buffers::new(),
             }),
             sources: Rc::new(Sources::new(registry)),
@@ -109,6 +109,7 @@ impl Core {
         }
         events.clear();
         clock.run_turns();
+        clock.flow();
         match polled {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(RunError::Poll(error)),
             _ => Ok(()),
