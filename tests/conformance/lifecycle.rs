@@ -105,7 +105,7 @@ fn connect(reactor: &Reactor, client: &Peer, server: &Peer) {
     let address = port.address().socket().unwrap();
     reactor.connect_tcp(address, move |_: &retwist::Address| ours.take());
     while !(client.is_made() && server.is_made()) {
-        reactor.iterate(Duration::from_secs(1)).unwrap();
+        reactor.iterate(Duration::from_millis(10)).unwrap();
     }
 }
 
