@@ -17,6 +17,7 @@ mod world;
 
 mod aborting;
 mod bounds;
+mod clients;
 mod closing;
 mod deadlines;
 mod delivery;
@@ -25,6 +26,7 @@ mod lifecycle;
 mod ownership;
 mod panics;
 mod pausing;
+mod ports;
 mod producers;
 mod shutdown;
 mod switching;
