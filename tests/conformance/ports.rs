@@ -7,8 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist::{
-    Address, Factory, FactoryRef, ListenError, ListeningPort, ProtocolRef, Reactor, TcpListen,
-    TcpOptions,
+    Address, Factory, FactoryRef, ListenError, ListeningPort, ProtocolRef, TcpListen, TcpOptions,
 };
 
 use crate::lifecycle::{Log, reactor, until};
