@@ -197,7 +197,7 @@ impl<W: Wire> Stream<W> {
     #[cold]
     fn fault(&self) {
         if !self.is(DEAD) {
-            self.finish(self.wire.take_error().into(), true);
+            self.break_off(self.wire.take_error());
         }
     }
 
@@ -263,8 +263,18 @@ impl<W: Wire> Stream<W> {
     fn input_ended(&self) {
         self.set(INPUT_ENDED);
         self.clear(READABLE);
-        self.seat.read_connection_lost();
-        self.end_if_broken();
+        match self.take_broken() {
+            // The system tells of a reset once, and of an end of input after it, but the peer has not said that this was all.
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.finish(error.into(), true);
+            }
+            broken => {
+                self.seat.read_connection_lost();
+                if let Some(error) = broken {
+                    self.finish(error.into(), true);
+                }
+            }
+        }
     }
 
     /// All that came before a failed send has been read.

@@ -16,13 +16,13 @@ mod ways;
 mod world;
 
 mod aborting;
-// mod bounds;
+mod bounds;
 mod closing;
-// mod deadlines;
+mod deadlines;
 mod delivery;
 mod half_close;
-// mod ownership;
-// mod panics;
+mod ownership;
+mod panics;
 mod pausing;
 mod producers;
 mod switching;
