@@ -119,6 +119,7 @@ impl Seat {
     }
 
     /// Bytes have come. They are delivered now if nothing stands before them, and wait otherwise. The channel flushes after it.
+    #[inline]
     pub fn deliver(&self, data: &mut [u8]) {
         let straight = !self.is(NOT_STRAIGHT)
             && self.make(|protocol, transport| protocol.deliver(transport, data));
@@ -424,7 +425,7 @@ impl Seat {
     }
 
     /// Makes a callback. False, and no callback, if the protocol is busy.
-    #[inline]
+    #[inline(always)]
     fn make(&self, callback: impl FnOnce(&dyn Held, &TransportRef) -> Called) -> bool {
         let called = {
             let occupant = self.occupant.borrow();
