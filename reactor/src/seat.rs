@@ -3,7 +3,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use crate::channel::Channel;
-use crate::handle::Handle;
+use crate::handle::{Handle, SeatHandle};
 use crate::holder::{Called, Held};
 use crate::{Protocol, ProtocolRef, Reason, TransportRef};
 
@@ -31,7 +31,7 @@ pub struct Seat {
 
 struct Occupant {
     protocol: Option<ProtocolRef>,
-    handle: Rc<Handle>,
+    handle: Rc<dyn SeatHandle>,
 }
 
 /// The channel is not established yet: nothing is told but its loss.
@@ -78,8 +78,7 @@ const OWED: u32 = UNTOLD | HANDSHAKE | END_OF_INPUT | END_OF_OUTPUT | LOST | FRE
 const CALLS_A_TURN: usize = 64;
 
 impl Occupant {
-    fn seated(protocol: ProtocolRef, channel: Weak<dyn Channel>) -> Self {
-        let handle = Handle::new(channel);
+    fn seated(protocol: ProtocolRef, handle: Rc<dyn SeatHandle>) -> Self {
         let transport: TransportRef = handle.clone();
         protocol.0.seated(&transport);
         Occupant {
@@ -91,9 +90,9 @@ impl Occupant {
 
 impl Seat {
     /// A seat of the channel that is just being made, with the protocol that will hear of it.
-    pub fn new(channel: Weak<dyn Channel>, protocol: ProtocolRef) -> Self {
+    pub fn new<C: Channel>(channel: Weak<C>, protocol: ProtocolRef) -> Self {
         Seat {
-            occupant: RefCell::new(Occupant::seated(protocol, channel)),
+            occupant: RefCell::new(Occupant::seated(protocol, Handle::new(channel))),
             successor: Cell::default(),
             unread: Cell::default(),
             reason: Cell::new(None),
@@ -119,7 +118,7 @@ impl Seat {
     }
 
     /// Bytes have come. They are delivered now if nothing stands before them, and wait otherwise. The channel flushes after it.
-    #[inline]
+    #[inline(always)]
     pub fn deliver(&self, data: &mut [u8]) {
         let straight = !self.is(NOT_STRAIGHT)
             && self.make(|protocol, transport| protocol.deliver(transport, data));
@@ -291,7 +290,7 @@ impl Seat {
         let Some(before) = self.protocol() else {
             return next;
         };
-        let next = Occupant::seated(next, self.ask(|occupant| occupant.handle.weak_channel()));
+        let next = Occupant::seated(next, self.ask(|occupant| occupant.handle.for_next()));
         if self.is(CALLING) {
             let between = self.successor.replace(Some(Box::new(next)));
             match between {
