@@ -41,6 +41,11 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
         &mut self.receiver
     }
 
+    /// The transport that the receiver holds; none before `connection_made`.
+    pub fn transport(&self) -> Option<&FrameTransport<F>> {
+        self.transport.as_ref()
+    }
+
     fn sits_on(&mut self, transport: &TransportRef) -> FrameTransport<F> {
         self.transport
             .insert(FrameTransport::new(transport, &self.cutter))
@@ -130,7 +135,13 @@ impl<F: Framing, R: FrameReceiver<F>> Protocol for Framed<F, R> {
     }
 
     fn transport_switched(&mut self, transport: &TransportRef) {
-        self.cutter.forget();
+        let forgotten = self.cutter.forget();
+        if !forgotten.is_empty() {
+            log::warn!(
+                "{} bytes of a unit that began on another transport are thrown away",
+                forgotten.len()
+            );
+        }
         let transport = self.sits_on(transport);
         self.receiver.transport_switched(&transport);
     }

@@ -233,6 +233,13 @@ impl<C: Channel> Producer for Handle<C> {
     fn stop_producing(&self) {
         self.lose_connection();
     }
+
+    fn has_finished(&self) -> bool {
+        let finished = |channel: &C| {
+            channel.seat().is_closing() || channel.seat().is_lost() || channel.has_finished()
+        };
+        self.ask(finished) != Some(false)
+    }
 }
 
 impl<C: Channel> fmt::Debug for Handle<C> {

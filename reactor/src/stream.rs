@@ -183,8 +183,7 @@ impl<W: Wire> Stream<W> {
     /// The wire is ready for something. One read, its delivery, one send.
     #[inline]
     pub(crate) fn ready(&self, ready: Ready) {
-        self.state
-            .set(self.state.get() & !AGAIN | ready.0 & !FAULT);
+        self.state.set(self.state.get() & !AGAIN | ready.0 & !FAULT);
         if self.is(READABLE) && self.may_read() {
             self.read();
         } else if ready.0 & FAULT != 0 {

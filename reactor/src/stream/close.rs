@@ -22,7 +22,8 @@ impl<W: Wire> Stream<W> {
         if self.is(BROKEN) && !self.is(CLOSE) && self.seat.is_paused() {
             return self.end_if_broken();
         }
-        let pending = self.is(QUEUED | PRODUCER);
+        let pending =
+            self.is(QUEUED) || self.is(PRODUCER) && self.rare(|rare| rare.flow.is_waited_for());
         if self.is(CLOSE | CLOSE_WRITE) && !self.is(OUTPUT_ENDED) {
             if pending {
                 // Half closed, it may take its time, like any connection that is open.
@@ -66,6 +67,8 @@ impl<W: Wire> Stream<W> {
 
     /// Tells those who wait for a connection that is dead: the producer here, the protocol when the seat settles.
     pub(super) fn bury(&self) {
+        // First, so that a producer which is registered from here on is told at once.
+        self.seat.lost(Reason::Done);
         let producer = match self.is(PRODUCER) {
             true => self.rare(|rare| rare.flow.unregister()),
             false => None,
@@ -74,7 +77,6 @@ impl<W: Wire> Stream<W> {
         if let Some((producer, _)) = producer {
             logged("stop_producing", || producer.stop_producing());
         }
-        self.seat.lost(Reason::Done);
     }
 
     /// Those who watch a connection that has ended.
