@@ -298,7 +298,7 @@ impl Seat {
             let between = self.rare(|rare| rare.successor.replace(next));
             match between {
                 Some(between) => between.handle.revoke(),
-                None => self.ask(|occupant| occupant.handle.leave()),
+                None => self.occupant.borrow().handle.leave(),
             }
             self.set(SUCCEEDED);
         } else {
