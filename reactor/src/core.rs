@@ -46,7 +46,7 @@ enum State {
     Ended,
 }
 
-/// The other tokens belong to [`Sources`].
+/// The other tokens belong to [`Sources`], where these are nobody's.
 const WAKER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
 
@@ -101,10 +101,8 @@ impl Core {
         clock.tick();
         self.sources.run_again();
         for event in &*events {
-            match event.token() {
-                WAKER => {}
-                SIGNALS => self.signalled(),
-                _ => self.sources.dispatch(event),
+            if !self.sources.dispatch(event) && event.token() == SIGNALS {
+                self.signalled();
             }
         }
         events.clear();
