@@ -44,6 +44,9 @@ pub trait Channel: Turn + 'static {
     /// See [`Transport::unregister_producer`](crate::Transport::unregister_producer).
     fn unregister_producer(&self);
 
+    /// See [`Transport::take_producer`](crate::Transport::take_producer).
+    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)>;
+
     /// See [`Transport::has_producer`](crate::Transport::has_producer).
     fn has_producer(&self) -> bool;
 

@@ -155,6 +155,10 @@ impl Transport for Handle {
         }
     }
 
+    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
+        self.current("take_producer")?.take_producer()
+    }
+
     fn has_producer(&self) -> bool {
         self.ask(|channel| channel.has_producer()) == Some(true)
     }

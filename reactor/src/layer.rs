@@ -136,6 +136,11 @@ pub trait Layer: 'static {
         self.joint().below(|below| below.unregister_producer());
     }
 
+    /// The producer from above is taken out.
+    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
+        self.joint().below(|below| below.take_producer())?
+    }
+
     /// Whether a producer from above is registered.
     fn has_producer(&self) -> bool {
         self.joint().below(|below| below.has_producer()) == Some(true)
@@ -326,6 +331,10 @@ impl<L: Layer> Channel for L {
 
     fn unregister_producer(&self) {
         Layer::unregister_producer(self);
+    }
+
+    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
+        Layer::take_producer(self)
     }
 
     fn has_producer(&self) -> bool {

@@ -117,6 +117,18 @@ impl Seat {
     pub fn deliver(&self, data: &mut [u8]) {
         let straight = !self.is(NOT_STRAIGHT)
             && self.call(|protocol, transport| protocol.data_received_in_place(transport, data));
+        self.delivered(straight, data);
+    }
+
+    /// [`deliver`](Seat::deliver), for bytes that nobody may change: they are in a buffer that is not the channel's own.
+    pub fn deliver_shared(&self, data: &[u8]) {
+        let straight = !self.is(NOT_STRAIGHT)
+            && self.call(|protocol, transport| protocol.data_received(transport, data));
+        self.delivered(straight, data);
+    }
+
+    /// What did not go straight to the protocol waits.
+    fn delivered(&self, straight: bool, data: &[u8]) {
         if !straight && !self.is(CLOSING | LOST) {
             let mut unread = self.unread.take();
             unread.extend_from_slice(data);

@@ -463,10 +463,14 @@ impl<W: Wire> Channel for Stream<W> {
 
     fn unregister_producer(&self) {
         // Dropped with no borrow held: it may own anything.
+        drop(self.take_producer());
+    }
+
+    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         let producer = self.flow.borrow_mut().unregister();
-        drop(producer);
         self.clear(PRODUCER);
         self.seat.wants_turn();
+        producer
     }
 
     fn has_producer(&self) -> bool {

@@ -75,6 +75,9 @@ pub trait Transport: Producer + fmt::Debug {
     #[doc(alias = "unregisterProducer")]
     fn unregister_producer(&self);
 
+    /// Takes the producer out, to register it elsewhere: for a layer that comes between the two.
+    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)>;
+
     /// Whether a producer is registered.
     fn has_producer(&self) -> bool;
 

@@ -226,10 +226,15 @@ impl Channel for Recording {
     }
 
     fn unregister_producer(&self) {
+        // Dropped with no borrow held: it may own anything.
+        drop(self.take_producer());
+    }
+
+    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         let producer = self.flow.borrow_mut().unregister();
-        drop(producer);
         self.progress();
         self.seat.wants_turn();
+        producer
     }
 
     fn has_producer(&self) -> bool {

@@ -1,0 +1,91 @@
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::{ClientConfig, KeyLogFile};
+
+use super::{ConfigError, Identity, TrustRoots, crypto_provider, names};
+
+/// Makes a client's configuration: TLS 1.2 and 1.3, the peer verified against given authorities, sessions resumed, unless said otherwise.
+///
+/// ```no_run
+/// use retwist_tls::{ClientOptions, TlsRole, TrustRoots};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = ClientOptions::new(TrustRoots::platform()?).alpn(["imap"]).build()?;
+/// let role = TlsRole::client(config, "mail.example.org")?;
+/// # Ok(()) }
+/// ```
+#[doc(alias = "optionsForClientTLS")]
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    roots: TrustRoots,
+    identity: Option<Identity>,
+    alpn: Vec<Vec<u8>>,
+    resume: bool,
+    log_keys: bool,
+}
+
+impl ClientOptions {
+    /// A client that trusts these authorities.
+    pub fn new(roots: TrustRoots) -> Self {
+        ClientOptions {
+            roots,
+            identity: None,
+            alpn: Vec::new(),
+            resume: true,
+            log_keys: false,
+        }
+    }
+
+    /// Who the client is, for servers that ask.
+    #[must_use]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// The application protocols that it offers, best first. A server that speaks others only refuses; one that knows nothing of
+    /// ALPN does not: see [`TlsInfo::speaks`](crate::TlsInfo::speaks).
+    #[doc(alias = "acceptableProtocols")]
+    #[must_use]
+    pub fn alpn(mut self, protocols: impl IntoIterator<Item: AsRef<[u8]>>) -> Self {
+        self.alpn = names(protocols);
+        self
+    }
+
+    /// Every handshake is a full one.
+    #[must_use]
+    pub fn no_resumption(mut self) -> Self {
+        self.resume = false;
+        self
+    }
+
+    /// Appends the secrets of each connection to the file that `SSLKEYLOGFILE` names, for tools that look into recorded traffic.
+    #[must_use]
+    pub fn log_keys(mut self) -> Self {
+        self.log_keys = true;
+        self
+    }
+
+    /// The configuration. Sessions are resumed between connections that share it.
+    pub fn build(self) -> Result<Arc<ClientConfig>, ConfigError> {
+        let builder = ClientConfig::builder_with_provider(crypto_provider())
+            .with_safe_default_protocol_versions()
+            .map_err(ConfigError::refused)?
+            .with_root_certificates(self.roots.into_store());
+        let mut config = match self.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => builder.with_client_cert_resolver(Arc::new(
+                rustls::sign::SingleCertAndKey::from(identity.certified_key()),
+            )),
+        };
+        config.alpn_protocols = self.alpn;
+        if !self.resume {
+            config.resumption = Resumption::disabled();
+        }
+        if self.log_keys {
+            config.key_log = Arc::new(KeyLogFile::new());
+        }
+        Ok(config.into())
+    }
+}

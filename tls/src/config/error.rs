@@ -1,0 +1,108 @@
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::pem;
+
+/// Why a configuration could not be made. It names the file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// This file could not be read.
+    Read(PathBuf, io::Error),
+    /// This is not PEM, or not whole.
+    Pem(Origin, pem::Error),
+    /// There is no certificate in it.
+    NoCertificate(Origin),
+    /// There is no private key in it.
+    NoKey(Origin),
+    /// The private key does not belong to the certificate, or is of a kind that cannot be used.
+    Key(Origin, rustls::Error),
+    /// A certificate in it cannot be trusted as a root.
+    Root(Origin, rustls::Error),
+    /// There is no certificate to trust.
+    NoRoots,
+    /// Anything else that rustls refuses.
+    Refused(Box<dyn Error + Send + Sync>),
+}
+
+/// Where PEM came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// This file.
+    File(PathBuf),
+    /// Bytes that the program handed over.
+    Memory,
+}
+
+impl ConfigError {
+    pub(super) fn refused(error: impl Error + Send + Sync + 'static) -> Self {
+        ConfigError::Refused(error.into())
+    }
+}
+
+/// The whole of a file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    std::fs::read(path).map_err(|error| ConfigError::Read(path.into(), error))
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::File(path) => path.display().fmt(f),
+            Origin::Memory => f.write_str("the PEM given"),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigError::Read(path, _) => write!(f, "cannot read {}", path.display()),
+            ConfigError::Pem(origin, _) => write!(f, "{origin} is not valid PEM"),
+            ConfigError::NoCertificate(origin) => {
+                write!(
+                    f,
+                    "{origin} holds no certificate (a section BEGIN CERTIFICATE)"
+                )
+            }
+            ConfigError::NoKey(origin) => {
+                write!(
+                    f,
+                    "{origin} holds no private key (a section BEGIN PRIVATE KEY)"
+                )
+            }
+            ConfigError::Key(origin, rustls::Error::InconsistentKeys(_)) => {
+                write!(
+                    f,
+                    "the private key in {origin} does not belong to the certificate"
+                )
+            }
+            ConfigError::Key(origin, _) => write!(f, "the private key in {origin} cannot be used"),
+            ConfigError::Root(origin, _) => {
+                write!(
+                    f,
+                    "{origin} holds a certificate that cannot be trusted as an authority"
+                )
+            }
+            ConfigError::NoRoots => {
+                f.write_str("there is no authority to trust: nobody could be verified")
+            }
+            ConfigError::Refused(_) => f.write_str("this TLS configuration is refused"),
+        }
+    }
+}
+
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            ConfigError::Read(_, error) => Some(error),
+            ConfigError::Pem(_, error) => Some(error),
+            ConfigError::Key(_, error) | ConfigError::Root(_, error) => Some(error),
+            ConfigError::Refused(error) => Some(&**error),
+            ConfigError::NoCertificate(_) | ConfigError::NoKey(_) | ConfigError::NoRoots => None,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+use std::sync::Arc;
+
+use rustls::server::{
+    NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier,
+};
+use rustls::{KeyLogFile, ServerConfig};
+
+use super::{ConfigError, Identities, Identity, TrustRoots, crypto_provider, names};
+
+/// Makes a server's configuration: TLS 1.2 and 1.3, no client certificates, and sessions kept in memory, unless said otherwise.
+///
+/// ```no_run
+/// use retwist_tls::{ClientCertificates, Identity, ServerOptions, TlsRole, TrustRoots};
+///
+/// # fn main() -> Result<(), retwist_tls::ConfigError> {
+/// let config = ServerOptions::new(Identity::from_pem_files("server.crt", "server.key")?)
+///     .client_certificates(ClientCertificates::Required(TrustRoots::from_pem_file("staff.pem")?))
+///     .alpn(["imap"])
+///     .build()?;
+/// let role = TlsRole::server(config);
+/// # Ok(()) }
+/// ```
+#[doc(alias = "CertificateOptions")]
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    resolver: Arc<dyn ResolvesServerCert>,
+    clients: ClientCertificates,
+    alpn: Vec<Vec<u8>>,
+    resumption: Resumption,
+    tickets: usize,
+    log_keys: bool,
+}
+
+/// Whether clients show a certificate of their own.
+#[derive(Clone, Debug)]
+pub enum ClientCertificates {
+    /// They are not asked for one.
+    None,
+    /// They are asked, and may have none. One that is shown must be certified by these.
+    Optional(TrustRoots),
+    /// They must show one that is certified by these.
+    Required(TrustRoots),
+}
+
+/// Where a server keeps what it takes to resume a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumption {
+    /// Nowhere: every handshake is a full one.
+    None,
+    /// Here, for so many sessions.
+    Memory(usize),
+    /// With the client, encrypted under keys that change every six hours.
+    Tickets,
+}
+
+impl ServerOptions {
+    /// A server with one identity.
+    pub fn new(identity: Identity) -> Self {
+        Self::choosing(Identities::new(identity))
+    }
+
+    /// A server whose identity depends on the ClientHello: [`Identities`], or anything else that looks at the hello and decides.
+    pub fn choosing(resolver: Arc<dyn ResolvesServerCert>) -> Self {
+        ServerOptions {
+            resolver,
+            clients: ClientCertificates::None,
+            alpn: Vec::new(),
+            resumption: Resumption::Memory(256),
+            tickets: 2,
+            log_keys: false,
+        }
+    }
+
+    /// Whether clients show certificates.
+    #[must_use]
+    pub fn client_certificates(mut self, clients: ClientCertificates) -> Self {
+        self.clients = clients;
+        self
+    }
+
+    /// The application protocols that it speaks, best first. A client that offers others only is refused; one that offers none is not.
+    #[doc(alias = "acceptableProtocols")]
+    #[must_use]
+    pub fn alpn(mut self, protocols: impl IntoIterator<Item: AsRef<[u8]>>) -> Self {
+        self.alpn = names(protocols);
+        self
+    }
+
+    /// How sessions are resumed.
+    #[must_use]
+    pub fn resumption(mut self, resumption: Resumption) -> Self {
+        self.resumption = resumption;
+        self
+    }
+
+    /// How many tickets a client of TLS 1.3 gets after a full handshake: 2 unless set. Each resumes one session. They cost the server some 4 %
+    /// of the handshake each; 0 is for clients that never come back.
+    #[must_use]
+    pub fn tickets(mut self, count: usize) -> Self {
+        self.tickets = count;
+        self
+    }
+
+    /// Appends the secrets of each connection to the file that `SSLKEYLOGFILE` names, for tools that look into recorded traffic.
+    #[must_use]
+    pub fn log_keys(mut self) -> Self {
+        self.log_keys = true;
+        self
+    }
+
+    /// The configuration. Sessions are resumed between connections that share it.
+    pub fn build(self) -> Result<Arc<ServerConfig>, ConfigError> {
+        let provider = crypto_provider();
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(ConfigError::refused)?;
+        let (roots, required) = match self.clients {
+            ClientCertificates::None => (None, false),
+            ClientCertificates::Optional(roots) => (Some(roots), false),
+            ClientCertificates::Required(roots) => (Some(roots), true),
+        };
+        let builder = match roots {
+            None => builder.with_no_client_auth(),
+            Some(roots) => {
+                let mut verifier =
+                    WebPkiClientVerifier::builder_with_provider(roots.into_store(), provider);
+                if !required {
+                    verifier = verifier.allow_unauthenticated();
+                }
+                builder.with_client_cert_verifier(verifier.build().map_err(ConfigError::refused)?)
+            }
+        };
+        let mut config = builder.with_cert_resolver(self.resolver);
+        config.alpn_protocols = self.alpn;
+        config.send_tls13_tickets = self.tickets;
+        match self.resumption {
+            Resumption::None => {
+                config.session_storage = Arc::new(NoServerSessionStorage {});
+                config.send_tls13_tickets = 0;
+            }
+            Resumption::Memory(sessions) => {
+                config.session_storage = ServerSessionMemoryCache::new(sessions);
+            }
+            Resumption::Tickets => {
+                #[cfg(feature = "aws-lc-rs")]
+                let ticketer = rustls::crypto::aws_lc_rs::Ticketer::new();
+                #[cfg(not(feature = "aws-lc-rs"))]
+                let ticketer = rustls::crypto::ring::Ticketer::new();
+                config.ticketer = ticketer.map_err(ConfigError::refused)?;
+            }
+        }
+        if self.log_keys {
+            config.key_log = Arc::new(KeyLogFile::new());
+        }
+        Ok(config.into())
+    }
+}

@@ -1,0 +1,392 @@
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::time::Duration;
+
+use retwist_reactor::{
+    LayerExt, Producer, ProducerKind, ProducerRegistered, Protocol, Reason, TransportRef,
+};
+
+use crate::records::{Queue, Records};
+use crate::session::{Event, Session};
+use crate::transport::*;
+use crate::{TlsError, TlsInfo};
+
+// What TLS does between its neighbours, all states in one place.
+//
+// ```text
+// HANDSHAKING --completed--> open --our close_notify--> NOTIFIED --the peer's--> closed below, or left
+//      |                      |                              |
+//      | failed, deadline     | failed, truncated            | CLOSE: waits for nobody
+//      v                      v                              v
+//     OVER: alert, then closed below, in order              OVER: closed below, in order
+// ```
+//
+// What is evil here:
+// - While a record is delivered, the session is borrowed, and the protocol may call anything: write, close, pause, start TLS in this TLS,
+//   leave it. All of these note a wish and return; `encrypt`, which runs when the delivery is over and calls nobody, makes it come true.
+// - A producer that is registered below may write after a close. So our close_notify comes when it has finished, and only then the
+//   transport below hears that it has: until then it keeps its write half open, under its own deadline.
+// - Leaving moves the protocol to the transport below, from inside a callback of that transport. Its seat sees the newcomer when the callback
+//   returns, and has the bytes behind the peer's close_notify, which were given back to it.
+
+/// How much is encrypted at once: the records go to the transport below as one write.
+const PIECE: usize = 4 << 14;
+
+impl TlsTransport {
+    /// The transport below is there.
+    pub(crate) fn begin(&self) {
+        let seat = self.joint.seat();
+        if seat
+            .protocol()
+            .is_some_and(|protocol| protocol.is_introduced())
+        {
+            seat.open();
+        }
+        // One that was registered before TLS came writes through it from now on.
+        if let Some((producer, kind)) = self.joint.below(|below| below.take_producer()).flatten()
+            && let Err(ProducerRegistered) = self.hold(producer.clone(), kind)
+        {
+            producer.stop_producing();
+        }
+        let limit = self.bounds.handshake_timeout;
+        self.set_deadline(limit, |tls| {
+            if tls.is(HANDSHAKING) {
+                tls.abort(Reason::failed(TlsError::HandshakeTimeout(
+                    tls.bounds.handshake_timeout,
+                )));
+            }
+        });
+        let mut out = Records::take();
+        let started = match &mut *self.session.borrow_mut() {
+            Ok(session) => session.start(&mut out),
+            Err(error) => Err(error.clone()),
+        };
+        self.send(out);
+        if let Err(error) = started {
+            self.fail(error);
+        }
+    }
+
+    /// Ciphertext came.
+    pub(crate) fn decrypt(&self, data: &mut [u8]) {
+        if self.is(OVER) {
+            return;
+        }
+        let mut out = Records::take();
+        let received = {
+            let Ok(mut session) = self.session.try_borrow_mut() else {
+                return;
+            };
+            match &mut *session {
+                Ok(session) => session.receive(data, &mut out, |event| self.heard(event)),
+                Err(_) => Ok(data.len()),
+            }
+        };
+        self.send(out);
+        match received {
+            Ok(used) if used < data.len() => {
+                self.joint.below(|below| below.unread(&data[used..]));
+            }
+            Ok(_) => {}
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn heard(&self, event: Event<'_>) -> ControlFlow<()> {
+        match event {
+            Event::Completed(info) => self.completed(info),
+            Event::Data(data) => self.joint.seat().deliver_shared(data),
+            Event::PeerClosed => self.peer_closed(),
+        }
+        // Whatever the protocol has done, paused, closed, aborted: the transport below knows.
+        match self.joint.below(|below| below.is_reading()) {
+            Some(true) if !self.joint.seat().is_closing() => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        }
+    }
+
+    fn completed(&self, info: TlsInfo) {
+        self.clear(HANDSHAKING);
+        self.forget_deadline();
+        // Set once: a session completes once.
+        let _ = self.info.set(Rc::new(info));
+        let seat = self.joint.seat();
+        seat.open();
+        seat.handshake_completed();
+        seat.settle();
+        if seat.is_paused() {
+            self.joint.below(|below| below.pause_producing());
+        }
+        if let Some((producer, kind)) = self.held.take() {
+            self.release(producer, kind);
+        }
+    }
+
+    /// What comes now is not for TLS. It stays below, for whoever sits there next.
+    fn peer_closed(&self) {
+        self.set(PEER_CLOSED);
+        self.joint.below(|below| below.pause_producing());
+        if !self.is(LEAVE) {
+            self.joint.seat().read_connection_lost();
+        }
+    }
+
+    /// A producer waits until the handshake is over.
+    pub(crate) fn hold(
+        &self,
+        producer: Rc<dyn Producer>,
+        kind: ProducerKind,
+    ) -> Result<(), ProducerRegistered> {
+        if self.held.borrow().is_some() {
+            return Err(ProducerRegistered);
+        }
+        *self.held.borrow_mut() = Some((producer.clone(), kind));
+        if kind == ProducerKind::Push {
+            producer.pause_producing();
+        }
+        Ok(())
+    }
+
+    fn release(&self, producer: Rc<dyn Producer>, kind: ProducerKind) {
+        let registered = self
+            .joint
+            .below(|below| below.register_producer(producer.clone(), kind));
+        match registered {
+            Some(Ok(())) if kind == ProducerKind::Push => producer.resume_producing(),
+            Some(Ok(())) => {}
+            _ => producer.stop_producing(),
+        }
+    }
+
+    /// Encrypts a large write from where it is. False if it has to wait in the queue.
+    pub(crate) fn write_through(&self, data: &[u8]) -> bool {
+        if self.is(HANDSHAKING) {
+            return false;
+        }
+        let sealed = {
+            let Ok(mut session) = self.session.try_borrow_mut() else {
+                return false;
+            };
+            match &mut *session {
+                Ok(session) => self
+                    .seal_queue(session)
+                    .and_then(|()| self.seal(session, data)),
+                Err(_) => return false,
+            }
+        };
+        if let Err(error) = sealed {
+            self.fail(error);
+        }
+        true
+    }
+
+    /// Sends what was written, and does what was wished for meanwhile. Calls no protocol.
+    pub(crate) fn encrypt(&self) {
+        let idle = self.queue.borrow().is_empty() && !self.is(CLOSE | CLOSE_WRITE | LEAVE);
+        if idle || self.is(OVER) {
+            return;
+        }
+        if self.is(HANDSHAKING) {
+            // Nothing to wait for, and nothing that the peer could have made of it.
+            if self.is(CLOSE) && self.queue.borrow().is_empty() && !self.has_held() {
+                self.close_below();
+            }
+            return;
+        }
+        let sealed = {
+            let Ok(mut session) = self.session.try_borrow_mut() else {
+                return;
+            };
+            match &mut *session {
+                Ok(session) => self.seal_queue(session).and_then(|()| self.notify(session)),
+                Err(_) => return,
+            }
+        };
+        match sealed {
+            Ok(()) => self.advance(),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn seal_queue(&self, session: &mut Session) -> Result<(), TlsError> {
+        if self.queue.borrow().is_empty() {
+            return Ok(());
+        }
+        let queued = self.queue.borrow_mut().take();
+        let sealed = self.seal(session, &queued);
+        Queue::give_back(queued);
+        sealed
+    }
+
+    fn seal(&self, session: &mut Session, data: &[u8]) -> Result<(), TlsError> {
+        data.chunks(PIECE).try_for_each(|piece| {
+            let mut out = Records::take();
+            let sealed = session.encrypt(piece, &mut out);
+            self.send(out);
+            sealed
+        })
+    }
+
+    /// Our close_notify, once it is time for it.
+    fn notify(&self, session: &mut Session) -> Result<(), TlsError> {
+        let wished = self.is(LEAVE) || self.is(CLOSE | CLOSE_WRITE) && !self.has_producer_below();
+        if wished && !self.is(NOTIFIED) {
+            self.set(NOTIFIED);
+            let mut out = Records::take();
+            let notified = session.close_notify(&mut out);
+            self.send(out);
+            notified?;
+            if self.is(RELEASE) {
+                self.clear(RELEASE);
+                self.joint.below(|below| below.unregister_producer());
+            }
+            if self.is(CLOSE_WRITE) {
+                self.joint.seat().write_connection_lost();
+                self.joint.seat().wants_turn();
+            }
+            if self.is(LEAVE) && !self.is(PEER_CLOSED) {
+                self.await_close_notify();
+            }
+        }
+        if self.is(CLEAR_ENDS) {
+            session.let_clear_end();
+        }
+        Ok(())
+    }
+
+    /// All is sent: what follows from it.
+    fn advance(&self) {
+        let seat = self.joint.seat();
+        let both_closed = self.is(NOTIFIED) && self.is(PEER_CLOSED) && !seat.is_owed();
+        if self.is(CLOSE) {
+            match self.is(NOTIFIED) {
+                true => self.close_below(),
+                // It waits for the producer, as we do, and takes what that one writes.
+                false => drop(self.joint.below(|below| below.lose_connection())),
+            }
+        } else if self.is(LEAVE) {
+            if both_closed && !seat.is_paused() {
+                self.leave();
+            }
+        } else if both_closed {
+            self.close_below();
+        }
+    }
+
+    /// The protocol above goes to the transport below, and this layer goes.
+    fn leave(&self) {
+        self.over();
+        let above: TransportRef = self.transport();
+        let protocol = above.switch_protocol(Nobody.into());
+        self.joint.below(|below| below.switch_protocol(protocol));
+    }
+
+    fn close_below(&self) {
+        self.over();
+        self.joint.below(|below| below.lose_connection());
+    }
+
+    /// TLS has failed: the peer gets the alert, which is on its way already, and the protocol the reason.
+    pub(crate) fn fail(&self, error: TlsError) {
+        self.over();
+        self.joint.seat().fail(Reason::failed(error));
+        self.stop_producer();
+        self.joint.seat().transport().lose_connection();
+        self.joint.below(|below| below.lose_connection());
+    }
+
+    /// Ends at once.
+    pub(crate) fn abort(&self, reason: Reason) {
+        self.over();
+        self.joint.seat().fail(reason);
+        self.joint.below(|below| below.abort_connection());
+    }
+
+    /// The transport below has ended.
+    pub(crate) fn end(&self, reason: &Reason) {
+        let cut_off = reason.is_clean() && !self.is(OVER | CLOSE | PEER_CLOSED);
+        let reason = match self.is(HANDSHAKING) {
+            true if cut_off => Reason::failed(TlsError::ClosedInHandshake),
+            false if cut_off => Reason::failed(TlsError::Truncated),
+            _ => reason.clone(),
+        };
+        self.over();
+        self.stop_producer();
+        let seat = self.joint.seat();
+        seat.lost(reason);
+        if let (Some(outcome), Some(reason)) = (&self.outcome, seat.reason()) {
+            outcome.ended(self.info.get().is_some(), reason);
+        }
+    }
+
+    fn over(&self) {
+        self.set(OVER);
+        self.forget_deadline();
+        drop(self.queue.borrow_mut().take());
+    }
+
+    fn stop_producer(&self) {
+        let held = self.held.take();
+        let producer = held.or_else(|| self.joint.below(|below| below.take_producer())?);
+        if let Some((producer, _)) = producer {
+            producer.stop_producing();
+        }
+    }
+
+    fn has_held(&self) -> bool {
+        self.held.borrow().is_some()
+    }
+
+    fn has_producer_below(&self) -> bool {
+        !self.is(RELEASE) && self.joint.below(|below| below.has_producer()) == Some(true)
+    }
+
+    fn send(&self, mut out: Records) {
+        if !out.bytes().is_empty() {
+            self.joint.below(|below| below.write(out.bytes()));
+            out.clear();
+        }
+        out.give_back();
+    }
+
+    fn await_close_notify(&self) {
+        let limit = self.bounds.close_timeout;
+        self.set_deadline(limit, |tls| {
+            if tls.joint.seat().is_paused() {
+                // It cannot come past a protocol that does not read.
+                tls.await_close_notify();
+            } else if !tls.is(OVER | PEER_CLOSED) {
+                tls.abort(Reason::failed(TlsError::NoCloseNotify(
+                    tls.bounds.close_timeout,
+                )));
+            }
+        });
+    }
+
+    fn set_deadline(&self, limit: Duration, passed: fn(&Self)) {
+        let me = self.me.clone();
+        let call = self.joint.below(|below| {
+            below.clock().call_later(limit, move || {
+                if let Some(tls) = me.upgrade() {
+                    passed(&tls);
+                }
+            })
+        });
+        self.forget_deadline();
+        self.deadline.set(call);
+    }
+
+    pub(crate) fn forget_deadline(&self) {
+        if let Some(deadline) = self.deadline.take() {
+            // It is over if it is being made just now.
+            let _ = deadline.cancel();
+        }
+    }
+}
+
+/// Who sits above a layer that has been left.
+struct Nobody;
+
+impl Protocol for Nobody {
+    fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
+}

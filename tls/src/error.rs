@@ -1,0 +1,228 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
+
+/// Why TLS could not be started, or ended other than by close_notify.
+///
+/// As the reason of a lost connection it is found with [`Reason::downcast_ref`](retwist_reactor::Reason::downcast_ref).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// [`start_tls`](crate::start_tls) was given a transport that has gone, is being closed, or serves another protocol by now.
+    NotConnected,
+    /// [`stop_tls`](crate::stop_tls) was given a transport without TLS, or one that is being closed.
+    NotTls,
+    /// This is no name of a host, and no address.
+    InvalidName(Box<str>),
+    /// The handshake was not over after this time.
+    HandshakeTimeout(Duration),
+    /// The peer sent more than this many bytes of a handshake message, and it was not whole yet.
+    HandshakeTooLarge(usize),
+    /// The transport below was closed during the handshake.
+    ClosedInHandshake,
+    /// The callback that chooses a configuration had none for this ClientHello.
+    Refused,
+    /// The configuration accepts early data, which may be replayed: it is never delivered.
+    EarlyData,
+    /// What came is not TLS: clear text, or another protocol.
+    NotTlsPeer(InvalidMessage),
+    /// The peer ended the connection with this alert.
+    PeerAlert(AlertDescription),
+    /// We do not trust the peer's certificate.
+    BadCertificate(CertificateError),
+    /// The peer ended its side without close_notify: what came last may have been cut off, by anybody.
+    Truncated,
+    /// [`stop_tls`](crate::stop_tls) has waited for the peer's close_notify for this long.
+    NoCloseNotify(Duration),
+    /// Any other fault of the peer or of the configuration.
+    Protocol(rustls::Error),
+}
+
+impl From<rustls::Error> for TlsError {
+    fn from(error: rustls::Error) -> Self {
+        use InvalidMessage::{InvalidContentType, UnknownProtocolVersion};
+        match error {
+            rustls::Error::AlertReceived(alert) => TlsError::PeerAlert(alert),
+            rustls::Error::InvalidCertificate(error) => TlsError::BadCertificate(error),
+            rustls::Error::InvalidMessage(
+                error @ (InvalidContentType | UnknownProtocolVersion),
+            ) => TlsError::NotTlsPeer(error),
+            error => TlsError::Protocol(error),
+        }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TlsError::NotConnected => f.write_str(
+                "TLS cannot be started: the transport has gone, is being closed, or serves another protocol; use the one that \
+                 the last callback handed over",
+            ),
+            TlsError::NotTls => {
+                f.write_str("TLS cannot be stopped: there is none on this transport, or it is being closed")
+            }
+            TlsError::InvalidName(name) => write!(f, "{name:?} is neither a host name nor an IP address"),
+            TlsError::HandshakeTimeout(limit) => {
+                write!(f, "the TLS handshake was not over after {} s", limit.as_secs_f64())
+            }
+            TlsError::HandshakeTooLarge(limit) => {
+                write!(f, "the peer's TLS handshake message is larger than {limit} bytes")
+            }
+            TlsError::ClosedInHandshake => {
+                f.write_str("the peer closed the connection during the TLS handshake")
+            }
+            TlsError::Refused => f.write_str("there is no configuration for what the client asked for"),
+            TlsError::EarlyData => f.write_str(
+                "early data is not supported, since it may be replayed; leave max_early_data_size of the ServerConfig at 0",
+            ),
+            TlsError::NotTlsPeer(_) => f.write_str("the peer does not speak TLS here"),
+            TlsError::PeerAlert(alert) => alert_received(*alert, f),
+            TlsError::BadCertificate(error) => bad_certificate(error, f),
+            TlsError::Truncated => f.write_str(
+                "the peer ended the connection without close_notify; what it sent last may have been cut off",
+            ),
+            TlsError::NoCloseNotify(limit) => write!(
+                f,
+                "the peer did not answer close_notify for {} s, so TLS could not be stopped",
+                limit.as_secs_f64()
+            ),
+            TlsError::Protocol(error) => protocol(error, f),
+        }
+    }
+}
+
+impl Error for TlsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            TlsError::Protocol(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// The peer's words, in ours. The name of the alert is kept, for those who search for it.
+fn alert_received(alert: AlertDescription, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    use AlertDescription as Alert;
+    let meaning = match alert {
+        Alert::CloseNotify => "the peer closed during the handshake",
+        Alert::UserCanceled => "the peer gave the handshake up",
+        Alert::UnknownCA => "the peer does not trust our certificate",
+        Alert::BadCertificate => "the peer finds our certificate invalid",
+        Alert::CertificateExpired => "the peer finds our certificate expired",
+        Alert::CertificateRevoked => "the peer finds our certificate revoked",
+        Alert::CertificateUnknown => "the peer does not accept our certificate",
+        Alert::UnsupportedCertificate => "the peer cannot use this kind of certificate",
+        Alert::CertificateRequired => "the peer wants a certificate from us",
+        Alert::AccessDenied => "the peer does not let us in",
+        Alert::NoApplicationProtocol => {
+            "the peer speaks none of the protocols that we offer (ALPN)"
+        }
+        Alert::UnrecognisedName => "the peer does not serve the name that we asked for (SNI)",
+        Alert::ProtocolVersion => "the peer supports none of our TLS versions",
+        Alert::HandshakeFailure => {
+            "the peer supports none of our cipher suites, groups or signatures"
+        }
+        Alert::InsufficientSecurity => "the peer wants stronger cipher suites",
+        Alert::DecryptError | Alert::BadRecordMac => "what we sent did not arrive as we sent it",
+        Alert::InternalError => "the peer had a fault of its own",
+        _ => "the peer gave up",
+    };
+    let name = match alert {
+        Alert::Unknown(number) => number.to_string(),
+        alert => snake_case(&format!("{alert:?}")),
+    };
+    write!(f, "{meaning}: alert {name}")
+}
+
+/// `UnknownCA` as the RFC writes it: `unknown_ca`.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    let mut lower = false;
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && lower {
+            snake.push('_');
+        }
+        lower = letter.is_ascii_lowercase();
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+fn bad_certificate(error: &CertificateError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            f.write_str("the peer's certificate has expired")
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            f.write_str("the peer's certificate is not valid yet; is this clock right?")
+        }
+        CertificateError::UnknownIssuer => f.write_str(
+            "the peer's certificate is from an authority that is not among our trust roots",
+        ),
+        CertificateError::Revoked => f.write_str("the peer's certificate has been revoked"),
+        CertificateError::NotValidForName => {
+            f.write_str("the peer's certificate is for another name")
+        }
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => write!(
+            f,
+            "the peer's certificate is for another name: it is for {}, not for {}",
+            match presented.is_empty() {
+                true => "none".to_owned(),
+                false => presented.join(", "),
+            },
+            expected.to_str()
+        ),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => f
+            .write_str(
+                "the peer's certificate is not meant for this side of TLS (extended key usage)",
+            ),
+        error => write!(f, "the peer's certificate is invalid: {error}"),
+    }
+}
+
+fn protocol(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error {
+        rustls::Error::NoApplicationProtocol => {
+            f.write_str("the peer offers none of the protocols that we speak (ALPN)")
+        }
+        rustls::Error::NoCertificatesPresented => {
+            f.write_str("the peer showed no certificate, and one is required")
+        }
+        rustls::Error::PeerIncompatible(
+            PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon,
+        ) => f.write_str("the peer accepts none of the signatures that our certificate can make"),
+        rustls::Error::DecryptError => f.write_str("a record was damaged or forged on its way"),
+        error => write!(f, "TLS failed: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alerts_are_named_as_in_the_rfc() {
+        for (alert, words) in [
+            (
+                AlertDescription::UnknownCA,
+                "the peer does not trust our certificate: alert unknown_ca",
+            ),
+            (
+                AlertDescription::CertificateRequired,
+                "the peer wants a certificate from us: alert certificate_required",
+            ),
+            (
+                AlertDescription::Unknown(200),
+                "the peer gave up: alert 200",
+            ),
+        ] {
+            assert_eq!(TlsError::PeerAlert(alert).to_string(), words);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use rustls::{ClientConfig, ServerConfig};
+
+use super::*;
+use crate::{ClientOptions, Identity, ServerOptions, TlsRole, TrustRoots};
+
+/// What a session said, in words.
+#[derive(Default)]
+struct Heard {
+    log: Vec<String>,
+    data: Vec<u8>,
+    info: Option<TlsInfo>,
+}
+
+struct Side {
+    session: Session,
+    out: Records,
+    heard: Heard,
+    left_over: Vec<u8>,
+}
+
+impl Side {
+    fn new(role: &TlsRole) -> Self {
+        let mut side = Side {
+            session: Session::new(&role.side).unwrap(),
+            out: Records::default(),
+            heard: Heard::default(),
+            left_over: Vec::new(),
+        };
+        side.session.start(&mut side.out).unwrap();
+        side
+    }
+
+    fn receive(&mut self, input: &[u8]) -> Result<(), TlsError> {
+        let mut input = input.to_vec();
+        let heard = &mut self.heard;
+        let used = self.session.receive(&mut input, &mut self.out, |event| {
+            match event {
+                Event::Completed(info) => {
+                    heard.log.push("completed".into());
+                    heard.info = Some(info);
+                }
+                Event::Data(data) => heard.data.extend_from_slice(data),
+                Event::PeerClosed => heard.log.push("closed".into()),
+            }
+            ControlFlow::Continue(())
+        })?;
+        self.left_over.extend_from_slice(&input[used..]);
+        Ok(())
+    }
+
+    fn sent(&mut self) -> Vec<u8> {
+        let sent = self.out.bytes().to_vec();
+        self.out.clear();
+        sent
+    }
+}
+
+fn configs(names: usize) -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let mut names: Vec<_> = (0..names)
+        .map(|n| format!("name-{n}.of.many.example.org"))
+        .collect();
+    names.insert(0, "localhost".into());
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    let identity = Identity::from_pem(made.cert.pem(), made.signing_key.serialize_pem()).unwrap();
+    let roots = TrustRoots::from_pem(made.cert.pem()).unwrap();
+    let server = ServerOptions::new(identity).build().unwrap();
+    (server, ClientOptions::new(roots).build().unwrap())
+}
+
+fn pair(names: usize) -> (Side, Side) {
+    let (server, client) = configs(names);
+    let client = TlsRole::client(client, "LOCALHOST.").unwrap();
+    (Side::new(&client), Side::new(&TlsRole::server(server)))
+}
+
+/// Carries bytes both ways, `cut` at a time, until there are none.
+fn pump(a: &mut Side, b: &mut Side, cut: usize) -> Result<(), TlsError> {
+    loop {
+        let (from_a, from_b) = (a.sent(), b.sent());
+        if from_a.is_empty() && from_b.is_empty() {
+            return Ok(());
+        }
+        for piece in from_a.chunks(cut) {
+            b.receive(piece)?;
+        }
+        for piece in from_b.chunks(cut) {
+            a.receive(piece)?;
+        }
+    }
+}
+
+const CUTS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
+
+#[test]
+fn whatever_the_cut_the_same_conversation() {
+    for cut in CUTS {
+        let (mut client, mut server) = pair(0);
+        pump(&mut client, &mut server, cut).unwrap();
+        for (from, to) in [(&mut client, &mut server)] {
+            for size in [1, 100, 1 << 14, (1 << 14) + 1, 100_000] {
+                let data: Vec<u8> = (0..size).map(|n| n as u8).collect();
+                from.session.encrypt(&data, &mut from.out).unwrap();
+                let sent = from.sent();
+                assert!(
+                    sent.len() < size + 64 * (1 + size / (1 << 14)),
+                    "as few records as possible"
+                );
+                for piece in sent.chunks(cut) {
+                    to.receive(piece).unwrap();
+                }
+                assert_eq!(std::mem::take(&mut to.heard.data), data, "{cut} {size}");
+            }
+        }
+        server.session.encrypt(b"answer", &mut server.out).unwrap();
+        server.session.close_notify(&mut server.out).unwrap();
+        let mut sent = server.sent();
+        sent.extend_from_slice(b"\x16\x03\x03 in clear, though it looks like a record");
+        for piece in sent.chunks(cut) {
+            client.receive(piece).unwrap();
+        }
+        assert_eq!(client.heard.data, b"answer");
+        assert_eq!(
+            client.left_over,
+            b"\x16\x03\x03 in clear, though it looks like a record"
+        );
+        assert_eq!(client.heard.log, ["completed", "closed"]);
+        // Our side is still open.
+        client.session.encrypt(b"late", &mut client.out).unwrap();
+        client.session.close_notify(&mut client.out).unwrap();
+        let sent = client.sent();
+        server.receive(&sent).unwrap();
+        assert_eq!(server.heard.data, b"late");
+        assert_eq!(server.heard.log, ["completed", "closed"]);
+        assert_eq!(
+            server.session.incoming.capacity() + client.session.incoming.capacity(),
+            0
+        );
+        let info = server.heard.info.unwrap();
+        assert_eq!(info.server_name.as_deref(), Some("localhost"));
+        assert!(!info.resumed);
+    }
+}
+
+#[test]
+fn a_flight_of_more_than_32_kib_passes() {
+    for cut in [1000, usize::MAX] {
+        let (mut client, mut server) = pair(1500);
+        pump(&mut client, &mut server, cut).unwrap();
+        assert_eq!(client.heard.log, ["completed"]);
+        assert_eq!(server.heard.log, ["completed"]);
+    }
+}
+
+#[test]
+fn a_receiver_that_breaks_gets_the_rest_later() {
+    let (mut client, mut server) = pair(0);
+    pump(&mut client, &mut server, usize::MAX).unwrap();
+    for word in [b"one", b"two"] {
+        client.session.encrypt(word, &mut client.out).unwrap();
+    }
+    let mut sent = client.sent();
+    let mut got = Vec::new();
+    let mut event = |event: Event<'_>| {
+        if let Event::Data(data) = event {
+            got.push(data.to_vec());
+        }
+        ControlFlow::Break(())
+    };
+    let used = server
+        .session
+        .receive(&mut sent, &mut server.out, &mut event)
+        .unwrap();
+    assert!(0 < used && used < sent.len());
+    // What rustls holds back does not stand in the way of what we write.
+    server
+        .session
+        .encrypt(b"meanwhile", &mut server.out)
+        .unwrap();
+    let rest = server
+        .session
+        .receive(&mut sent[used..], &mut server.out, &mut event)
+        .unwrap();
+    assert_eq!(used + rest, sent.len());
+    assert_eq!(got, [b"one", b"two"]);
+}
+
+#[test]
+fn clear_text_is_refused_with_an_alert() {
+    for cut in CUTS {
+        for text in [&b"EHLO example.org\r\n"[..], b"\x16\x03\x01\x00\x05EHLO "] {
+            let (_, mut server) = pair(0);
+            let refused = text
+                .chunks(cut)
+                .find_map(|piece| server.receive(piece).err());
+            assert!(refused.is_some(), "{cut}");
+            assert_eq!(server.sent()[0], 21, "an alert");
+        }
+    }
+    let (mut client, _) = pair(0);
+    client.sent();
+    let refused = client.receive(b"220 hello\r\n").unwrap_err();
+    assert!(matches!(refused, TlsError::NotTlsPeer(_)), "{refused}");
+    assert_eq!(client.sent()[0], 21);
+}
+
+#[test]
+fn a_forged_record_ends_it_and_the_alert_says_so() {
+    let (mut client, mut server) = pair(0);
+    pump(&mut client, &mut server, usize::MAX).unwrap();
+    client.session.encrypt(b"hello", &mut client.out).unwrap();
+    let mut sent = client.sent();
+    *sent.last_mut().unwrap() ^= 1;
+    let failed = server
+        .receive(&[&sent[..], b"and more"].concat())
+        .unwrap_err();
+    assert_eq!(
+        failed.to_string(),
+        "a record was damaged or forged on its way"
+    );
+    let sent = server.sent();
+    let told = client.receive(&sent).unwrap_err();
+    assert_eq!(
+        told.to_string(),
+        "what we sent did not arrive as we sent it: alert bad_record_mac"
+    );
+}
+
+#[test]
+fn a_hello_without_end_is_refused() {
+    let (_, mut server) = pair(0);
+    // A ClientHello of 16 MiB less one, in records of one byte and in large ones.
+    for size in [1, 1 << 14] {
+        let mut record = vec![22, 3, 1, (size >> 8) as u8, size as u8];
+        record.resize(5 + size, 1);
+        record[5] = 1;
+        let mut received = 0;
+        let refused = loop {
+            received += record.len();
+            if let Err(refused) = server.receive(&record) {
+                break refused;
+            }
+        };
+        assert!(received < 1 << 18, "{received}");
+        assert!(
+            matches!(refused, TlsError::HandshakeTooLarge(_)),
+            "{refused}"
+        );
+        assert_eq!(server.sent()[0], 21);
+        server = pair(0).1;
+    }
+}
+
+#[test]
+fn clear_text_ends_tls_only_where_that_was_asked_for() {
+    for asked in [false, true] {
+        let (mut client, mut server) = pair(0);
+        pump(&mut client, &mut server, usize::MAX).unwrap();
+        if asked {
+            server.session.let_clear_end();
+        }
+        client.session.encrypt(b"last", &mut client.out).unwrap();
+        let mut sent = client.sent();
+        sent.extend_from_slice(b"NOOP\r\n");
+        assert_eq!(server.receive(&sent).is_ok(), asked);
+        assert_eq!(server.heard.data, b"last");
+        if asked {
+            assert_eq!(server.left_over, b"NOOP\r\n");
+            assert_eq!(server.heard.log, ["completed", "closed"]);
+        }
+    }
+}
+
+#[test]
+fn a_server_may_choose_by_the_hello() {
+    let (config, client) = configs(0);
+    for refuse in [false, true] {
+        let config = config.clone();
+        let role = TlsRole::server_choosing(move |hello| {
+            assert_eq!(hello.server_name(), Some("localhost"));
+            (!refuse).then(|| config.clone())
+        });
+        for cut in CUTS {
+            let mut server = Side::new(&role);
+            let mut client = Side::new(&TlsRole::client(client.clone(), "localhost").unwrap());
+            match pump(&mut client, &mut server, cut) {
+                Ok(()) => assert!(!refuse),
+                Err(TlsError::Refused) => {
+                    let sent = server.sent();
+                    let told = client.receive(&sent).unwrap_err().to_string();
+                    assert!(told.ends_with("alert unrecognised_name"), "{told}");
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+}

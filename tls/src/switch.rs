@@ -1,0 +1,100 @@
+use std::rc::Rc;
+
+use retwist_reactor::{LayerExt, TransportRef};
+
+use crate::transport::{CLEAR_ENDS, CLOSE, LEAVE, OVER, TlsTransport};
+use crate::{TlsError, TlsRole};
+
+/// Starts TLS on `transport`, for the protocol that sits there, and returns the transport that is its own from now on.
+///
+/// At any moment, inside a callback or not. What was written before goes out before, in clear; what is written now waits for the handshake.
+/// The protocol hears `transport_switched` in the next turn and `handshake_completed` when the peer is verified. `transport` is revoked: nothing
+/// gets past TLS any more.
+///
+/// What the peer has already sent, and the protocol gave back with [`unread`](retwist_reactor::Transport::unread) or has not seen, goes to TLS. Clear text that
+/// somebody slipped in behind a STARTTLS is no record, and ends the connection with an alert.
+///
+/// ```
+/// use retwist_reactor::{Protocol, TransportRef};
+/// use retwist_tls::{TlsRole, start_tls};
+///
+/// struct Server { role: TlsRole }
+///
+/// impl Protocol for Server {
+///     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+///         if data == b"STARTTLS\r\n" {
+///             transport.write(b"220 go ahead\r\n");
+///             if let Err(error) = start_tls(transport, self.role.clone()) {
+///                 eprintln!("{error}");
+///             }
+///         }
+///     }
+///
+///     fn handshake_completed(&mut self, transport: &TransportRef) {
+///         transport.write(b"hello again\r\n");
+///     }
+/// }
+/// ```
+#[doc(alias = "startTLS")]
+pub fn start_tls(transport: &TransportRef, role: TlsRole) -> Result<TransportRef, TlsError> {
+    let protocol = transport
+        .protocol()
+        .filter(|_| transport.is_connected())
+        .ok_or(TlsError::NotConnected)?;
+    let tls = TlsTransport::new(role, protocol);
+    if let Err(error) = &*tls.session.borrow() {
+        return Err(error.clone());
+    }
+    Ok(tls.slip_under(transport))
+}
+
+/// Takes the innermost TLS on `transport` off: the protocol goes back to the transport below.
+///
+/// What was written before goes out under TLS, then close_notify; what is written to `transport` from here on is dropped. What the peer
+/// sends is delivered under TLS until its own close_notify. Then the protocol hears `transport_switched`, and gets every byte that came
+/// behind, in clear. `transport` is revoked.
+///
+/// If the peer has asked first, the protocol has heard `read_connection_lost`; this, called there, is to say yes, and to leave
+/// `read_connection_lost` as it is, to close. A peer that does not answer for [`close_timeout`](TlsRole::close_timeout) loses the connection.
+///
+/// ```
+/// use retwist_reactor::{Protocol, TransportRef};
+/// use retwist_tls::{TlsTransport, stop_tls};
+///
+/// struct Server;
+///
+/// impl Protocol for Server {
+///     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+///         if data == b"CCC\r\n" {
+///             transport.write(b"200 in clear from here\r\n");
+///             if let Err(error) = stop_tls(transport) {
+///                 eprintln!("{error}");
+///             }
+///         }
+///     }
+///
+///     fn transport_switched(&mut self, transport: &TransportRef) {
+///         assert!(TlsTransport::of(transport).is_none());
+///     }
+/// }
+/// ```
+pub fn stop_tls(transport: &TransportRef) -> Result<(), TlsError> {
+    leave(transport, LEAVE)
+}
+
+/// [`stop_tls`] for peers that take our close_notify and go on in clear, without one of their own: the first byte that cannot begin a
+/// record ends TLS, too.
+///
+/// Some FTP clients answer CCC so. Only for them: whoever can change what is under way can end TLS by such a byte, unnoticed.
+pub fn stop_tls_unanswered(transport: &TransportRef) -> Result<(), TlsError> {
+    leave(transport, LEAVE | CLEAR_ENDS)
+}
+
+fn leave(transport: &TransportRef, how: u16) -> Result<(), TlsError> {
+    let tls: Rc<TlsTransport> = TlsTransport::innermost(transport)
+        .filter(|tls| transport.is_connected() && !tls.is(OVER | CLOSE))
+        .ok_or(TlsError::NotTls)?;
+    tls.set(how);
+    tls.wants_flush();
+    Ok(())
+}
