@@ -1,0 +1,215 @@
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use retwist_reactor::{
+    Address, Factory, IntoProtocol, Joint, Layer, LayerExt, ProtocolRef, Reason,
+};
+
+use crate::{FactoryPolicy, IpPrefix};
+
+/// Bounds how many connections a factory serves at a time, in all and for each peer.
+///
+/// A connection over a limit is refused, or given a protocol that says so: see [`overflow`](Limits::overflow). Peers without an IP address
+/// count in all, and for no peer.
+///
+/// ```
+/// use retwist_protocols::{FactoryPolicy, Limits};
+/// use retwist_reactor::{Address, Protocol, TransportRef};
+///
+/// struct Echo;
+///
+/// impl Protocol for Echo {
+///     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+///         transport.write(data);
+///     }
+/// }
+///
+/// struct Busy;
+///
+/// impl Protocol for Busy {
+///     fn connection_made(&mut self, transport: &TransportRef) {
+///         transport.write(b"too many of you\r\n");
+///         transport.lose_connection();
+///     }
+///
+///     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
+/// }
+///
+/// let limits = Limits::new().total(100).per_peer(4).ipv6_prefix(56).overflow(|_: &Address| Busy);
+/// let factory = limits.factory(|_: &Address| Echo);
+/// # fn is_factory(_: impl retwist_reactor::Factory) {}
+/// # is_factory(factory);
+/// ```
+#[doc(alias = "LimitTotalConnectionsFactory")]
+#[doc(alias = "LimitConnectionsByPeer")]
+pub struct Limits {
+    total: usize,
+    per_peer: usize,
+    ipv6_prefix: u8,
+    overflow: Option<Box<Overflow>>,
+    census: Rc<Census>,
+}
+
+type Overflow = dyn Fn(&Address) -> Option<ProtocolRef>;
+
+impl Limits {
+    /// No limits yet. IPv6 peers are told apart by the first 64 bits of their address, of which one customer has at least one.
+    pub fn new() -> Self {
+        Limits {
+            total: usize::MAX,
+            per_peer: usize::MAX,
+            ipv6_prefix: 64,
+            overflow: None,
+            census: Rc::default(),
+        }
+    }
+
+    /// How many connections there may be in all.
+    #[doc(alias = "connectionLimit")]
+    #[must_use]
+    pub fn total(self, total: usize) -> Self {
+        Limits { total, ..self }
+    }
+
+    /// How many connections there may be with one peer.
+    #[doc(alias = "maxConnectionsPerPeer")]
+    #[must_use]
+    pub fn per_peer(self, per_peer: usize) -> Self {
+        Limits { per_peer, ..self }
+    }
+
+    /// How many bits of their address, 0 to 128, IPv6 peers are told apart by.
+    #[must_use]
+    pub fn ipv6_prefix(self, bits: u8) -> Self {
+        Limits {
+            ipv6_prefix: bits,
+            ..self
+        }
+    }
+
+    /// The protocol for connections over a limit, in place of a refusal; it may still refuse. These connections are not
+    /// counted, so they had better be short.
+    #[doc(alias = "overflowFactory")]
+    #[must_use]
+    pub fn overflow<P: IntoProtocol>(self, overflow: impl Fn(&Address) -> P + 'static) -> Self {
+        Limits {
+            overflow: Some(Box::new(move |peer| overflow(peer).into_protocol())),
+            ..self
+        }
+    }
+
+    /// How many connections there are now.
+    #[doc(alias = "connectionCount")]
+    pub fn connections(&self) -> usize {
+        self.census.total.get()
+    }
+
+    fn peer(&self, peer: &Address) -> Option<IpPrefix> {
+        peer.ip().map(|address| match address.to_canonical() {
+            IpAddr::V4(_) => address.into(),
+            IpAddr::V6(_) => IpPrefix::new(address, self.ipv6_prefix),
+        })
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits::new()
+    }
+}
+
+impl FactoryPolicy for Limits {
+    fn build_protocol(&self, inner: &dyn Factory, peer: &Address) -> Option<ProtocolRef> {
+        let prefix = self.peer(peer);
+        let full = self.census.total.get() >= self.total
+            || prefix.is_some_and(|prefix| self.census.of(prefix) >= self.per_peer);
+        if full {
+            log::info!("a connection from {peer} is over the limit");
+            return self.overflow.as_ref().and_then(|overflow| overflow(peer));
+        }
+        let place = Place::take(&self.census, prefix);
+        let above = inner.build_protocol(peer)?;
+        let layer = Rc::new_cyclic(|me| Counted {
+            joint: Joint::new(me, above),
+            place: Cell::new(Some(place)),
+        });
+        Some(layer.below())
+    }
+}
+
+impl fmt::Debug for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limits")
+            .field("total", &self.total)
+            .field("per_peer", &self.per_peer)
+            .field("ipv6_prefix", &self.ipv6_prefix)
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who is here.
+#[derive(Default)]
+struct Census {
+    total: Cell<usize>,
+    peers: RefCell<HashMap<IpPrefix, usize>>,
+}
+
+impl Census {
+    fn of(&self, peer: IpPrefix) -> usize {
+        self.peers.borrow().get(&peer).copied().unwrap_or(0)
+    }
+}
+
+/// One connection in the census. Given up when it is dropped, be it because the inner factory refused or panicked.
+struct Place {
+    census: Rc<Census>,
+    peer: Option<IpPrefix>,
+}
+
+impl Place {
+    fn take(census: &Rc<Census>, peer: Option<IpPrefix>) -> Self {
+        census.total.set(census.total.get() + 1);
+        if let Some(peer) = peer {
+            *census.peers.borrow_mut().entry(peer).or_default() += 1;
+        }
+        Place {
+            census: census.clone(),
+            peer,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.census.total.set(self.census.total.get() - 1);
+        let Some(peer) = self.peer else { return };
+        let mut peers = self.census.peers.borrow_mut();
+        if let Some(count) = peers.get_mut(&peer) {
+            *count -= 1;
+            if *count == 0 {
+                peers.remove(&peer);
+            }
+        }
+    }
+}
+
+/// The layer that knows when a counted connection has ended.
+struct Counted {
+    joint: Joint,
+    place: Cell<Option<Place>>,
+}
+
+impl Layer for Counted {
+    fn joint(&self) -> &Joint {
+        &self.joint
+    }
+
+    fn connection_lost(&self, reason: &Reason) {
+        self.place.take();
+        self.joint.seat().lost(reason.clone());
+    }
+}

@@ -1,0 +1,151 @@
+use retwist_reactor::Reason;
+
+use crate::{FrameReceiver, Framed, LengthLimitExceeded, LineTransport, Lines};
+
+/// A protocol that receives lines.
+///
+/// ```
+/// use retwist_protocols::{Framed, LineReceiver, LineTransport};
+/// use retwist_reactor::Address;
+///
+/// struct Shout;
+///
+/// impl LineReceiver for Shout {
+///     fn line_received(&mut self, transport: &LineTransport, line: &[u8]) {
+///         transport.send_line(line.to_ascii_uppercase());
+///     }
+/// }
+///
+/// let factory = |_: &Address| Framed::lines(Shout);
+/// # fn is_factory(_: impl retwist_reactor::Factory) {}
+/// # is_factory(factory);
+/// ```
+///
+/// Lines end in `\r\n` and have up to 16384 bytes. For others, say so: `Framed::new(Lines::delimited_by(b"\n").limit(512), Shout)`.
+///
+/// Where not all is lines, [`set_raw_mode`](crate::FrameTransport::set_raw_mode) has the rest delivered as it comes, and
+/// [`set_line_mode`](crate::FrameTransport::set_line_mode) takes what is left over:
+///
+/// ```
+/// use retwist_protocols::{LineReceiver, LineTransport};
+///
+/// /// Messages, each with its length on a line before it.
+/// struct Mail {
+///     body: Vec<u8>,
+///     missing: usize,
+/// }
+///
+/// impl LineReceiver for Mail {
+///     fn line_received(&mut self, transport: &LineTransport, line: &[u8]) {
+///         match str::from_utf8(line).ok().and_then(|line| line.parse().ok()) {
+///             Some(length @ 1..=65_536) => {
+///                 self.missing = length;
+///                 transport.set_raw_mode();
+///             }
+///             _ => transport.lose_connection(),
+///         }
+///     }
+///
+///     fn raw_data_received(&mut self, transport: &LineTransport, data: &[u8]) {
+///         let (body, behind) = data.split_at(data.len().min(self.missing));
+///         self.body.extend_from_slice(body);
+///         self.missing -= body.len();
+///         if self.missing == 0 {
+///             println!("a message of {} bytes", self.body.len());
+///             self.body.clear();
+///             transport.set_line_mode(behind);
+///         }
+///     }
+/// }
+/// ```
+#[doc(alias = "LineOnlyReceiver")]
+#[doc(alias = "basic")]
+#[allow(unused_variables, reason = "the names are documentation")]
+pub trait LineReceiver: 'static {
+    /// See [`Protocol::connection_made`](retwist_reactor::Protocol::connection_made).
+    #[doc(alias = "connectionMade")]
+    fn connection_made(&mut self, transport: &LineTransport) {}
+
+    /// A line has come, without its delimiter.
+    #[doc(alias = "lineReceived")]
+    fn line_received(&mut self, transport: &LineTransport, line: &[u8]);
+
+    /// Bytes have come in raw mode, never none.
+    #[doc(alias = "rawDataReceived")]
+    fn raw_data_received(&mut self, transport: &LineTransport, data: &[u8]) {}
+
+    /// The peer has sent more than the limit without a delimiter: `rest`, and all that has come behind it.
+    ///
+    /// Nothing is delivered after this, and unless it is overridden the connection is closed. An override may answer and close; or
+    /// go on, with `set_line_mode` or `set_raw_mode` and whatever part of `rest` it likes.
+    #[doc(alias = "lineLengthExceeded")]
+    fn line_length_exceeded(&mut self, transport: &LineTransport, rest: &[u8]) {
+        transport.lose_connection();
+    }
+
+    /// See [`Protocol::transport_switched`](retwist_reactor::Protocol::transport_switched).
+    fn transport_switched(&mut self, transport: &LineTransport) {}
+
+    /// See [`Protocol::handshake_completed`](retwist_reactor::Protocol::handshake_completed).
+    fn handshake_completed(&mut self, transport: &LineTransport) {}
+
+    /// See [`Protocol::read_connection_lost`](retwist_reactor::Protocol::read_connection_lost). A line that has no delimiter
+    /// yet is never delivered.
+    fn read_connection_lost(&mut self, transport: &LineTransport) {
+        transport.lose_connection();
+    }
+
+    /// See [`Protocol::write_connection_lost`](retwist_reactor::Protocol::write_connection_lost).
+    fn write_connection_lost(&mut self, transport: &LineTransport) {}
+
+    /// See [`Protocol::connection_lost`](retwist_reactor::Protocol::connection_lost). After a line that was too long the
+    /// reason is [`LengthLimitExceeded`].
+    #[doc(alias = "connectionLost")]
+    fn connection_lost(&mut self, reason: &Reason) {}
+}
+
+impl<R: LineReceiver> Framed<Lines, R> {
+    /// The protocol in which `receiver` gets lines that end in `\r\n`.
+    pub fn lines(receiver: R) -> Self {
+        Framed::new(Lines::new(), receiver)
+    }
+}
+
+impl<R: LineReceiver> FrameReceiver<Lines> for R {
+    fn connection_made(&mut self, transport: &LineTransport) {
+        LineReceiver::connection_made(self, transport);
+    }
+
+    #[inline]
+    fn frame_received(&mut self, transport: &LineTransport, frame: &[u8]) {
+        self.line_received(transport, frame);
+    }
+
+    fn raw_data_received(&mut self, transport: &LineTransport, data: &[u8]) {
+        LineReceiver::raw_data_received(self, transport, data);
+    }
+
+    fn framing_failed(&mut self, transport: &LineTransport, _: &LengthLimitExceeded, rest: &[u8]) {
+        self.line_length_exceeded(transport, rest);
+    }
+
+    fn transport_switched(&mut self, transport: &LineTransport) {
+        LineReceiver::transport_switched(self, transport);
+    }
+
+    fn handshake_completed(&mut self, transport: &LineTransport) {
+        LineReceiver::handshake_completed(self, transport);
+    }
+
+    fn read_connection_lost(&mut self, transport: &LineTransport) {
+        LineReceiver::read_connection_lost(self, transport);
+    }
+
+    fn write_connection_lost(&mut self, transport: &LineTransport) {
+        LineReceiver::write_connection_lost(self, transport);
+    }
+
+    fn connection_lost(&mut self, reason: &Reason) {
+        LineReceiver::connection_lost(self, reason);
+    }
+}

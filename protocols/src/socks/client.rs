@@ -1,0 +1,197 @@
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use retwist_reactor::{ProtocolRef, TransportRef};
+
+use super::error::{SocksError, SocksReply};
+use super::messages::address_length;
+use super::request::put_address;
+use crate::{Destination, Opening, OpeningLayer, Policy, Step};
+
+/// Goes through a SOCKS 5 proxy: the connection is made to the proxy, and the protocol above hears `connection_made` once the proxy has connected to
+/// the destination.
+///
+/// If it does not, the protocol above hears `connection_lost` with a [`SocksError`]. `peer()` is the proxy.
+///
+/// ```
+/// use retwist_protocols::{Destination, FactoryPolicy, SocksClient};
+/// use retwist_reactor::{Address, Protocol, TransportRef};
+///
+/// struct Hello;
+///
+/// impl Protocol for Hello {
+///     fn connection_made(&mut self, transport: &TransportRef) {
+///         transport.write(b"hello\r\n");
+///     }
+///
+///     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
+/// }
+///
+/// let through = SocksClient::to(Destination::new("example.org", 7)?).user("me", "secret");
+/// let factory = through.factory(|_: &Address| Hello); // for connect_tcp to the proxy
+/// # fn is_factory(_: impl retwist_reactor::Factory) {}
+/// # is_factory(factory);
+/// # Ok::<(), retwist_protocols::BadHostName>(())
+/// ```
+#[derive(Clone)]
+pub struct SocksClient {
+    destination: Destination,
+    credentials: Option<Credentials>,
+    deadline: Duration,
+}
+
+#[derive(Clone)]
+struct Credentials {
+    user: Rc<[u8]>,
+    password: Rc<[u8]>,
+}
+
+impl SocksClient {
+    /// To `destination`, of which a name is looked up by the proxy; without authentication.
+    pub fn to(destination: Destination) -> Self {
+        SocksClient {
+            destination,
+            credentials: None,
+            deadline: Duration::from_secs(30),
+        }
+    }
+
+    /// With a user and a password, of 1 to 255 bytes each, for a proxy that asks for them. They go over the network as they are.
+    #[must_use]
+    pub fn user(self, user: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Self {
+        let credentials = Some(Credentials {
+            user: user.as_ref().into(),
+            password: password.as_ref().into(),
+        });
+        SocksClient {
+            credentials,
+            ..self
+        }
+    }
+
+    /// How long the proxy may take, 30 s unless said otherwise.
+    #[must_use]
+    pub fn deadline(self, deadline: Duration) -> Self {
+        SocksClient { deadline, ..self }
+    }
+}
+
+impl Policy for SocksClient {
+    type Layer = OpeningLayer<SocksHandshake>;
+
+    fn layer(&self, above: ProtocolRef) -> Rc<Self::Layer> {
+        let handshake = SocksHandshake {
+            client: self.clone(),
+            expected: Expected::Method,
+        };
+        OpeningLayer::new(handshake, above)
+    }
+}
+
+/// The handshake of one connection: what [`SocksClient`] makes for each.
+#[derive(Debug)]
+pub struct SocksHandshake {
+    client: SocksClient,
+    expected: Expected,
+}
+
+/// The proxy's next message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Method,
+    Verdict,
+    Reply,
+}
+
+impl SocksHandshake {
+    fn send_request(&mut self, message: &mut Vec<u8>) {
+        self.expected = Expected::Reply;
+        message.extend([5, 1, 0]);
+        match &self.client.destination {
+            Destination::Ip(address) => put_address(message, *address),
+            Destination::Domain(name, port) => {
+                put_field(message, 3, name.as_str().as_bytes());
+                message.extend(port.to_be_bytes());
+            }
+        }
+    }
+
+    fn method(&mut self, method: u8, message: &mut Vec<u8>) -> Result<(), SocksError> {
+        match (method, &self.client.credentials) {
+            (0, _) => self.send_request(message),
+            (2, Some(Credentials { user, password })) => {
+                let fits = |field: &[u8]| (1..=255).contains(&field.len());
+                if !fits(user) || !fits(password) {
+                    return Err(SocksError::BadCredentials);
+                }
+                put_field(message, 1, user);
+                message.push(password.len() as u8);
+                message.extend_from_slice(password);
+                self.expected = Expected::Verdict;
+            }
+            _ => return Err(SocksError::NoMethod),
+        }
+        Ok(())
+    }
+}
+
+/// A byte, and a field of at most 255 bytes behind its length.
+fn put_field(message: &mut Vec<u8>, first: u8, field: &[u8]) {
+    message.extend([first, field.len() as u8]);
+    message.extend_from_slice(field);
+}
+
+impl Opening for SocksHandshake {
+    type Error = SocksError;
+
+    fn begin(&mut self, _: &TransportRef, greeting: &mut Vec<u8>) -> Result<Step, SocksError> {
+        greeting.extend_from_slice(match self.client.credentials {
+            Some(_) => &[5, 2, 0, 2],
+            None => &[5, 1, 0],
+        });
+        Ok(Step::used(0))
+    }
+
+    fn advance(&mut self, bytes: &[u8], message: &mut Vec<u8>) -> Result<Step, SocksError> {
+        match (self.expected, bytes) {
+            (Expected::Method, &[5, method, ..]) => {
+                self.method(method, message)?;
+                Ok(Step::used(2))
+            }
+            (Expected::Verdict, &[1, 0, ..]) => {
+                self.send_request(message);
+                Ok(Step::used(2))
+            }
+            (Expected::Verdict, &[1, _, ..]) => Err(SocksError::BadCredentials),
+            (Expected::Reply, [5, code @ 1..=255, ..]) => {
+                Err(SocksError::Refused(SocksReply::from_code(*code)))
+            }
+            (Expected::Reply, [5, _, rest @ ..]) => {
+                let address = rest.get(1..).unwrap_or_default();
+                Ok(match address_length(address)? {
+                    Some(length) if address.len() >= length => Step::done(3 + length),
+                    _ => Step::used(0),
+                })
+            }
+            (_, []) | (Expected::Method | Expected::Reply, [5]) | (Expected::Verdict, [1]) => {
+                Ok(Step::used(0))
+            }
+            (_, &[version, ..]) => Err(SocksError::BadVersion(version)),
+        }
+    }
+
+    fn deadline(&self) -> Duration {
+        self.client.deadline
+    }
+}
+
+impl fmt::Debug for SocksClient {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocksClient")
+            .field("destination", &self.destination)
+            .field("authenticates", &self.credentials.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,148 @@
+use std::cell::Cell;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use memchr::memchr;
+use retwist_reactor::TransportRef;
+
+use super::error::SocksError;
+use crate::{Destination, Frame, Framing, HostName, StringTooLong};
+
+/// What a client of a SOCKS server says, message by message: the framing of the handshake.
+#[derive(Debug, Default)]
+pub(crate) struct SocksMessages {
+    pub(crate) expected: Cell<Expected>,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// The greeting of version 5, or all that version 4 says.
+    #[default]
+    First,
+    /// User and password (RFC 1929).
+    Password,
+    /// The request of version 5.
+    Request,
+}
+
+/// The longest user or name in a request of version 4, without its zero.
+const FIELD: usize = 255;
+
+impl Framing for SocksMessages {
+    type Error = SocksError;
+
+    fn find(&self, bytes: &[u8], _seen: usize) -> Result<Option<Frame>, SocksError> {
+        let length = match (self.expected.get(), bytes) {
+            (_, []) => None,
+            (Expected::First, [5, rest @ ..]) => {
+                rest.first().map(|&methods| 2 + usize::from(methods))
+            }
+            (Expected::First, [4, ..]) => v4_length(bytes)?,
+            (Expected::Password, [1, rest @ ..]) => password_length(rest),
+            (Expected::Request, [5, rest @ ..]) => {
+                address_length(rest.get(2..).unwrap_or_default())?.map(|address| 3 + address)
+            }
+            (_, &[version, ..]) => return Err(SocksError::BadVersion(version)),
+        };
+        Ok(length
+            .filter(|&length| bytes.len() >= length)
+            .map(|length| Frame {
+                unit: 0..length,
+                used: length,
+            }))
+    }
+
+    fn send(&self, transport: &TransportRef, message: &[u8]) -> Result<(), StringTooLong> {
+        transport.write(message);
+        Ok(())
+    }
+}
+
+fn v4_length(bytes: &[u8]) -> Result<Option<usize>, SocksError> {
+    let Some(user) = zero_ended(bytes, 8)? else {
+        return Ok(None);
+    };
+    match is_v4a(bytes) {
+        true => zero_ended(bytes, user),
+        false => Ok(Some(user)),
+    }
+}
+
+/// Whether a name comes after the user: the address is 0.0.0.x, with x other than 0.
+fn is_v4a(bytes: &[u8]) -> bool {
+    matches!(bytes.get(4..8), Some(&[0, 0, 0, last]) if last != 0)
+}
+
+/// Where the field that begins at `start` ends, its zero included.
+fn zero_ended(bytes: &[u8], start: usize) -> Result<Option<usize>, SocksError> {
+    let field = bytes.get(start..).unwrap_or_default();
+    match memchr(0, &field[..field.len().min(FIELD + 1)]) {
+        Some(length) => Ok(Some(start + length + 1)),
+        None if field.len() > FIELD => Err(SocksError::TooLong(FIELD)),
+        None => Ok(None),
+    }
+}
+
+fn password_length(rest: &[u8]) -> Option<usize> {
+    let user = usize::from(*rest.first()?);
+    let password = usize::from(*rest.get(1 + user)?);
+    Some(3 + user + password)
+}
+
+/// How many bytes the kind, the address and the port take. `bytes` begin with the kind.
+pub(crate) fn address_length(bytes: &[u8]) -> Result<Option<usize>, SocksError> {
+    match bytes {
+        [] | [3] => Ok(None),
+        [1, ..] => Ok(Some(1 + 4 + 2)),
+        [3, length, ..] => Ok(Some(2 + usize::from(*length) + 2)),
+        [4, ..] => Ok(Some(1 + 16 + 2)),
+        [kind, ..] => Err(SocksError::AddressType(*kind)),
+    }
+}
+
+/// The destination that a whole message of version 5 ends in: kind, address and port.
+pub(crate) fn destination(address: &[u8]) -> Result<Destination, SocksError> {
+    let (address, port) = address.split_last_chunk().ok_or(SocksError::Malformed)?;
+    let port = u16::from_be_bytes(*port);
+    match address {
+        [1, v4 @ ..] => {
+            let octets = <[u8; 4]>::try_from(v4).map_err(|_| SocksError::Malformed)?;
+            Ok(SocketAddr::from((octets, port)).into())
+        }
+        [4, v6 @ ..] => {
+            let octets = <[u8; 16]>::try_from(v6).map_err(|_| SocksError::Malformed)?;
+            Ok(SocketAddr::from((octets, port)).into())
+        }
+        [3, _, name @ ..] => named(name, port),
+        _ => Err(SocksError::Malformed),
+    }
+}
+
+/// Names that are addresses are taken as addresses: an allow rule should not have to know.
+fn named(name: &[u8], port: u16) -> Result<Destination, SocksError> {
+    let name = HostName::new(name).map_err(|_| SocksError::Malformed)?;
+    Destination::new(name.as_str(), port).map_err(|_| SocksError::Malformed)
+}
+
+/// Command, user and destination of a whole request of version 4 or 4a.
+pub(crate) fn v4_request(bytes: &[u8]) -> Result<(u8, &[u8], Destination), SocksError> {
+    let Some((&[_, command, high, low, a, b, c, d], fields)) = bytes.split_first_chunk() else {
+        return Err(SocksError::Malformed);
+    };
+    let port = u16::from_be_bytes([high, low]);
+    let mut fields = fields.split(|&byte| byte == 0);
+    let user = fields.next().unwrap_or_default();
+    let destination = match is_v4a(bytes) {
+        true => named(fields.next().unwrap_or_default(), port)?,
+        false => SocketAddr::from((Ipv4Addr::new(a, b, c, d), port)).into(),
+    };
+    Ok((command, user, destination))
+}
+
+/// User and password of a whole message.
+pub(crate) fn credentials(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&user, rest) = message.get(1..)?.split_first()?;
+    let (user, rest) = rest.split_at_checked(usize::from(user))?;
+    let (_, password) = rest.split_first()?;
+    Some((user, password))
+}

@@ -1,0 +1,201 @@
+use std::fmt;
+use std::rc::Rc;
+
+use retwist_reactor::{Address, Joint, Layer, ProtocolRef, Reason, chain};
+
+use crate::{HexDump, Policy};
+
+/// Shows what goes over a connection, both ways.
+///
+/// It goes to the log, at level `info` with the target `retwist::tap`, one record for each delivery and each write with a hex dump of up to 256
+/// bytes; or wherever [`to`](Tap::to) says. Put it above TLS to see the plaintext, which may be what nobody should see in a log.
+#[doc(alias = "TrafficLoggingFactory")]
+#[doc(alias = "TrafficLoggingProtocol")]
+#[doc(alias = "SpewingFactory")]
+#[doc(alias = "WiretapFactory")]
+#[derive(Clone)]
+pub struct Tap {
+    limit: usize,
+    sink: Rc<Sink>,
+}
+
+type Sink = dyn Fn(&Address, &TapEvent<'_>);
+
+/// What a [`Tap`] has seen.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum TapEvent<'a> {
+    /// The connection was made.
+    Made,
+    /// Bytes came from the peer.
+    Received(Traffic<'a>),
+    /// Bytes are written to the peer.
+    Written(Traffic<'a>),
+    /// The peer sends no more.
+    ReadLost,
+    /// This side closes its write half.
+    WriteClosed,
+    /// This side closes the connection.
+    Closed,
+    /// This side aborts the connection.
+    Aborted,
+    /// The connection has ended.
+    Lost(&'a Reason),
+}
+
+/// The bytes of one delivery or one write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic<'a> {
+    /// The first of them, up to the [`limit`](Tap::limit).
+    pub shown: &'a [u8],
+    /// How many there are.
+    pub length: usize,
+}
+
+impl Tap {
+    /// Into the log.
+    pub fn new() -> Self {
+        Tap {
+            limit: 256,
+            sink: Rc::new(|peer, event| log::info!(target: "retwist::tap", "{peer}: {event}")),
+        }
+    }
+
+    /// How many bytes of each delivery and each write are shown.
+    #[must_use]
+    pub fn limit(self, bytes: usize) -> Self {
+        Tap {
+            limit: bytes,
+            ..self
+        }
+    }
+
+    /// Calls `sink` with the peer and what happened, in place of the log. Events print as they would there.
+    #[must_use]
+    pub fn to(self, sink: impl Fn(&Address, &TapEvent<'_>) + 'static) -> Self {
+        Tap {
+            sink: Rc::new(sink),
+            ..self
+        }
+    }
+}
+
+impl Default for Tap {
+    fn default() -> Self {
+        Tap::new()
+    }
+}
+
+impl Policy for Tap {
+    type Layer = TapLayer;
+
+    fn layer(&self, above: ProtocolRef) -> Rc<TapLayer> {
+        Rc::new_cyclic(|me| TapLayer {
+            joint: Joint::new(me, above),
+            tap: self.clone(),
+        })
+    }
+}
+
+/// The layer of a [`Tap`].
+#[derive(Debug)]
+pub struct TapLayer {
+    joint: Joint,
+    tap: Tap,
+}
+
+impl TapLayer {
+    fn note(&self, event: TapEvent<'_>) {
+        (self.tap.sink)(&self.peer(), &event);
+    }
+
+    fn traffic<'a>(&self, data: &'a [u8]) -> Traffic<'a> {
+        Traffic {
+            shown: &data[..data.len().min(self.tap.limit)],
+            length: data.len(),
+        }
+    }
+}
+
+impl Layer for TapLayer {
+    fn joint(&self) -> &Joint {
+        &self.joint
+    }
+
+    fn connection_made(&self) {
+        self.note(TapEvent::Made);
+        self.joint.seat().open();
+    }
+
+    fn data_received(&self, data: &mut [u8]) {
+        self.note(TapEvent::Received(self.traffic(data)));
+        self.joint.seat().deliver(data);
+    }
+
+    fn read_connection_lost(&self) {
+        self.note(TapEvent::ReadLost);
+        self.joint.seat().read_connection_lost();
+    }
+
+    fn connection_lost(&self, reason: &Reason) {
+        self.note(TapEvent::Lost(reason));
+        self.joint.seat().lost(reason.clone());
+    }
+
+    fn write(&self, data: &[u8]) {
+        self.note(TapEvent::Written(self.traffic(data)));
+        self.joint.below(|below| below.write(data));
+    }
+
+    fn lose_connection(&self) {
+        self.note(TapEvent::Closed);
+        self.joint.below(|below| below.lose_connection());
+    }
+
+    fn lose_write_connection(&self) {
+        self.note(TapEvent::WriteClosed);
+        self.joint.below(|below| below.lose_write_connection());
+    }
+
+    fn abort_connection(&self, reason: Reason) {
+        self.note(TapEvent::Aborted);
+        self.joint.seat().fail(reason);
+        self.joint.below(|below| below.abort_connection());
+    }
+}
+
+impl fmt::Display for TapEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TapEvent::Made => f.write_str("connection made"),
+            TapEvent::Received(traffic) => write!(f, "received {traffic}"),
+            TapEvent::Written(traffic) => write!(f, "wrote {traffic}"),
+            TapEvent::ReadLost => f.write_str("the peer sends no more"),
+            TapEvent::WriteClosed => f.write_str("write half closed"),
+            TapEvent::Closed => f.write_str("closed"),
+            TapEvent::Aborted => f.write_str("aborted"),
+            TapEvent::Lost(reason) => write!(f, "connection lost: {}", chain(reason)),
+        }
+    }
+}
+
+impl fmt::Display for Traffic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.length)?;
+        if !self.shown.is_empty() {
+            write!(f, "\n{}", HexDump(self.shown))?;
+        }
+        match self.length - self.shown.len() {
+            0 => Ok(()),
+            more => write!(f, "\n... and {more} bytes more"),
+        }
+    }
+}
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tap")
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}

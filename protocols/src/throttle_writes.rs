@@ -1,0 +1,289 @@
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+
+use retwist_reactor::{
+    Flow, Joint, Layer, LayerExt, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason,
+    StreamSettings,
+};
+
+use crate::Policy;
+use crate::bucket::Bucket;
+use crate::timer::Timer;
+
+/// Writes so many bytes a second, on average, to each connection, or to all connections together.
+///
+/// What is written faster waits here, and producers are held back by it. A close comes after what was written before it has passed. As
+/// on every transport there is a limit to what waits: 16 MiB unless said otherwise.
+#[doc(alias = "ThrottlingFactory")]
+#[derive(Clone, Debug)]
+pub struct ThrottleWrites {
+    bucket: Bucket,
+    shared: bool,
+    limit: usize,
+}
+
+impl ThrottleWrites {
+    /// For each connection `rate` bytes a second, and up to `burst` bytes at once after a pause.
+    pub fn each(rate: u32, burst: u32) -> Self {
+        ThrottleWrites {
+            bucket: Bucket::new(rate, burst),
+            shared: false,
+            limit: StreamSettings::default().output_limit,
+        }
+    }
+
+    /// The same for all connections of this policy and its clones together, which is to say of a whole factory.
+    #[doc(alias = "writeLimit")]
+    pub fn together(rate: u32, burst: u32) -> Self {
+        ThrottleWrites {
+            shared: true,
+            ..ThrottleWrites::each(rate, burst)
+        }
+    }
+
+    /// How many bytes may wait here. A write that finds more waiting ends the connection with [`Reason::OutputLimit`].
+    #[must_use]
+    pub fn output_limit(self, limit: usize) -> Self {
+        ThrottleWrites { limit, ..self }
+    }
+}
+
+impl Policy for ThrottleWrites {
+    type Layer = WriteThrottle;
+
+    fn layer(&self, above: ProtocolRef) -> Rc<WriteThrottle> {
+        Rc::new_cyclic(|me| WriteThrottle {
+            joint: Joint::new(me, above),
+            me: me.clone(),
+            bucket: match self.shared {
+                true => self.bucket.clone(),
+                false => self.bucket.another(),
+            },
+            limit: self.limit,
+            queue: RefCell::default(),
+            flow: RefCell::default(),
+            valve: RefCell::default(),
+            ending: Cell::new(Ending::Open),
+            timer: Timer::default(),
+        })
+    }
+}
+
+/// The layer of [`ThrottleWrites`].
+#[derive(Debug)]
+pub struct WriteThrottle {
+    joint: Joint,
+    me: Weak<WriteThrottle>,
+    bucket: Bucket,
+    limit: usize,
+    queue: RefCell<VecDeque<u8>>,
+    /// The producer above, held back by the queue.
+    flow: RefCell<Flow>,
+    /// What the transport below takes for our producer, as long as there is something to send.
+    valve: RefCell<Option<Rc<Valve>>>,
+    ending: Cell<Ending>,
+    timer: Timer,
+}
+
+/// What follows when the queue is empty and no producer is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Open,
+    CloseWrite,
+    Close,
+    /// It has followed.
+    Closed,
+}
+
+/// With more than this waiting a push producer is paused.
+const HIGH_WATER: usize = 64 * 1024;
+
+/// How much more is let pass each time than was owed: as small pieces, but no dribble.
+const PIECE: usize = 1024;
+
+impl WriteThrottle {
+    fn queued(&self) -> usize {
+        self.queue.borrow().len()
+    }
+
+    /// Lets pass what the rate allows for, has the clock call again for the rest, and closes when nothing is left.
+    fn drain(&self) {
+        self.joint.below(|below| {
+            let clock = below.clock();
+            let now = clock.now();
+            let queued = self.queued();
+            if !self.is_held() && queued > 0 {
+                let piece = self.bucket.available(now).min(queued);
+                let passing: Vec<u8> = self.queue.borrow_mut().drain(..piece).collect();
+                self.bucket.take(piece, now);
+                below.write(&passing);
+            }
+            let left = self.queued();
+            if left > 0 && !self.is_held() && !self.timer.is_running() {
+                let me = self.me.clone();
+                let wait = self.bucket.wait_for(left.min(PIECE), now);
+                self.timer.start(&clock, wait, move || {
+                    if let Some(layer) = me.upgrade() {
+                        layer.timer.stop();
+                        layer.drain();
+                    }
+                });
+            }
+        });
+        if self.queued() == 0 {
+            self.rest();
+        }
+    }
+
+    /// The queue is empty: producers are asked in a turn, and a close goes on.
+    fn rest(&self) {
+        if self.flow.borrow().is_registered() {
+            return self.joint.seat().wants_turn();
+        }
+        let ending = match self.ending.get() {
+            Ending::Open => Ending::Open,
+            _ => self.ending.replace(Ending::Closed),
+        };
+        self.joint.below(|below| {
+            if self.valve.take().is_some() {
+                below.unregister_producer();
+            }
+            match ending {
+                Ending::CloseWrite => below.lose_write_connection(),
+                Ending::Close => below.lose_connection(),
+                Ending::Open | Ending::Closed => {}
+            }
+        });
+    }
+
+    /// Has the transport below say when it has enough, and wait with its close until we have finished.
+    fn engage(&self) {
+        if self.valve.borrow().is_some() {
+            return;
+        }
+        let valve = Rc::new(Valve {
+            layer: self.me.clone(),
+            closed: Cell::new(false),
+        });
+        self.valve.replace(Some(valve.clone()));
+        let registered = self
+            .joint
+            .below(|below| below.register_producer(valve, ProducerKind::Push));
+        if let Some(Err(error)) = registered {
+            log::warn!("a throttle cannot hold back what it writes: {error}");
+        }
+    }
+
+    /// Whether the transport below has had enough for now.
+    fn is_held(&self) -> bool {
+        let valve = self.valve.borrow();
+        valve.as_ref().is_some_and(|valve| valve.closed.get())
+    }
+
+    fn end(&self, ending: Ending) {
+        self.ending.set(ending);
+        if self.queued() == 0 {
+            self.rest();
+        }
+    }
+}
+
+impl Layer for WriteThrottle {
+    fn joint(&self) -> &Joint {
+        &self.joint
+    }
+
+    fn connection_lost(&self, reason: &Reason) {
+        self.timer.stop();
+        self.queue.take();
+        self.valve.take();
+        let producer = self.flow.borrow_mut().unregister();
+        self.joint.seat().lost(reason.clone());
+        if let Some((producer, _)) = producer {
+            producer.stop_producing();
+        }
+    }
+
+    fn write(&self, data: &[u8]) {
+        if self.queued() > self.limit {
+            self.joint.seat().fail(Reason::OutputLimit(self.limit));
+            return self.transport().abort_connection();
+        }
+        self.queue.borrow_mut().extend(data);
+        self.engage();
+        if !self.timer.is_running() {
+            self.drain();
+        }
+        let full = self.flow.borrow_mut().written(self.queued(), HIGH_WATER);
+        if let Some(producer) = full {
+            producer.pause_producing();
+        }
+    }
+
+    fn lose_connection(&self) {
+        self.end(Ending::Close);
+    }
+
+    fn lose_write_connection(&self) {
+        self.end(Ending::CloseWrite);
+    }
+
+    fn register_producer(
+        &self,
+        producer: Rc<dyn Producer>,
+        kind: ProducerKind,
+    ) -> Result<(), ProducerRegistered> {
+        self.flow.borrow_mut().register(producer, kind)?;
+        self.joint.seat().wants_turn();
+        Ok(())
+    }
+
+    fn unregister_producer(&self) {
+        let producer = self.flow.borrow_mut().unregister();
+        if producer.is_some() && self.queued() == 0 {
+            self.rest();
+        }
+    }
+
+    fn has_producer(&self) -> bool {
+        self.flow.borrow().is_registered()
+    }
+
+    fn buffered(&self) -> usize {
+        self.queued() + self.joint.below(|below| below.buffered()).unwrap_or(0)
+    }
+
+    fn turn(&self) {
+        self.joint.seat().settle();
+        if self.is_held() {
+            return;
+        }
+        let next = self.flow.borrow_mut().next(self.queued());
+        if let Some(producer) = next {
+            producer.resume_producing();
+        }
+    }
+}
+
+/// Our face as a producer, towards the transport below.
+#[derive(Debug)]
+struct Valve {
+    layer: Weak<WriteThrottle>,
+    closed: Cell<bool>,
+}
+
+impl Producer for Valve {
+    fn resume_producing(&self) {
+        self.closed.set(false);
+        if let Some(layer) = self.layer.upgrade() {
+            layer.drain();
+        }
+    }
+
+    fn pause_producing(&self) {
+        self.closed.set(true);
+    }
+
+    fn stop_producing(&self) {}
+}
