@@ -199,8 +199,8 @@ mod tests {
                 Mistake::UnknownName("interfaec".into()),
             ),
             ("tcp:1:port=2", 6, Mistake::Twice("port")),
-            ("tcp:1:::", 6, value("")),
-            ("tcp:1:::::", 9, Mistake::TooMany(String::new())),
+            ("tcp:1:", 6, value("")),
+            ("tcp:1:::", 8, Mistake::TooMany(String::new())),
             (r"é:\x", 2, Mistake::Escape),
             (r"tcp:1\", 5, Mistake::Escape),
         ];
