@@ -239,11 +239,12 @@ impl Layer for WriteThrottle {
         Ok(())
     }
 
-    fn unregister_producer(&self) {
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         let producer = self.flow.borrow_mut().unregister();
         if producer.is_some() && self.queued() == 0 {
             self.rest();
         }
+        producer
     }
 
     fn has_producer(&self) -> bool {

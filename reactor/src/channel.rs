@@ -42,10 +42,7 @@ pub trait Channel: Turn + 'static {
     ) -> Result<(), ProducerRegistered>;
 
     /// See [`Transport::unregister_producer`](crate::Transport::unregister_producer).
-    fn unregister_producer(&self);
-
-    /// See [`Transport::take_producer`](crate::Transport::take_producer).
-    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)>;
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)>;
 
     /// See [`Transport::has_producer`](crate::Transport::has_producer).
     fn has_producer(&self) -> bool;

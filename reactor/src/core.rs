@@ -139,7 +139,7 @@ impl Core {
 
     pub(crate) fn run(&self, handle: &ReactorHandle) -> Result<(), RunError> {
         match self.state.get() {
-            State::Idle => self.state.set(State::Starting),
+            State::Idle => {}
             State::Ended => return Err(RunError::NotRestartable),
             _ => return Err(RunError::AlreadyRunning),
         }
@@ -147,6 +147,7 @@ impl Core {
             let signals = Signals::listen(self.poll.borrow().registry(), SIGNALS);
             *self.signals.borrow_mut() = Some(signals.map_err(RunError::Signals)?);
         }
+        self.state.set(State::Starting);
         let outcome = self.start(handle).and_then(|()| {
             while self.state.get() == State::Running {
                 self.pass(handle, None)?;

@@ -149,14 +149,8 @@ impl Transport for Handle {
         }
     }
 
-    fn unregister_producer(&self) {
-        if let Some(channel) = self.live("unregister_producer") {
-            channel.unregister_producer();
-        }
-    }
-
-    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
-        self.current("take_producer")?.take_producer()
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
+        self.live("unregister_producer")?.unregister_producer()
     }
 
     fn has_producer(&self) -> bool {

@@ -131,14 +131,9 @@ pub trait Layer: 'static {
             .unwrap_or(Ok(()))
     }
 
-    /// The producer from above has finished.
-    fn unregister_producer(&self) {
-        self.joint().below(|below| below.unregister_producer());
-    }
-
-    /// The producer from above is taken out.
-    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
-        self.joint().below(|below| below.take_producer())?
+    /// The producer from above has finished, or is taken out.
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
+        self.joint().below(|below| below.unregister_producer())?
     }
 
     /// Whether a producer from above is registered.
@@ -329,12 +324,8 @@ impl<L: Layer> Channel for L {
         Layer::register_producer(self, producer, kind)
     }
 
-    fn unregister_producer(&self) {
-        Layer::unregister_producer(self);
-    }
-
-    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
-        Layer::take_producer(self)
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
+        Layer::unregister_producer(self)
     }
 
     fn has_producer(&self) -> bool {

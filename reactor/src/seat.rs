@@ -194,7 +194,16 @@ impl Seat {
     /// Whether a callback is owed that a turn would make.
     #[inline]
     pub fn is_owed(&self) -> bool {
-        self.is(OWED) && !self.is(OVER)
+        let held_back = if self.is(UNOPENED) {
+            !LOST
+        } else if self.is(PAUSED) {
+            FRESH | END_OF_INPUT
+        } else if self.is(CLOSING) {
+            END_OF_INPUT
+        } else {
+            0
+        };
+        self.is(OWED & !held_back) && !self.is(OVER)
     }
 
     /// Why the connection has ended or is about to end, as far as it is known.

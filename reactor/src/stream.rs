@@ -461,12 +461,7 @@ impl<W: Wire> Channel for Stream<W> {
         Ok(())
     }
 
-    fn unregister_producer(&self) {
-        // Dropped with no borrow held: it may own anything.
-        drop(self.take_producer());
-    }
-
-    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         let producer = self.flow.borrow_mut().unregister();
         self.clear(PRODUCER);
         self.seat.wants_turn();

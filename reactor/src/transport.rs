@@ -71,12 +71,10 @@ pub trait Transport: Producer + fmt::Debug {
         kind: ProducerKind,
     ) -> Result<(), ProducerRegistered>;
 
-    /// The producer has finished; a close that waited for it goes on. Without a producer, nothing.
+    /// The producer has finished; a close that waited for it goes on. Returns it, so that a layer which comes between the two can
+    /// register it elsewhere; none if there was none.
     #[doc(alias = "unregisterProducer")]
-    fn unregister_producer(&self);
-
-    /// Takes the producer out, to register it elsewhere: for a layer that comes between the two.
-    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)>;
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)>;
 
     /// Whether a producer is registered.
     fn has_producer(&self) -> bool;

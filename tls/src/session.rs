@@ -6,7 +6,7 @@ use rustls::server::{Acceptor, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
 };
-use rustls::{AlertDescription, CommonState, HandshakeKind, ServerConfig};
+use rustls::{AlertDescription, CommonState, HandshakeKind, InvalidMessage, ServerConfig};
 
 use crate::hello::{Hello, HelloReader};
 use crate::records::{HEADER, MAX_RECORD, Records, begins_record, missing};
@@ -33,6 +33,8 @@ pub(crate) struct Session {
     state: State,
     /// A byte that cannot begin a record ends TLS, as close_notify does.
     clear_ends: bool,
+    /// We have sent close_notify: no alert can follow it.
+    notified: bool,
 }
 
 enum Connection {
@@ -87,6 +89,7 @@ impl Session {
             server_name: None,
             state: State::Handshaking,
             clear_ends: false,
+            notified: false,
         })
     }
 
@@ -135,6 +138,7 @@ impl Session {
 
     /// Ends our side: nothing can be encrypted after it.
     pub(crate) fn close_notify(&mut self, out: &mut Records) -> Result<(), TlsError> {
+        self.notified = true;
         self.send(Outgoing::CloseNotify, out)
     }
 
@@ -232,9 +236,15 @@ impl Session {
         }
         loop {
             let rest = &mut input[progress.discarded..];
-            if self.clear_ends && rest.first().is_some_and(|byte| !begins_record(*byte)) {
-                self.state = State::PeerClosed;
-                let _last = event(Event::PeerClosed);
+            if self.notified && rest.first().is_some_and(|byte| !begins_record(*byte)) {
+                // Not for rustls, which would want to send an alert.
+                if self.clear_ends {
+                    self.state = State::PeerClosed;
+                    let _last = event(Event::PeerClosed);
+                } else {
+                    progress.outcome =
+                        Err(TlsError::NotTlsPeer(InvalidMessage::InvalidContentType));
+                }
                 return progress;
             }
             let handshaking = self.state == State::Handshaking;

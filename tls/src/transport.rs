@@ -75,6 +75,8 @@ pub(crate) const OVER: u16 = 1 << 8;
 
 /// From this size on, what is written is encrypted from where it is.
 const LARGE: usize = 1 << 14;
+/// How much is encrypted at once: the records go to the transport below as one write.
+pub(crate) const PIECE: usize = 4 << 14;
 
 impl TlsTransport {
     /// TLS under `protocol`, not yet on any transport: see [`LayerExt`](retwist_reactor::LayerExt).
@@ -183,6 +185,10 @@ impl Layer for TlsTransport {
             queue.push(data);
             queue.len()
         };
+        // Now, so that the transport below can hold a producer back.
+        if waiting >= PIECE && self.write_through(&[]) {
+            return;
+        }
         if waiting > self.bounds.output_limit {
             return self.abort_connection(Reason::OutputLimit(self.bounds.output_limit));
         }
@@ -225,7 +231,13 @@ impl Layer for TlsTransport {
             return Ok(());
         }
         if self.is(HANDSHAKING) {
-            return self.hold(producer, kind);
+            return match self.has_producer() {
+                true => Err(ProducerRegistered),
+                false => {
+                    self.hold(producer, kind);
+                    Ok(())
+                }
+            };
         }
         if self.is(RELEASE) {
             self.clear(RELEASE);
@@ -236,30 +248,21 @@ impl Layer for TlsTransport {
             .unwrap_or(Ok(()))
     }
 
-    fn unregister_producer(&self) {
-        if self.is(HANDSHAKING) {
-            drop(self.held.take());
-        } else if self.is(CLOSE | CLOSE_WRITE) && !self.is(NOTIFIED) {
-            self.set(RELEASE);
-        } else {
-            self.joint.below(|below| below.unregister_producer());
-        }
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         self.wants_flush();
-    }
-
-    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
-        self.held
-            .take()
-            .or_else(|| self.joint.below(|below| below.take_producer())?)
+        if self.is(HANDSHAKING) {
+            return self.take_producer();
+        }
+        if self.is(CLOSE | CLOSE_WRITE) && !self.is(NOTIFIED) {
+            // The close below waits for it, and must go on waiting until our close_notify is written.
+            self.set(RELEASE);
+            return None;
+        }
+        self.take_producer()
     }
 
     fn has_producer(&self) -> bool {
-        match self.is(HANDSHAKING) {
-            true => self.held.borrow().is_some(),
-            false => {
-                !self.is(RELEASE) && self.joint.below(|below| below.has_producer()) == Some(true)
-            }
-        }
+        self.held.borrow().is_some() || self.has_producer_below()
     }
 
     fn buffered(&self) -> usize {

@@ -225,12 +225,7 @@ impl Channel for Recording {
         Ok(())
     }
 
-    fn unregister_producer(&self) {
-        // Dropped with no borrow held: it may own anything.
-        drop(self.take_producer());
-    }
-
-    fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         let producer = self.flow.borrow_mut().unregister();
         self.progress();
         self.seat.wants_turn();

@@ -1,0 +1,11 @@
+//! TLS over transports in memory, in every way that it is started, used, closed and left.
+
+mod closing;
+mod common;
+mod configuration;
+mod conversation;
+mod handshake;
+mod leaving;
+mod pausing;
+mod producers;
+mod starting;
