@@ -273,31 +273,34 @@ impl<W: Wire> Stream<W> {
 
     fn send(&self) {
         let mut output = self.output.borrow_mut();
-        if output.is_empty() || !self.is(WRITABLE) {
+        if output.is_empty() {
             return;
         }
-        match retry(|| self.wire.send(output.front())) {
-            Ok(count) => {
-                output.advance(count, &self.commons.buffers);
-                if self.is(CLOSE | CLOSE_WRITE) {
-                    self.move_deadline();
+        if self.is(WRITABLE) {
+            match retry(|| self.wire.send(output.front())) {
+                Ok(count) => {
+                    output.advance(count, &self.commons.buffers);
+                    if self.is(CLOSE | CLOSE_WRITE) {
+                        self.move_deadline();
+                    }
+                    if !output.is_empty() {
+                        self.clear(WRITABLE);
+                        self.wire.wants_writable();
+                    }
                 }
-                if !output.is_empty() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.clear(WRITABLE);
                     self.wire.wants_writable();
                 }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.clear(WRITABLE);
-                self.wire.wants_writable();
-            }
-            Err(error) => {
-                output.clear(&self.commons.buffers);
-                drop(output);
-                self.break_off(error);
-                return;
+                Err(error) => {
+                    output.clear(&self.commons.buffers);
+                    drop(output);
+                    self.break_off(error);
+                    return;
+                }
             }
         }
+        // Also what is only waiting for its turn may have become too much by now.
         let waiting = output.len();
         drop(output);
         if waiting > 0 || self.is(CLOGGED) {
