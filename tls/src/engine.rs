@@ -230,9 +230,9 @@ impl TlsTransport {
                 self.joint.seat().write_connection_lost();
                 self.joint.seat().wants_turn();
             }
-            if self.is(LEAVE) && !self.is(PEER_CLOSED) {
-                self.await_close_notify();
-            }
+        }
+        if self.is(LEAVE) && !self.is(PEER_CLOSED) && !self.has_deadline() {
+            self.await_close_notify();
         }
         if self.is(CLEAR_ENDS) {
             session.let_clear_end();
@@ -362,6 +362,13 @@ impl TlsTransport {
         });
         self.forget_deadline();
         self.deadline.set(call);
+    }
+
+    fn has_deadline(&self) -> bool {
+        let deadline = self.deadline.take();
+        let has = deadline.is_some();
+        self.deadline.set(deadline);
+        has
     }
 
     pub(crate) fn forget_deadline(&self) {

@@ -127,7 +127,8 @@ impl TlsTransport {
 
     /// Has [`flush`](Layer::flush) called: at the end of the pass, or when the callback that runs returns.
     pub(crate) fn wants_flush(&self) {
-        if !self.joint.seat().is_calling() {
+        let has_below = self.joint.below(|_| ()).is_some();
+        if has_below && !self.joint.seat().is_calling() {
             self.joint.seat().wants_flush();
         }
     }

@@ -29,8 +29,10 @@ pub(crate) enum Heard<'a> {
 /// A protocol that writes down what it is told, and then does what the test wants.
 pub(crate) struct Tape {
     notes: Rc<Notes>,
-    react: Box<dyn FnMut(Heard<'_>, &TransportRef)>,
+    react: React,
 }
+
+type React = Box<dyn FnMut(Heard<'_>, &TransportRef)>;
 
 #[derive(Default)]
 pub(crate) struct Notes {

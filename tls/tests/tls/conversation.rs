@@ -18,7 +18,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn lines(
+    fn script(
         role: TlsRole,
         script: Option<Vec<&'static str>>,
     ) -> (ProtocolHandle<Self>, Rc<RefCell<Vec<String>>>) {
@@ -137,8 +137,8 @@ fn into_two_layers_and_out_of_both_at_every_cut() {
         "bye",
     ];
     for cut in CUTS {
-        let (client, client_log) = Lines::lines(client(), Some(script.clone()));
-        let (server, server_log) = Lines::lines(server(), None);
+        let (client, client_log) = Lines::script(client(), Some(script.clone()));
+        let (server, server_log) = Lines::script(server(), None);
         let pair = Pair::new(client, server).cut(cut);
         pair.run();
         assert_eq!(
