@@ -165,6 +165,7 @@ impl Seat {
     pub fn lost(&self, reason: Reason) {
         if !self.is(LOST) {
             self.set(LOST);
+            self.note_reading();
             self.fail(reason);
         }
     }
@@ -219,8 +220,10 @@ impl Seat {
         self.is(CALLING)
     }
 
-    pub(crate) fn is_reading(&self) -> bool {
-        !self.is(PAUSED | CLOSING | LOST)
+    /// Has the handle know whether more may be delivered.
+    fn note_reading(&self) {
+        let reading = !self.is(PAUSED | CLOSING | LOST);
+        self.occupant.borrow().handle.set_reading(reading);
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -239,6 +242,7 @@ impl Seat {
     pub(crate) fn begin_close(&self) -> bool {
         let first = !self.is(CLOSING);
         self.set(CLOSING);
+        self.note_reading();
         self.take_unread();
         first
     }
@@ -261,6 +265,7 @@ impl Seat {
             self.set(FRESH);
             self.wants_turn();
         }
+        self.note_reading();
         channel.reading_changed();
     }
 
@@ -297,6 +302,7 @@ impl Seat {
         }
         let paused = self.is(PAUSED);
         self.clear(PAUSED);
+        self.note_reading();
         self.set(UNTOLD | FRESH);
         if self.is(INPUT_ENDED) {
             self.set(END_OF_INPUT);
@@ -494,6 +500,12 @@ impl Seat {
         let was = self.is(flag);
         self.clear(flag);
         was
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.occupant.get_mut().handle.set_reading(false);
     }
 }
 
