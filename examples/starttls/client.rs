@@ -1,65 +1,24 @@
 //! The client's side. It says its lines one by one, each when the one before has been answered, and prints what it says and hears.
 
-use std::cell::Cell;
-use std::rc::Rc;
 use std::vec::IntoIter;
 
 use retwist::protocols::{Framed, LineReceiver, LineTransport};
 use retwist::tls::{TlsRole, TlsTransport, start_tls, stop_tls};
-use retwist::{
-    Address, ConnectError, Connector, Factory, ProtocolRef, ReactorHandle, Reason, chain,
-};
+use retwist::{ProtocolRef, Reason, chain};
 
+use crate::support::client::Outcome;
 use crate::support::say;
 use crate::support::tls::or_abort;
 
-/// Makes the client, and ends the program when its connection has ended.
-pub(crate) struct Script {
-    pub(crate) lines: Vec<String>,
-    pub(crate) role: TlsRole,
-    pub(crate) reactor: ReactorHandle,
-    pub(crate) outcome: Outcome,
-}
-
-/// Whether all went well.
-#[derive(Clone, Default)]
-pub(crate) struct Outcome {
-    failed: Rc<Cell<bool>>,
-}
-
-impl Outcome {
-    pub(crate) fn is_failure(&self) -> bool {
-        self.failed.get()
-    }
-
-    fn fail(&self) {
-        self.failed.set(true);
-    }
-}
-
-impl Factory for Script {
-    fn build_protocol(&self, _: &Address) -> Option<ProtocolRef> {
-        let client = Client {
-            lines: self.lines.clone().into_iter(),
-            said: String::new(),
-            layers: 0,
-            role: self.role.clone(),
-            outcome: self.outcome.clone(),
-        };
-        Some(Framed::lines(client).into())
-    }
-
-    fn client_connection_failed(&self, connector: &Connector, error: &ConnectError) {
-        let server = connector.destination();
-        log::error!("cannot connect to {server}: {}", chain(error));
-        self.outcome.fail();
-        self.client_connection_lost(connector, &Reason::Done);
-    }
-
-    fn client_connection_lost(&self, _: &Connector, _: &Reason) {
-        // It can only be stopping already.
-        let _ = self.reactor.stop();
-    }
+pub(crate) fn protocol(lines: Vec<String>, role: TlsRole, outcome: &Outcome) -> ProtocolRef {
+    let client = Client {
+        lines: lines.into_iter(),
+        said: String::new(),
+        layers: 0,
+        role,
+        outcome: outcome.clone(),
+    };
+    Framed::lines(client).into()
 }
 
 struct Client {
@@ -145,9 +104,6 @@ impl LineReceiver for Client {
 
     fn connection_lost(&mut self, reason: &Reason) {
         remark(&chain(reason));
-        if !reason.is_clean() {
-            self.outcome.fail();
-        }
     }
 }
 

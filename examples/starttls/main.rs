@@ -29,10 +29,10 @@ use std::process::ExitCode;
 use lexopt::{Arg, Parser, ValueExt};
 use retwist::Reactor;
 use retwist::endpoint::{ClientEndpoint, ServerEndpoint, client_from_string, server_from_string};
-use retwist::tls::{ClientOptions, ServerOptions, TlsRole};
+use retwist::tls::{ClientOptions, Identity, ServerOptions, TlsRole, TrustRoots};
 
-use crate::client::{Outcome, Script};
 use crate::support::Mistake;
+use crate::support::client::{Once, Outcome};
 use crate::support::tls::{Authority, Credentials, Trust};
 
 const HELP: &str = "
@@ -108,45 +108,46 @@ fn main() -> ExitCode {
         match (&options.serve, &options.connect) {
             (None, None) => both(reactor, options.lines, &outcome),
             (Some(endpoint), None) => {
-                let identity = options.credentials.of_server()?;
-                let role = TlsRole::server(ServerOptions::new(identity).build()?);
+                let role = server_role(options.credentials.of_server()?)?;
                 support::listen(reactor, endpoint, server::factory(role))
             }
             (None, Some(endpoint)) => {
-                let role = TlsRole::client(options.trust.client()?.build()?, options.trust.name())?;
-                let script = Script {
-                    lines: options.lines,
-                    role,
-                    reactor: reactor.handle(),
-                    outcome: outcome.clone(),
-                };
-                endpoint.connect(&**reactor, script);
+                let role = client_role(options.trust.roots()?, options.trust.name())?;
+                let client = client(reactor, options.lines, role, &outcome);
+                endpoint.connect(&**reactor, client);
                 Ok(())
             }
             (Some(_), Some(_)) => Err("--serve and --connect are for one side each".into()),
         }
     });
-    match outcome.is_failure() {
-        true => ExitCode::FAILURE,
-        false => ended,
-    }
+    outcome.or(ended)
 }
 
-/// Both sides in one process. They share nothing but the wire, and the authority that one of them trusts.
+/// Both sides in one process. They share nothing but the wire, and the authority in whom one of them trusts.
 fn both(reactor: &Reactor, lines: Vec<String>, outcome: &Outcome) -> Result<(), Mistake> {
     let authority = Authority::new()?;
-    let role = TlsRole::server(ServerOptions::new(authority.identity()?).build()?);
-    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let port = reactor.listen_tcp(here, server::factory(role))?;
+    let server = server::factory(server_role(authority.identity()?)?);
+    let port = reactor.listen_tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), server)?;
     support::say(&format!("listening on {}", port.address()));
 
-    let role = TlsRole::client(ClientOptions::new(authority.roots()?).build()?, "localhost")?;
-    let script = Script {
-        lines,
-        role,
+    let role = client_role(authority.roots()?, "localhost")?;
+    let address = port.address().socket().ok_or("this is no TCP port")?;
+    reactor.connect_tcp(address, client(reactor, lines, role, outcome));
+    Ok(())
+}
+
+fn server_role(identity: Identity) -> Result<TlsRole, Mistake> {
+    Ok(TlsRole::server(ServerOptions::new(identity).build()?))
+}
+
+fn client_role(roots: TrustRoots, server: &str) -> Result<TlsRole, Mistake> {
+    Ok(TlsRole::client(ClientOptions::new(roots).build()?, server)?)
+}
+
+fn client(reactor: &Reactor, lines: Vec<String>, role: TlsRole, outcome: &Outcome) -> Once {
+    Once {
+        protocol: client::protocol(lines, role, outcome),
         reactor: reactor.handle(),
         outcome: outcome.clone(),
-    };
-    reactor.connect_tcp(port.address().socket().ok_or("no TCP port")?, script);
-    Ok(())
+    }
 }

@@ -5,6 +5,7 @@
 //! exits with 0. Whatever is wrong with the arguments is said in one sentence, and the program exits with 2.
 #![allow(dead_code, reason = "no example needs all of it")]
 
+pub(crate) mod client;
 pub(crate) mod tls;
 
 use std::error::Error;
@@ -47,17 +48,26 @@ pub(crate) fn servers(
     mut arguments: Parser,
     default: &str,
 ) -> Result<Vec<ServerEndpoint>, Mistake> {
-    let mut endpoints = Vec::new();
+    let mut given = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
-            Arg::Value(text) => endpoints.push(server_from_string(&text.string()?)?),
+            Arg::Value(text) => given.push(text.string()?),
             other => return Err(other.unexpected().into()),
         }
     }
-    if endpoints.is_empty() {
-        endpoints.push(server_from_string(default)?);
+    servers_from(&given, default)
+}
+
+/// Places to listen that were `given`, or else `default`.
+pub(crate) fn servers_from(
+    given: &[String],
+    default: &str,
+) -> Result<Vec<ServerEndpoint>, Mistake> {
+    if given.is_empty() {
+        return Ok(vec![server_from_string(default)?]);
     }
-    Ok(endpoints)
+    let endpoints = given.iter().map(|text| Ok(server_from_string(text)?));
+    endpoints.collect()
 }
 
 /// Listens, and says so as soon as the signals that stop the program are heard as well.

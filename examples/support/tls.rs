@@ -8,7 +8,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use retwist::TransportRef;
-use retwist::tls::{ClientOptions, Identity, TlsError, TrustRoots};
+use retwist::tls::{Identity, TlsError, TrustRoots};
 
 use super::Mistake;
 
@@ -112,13 +112,12 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
-    /// The options of a client that trusts these.
-    pub(crate) fn client(&self) -> Result<ClientOptions, Mistake> {
-        let roots = match &self.authorities {
+    /// The authorities in the file, or else those that the system trusts.
+    pub(crate) fn roots(&self) -> Result<TrustRoots, Mistake> {
+        Ok(match &self.authorities {
             Some(file) => TrustRoots::from_pem_file(file)?,
             None => TrustRoots::platform()?,
-        };
-        Ok(ClientOptions::new(roots))
+        })
     }
 
     /// The name that the server's certificate must be for.
