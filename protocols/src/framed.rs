@@ -130,7 +130,13 @@ impl<F: Framing, R: FrameReceiver<F>> Protocol for Framed<F, R> {
     }
 
     fn transport_switched(&mut self, transport: &TransportRef) {
-        self.cutter.forget();
+        let forgotten = self.cutter.forget();
+        if !forgotten.is_empty() {
+            log::warn!(
+                "{} bytes of a unit that began on another transport are thrown away",
+                forgotten.len()
+            );
+        }
         let transport = self.sits_on(transport);
         self.receiver.transport_switched(&transport);
     }

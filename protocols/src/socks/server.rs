@@ -35,6 +35,8 @@ use crate::{FrameReceiver, FrameTransport, Framed};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// What a rule allows by name it allows for any address that the name leads to: look at those, too, before connecting.
+///
 /// A handshake takes at most 10 s. How long connecting may take is for `connect` to say.
 #[doc(alias = "SOCKSv4Factory")]
 #[doc(alias = "SOCKSv4")]
