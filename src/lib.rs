@@ -84,3 +84,8 @@ pub use retwist_protocols as protocols;
 pub use retwist_reactor::*;
 #[doc(inline)]
 pub use retwist_tls as tls;
+
+/// The code in the README is compiled like any other example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -47,6 +47,11 @@ pub trait Channel: Turn + 'static {
     /// See [`Transport::has_producer`](crate::Transport::has_producer).
     fn has_producer(&self) -> bool;
 
+    /// Whether what is below has been closed, so that nothing will be delivered any more. Never so at the bottom.
+    fn has_finished(&self) -> bool {
+        false
+    }
+
     /// See [`Transport::peer`](crate::Transport::peer).
     fn peer(&self) -> Address;
 

@@ -222,6 +222,13 @@ impl Producer for Handle {
     fn stop_producing(&self) {
         self.lose_connection();
     }
+
+    fn has_finished(&self) -> bool {
+        let finished = |channel: &dyn Channel| {
+            channel.seat().is_closing() || channel.seat().is_lost() || channel.has_finished()
+        };
+        self.ask(finished) != Some(false)
+    }
 }
 
 impl fmt::Debug for Handle {

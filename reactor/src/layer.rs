@@ -338,6 +338,10 @@ impl<L: Layer> Channel for L {
         Layer::has_producer(self)
     }
 
+    fn has_finished(&self) -> bool {
+        self.joint().below(|below| below.has_finished()) == Some(true)
+    }
+
     fn peer(&self) -> Address {
         Layer::peer(self)
     }

@@ -22,7 +22,7 @@ impl<W: Wire> Stream<W> {
         if self.is(BROKEN) && !self.is(CLOSE) && self.seat.is_paused() {
             return self.end_if_broken();
         }
-        let pending = self.is(QUEUED | PRODUCER);
+        let pending = self.is(QUEUED) || self.is(PRODUCER) && self.flow.borrow().is_waited_for();
         if self.is(CLOSE | CLOSE_WRITE) && !self.is(OUTPUT_ENDED) {
             if pending {
                 // Half closed, it may take its time, like any connection that is open.
