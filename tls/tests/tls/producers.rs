@@ -113,7 +113,8 @@ fn registered_before_or_after_tls_it_waits_for_the_handshake() {
         };
         assert_eq!(*source.log.borrow(), expected);
         // The other side answers only now.
-        start_tls(&notes.transport(), server()).unwrap();
+        let tls = start_tls(&notes.transport(), server()).unwrap();
+        tls.resume_producing();
         pair.run();
         assert_eq!(source.left.get(), 0, "{kind:?} {before}");
         assert_eq!(notes.log()[3].len(), "data ".len() + 50 * PIECE);
