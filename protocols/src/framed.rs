@@ -41,6 +41,11 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
         &mut self.receiver
     }
 
+    /// The transport that the receiver holds; none before `connection_made`.
+    pub fn transport(&self) -> Option<&FrameTransport<F>> {
+        self.transport.as_ref()
+    }
+
     fn sits_on(&mut self, transport: &TransportRef) -> FrameTransport<F> {
         self.transport
             .insert(FrameTransport::new(transport, &self.cutter))

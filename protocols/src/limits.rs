@@ -213,3 +213,18 @@ impl Layer for Counted {
         self.joint.seat().lost(reason.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_that_have_gone_are_forgotten() {
+        let census: Rc<Census> = Rc::default();
+        let peer = "192.0.2.1".parse().expect("a good prefix");
+        let places = [0, 1].map(|_| Place::take(&census, Some(peer)));
+        assert_eq!(census.of(peer), 2);
+        drop(places);
+        assert!(census.peers.borrow().is_empty());
+    }
+}
