@@ -104,6 +104,9 @@ impl LineReceiver for Client {
 
     fn connection_lost(&mut self, reason: &Reason) {
         remark(&chain(reason));
+        if !reason.is_clean() {
+            self.outcome.fail();
+        }
     }
 }
 

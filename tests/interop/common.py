@@ -137,6 +137,20 @@ class TestCase(unittest.TestCase):
         return ssl.create_default_context(cafile=self.ca)
 
 
+def twisted():
+    """Twisted, from where `tests/interop/install.sh` puts it: to be called with the arguments of `twisted_peer.py`."""
+    here = pathlib.Path(__file__).resolve().parent
+    python = here.parent.parent / "target/twisted/bin/python"
+    needs(str(python))
+    command = [python, here / "twisted_peer.py"]
+
+    def call(*arguments):
+        return run(*command, *arguments)
+
+    call.command = command
+    return call
+
+
 def authority(directory):
     """Makes an authority and certificates of it: `ca.pem`; `server.pem` and `client.pem`, each with its key."""
 

@@ -3,9 +3,8 @@
 import smtplib
 import socket
 import ssl
-import unittest
 
-from common import PATIENCE, Server, TestCase, main, needs, run
+from common import Server, TestCase, main, needs, run, twisted
 
 FROM, TO = "me@example.org", "you@example.org"
 MESSAGE = f"From: {FROM}\r\nTo: {TO}\r\nSubject: dots\r\n\r\n.\r\n..\r\n.dot\r\nend.\r\n"
@@ -185,6 +184,12 @@ class Smtp(TestCase):
             run(*common, "--ssl-reqd", expect=60)
         texts = self.messages()
         assert len(texts) == 2 and all(text.endswith(MESSAGE) for text in texts), texts
+
+    def test_twisted(self):
+        python = twisted()
+        with self.serve("--require-tls") as server:
+            python("mail", server.port, self.ca, FROM, TO, MESSAGE.replace("\r\n", "\n"))
+        self.received(MESSAGE)
 
     def test_s_client(self):
         needs("openssl")
