@@ -19,6 +19,8 @@ use retwist::{FactoryRef, Reactor, chain};
 /// Why an example cannot start, in a sentence.
 pub(crate) type Mistake = Box<dyn Error>;
 
+pub(crate) mod prefixes;
+
 /// Has the program set up, and runs its reactor until a signal stops it.
 pub(crate) fn main(
     help: &str,

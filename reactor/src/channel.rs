@@ -22,6 +22,15 @@ pub trait Channel: Turn + 'static {
     /// Takes `data` to be sent at the next flush. Outside a callback of its own seat it asks for one ([`Seat::wants_flush`]).
     fn write(&self, data: &[u8]);
 
+    /// What a transport calls: [`write`](Channel::write), if a write has any meaning now. Not to be overridden.
+    #[doc(hidden)]
+    #[inline]
+    fn write_if_open(&self, data: &[u8]) {
+        if self.seat().takes_writes(|| self.has_producer()) {
+            self.write(data);
+        }
+    }
+
     /// Closes in order, under a deadline, and then says [`Seat::lost`].
     fn lose_connection(&self);
 

@@ -3,7 +3,7 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use crate::channel::Channel;
-use crate::protocol::Attach;
+use crate::holder::Seated;
 use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, Protocol, ProtocolRef, Reason,
     Seat, TransportRef, Turn,
@@ -210,8 +210,7 @@ pub trait LayerExt: Layer + Sized {
     /// The layer as a protocol, for the transport below: to be given to `switch_protocol`, or returned by a factory. The layer
     /// lives as long as that transport keeps it.
     fn below(self: &Rc<Self>) -> ProtocolRef {
-        let attach: Weak<Self> = Rc::downgrade(self);
-        ProtocolRef::layer(Below(self.clone()), attach)
+        ProtocolRef::layer(Below(self.clone()), Rc::downgrade(self))
     }
 
     /// The layer as a transport, for the protocol that sits above it just now.
@@ -279,8 +278,8 @@ impl<L: Layer> Protocol for Below<L> {
     }
 }
 
-impl<L: Layer> Attach for L {
-    fn attach(&self, transport: &TransportRef) {
+impl<L: Layer> Seated for L {
+    fn seated(&self, transport: &TransportRef) {
         *self.joint().below.borrow_mut() = Some(transport.clone());
     }
 }

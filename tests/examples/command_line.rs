@@ -4,8 +4,8 @@ use std::net::TcpListener;
 
 use crate::program::{Program, connect, run};
 
-/// All examples, and where they listen in these tests.
-const EXAMPLES: [&str; 3] = ["chat", "discard", "echo"];
+/// All that take a place to listen as their first argument.
+const EXAMPLES: [&str; 6] = ["chat", "discard", "echo", "forward", "frames", "socks"];
 
 #[test]
 fn help_is_on_standard_output() {
@@ -33,10 +33,7 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
             &["nonsense"],
             r#"endpoint "nonsense", character 1: there is no kind of endpoint"#,
         ),
-        (
-            &["tcp:0", "tcp:99999"],
-            "character 5: \"99999\" is not a port",
-        ),
+        (&["tcp:99999"], "character 5: \"99999\" is not a port"),
         (&[""], "there is no kind of endpoint"),
         (&["unix:/tmp/socket"], "not supported yet"),
         (&["tcp:0:interface=localhos"], "is not an IP address"),
@@ -46,22 +43,58 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         ),
         (&[&taken], "another program listens there"),
     ];
-    for name in EXAMPLES {
-        for (arguments, says) in mistakes {
-            let output = run(name, arguments);
-            let text = String::from_utf8(output.stderr).unwrap();
-            assert_eq!(
-                output.status.code(),
-                Some(2),
-                "{name} {arguments:?}: {text}"
-            );
-            assert!(
-                text.starts_with(&format!("{name}: ")) && text.contains(says),
-                "{text}"
-            );
-            assert_eq!(text.lines().count(), 1, "{text}");
-            assert!(output.stdout.is_empty(), "{name} {arguments:?}");
-        }
+    let of_their_own: [(&str, &[&str], &str); 9] = [
+        ("echo", &["tcp:0", "tcp:x"], "character 5"),
+        ("echo", &["--trust", "127.0.0.0/33"], "127.0.0.0/33"),
+        (
+            "echo",
+            &["--trust"],
+            "missing argument for option '--trust'",
+        ),
+        (
+            "forward",
+            &["tcp:0", "tcp:example.org:80"],
+            "cannot be looked up yet",
+        ),
+        (
+            "forward",
+            &["tcp:0", "tcp:127.0.0.1:1", "tcp:0"],
+            "unexpected argument",
+        ),
+        (
+            "forward",
+            &["--proxy-protocol", "tell"],
+            "there is no way \"tell\"",
+        ),
+        (
+            "frames",
+            &["--framing", "int24"],
+            "there is no framing \"int24\"",
+        ),
+        (
+            "frames",
+            &["--max", "much"],
+            "cannot parse argument \"much\"",
+        ),
+        ("socks", &["--user", "alice"], "go together"),
+    ];
+    let shared = EXAMPLES
+        .iter()
+        .flat_map(|name| mistakes.map(|(arguments, says)| (*name, arguments, says)));
+    for (name, arguments, says) in shared.chain(of_their_own) {
+        let output = run(name, arguments);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{name} {arguments:?}: {text}"
+        );
+        assert!(
+            text.starts_with(&format!("{name}: ")) && text.contains(says),
+            "{text}"
+        );
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(output.stdout.is_empty(), "{name} {arguments:?}");
     }
 }
 

@@ -153,6 +153,15 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// A connection with somebody who may still be about to listen.
+pub(crate) fn connect_soon(address: SocketAddr) -> TcpStream {
+    let began = Instant::now();
+    while TcpStream::connect_timeout(&address, PATIENCE).is_err() && began.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    connect(address)
+}
+
 /// All that comes until the end of input, which must be an orderly one.
 pub(crate) fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     let mut data = Vec::new();

@@ -1,0 +1,145 @@
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use crate::panic::caught;
+use crate::{Protocol, TransportRef};
+
+/// A protocol in the one place where all who hold it find it; busy while one of them calls it.
+///
+/// `S` is told where the protocol is seated: nobody for most, the layer for its lower face.
+pub(crate) struct Holder<P, S = ()> {
+    /// Whether it has heard `connection_made`: what decides what it hears when it is seated.
+    introduced: Cell<bool>,
+    has_late: Cell<bool>,
+    late: Cell<Option<Box<LateCalls>>>,
+    seated: S,
+    protocol: RefCell<P>,
+}
+
+/// Calls that came while the protocol was in a callback.
+pub(crate) type LateCalls = Vec<Box<dyn FnOnce()>>;
+
+/// Who wants to know at once where a protocol has been seated: a layer, whose protocol above may write before the next turn.
+pub(crate) trait Seated {
+    fn seated(&self, transport: &TransportRef);
+}
+
+impl Seated for () {
+    fn seated(&self, _: &TransportRef) {}
+}
+
+impl<L: Seated> Seated for Weak<L> {
+    fn seated(&self, transport: &TransportRef) {
+        if let Some(layer) = self.upgrade() {
+            layer.seated(transport);
+        }
+    }
+}
+
+/// What became of a callback.
+pub(crate) enum Called {
+    /// It was made.
+    Made,
+    /// It was made, and meanwhile calls came: whoever made the protocol busy has them made, see [`Held::take_late`].
+    Late,
+    /// It was made, and panicked with this message.
+    Panicked(Box<Rc<str>>),
+    /// It was not made: somebody else is calling the protocol.
+    Busy,
+}
+
+/// A [`Holder`] whatever the type of its protocol, as a seat sees it.
+pub(crate) trait Held {
+    fn introduced(&self) -> &Cell<bool>;
+    /// The protocol has been put in a seat, where this is its transport.
+    fn seated(&self, transport: &TransportRef);
+    fn is_busy(&self) -> bool;
+    fn call(&self, callback: &mut dyn FnMut(&mut dyn Protocol)) -> Called;
+    /// `call` of `data_received_in_place`, without the way round: the one callback that comes all the time.
+    fn deliver(&self, transport: &TransportRef, data: &mut [u8]) -> Called;
+    /// The same, of `data_received`.
+    fn deliver_shared(&self, transport: &TransportRef, data: &[u8]) -> Called;
+    fn take_late(&self) -> LateCalls;
+}
+
+impl<P, S> Holder<P, S> {
+    pub(crate) fn new(protocol: P, seated: S) -> Self {
+        Holder {
+            introduced: Cell::new(false),
+            has_late: Cell::new(false),
+            late: Cell::default(),
+            seated,
+            protocol: RefCell::new(protocol),
+        }
+    }
+
+    pub(crate) fn is_introduced(&self) -> bool {
+        self.introduced.get()
+    }
+
+    #[inline]
+    fn within(&self, callback: impl FnOnce(&mut P)) -> Called {
+        let Ok(mut protocol) = self.protocol.try_borrow_mut() else {
+            return Called::Busy;
+        };
+        match caught(|| callback(&mut protocol)) {
+            Err(message) => Called::Panicked(Box::new(message)),
+            Ok(()) if self.has_late.get() => Called::Late,
+            Ok(()) => Called::Made,
+        }
+    }
+
+    /// Calls the protocol for somebody who is not its seat; none, and no call, if it is busy.
+    pub(crate) fn try_call<R>(&self, call: impl FnOnce(&mut P) -> R) -> Option<R> {
+        let result = call(&mut *self.protocol.try_borrow_mut().ok()?);
+        for late in self.late_calls() {
+            late();
+        }
+        Some(result)
+    }
+
+    /// Has `call` made when the protocol is busy no longer.
+    pub(crate) fn call_late(&self, call: Box<dyn FnOnce()>) {
+        let mut late = self.late.take().unwrap_or_default();
+        late.push(call);
+        self.late.set(Some(late));
+        self.has_late.set(true);
+    }
+
+    fn late_calls(&self) -> LateCalls {
+        match self.has_late.replace(false) {
+            true => self.late.take().map_or_else(Vec::new, |late| *late),
+            false => Vec::new(),
+        }
+    }
+}
+
+impl<P: Protocol, S: Seated> Held for Holder<P, S> {
+    fn introduced(&self) -> &Cell<bool> {
+        &self.introduced
+    }
+
+    fn seated(&self, transport: &TransportRef) {
+        self.seated.seated(transport);
+    }
+
+    fn is_busy(&self) -> bool {
+        self.protocol.try_borrow_mut().is_err()
+    }
+
+    fn call(&self, callback: &mut dyn FnMut(&mut dyn Protocol)) -> Called {
+        self.within(|protocol| callback(protocol))
+    }
+
+    fn deliver(&self, transport: &TransportRef, data: &mut [u8]) -> Called {
+        self.within(|protocol| protocol.data_received_in_place(transport, data))
+    }
+
+    fn deliver_shared(&self, transport: &TransportRef, data: &[u8]) -> Called {
+        self.within(|protocol| protocol.data_received(transport, data))
+    }
+
+    fn take_late(&self) -> LateCalls {
+        self.late_calls()
+    }
+}
