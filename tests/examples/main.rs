@@ -8,3 +8,4 @@ mod frames;
 mod program;
 mod proxy_protocol;
 mod socks;
+mod tls_endpoints;

@@ -6,6 +6,7 @@ set -euo pipefail
 needed=(
     python3:python3
     curl:curl
+    openssl:openssl
     haproxy:haproxy
 )
 
