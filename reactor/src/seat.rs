@@ -295,7 +295,7 @@ impl Seat {
             let between = self.successor.replace(Some(Box::new(next)));
             match between {
                 Some(between) => between.handle.revoke(),
-                None => self.ask(|occupant| occupant.handle.leave()),
+                None => self.occupant.borrow().handle.leave(),
             }
             self.set(SUCCEEDED);
         } else {
