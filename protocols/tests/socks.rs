@@ -1,4 +1,5 @@
-//! SOCKS, both sides, and HTTP CONNECT: what is said, what is refused, and whose the bytes are that come behind it.
+//! SOCKS, both sides, and HTTP CONNECT: what is said, what is refused, and whose the bytes are that
+//! come behind it.
 
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
@@ -152,7 +153,8 @@ fn users_are_asked_for_their_passwords() {
             b"\x05\x02\x01\x01"
         );
     }
-    // The password of one request is not that of the next, and what is pipelined behind a wrong one is not run.
+    // The password of one request is not that of the next, and what is pipelined behind a wrong one
+    // is not run.
     let all = b"\x05\x01\x02\x01\x02me\x06secreX\x05\x01\0\x01\xc0\0\x02\x01\0\x50";
     assert_eq!(refused(&server, all), b"\x05\x02\x01\x01");
     assert!(asked.borrow().is_empty());
