@@ -1,6 +1,7 @@
 //! The examples as people run them: as programs, by their command lines.
 
 mod chat;
+mod client_layers;
 mod command_line;
 mod echo;
 mod forward;

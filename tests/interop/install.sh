@@ -8,6 +8,8 @@ needed=(
     curl:curl
     openssl:openssl
     haproxy:haproxy
+    danted:dante-server
+    tinyproxy:tinyproxy-bin
 )
 
 missing=()
