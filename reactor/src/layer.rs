@@ -282,6 +282,11 @@ impl<L: Layer> Seated for L {
     fn seated(&self, transport: &TransportRef) {
         *self.joint().below.borrow_mut() = Some(transport.clone());
     }
+
+    fn close_above(&self) -> bool {
+        self.joint().seat.close();
+        true
+    }
 }
 
 impl<L: Layer> Turn for L {

@@ -203,12 +203,10 @@ impl<W: Wire> Stream<W> {
 
     /// The reactor ends: close in order, without waiting for the peer where nothing is under way.
     pub(crate) fn stop(&self) {
-        if self.seat.begin_close() {
-            if !self.is(QUEUED | READABLE) {
-                self.set(HASTE);
-            }
-            self.lose_connection();
+        if !self.seat.is_closing() && !self.is(QUEUED | READABLE) {
+            self.set(HASTE);
         }
+        self.seat.close();
     }
 
     /// Ends at once; the protocol is told in the turn that follows.

@@ -1,6 +1,7 @@
 //! The examples as people run them: as programs, by their command lines.
 
 mod chat;
+mod client_layers;
 mod command_line;
 mod echo;
 mod forward;
@@ -8,3 +9,4 @@ mod frames;
 mod program;
 mod proxy_protocol;
 mod socks;
+mod tls_endpoints;

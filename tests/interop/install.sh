@@ -6,8 +6,10 @@ set -euo pipefail
 needed=(
     python3:python3
     curl:curl
-    haproxy:haproxy
     openssl:openssl
+    haproxy:haproxy
+    danted:dante-server
+    tinyproxy:tinyproxy-bin
     gnutls-cli:gnutls-bin
     lftp:lftp
     swaks:swaks

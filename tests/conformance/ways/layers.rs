@@ -167,3 +167,29 @@ impl Layer for Cut {
         }
     }
 }
+
+/// A layer that says something before it closes, as TLS does.
+struct Farewell {
+    joint: Joint,
+}
+
+/// `above`, over a layer whose last word before a close is "farewell".
+pub fn last_words(above: ProtocolRef) -> ProtocolRef {
+    let layer = Rc::new_cyclic(|me| Farewell {
+        joint: Joint::new(me, above),
+    });
+    layer.below()
+}
+
+impl Layer for Farewell {
+    fn joint(&self) -> &Joint {
+        &self.joint
+    }
+
+    fn lose_connection(&self) {
+        self.joint.below(|below| {
+            below.write(b"farewell");
+            below.lose_connection();
+        });
+    }
+}
