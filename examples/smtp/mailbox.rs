@@ -24,11 +24,18 @@ pub(crate) struct Draft {
 }
 
 impl Mailbox {
+    /// The mailbox in this directory, which is made if it does not exist.
     pub(crate) fn open(directory: &Path) -> Result<Self, Mistake> {
         fs::create_dir_all(directory)
             .map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
-        let directory = directory.into();
-        Ok(Mailbox { directory })
+        Ok(Mailbox::later(directory))
+    }
+
+    /// The same, made when the first message comes.
+    pub(crate) fn later(directory: &Path) -> Self {
+        Mailbox {
+            directory: directory.into(),
+        }
     }
 
     pub(crate) fn draft(&self) -> io::Result<Draft> {
@@ -37,6 +44,7 @@ impl Mailbox {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let now = Timestamp::now().as_microsecond();
         let name = format!("{now}-{}-{count}", process::id());
+        fs::create_dir_all(&self.directory)?;
         let draft = self.directory.join(format!(".{name}.part"));
         let file = File::create_new(&draft)?;
         Ok(Draft {

@@ -35,7 +35,7 @@ Receives mail over SMTP, with STARTTLS, and writes each message to a file of its
 Usage: smtp [ENDPOINT...] [--mail-dir DIR] [--max-size BYTES] [--require-tls] [--cert FILE [--key FILE] | --ca-out FILE]
 
 ENDPOINT          where to listen; tcp:2525:interface=127.0.0.1 if none is given
---mail-dir DIR    where the messages go; mail if it is not given. It is made if it does not exist
+--mail-dir DIR    where the messages go, which is made if it does not exist; mail if it is not given
 --max-size BYTES  how large a message may be; 10485760 if it is not said
 --require-tls     takes no mail without TLS
 --cert FILE       the server's certificate and those that certify it, PEM
@@ -48,7 +48,7 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 struct Options {
     endpoints: Vec<String>,
-    mail_dir: PathBuf,
+    mail_dir: Option<PathBuf>,
     max_size: u64,
     require_tls: bool,
     credentials: Credentials,
@@ -58,14 +58,14 @@ impl Options {
     fn parse(mut arguments: Parser) -> Result<Self, Mistake> {
         let mut options = Options {
             endpoints: Vec::new(),
-            mail_dir: "mail".into(),
+            mail_dir: None,
             max_size: 10 << 20,
             require_tls: false,
             credentials: Credentials::default(),
         };
         while let Some(argument) = arguments.next()? {
             match argument {
-                Arg::Long("mail-dir") => options.mail_dir = arguments.value()?.into(),
+                Arg::Long("mail-dir") => options.mail_dir = Some(arguments.value()?.into()),
                 Arg::Long("max-size") => options.max_size = arguments.value()?.parse()?,
                 Arg::Long("require-tls") => options.require_tls = true,
                 Arg::Long(other) => {
@@ -84,8 +84,12 @@ fn main() -> ExitCode {
     support::main(HELP, |reactor, arguments| {
         let options = Options::parse(arguments)?;
         let identity = options.credentials.of_server()?;
+        let mailbox = match &options.mail_dir {
+            Some(directory) => Mailbox::open(directory)?,
+            None => Mailbox::later("mail".as_ref()),
+        };
         let service = Rc::new(Service {
-            mailbox: Mailbox::open(&options.mail_dir)?,
+            mailbox,
             max_size: options.max_size,
             require_tls: options.require_tls,
             tls: TlsRole::server(ServerOptions::new(identity).build()?),
