@@ -48,6 +48,7 @@ pub use channel::Channel;
 pub use clock::{CallError, Clock, DelayedCall};
 pub use connector::{Connector, ConnectorError, ConnectorState};
 pub use error::{ConnectError, ListenError, RunError, chain};
+pub use panic::caught;
 pub use factory::{Factory, FactoryRef, IntoProtocol};
 pub use layer::{Joint, Layer, LayerExt};
 pub use lifecycle::{Hold, Phase, SystemEvent, TriggerId};

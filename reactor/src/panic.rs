@@ -2,10 +2,10 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-/// Runs a callback. Its panic ends here, as the message that it carried.
+/// Runs a callback. Its panic ends here, as the message that it carried: rule 7, for code that calls what others wrote.
 ///
 /// What the callback left half done belongs to whoever owns it: a connection is aborted at once, so nobody looks at it again.
-pub(crate) fn caught<R>(callback: impl FnOnce() -> R) -> Result<R, Rc<str>> {
+pub fn caught<R>(callback: impl FnOnce() -> R) -> Result<R, Rc<str>> {
     catch_unwind(AssertUnwindSafe(callback)).map_err(|payload| message(&*payload))
 }
 
