@@ -63,6 +63,7 @@
 //! | write, close, pause, switch | [`Transport`] |
 //! | send more than fits at once | [`Producer`] |
 //! | put something between a transport and a protocol | [`Layer`] |
+//! | say where as a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |
 //! | find out why it ended | [`Reason`], [`ConnectError`], [`ListenError`] |
 //! | call in from another thread | [`Remote`] |
 //! | test all this without sockets or waiting | [`testing`] |
@@ -73,6 +74,8 @@
 //! connection that has something to read is read once, at most 64 KiB, its protocol is called, and what it wrote is sent with one system call. Then come those who
 //! asked for a turn, the calls asked for with [`call_soon`](Clock::call_soon), and what was written to other connections on the way. Whatever these ask for comes in the
 //! next pass, so that nobody keeps the others waiting. A reactor with nothing to do makes no system call at all.
+
+pub mod endpoint;
 
 pub use retwist_reactor::*;
 

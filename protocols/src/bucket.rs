@@ -49,6 +49,14 @@ impl Bucket {
         (self.level(now) + self.time_for(bytes)).saturating_duration_since(now)
     }
 
+    /// Takes up to `bytes`, and no more than the burst: how many they are, and how long until they may pass.
+    pub(crate) fn reserve(&self, bytes: usize, now: Instant) -> (usize, Duration) {
+        let bytes = bytes.min(self.burst as usize);
+        let wait = self.wait_for(bytes, now);
+        self.take(bytes, now);
+        (bytes, wait)
+    }
+
     fn level(&self, now: Instant) -> Instant {
         let full = now.checked_sub(self.time_for(self.burst as usize));
         self.empty_at.get().max(full).unwrap_or(now)

@@ -48,6 +48,7 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
     }
 
     /// Hands over the unit that `bytes` begins with, and says how many bytes are done with; none if the unit is not whole.
+    #[inline(always)]
     fn deliver(&mut self, transport: &FrameTransport<F>, bytes: &[u8]) -> Option<usize> {
         let cutter = &*self.cutter;
         match cutter.mode() {

@@ -49,7 +49,32 @@ impl Lines {
             from = at + 1;
         }
     }
+
+    /// [`end`](Lines::end), for a delimiter of two bytes that is near, as the end of a line mostly is: to look at a few words here costs
+    /// less than any call. None says nothing.
+    #[inline]
+    fn near_end(&self, bytes: &[u8]) -> Option<usize> {
+        const ONES: u64 = u64::MAX / 0xff;
+        let &[first, last] = &*self.delimiter else {
+            return None;
+        };
+        let (words, _) = bytes.as_chunks::<8>();
+        for (index, word) in words.iter().take(NEAR).enumerate() {
+            // A byte is zero where the last one of the delimiter stands; the lowest that borrows is the first of them.
+            let zeroed = u64::from_le_bytes(*word) ^ (ONES * u64::from(last));
+            let borrows = zeroed.wrapping_sub(ONES) & !zeroed & (ONES << 7);
+            if borrows != 0 {
+                let at = 8 * index + borrows.trailing_zeros() as usize / 8;
+                let before = bytes.get(at.wrapping_sub(1));
+                return (before == Some(&first)).then_some(at + 1);
+            }
+        }
+        None
+    }
 }
+
+/// How many words of eight bytes are near.
+const NEAR: usize = 8;
 
 impl Default for Lines {
     fn default() -> Self {
@@ -62,7 +87,10 @@ impl Framing for Lines {
 
     #[inline]
     fn find(&self, bytes: &[u8], seen: usize) -> Result<Option<Frame>, LengthLimitExceeded> {
-        let found = self.end(bytes, seen);
+        let found = match seen {
+            0 => self.near_end(bytes).or_else(|| self.end(bytes, 0)),
+            _ => self.end(bytes, seen),
+        };
         // Without a delimiter, the last bytes may be the beginning of one.
         let length = match found {
             Some(end) => end - self.delimiter.len(),

@@ -99,7 +99,7 @@ enum Ending {
 /// With more than this waiting a push producer is paused.
 const HIGH_WATER: usize = 64 * 1024;
 
-/// How much more is let pass each time than was owed: as small pieces, but no dribble.
+/// How much passes each time that the rate is the limit, in bytes: a small piece, but no dribble.
 const PIECE: usize = 1024;
 
 impl WriteThrottle {
@@ -109,23 +109,23 @@ impl WriteThrottle {
 
     /// Lets pass what the rate allows for, has the clock call again for the rest, and closes when nothing is left.
     fn drain(&self) {
+        if self.is_held() || self.timer.is_running() {
+            return;
+        }
         self.joint.below(|below| {
             let clock = below.clock();
             let now = clock.now();
-            let queued = self.queued();
-            if !self.is_held() && queued > 0 {
-                let piece = self.bucket.available(now).min(queued);
-                let passing: Vec<u8> = self.queue.borrow_mut().drain(..piece).collect();
-                self.bucket.take(piece, now);
-                below.write(&passing);
-            }
+            let piece = self.bucket.available(now).min(self.queued());
+            self.bucket.take(piece, now);
+            self.pass(piece);
             let left = self.queued();
-            if left > 0 && !self.is_held() && !self.timer.is_running() {
+            if left > 0 {
+                // Paid for in advance, so that all who share the bucket come to their turn.
+                let (piece, wait) = self.bucket.reserve(left.min(PIECE), now);
                 let me = self.me.clone();
-                let wait = self.bucket.wait_for(left.min(PIECE), now);
                 self.timer.start(&clock, wait, move || {
                     if let Some(layer) = me.upgrade() {
-                        layer.timer.stop();
+                        layer.pass(piece);
                         layer.drain();
                     }
                 });
@@ -134,6 +134,16 @@ impl WriteThrottle {
         if self.queued() == 0 {
             self.rest();
         }
+    }
+
+    /// Hands on so many bytes of the queue.
+    fn pass(&self, bytes: usize) {
+        let passing: Vec<u8> = {
+            let mut queue = self.queue.borrow_mut();
+            let bytes = bytes.min(queue.len());
+            queue.drain(..bytes).collect()
+        };
+        self.joint.below(|below| below.write(&passing));
     }
 
     /// The queue is empty: producers are asked in a turn, and a close goes on.
@@ -194,6 +204,16 @@ impl Layer for WriteThrottle {
         &self.joint
     }
 
+    fn connection_made(&self) {
+        // A producer that was there first is ours to hold back from now on.
+        let found = self.joint.below(|below| below.unregister_producer());
+        if let Some((producer, kind)) = found.flatten() {
+            // There is none yet.
+            let _ = self.flow.borrow_mut().register(producer, kind);
+        }
+        self.joint.seat().open();
+    }
+
     fn connection_lost(&self, reason: &Reason) {
         self.timer.stop();
         self.queue.take();
@@ -212,9 +232,7 @@ impl Layer for WriteThrottle {
         }
         self.queue.borrow_mut().extend(data);
         self.engage();
-        if !self.timer.is_running() {
-            self.drain();
-        }
+        self.drain();
         let full = self.flow.borrow_mut().written(self.queued(), HIGH_WATER);
         if let Some(producer) = full {
             producer.pause_producing();

@@ -116,12 +116,15 @@ impl Layer for Negotiation {
 
 type Log = Rc<RefCell<Vec<String>>>;
 
+type Begin = dyn FnOnce(&TransportRef);
+type Answer = dyn FnMut(&TransportRef, &[u8]);
+
 /// Writes down what it hears, does one thing when it is connected, and answers bytes.
 struct Witness {
     log: Log,
     received: Rc<RefCell<Vec<u8>>>,
-    begin: Option<Box<dyn FnOnce(&TransportRef)>>,
-    answer: Box<dyn FnMut(&TransportRef, &[u8])>,
+    begin: Option<Box<Begin>>,
+    answer: Box<Answer>,
     end: fn(&TransportRef),
 }
 
@@ -479,4 +482,50 @@ fn a_layer_slips_under_a_connection_and_its_protocol_stays() {
     pair.run();
     assert_eq!(*received.borrow(), b"oklater");
     assert_eq!(log.borrow()[1], "switched");
+}
+
+#[test]
+fn a_paused_protocol_stays_paused_when_a_layer_slips_under_it() {
+    let server = Witness::new().begin(|transport| transport.pause_producing());
+    let received = server.received.clone();
+    let client = Witness::new().begin(|transport| transport.write(b"x"));
+    let pair = Pair::new(client, server);
+    pair.run();
+    let above = Tap::new().slip_under(&pair.server());
+    pair.run();
+    assert!(received.borrow().is_empty());
+    above.resume_producing();
+    pair.run();
+    assert_eq!(*received.borrow(), b"x");
+}
+
+/// A pull producer that can be told where to write.
+struct Moving(RefCell<TransportRef>);
+
+impl Producer for Moving {
+    fn resume_producing(&self) {
+        self.0.borrow().write(&[7; 100]);
+    }
+
+    fn pause_producing(&self) {}
+
+    fn stop_producing(&self) {}
+}
+
+#[test]
+fn a_throttle_that_slips_under_a_producer_holds_it_back() {
+    let server = Witness::new().begin(|transport| {
+        let producer = Rc::new(Moving(RefCell::new(transport.clone())));
+        transport
+            .register_producer(producer.clone(), ProducerKind::Pull)
+            .expect("no producer");
+        let above = ThrottleWrites::each(10_000, 1000).slip_under(transport);
+        producer.0.replace(above);
+    });
+    let client = Witness::new();
+    let received = client.received.clone();
+    let pair = Pair::new(client, server);
+    pair.advance(Duration::from_secs(1));
+    let early = received.borrow().len();
+    assert!((10_000..=11_000).contains(&early), "{early}");
 }

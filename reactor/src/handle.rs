@@ -15,6 +15,8 @@ use crate::{
 pub(crate) struct Handle {
     channel: Weak<dyn Channel>,
     seating: Cell<Seating>,
+    /// What [`is_reading`](Transport::is_reading) answers: asked before each unit of a delivery, so the seat notes it here.
+    reading: Cell<bool>,
 }
 
 /// Whether the protocol that a handle was given to still sits in the seat.
@@ -31,6 +33,7 @@ impl Handle {
         Rc::new(Handle {
             channel,
             seating: Cell::new(Seating::Current),
+            reading: Cell::new(true),
         })
     }
 
@@ -40,6 +43,11 @@ impl Handle {
 
     pub(crate) fn weak_channel(&self) -> Weak<dyn Channel> {
         self.channel.clone()
+    }
+
+    /// Whether more may be delivered, as long as its protocol sits there.
+    pub(crate) fn set_reading(&self, reading: bool) {
+        self.reading.set(reading);
     }
 
     /// Its protocol has been switched out, in a callback that is still running.
@@ -131,8 +139,7 @@ impl Transport for Handle {
     }
 
     fn is_reading(&self) -> bool {
-        self.seating.get() == Seating::Current
-            && self.ask(|channel| channel.seat().is_reading()) == Some(true)
+        self.reading.get() && self.seating.get() == Seating::Current
     }
 
     fn register_producer(

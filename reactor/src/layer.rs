@@ -221,8 +221,14 @@ pub trait LayerExt: Layer + Sized {
 
     /// Puts the layer between `transport` and its protocol, and returns the transport that is that protocol's from now on.
     fn slip_under(self: &Rc<Self>, transport: &TransportRef) -> TransportRef {
+        let paused = transport.is_connected() && !transport.is_reading();
         transport.switch_protocol(self.below());
-        self.transport()
+        let above = self.transport();
+        if paused {
+            // The protocol is the same, and wants no bytes yet.
+            above.pause_producing();
+        }
+        above
     }
 }
 

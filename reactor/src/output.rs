@@ -1,4 +1,4 @@
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 
 /// What was written to one connection and has not been handed to the system yet: one buffer, so that one `send` takes it all.
 #[derive(Default)]
@@ -18,7 +18,6 @@ impl Output {
     }
 
     /// Takes `data` behind what is there, in a spare buffer if there was none.
-    #[inline]
     pub(crate) fn push(&mut self, data: &[u8], spare: &Buffers) {
         if self.buffer.capacity() == 0 {
             self.buffer = spare.take_output();
@@ -42,7 +41,6 @@ impl Output {
         }
     }
 
-    #[inline]
     pub(crate) fn clear(&mut self, spare: &Buffers) {
         self.sent = 0;
         spare.give_output(std::mem::take(&mut self.buffer));
@@ -52,8 +50,9 @@ impl Output {
 /// Buffers that the connections of one reactor share, so that an idle one holds none and a busy one allocates none.
 pub(crate) struct Buffers {
     read: Cell<Box<[u8]>>,
-    /// The spare output buffer that was given back last: most turns need one, and it is still in the cache.
-    output: Cell<Vec<u8>>,
+    /// What the connection whose turn it is has written. Most need no other buffer, and this one is still in the cache.
+    turn: RefCell<Vec<u8>>,
+    lent: Cell<bool>,
     outputs: RefCell<Vec<Vec<u8>>>,
 }
 
@@ -67,12 +66,14 @@ impl Buffers {
     pub(crate) fn new() -> Self {
         Buffers {
             read: Cell::default(),
-            output: Cell::default(),
+            turn: RefCell::default(),
+            lent: Cell::new(false),
             outputs: RefCell::default(),
         }
     }
 
     /// Lends the read buffer; another one if it is out.
+    #[inline]
     pub(crate) fn with_read<R>(&self, read: impl FnOnce(&mut [u8]) -> R) -> R {
         let mut buffer = self.read.take();
         if buffer.is_empty() {
@@ -83,31 +84,35 @@ impl Buffers {
         result
     }
 
+    /// Lends the buffer of the turn, which is empty then, to one connection until it gives it back. False if it is out.
     #[inline]
+    pub(crate) fn lend(&self) -> bool {
+        !self.lent.replace(true)
+    }
+
+    /// The buffer of the turn, for the connection that it is lent to.
+    #[inline]
+    pub(crate) fn lent(&self) -> RefMut<'_, Vec<u8>> {
+        self.turn.borrow_mut()
+    }
+
+    #[inline]
+    pub(crate) fn give_back(&self, turn: &mut Vec<u8>) {
+        self.lent.set(false);
+        turn.clear();
+        if turn.capacity() > SPARE_SIZE {
+            *turn = Vec::new();
+        }
+    }
+
     fn take_output(&self) -> Vec<u8> {
-        let spare = self.output.take();
-        match spare.capacity() {
-            0 => self.outputs.borrow_mut().pop().unwrap_or_default(),
-            _ => spare,
-        }
+        self.outputs.borrow_mut().pop().unwrap_or_default()
     }
 
-    #[inline]
     fn give_output(&self, mut buffer: Vec<u8>) {
-        if buffer.capacity() > SPARE_SIZE {
-            return;
-        }
-        buffer.clear();
-        let before = self.output.replace(buffer);
-        if before.capacity() > 0 {
-            self.keep_output(before);
-        }
-    }
-
-    #[cold]
-    fn keep_output(&self, buffer: Vec<u8>) {
         let mut outputs = self.outputs.borrow_mut();
-        if outputs.len() < SPARES {
+        if (1..=SPARE_SIZE).contains(&buffer.capacity()) && outputs.len() < SPARES {
+            buffer.clear();
             outputs.push(buffer);
         }
     }

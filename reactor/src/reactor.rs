@@ -244,6 +244,20 @@ impl ReactorTcp for ReactorHandle {
     }
 }
 
+impl ReactorTcp for Reactor {
+    fn listen(&self, how: TcpListen, factory: FactoryRef) -> Result<ListeningPort, ListenError> {
+        self.handle.listen(how, factory)
+    }
+
+    fn connect(&self, how: TcpConnect, factory: FactoryRef) -> Connector {
+        self.handle.connect(how, factory)
+    }
+
+    fn time(&self) -> Clock {
+        self.handle.time()
+    }
+}
+
 impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.handle.fmt(f)

@@ -165,6 +165,7 @@ impl Seat {
     pub fn lost(&self, reason: Reason) {
         if !self.is(LOST) {
             self.set(LOST);
+            self.note_reading();
             self.fail(reason);
         }
     }
@@ -194,7 +195,7 @@ impl Seat {
     /// Whether a callback is owed that a turn would make.
     #[inline]
     pub fn is_owed(&self) -> bool {
-        self.is(OWED) && !self.is(OVER)
+        self.is(OWED) && self.owed() != 0
     }
 
     /// Why the connection has ended or is about to end, as far as it is known.
@@ -210,8 +211,10 @@ impl Seat {
         self.is(CALLING)
     }
 
-    pub(crate) fn is_reading(&self) -> bool {
-        !self.is(PAUSED | CLOSING | LOST)
+    /// Has the handle know whether more may be delivered.
+    fn note_reading(&self) {
+        let reading = !self.is(PAUSED | CLOSING | LOST);
+        self.occupant.borrow().handle.set_reading(reading);
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -230,6 +233,7 @@ impl Seat {
     pub(crate) fn begin_close(&self) -> bool {
         let first = !self.is(CLOSING);
         self.set(CLOSING);
+        self.note_reading();
         self.take_unread();
         first
     }
@@ -252,6 +256,7 @@ impl Seat {
             self.set(FRESH);
             self.wants_turn();
         }
+        self.note_reading();
         channel.reading_changed();
     }
 
@@ -288,6 +293,7 @@ impl Seat {
         }
         let paused = self.is(PAUSED);
         self.clear(PAUSED);
+        self.note_reading();
         self.set(UNTOLD | FRESH);
         if self.is(INPUT_ENDED) {
             self.set(END_OF_INPUT);
@@ -337,58 +343,62 @@ impl Seat {
         self.wants_turn();
     }
 
+    /// The callbacks that are owed and can be made now. The others wait, and must not keep the loop awake: a protocol that is paused is
+    /// told of no bytes, nor of the end behind them; one that has closed, of no end.
+    fn owed(&self) -> u32 {
+        let waits = |state, facts| if self.is(state) { facts } else { 0 };
+        let waiting = waits(OVER, OWED)
+            | waits(UNOPENED, OWED & !LOST)
+            | waits(PAUSED, FRESH | END_OF_INPUT)
+            | waits(CLOSING, END_OF_INPUT);
+        self.state.get() & OWED & !waiting
+    }
+
     /// Makes the one callback that comes first; false if there is none, or the protocol is busy elsewhere.
     fn tell(&self) -> bool {
-        if !self.is(OWED) || self.is(OVER) {
+        let owed = self.owed();
+        if owed == 0 {
             return false;
         }
         if self.is_busy() {
             self.wants_turn();
             return false;
         }
-        if self.is(UNOPENED) {
-            if self.is(LOST) {
-                self.tell_lost();
+        let order = [UNTOLD, HANDSHAKE, FRESH, END_OF_INPUT, END_OF_OUTPUT];
+        let first = order.into_iter().find(|fact| owed & fact != 0);
+        self.clear(first.unwrap_or(0));
+        match first {
+            Some(UNTOLD) => self.introduce(),
+            Some(HANDSHAKE) => {
+                self.call(|protocol, transport| protocol.handshake_completed(transport))
             }
-            return false;
-        }
-        if self.take(UNTOLD) {
-            self.introduce();
-        } else if self.take(HANDSHAKE) {
-            self.call(|protocol, transport| protocol.handshake_completed(transport));
-        } else if self.is(FRESH) && !self.is(PAUSED) {
-            self.clear(FRESH);
-            let mut data = self.take_unread();
-            if !data.is_empty() {
-                self.call(|protocol, transport| {
-                    protocol.data_received_in_place(transport, &mut data);
-                });
+            Some(FRESH) => self.deliver_unread(),
+            Some(END_OF_INPUT) => {
+                self.call(|protocol, transport| protocol.read_connection_lost(transport))
             }
-        } else if self.is(END_OF_INPUT) && !self.is(PAUSED | CLOSING) {
-            self.clear(END_OF_INPUT);
-            self.call(|protocol, transport| protocol.read_connection_lost(transport));
-        } else if self.take(END_OF_OUTPUT) {
-            self.call(|protocol, transport| protocol.write_connection_lost(transport));
-        } else if self.is(LOST) {
-            self.tell_lost();
-            return false;
-        } else {
-            return false;
-        }
-        true
+            Some(_) => self.call(|protocol, transport| protocol.write_connection_lost(transport)),
+            None => self.tell_lost(),
+        };
+        first.is_some()
     }
 
-    fn introduce(&self) {
-        let Some(protocol) = self.protocol() else {
-            return;
-        };
-        match protocol.0.introduced.replace(true) {
-            false => self.call(|protocol, transport| protocol.connection_made(transport)),
-            true => self.call(|protocol, transport| protocol.transport_switched(transport)),
-        };
+    fn introduce(&self) -> bool {
+        match self.protocol() {
+            Some(protocol) if protocol.0.introduced.replace(true) => {
+                self.call(|protocol, transport| protocol.transport_switched(transport))
+            }
+            _ => self.call(|protocol, transport| protocol.connection_made(transport)),
+        }
     }
 
-    fn tell_lost(&self) {
+    fn deliver_unread(&self) -> bool {
+        let mut data = self.take_unread();
+        !data.is_empty()
+            && self
+                .call(|protocol, transport| protocol.data_received_in_place(transport, &mut data))
+    }
+
+    fn tell_lost(&self) -> bool {
         self.set(OVER | CLOSING);
         self.take_unread();
         if let Some(reason) = self.reason.take() {
@@ -396,7 +406,7 @@ impl Seat {
             self.reason.set(Some(reason));
         }
         let protocol = self.occupant.borrow_mut().protocol.take();
-        drop(protocol);
+        protocol.is_some()
     }
 
     /// Calls the protocol, with no borrow held but that of the protocol itself. False, and no call, if it is busy.
@@ -417,7 +427,8 @@ impl Seat {
             caught(|| callback(&mut *protocol, &transport))
         };
         self.clear(CALLING);
-        if self.take(LEAVING) {
+        if self.is(LEAVING) {
+            self.clear(LEAVING);
             let leaving = self.occupant.borrow_mut().leaving.take();
             if let Some(handle) = leaving {
                 handle.revoke();
@@ -480,11 +491,11 @@ impl Seat {
     fn clear(&self, flags: u32) {
         self.state.set(self.state.get() & !flags);
     }
+}
 
-    fn take(&self, flag: u32) -> bool {
-        let was = self.is(flag);
-        self.clear(flag);
-        was
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.occupant.get_mut().handle.set_reading(false);
     }
 }
 

@@ -1,4 +1,5 @@
 mod close;
+mod send;
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
@@ -121,6 +122,10 @@ const HASTE: u16 = 1 << 11;
 const AGAIN: u16 = 1 << 12;
 /// A producer is registered.
 const PRODUCER: u16 = 1 << 13;
+/// There is something in `output`.
+const QUEUED: u16 = 1 << 14;
+/// What is written goes into the buffer of the turn, see [`Buffers::lend`].
+const LENT: u16 = 1 << 15;
 
 /// None of these, and a turn is reading, a callback and a send.
 const UNUSUAL: u16 = INPUT_ENDED | OUTPUT_ENDED | CLOSE_WRITE | CLOSE | BROKEN | DEAD | PRODUCER;
@@ -168,6 +173,7 @@ impl<W: Wire> Stream<W> {
             state |= HUNG_UP | READABLE;
         }
         self.state.set(state);
+        self.borrow_buffer();
         if self.is(READABLE) && self.may_read() {
             self.read();
         } else if ready.broken && !self.is(DEAD) {
@@ -180,7 +186,7 @@ impl<W: Wire> Stream<W> {
     /// The reactor ends: close in order, without waiting for the peer where nothing is under way.
     pub(crate) fn stop(&self) {
         if self.seat.begin_close() {
-            if self.output.borrow().is_empty() && !self.is(READABLE) {
+            if !self.is(QUEUED | READABLE) {
                 self.set(HASTE);
             }
             self.lose_connection();
@@ -201,8 +207,7 @@ impl<W: Wire> Stream<W> {
     }
 
     fn read(&self) {
-        let commons = self.commons.clone();
-        commons
+        self.commons
             .buffers
             .with_read(|buffer| match retry(|| self.wire.recv(buffer)) {
                 Ok(0) => self.input_ended(),
@@ -271,72 +276,6 @@ impl<W: Wire> Stream<W> {
         }
     }
 
-    fn send(&self) {
-        let mut output = self.output.borrow_mut();
-        if output.is_empty() || !self.is(WRITABLE) {
-            return;
-        }
-        match retry(|| self.wire.send(output.front())) {
-            Ok(count) => {
-                output.advance(count, &self.commons.buffers);
-                if self.is(CLOSE | CLOSE_WRITE) {
-                    self.move_deadline();
-                }
-                if !output.is_empty() {
-                    self.clear(WRITABLE);
-                    self.wire.wants_writable();
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.clear(WRITABLE);
-                self.wire.wants_writable();
-            }
-            Err(error) => {
-                output.clear(&self.commons.buffers);
-                drop(output);
-                self.break_off(error);
-                return;
-            }
-        }
-        let waiting = output.len();
-        drop(output);
-        if waiting > 0 || self.is(CLOGGED) {
-            self.clog(waiting);
-        }
-    }
-
-    /// A peer that takes nothing is asked for nothing.
-    fn clog(&self, waiting: usize) {
-        if waiting == 0 {
-            if self.is(CLOGGED) {
-                self.clear(CLOGGED);
-                self.read_if_ready();
-            }
-        } else if waiting > self.settings.high_water
-            && self.settings.read_pauses
-            && !self.is(PRODUCER)
-        {
-            self.set(CLOGGED);
-        }
-    }
-
-    /// Asks the producer for more if nothing waits. Once a turn: one that writes little must not hold up the loop.
-    fn ask_producer(&self) {
-        let waiting = self.output.borrow().len();
-        let producer = self.flow.borrow_mut().next(waiting);
-        let Some(producer) = producer else {
-            return;
-        };
-        if let Err(message) = caught(|| producer.resume_producing()) {
-            self.seat.panicked(&message);
-        }
-        self.send();
-        self.progress();
-        if self.output.borrow().is_empty() {
-            self.seat.wants_turn();
-        }
-    }
-
     fn read_if_ready(&self) {
         if self.is(READABLE) && self.may_read() {
             self.look_again();
@@ -386,6 +325,7 @@ fn retry<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
 
 impl<W: Wire> Turn for Stream<W> {
     fn turn(&self) {
+        self.borrow_buffer();
         self.seat.settle();
         self.advance();
     }
@@ -394,8 +334,7 @@ impl<W: Wire> Turn for Stream<W> {
         self.seat.begin_flush();
         self.send();
         // What follows may call somebody.
-        let waiting = !self.output.borrow().is_empty();
-        if !waiting && self.is(PRODUCER | CLOSE | CLOSE_WRITE) {
+        if !self.is(QUEUED) && self.is(PRODUCER | CLOSE | CLOSE_WRITE) {
             self.seat.wants_turn();
         }
     }
@@ -406,29 +345,9 @@ impl<W: Wire> Channel for Stream<W> {
         &self.seat
     }
 
+    #[inline]
     fn write(&self, data: &[u8]) {
-        if self.is(DEAD | OUTPUT_ENDED) {
-            return;
-        }
-        let mut output = self.output.borrow_mut();
-        if output.len() >= self.settings.output_limit {
-            drop(output);
-            return self.finish(Reason::OutputLimit(self.settings.output_limit), true);
-        }
-        output.push(data, &self.commons.buffers);
-        let waiting = output.len();
-        drop(output);
-        if self.is(PRODUCER) {
-            let mut flow = self.flow.borrow_mut();
-            let full = flow.written(waiting, self.settings.high_water);
-            drop(flow);
-            if let Some(producer) = full {
-                producer.pause_producing();
-            }
-        }
-        if !self.seat.is_calling() {
-            self.seat.wants_flush();
-        }
+        self.take(data);
     }
 
     fn lose_connection(&self) {
@@ -485,7 +404,7 @@ impl<W: Wire> Channel for Stream<W> {
     }
 
     fn buffered(&self) -> usize {
-        self.output.borrow().len()
+        self.waiting()
     }
 
     fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {

@@ -2,9 +2,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist_reactor::{
-    LayerExt, Producer, ProducerKind, ProducerRegistered, Protocol, Reason, TransportRef,
-};
+use retwist_reactor::{Layer, LayerExt, Producer, ProducerKind, Protocol, Reason, TransportRef};
 
 use crate::records::{Queue, Records};
 use crate::session::{Event, Session};
@@ -29,9 +27,6 @@ use crate::{TlsError, TlsInfo};
 // - Leaving moves the protocol to the transport below, from inside a callback of that transport. Its seat sees the newcomer when the callback
 //   returns, and has the bytes behind the peer's close_notify, which were given back to it.
 
-/// How much is encrypted at once: the records go to the transport below as one write.
-const PIECE: usize = 4 << 14;
-
 impl TlsTransport {
     /// The transport below is there.
     pub(crate) fn begin(&self) {
@@ -43,13 +38,9 @@ impl TlsTransport {
             seat.open();
         }
         // One that was registered before TLS came writes through it from now on.
-        if let Some((producer, kind)) = self
-            .joint
-            .below(|below| below.unregister_producer())
-            .flatten()
-            && let Err(ProducerRegistered) = self.hold(producer.clone(), kind)
-        {
-            producer.stop_producing();
+        let registered = self.joint.below(|below| below.unregister_producer());
+        if let Some((producer, kind)) = registered.flatten() {
+            self.hold(producer, kind);
         }
         let limit = self.bounds.handshake_timeout;
         self.set_deadline(limit, |tls| {
@@ -135,19 +126,11 @@ impl TlsTransport {
     }
 
     /// A producer waits until the handshake is over.
-    pub(crate) fn hold(
-        &self,
-        producer: Rc<dyn Producer>,
-        kind: ProducerKind,
-    ) -> Result<(), ProducerRegistered> {
-        if self.held.borrow().is_some() {
-            return Err(ProducerRegistered);
-        }
+    pub(crate) fn hold(&self, producer: Rc<dyn Producer>, kind: ProducerKind) {
         *self.held.borrow_mut() = Some((producer.clone(), kind));
         if kind == ProducerKind::Push {
             producer.pause_producing();
         }
-        Ok(())
     }
 
     fn release(&self, producer: Rc<dyn Producer>, kind: ProducerKind) {
@@ -161,7 +144,7 @@ impl TlsTransport {
         }
     }
 
-    /// Encrypts a large write from where it is. False if it has to wait in the queue.
+    /// Encrypts the queue, and `data` from where it is. False if that has to wait.
     pub(crate) fn write_through(&self, data: &[u8]) -> bool {
         if self.is(HANDSHAKING) {
             return false;
@@ -191,7 +174,7 @@ impl TlsTransport {
         }
         if self.is(HANDSHAKING) {
             // Nothing to wait for, and nothing that the peer could have made of it.
-            if self.is(CLOSE) && self.queue.borrow().is_empty() && !self.has_held() {
+            if self.is(CLOSE) && self.queue.borrow().is_empty() && !self.has_producer() {
                 self.close_below();
             }
             return;
@@ -247,9 +230,9 @@ impl TlsTransport {
                 self.joint.seat().write_connection_lost();
                 self.joint.seat().wants_turn();
             }
-            if self.is(LEAVE) && !self.is(PEER_CLOSED) {
-                self.await_close_notify();
-            }
+        }
+        if self.is(LEAVE) && !self.is(PEER_CLOSED) && !self.has_deadline() {
+            self.await_close_notify();
         }
         if self.is(CLEAR_ENDS) {
             session.let_clear_end();
@@ -328,19 +311,21 @@ impl TlsTransport {
         drop(self.queue.borrow_mut().take());
     }
 
-    fn stop_producer(&self) {
+    pub(crate) fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         let held = self.held.take();
-        let producer = held.or_else(|| self.joint.below(|below| below.unregister_producer())?);
-        if let Some((producer, _)) = producer {
+        held.or_else(|| self.joint.below(|below| below.unregister_producer())?)
+    }
+
+    fn stop_producer(&self) {
+        let finished = self.is(RELEASE);
+        if let Some((producer, _)) = self.take_producer()
+            && !finished
+        {
             producer.stop_producing();
         }
     }
 
-    fn has_held(&self) -> bool {
-        self.held.borrow().is_some()
-    }
-
-    fn has_producer_below(&self) -> bool {
+    pub(crate) fn has_producer_below(&self) -> bool {
         !self.is(RELEASE) && self.joint.below(|below| below.has_producer()) == Some(true)
     }
 
@@ -377,6 +362,13 @@ impl TlsTransport {
         });
         self.forget_deadline();
         self.deadline.set(call);
+    }
+
+    fn has_deadline(&self) -> bool {
+        let deadline = self.deadline.take();
+        let has = deadline.is_some();
+        self.deadline.set(deadline);
+        has
     }
 
     pub(crate) fn forget_deadline(&self) {

@@ -1,4 +1,100 @@
-//! TLS over any transport.
+//! TLS as a layer over any transport: started, stacked and left, outside the reactor.
+//!
+//! Nothing here knows what is below: TCP, a UNIX socket, a child process, memory, another TLS. It is built on the public
+//! [`Layer`](retwist_reactor::Layer) of the reactor and on rustls, and a protocol that is under TLS is an ordinary protocol.
+//!
+//! - [`start_tls`] puts TLS under a protocol that goes on, at any moment; [`stop_tls`] takes it off again.
+//! - [`TlsFactory`] puts it under every connection of a port or connector, from the first byte.
+//! - [`TlsTransport`] is the layer itself, to be put in place by hand, and [`TlsTransport::of`] says what was agreed on.
+//! - [`TlsRole`] says which side to be, with a configuration of rustls's own, or one that [`ServerOptions`] or [`ClientOptions`] makes.
+//! - [`TlsError`] says what went wrong, in words.
+//!
+//! # Where each byte is
+//!
+//! ```text
+//!                        arriving                                        leaving
+//!   protocol             data_received(&[u8])                            write(&[u8])
+//!                           ^  the record's plaintext, where rustls         |  small: queued until the callback returns, or
+//!                           |  decrypted it                                 |  the turn ends; 16 KiB and more: from where it is
+//!  -------------------------|-----------------------------------------------v---------------------------------
+//!   TlsTransport            |                                            queue: all that a turn wrote
+//!                           |                                               |  as few records as possible, in a buffer
+//!                       Session --- half a record waits in here,            |  that the whole thread shares
+//!                           ^       and only that                           |
+//!  -------------------------|-----------------------------------------------v---------------------------------
+//!   transport below      the read buffer, which the whole                the output of the connection:
+//!                        reactor shares; what is not for TLS             one send at the end of the turn
+//!                        is given back to it: unread
+//! ```
+//!
+//! An idle connection holds none of these buffers. What is *not for TLS* are the bytes behind the peer's close_notify (they are for the
+//! protocol that sits below next) and, while the protocol above is paused, all records but the one that was just delivered.
+//!
+//! # What can be relied on
+//!
+//! - Clear text that comes before, with or behind the start of TLS never reaches the protocol as if it had been protected, and what is written
+//!   after [`start_tls`], through whatever transport, never leaves in clear.
+//! - Where TLS is spoken from the first byte, `connection_made` comes when the peer has been verified, never before. Everywhere, `handshake_completed`
+//!   comes before the first bytes.
+//! - A handshake has a deadline and a bound on its messages, and what waits for it is bounded; see [`TlsRole`].
+//! - A close sends what was written, then close_notify, then closes the transport below, and waits for nobody. `lose_write_connection` is close_notify,
+//!   and reading goes on.
+//! - An end without close_notify is [`TlsError::Truncated`], and never looks like a clean one.
+//! - The peer's close_notify is `read_connection_lost`: what is written in answer still goes out. Unless overridden, it closes.
+//! - A pause stops the next byte, also one that is decrypted already. A handshake waits for nobody's pause; a producer waits for the handshake.
+//!
+//! # Features
+//!
+//! `aws-lc-rs`, on by default, does the cryptography, and prefers the post-quantum key exchange X25519MLKEM768; `ring` builds in more places.
+//! With both, aws-lc-rs is used. A default that the process has installed goes before either.
+//!
+//! # Both sides, in memory
+//!
+//! ```
+//! use retwist_reactor::testing::Pair;
+//! use retwist_reactor::{Protocol, ProtocolHandle, TransportRef};
+//! use retwist_tls::{ClientOptions, Identity, ServerOptions, TlsRole, TlsTransport, TrustRoots, start_tls};
+//!
+//! /// Says hello in clear, and again under TLS.
+//! struct Greeter { role: TlsRole, heard: Vec<String> }
+//!
+//! impl Protocol for Greeter {
+//!     fn connection_made(&mut self, transport: &TransportRef) {
+//!         match start_tls(transport, self.role.clone()) {
+//!             Ok(transport) => transport.write(b"hello"),
+//!             Err(error) => eprintln!("{error}"),
+//!         }
+//!     }
+//!
+//!     fn handshake_completed(&mut self, transport: &TransportRef) {
+//!         let info = TlsTransport::of(transport).unwrap();
+//!         self.heard.push(format!("{:?}", info.version));
+//!     }
+//!
+//!     fn data_received(&mut self, _: &TransportRef, data: &[u8]) {
+//!         self.heard.push(String::from_utf8_lossy(data).into());
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let made = rcgen::generate_simple_self_signed(["localhost".to_string()])?;
+//! let identity = Identity::from_pem(made.cert.pem(), made.signing_key.serialize_pem())?;
+//! let server = TlsRole::server(ServerOptions::new(identity).build()?);
+//! let roots = TrustRoots::from_pem(made.cert.pem())?;
+//! let client = TlsRole::client(ClientOptions::new(roots).build()?, "localhost")?;
+//!
+//! let [client, server] =
+//!     [client, server].map(|role| ProtocolHandle::new(Greeter { role, heard: Vec::new() }));
+//! Pair::new(&client, &server).run();
+//! for side in [client, server] {
+//!     assert_eq!(side.try_call(|side| side.heard.clone()).unwrap(), ["TLSv1_3", "hello"]);
+//! }
+//! # Ok(()) }
+//! ```
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+compile_error!("retwist-tls needs cryptography: enable its feature aws-lc-rs or ring");
+
 mod config;
 mod engine;
 mod error;
@@ -10,6 +106,7 @@ mod role;
 mod session;
 mod switch;
 mod transport;
+
 pub use config::{
     ClientCertificates, ClientOptions, ConfigError, Identities, Identity, Origin, Resumption,
     ServerOptions, TrustRoots, crypto_provider,
@@ -18,5 +115,7 @@ pub use error::TlsError;
 pub use factory::TlsFactory;
 pub use info::TlsInfo;
 pub use role::TlsRole;
+/// The release of rustls whose configurations are taken everywhere.
+pub use rustls;
 pub use switch::{start_tls, stop_tls, stop_tls_unanswered};
 pub use transport::TlsTransport;

@@ -17,24 +17,29 @@ pub(crate) struct Records {
 }
 
 thread_local! {
-    static SPARE: Cell<Records> = Cell::default();
+    /// One, and one more for each TLS that is inside another.
+    static SPARE: Cell<Vec<Records>> = const { Cell::new(Vec::new()) };
 }
 
 impl Records {
-    /// The buffer of this thread; give it back with [`Records::give_back`]. Whoever comes second meanwhile (TLS in TLS) gets a new one.
+    /// A buffer of this thread's; give it back with [`Records::give_back`].
     pub(crate) fn take() -> Self {
-        SPARE.take()
+        let mut spare = SPARE.take();
+        let records = spare.pop().unwrap_or_default();
+        SPARE.set(spare);
+        records
     }
 
-    /// Keeps the larger one for the next who needs it, and not more than a few records.
+    /// Keeps the buffer for the next who needs one; few of them, and none of an unusual size.
     pub(crate) fn give_back(mut self) {
-        const KEPT: usize = 8 * MAX_RECORD;
-        let other = SPARE.take();
-        self.used = 0;
-        if other.buffer.len() > self.buffer.len() || self.buffer.len() > KEPT {
-            self = other;
+        const KEPT: usize = 4;
+        const SIZE: usize = 8 * MAX_RECORD;
+        let mut spare = SPARE.take();
+        if spare.len() < KEPT && self.buffer.len() <= SIZE {
+            self.used = 0;
+            spare.push(self);
         }
-        SPARE.set(self);
+        SPARE.set(spare);
     }
 
     /// At least `size` bytes to write to, behind what counts.
@@ -155,7 +160,8 @@ mod tests {
         let mut large = Records::take();
         large.room(1 << 20);
         large.give_back();
+        assert!(Records::take().buffer.is_empty(), "too large to be kept");
         again.give_back();
-        assert!(Records::take().buffer.len() < 1 << 20);
+        assert!(!Records::take().buffer.is_empty());
     }
 }

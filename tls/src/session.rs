@@ -1,16 +1,18 @@
+mod greeting;
+mod step;
+#[cfg(test)]
+mod tests;
+
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use rustls::client::UnbufferedClientConnection;
-use rustls::server::{Acceptor, UnbufferedServerConnection};
-use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
-};
-use rustls::{AlertDescription, CommonState, HandshakeKind, ServerConfig};
+use rustls::server::UnbufferedServerConnection;
+use rustls::{AlertDescription, CommonState, HandshakeKind, InvalidMessage};
 
-use crate::hello::{Hello, HelloReader};
-use crate::records::{HEADER, MAX_RECORD, Records, begins_record, missing};
-use crate::role::{Choose, Side};
+use self::greeting::{Greeting, fatal};
+use self::step::{Next, Outgoing, send, step};
+use crate::records::{MAX_RECORD, Records, begins_record, missing};
+use crate::role::Side;
 use crate::{TlsError, TlsInfo};
 
 /// One side of a TLS connection, without a transport and without a clock: bytes in, events and records out. The only place that
@@ -33,18 +35,15 @@ pub(crate) struct Session {
     state: State,
     /// A byte that cannot begin a record ends TLS, as close_notify does.
     clear_ends: bool,
+    /// We have sent close_notify: no alert can follow it.
+    notified: bool,
 }
 
 enum Connection {
     Client(Box<UnbufferedClientConnection>),
     Server(Box<UnbufferedServerConnection>),
-    /// A server that is still reading the ClientHello: nothing has been answered.
-    Hello(Box<(HelloReader, Choice)>),
-}
-
-enum Choice {
-    Made(Arc<ServerConfig>),
-    Asked(Choose),
+    /// A server that has not answered yet.
+    Greeting(Box<Greeting>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,10 +71,9 @@ pub(crate) const HANDSHAKE_LIMIT: usize = 1 << 16;
 
 impl Session {
     pub(crate) fn new(side: &Side) -> Result<Self, TlsError> {
-        let hello = |choice| Connection::Hello(Box::new((HelloReader::default(), choice)));
         let connection = match side.clone() {
-            Side::Server(config) => hello(Choice::Made(accepted(config)?)),
-            Side::Choosing(choose) => hello(Choice::Asked(choose)),
+            Side::Server(config) => Connection::Greeting(Greeting::with(config)?.into()),
+            Side::Choosing(choose) => Connection::Greeting(Greeting::choosing(choose).into()),
             Side::Client(config, name) => {
                 Connection::Client(UnbufferedClientConnection::new(config, name)?.into())
             }
@@ -87,6 +85,7 @@ impl Session {
             server_name: None,
             state: State::Handshaking,
             clear_ends: false,
+            notified: false,
         })
     }
 
@@ -100,7 +99,7 @@ impl Session {
         out: &mut Records,
         mut event: impl FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<usize, TlsError> {
-        let answered = !matches!(self.connection, Connection::Hello(_));
+        let answered = !matches!(self.connection, Connection::Greeting(_));
         let received = self.receive_all(input, out, &mut event);
         if received.is_err() {
             self.state = State::Failed;
@@ -135,6 +134,7 @@ impl Session {
 
     /// Ends our side: nothing can be encrypted after it.
     pub(crate) fn close_notify(&mut self, out: &mut Records) -> Result<(), TlsError> {
+        self.notified = true;
         self.send(Outgoing::CloseNotify, out)
     }
 
@@ -144,7 +144,7 @@ impl Session {
             let (discard, sent) = match &mut self.connection {
                 Connection::Client(client) => send(client.process_tls_records(incoming), what, out),
                 Connection::Server(server) => send(server.process_tls_records(incoming), what, out),
-                Connection::Hello(_) => (0, Some(Err(rustls::Error::HandshakeNotComplete))),
+                Connection::Greeting(_) => (0, Some(Err(rustls::Error::HandshakeNotComplete))),
             };
             incoming.drain(..discard);
             if let Some(sent) = sent {
@@ -216,13 +216,12 @@ impl Session {
             stopped: false,
             outcome: Ok(()),
         };
-        if let Connection::Hello(hello) = &mut self.connection {
-            let (reader, choice) = &mut **hello;
-            match answer_hello(reader, choice, input, out) {
+        if let Connection::Greeting(greeting) = &mut self.connection {
+            match greeting.read(input, out) {
                 Ok(None) => return progress,
-                Ok(Some((server, name))) => {
-                    self.connection = Connection::Server(server.into());
-                    self.server_name = name;
+                Ok(Some(answer)) => {
+                    self.connection = Connection::Server(answer.server.into());
+                    self.server_name = answer.server_name;
                 }
                 Err(error) => {
                     progress.outcome = Err(error);
@@ -232,9 +231,15 @@ impl Session {
         }
         loop {
             let rest = &mut input[progress.discarded..];
-            if self.clear_ends && rest.first().is_some_and(|byte| !begins_record(*byte)) {
-                self.state = State::PeerClosed;
-                let _last = event(Event::PeerClosed);
+            if self.notified && rest.first().is_some_and(|byte| !begins_record(*byte)) {
+                // Not for rustls, which would want to send an alert.
+                if self.clear_ends {
+                    self.state = State::PeerClosed;
+                    let _last = event(Event::PeerClosed);
+                } else {
+                    progress.outcome =
+                        Err(TlsError::NotTlsPeer(InvalidMessage::InvalidContentType));
+                }
                 return progress;
             }
             let handshaking = self.state == State::Handshaking;
@@ -245,7 +250,7 @@ impl Session {
                 Connection::Server(server) => {
                     step(server.process_tls_records(rest), handshaking, out, event)
                 }
-                Connection::Hello(_) => return progress,
+                Connection::Greeting(_) => return progress,
             };
             progress.discarded += step.discard;
             if handshaking
@@ -305,7 +310,7 @@ impl Session {
         match &self.connection {
             Connection::Client(client) => Some(client),
             Connection::Server(server) => Some(server),
-            Connection::Hello(_) => None,
+            Connection::Greeting(_) => None,
         }
     }
 
@@ -325,7 +330,7 @@ impl Session {
                 Connection::Server(server) => {
                     step(server.process_tls_records(incoming), true, out, ignore)
                 }
-                Connection::Hello(_) => return,
+                Connection::Greeting(_) => return,
             };
             incoming.drain(..step.discard);
             if !matches!(step.next, Next::Again) {
@@ -341,213 +346,3 @@ struct Progress {
     stopped: bool,
     outcome: Result<(), TlsError>,
 }
-
-struct Step {
-    discard: usize,
-    next: Next,
-}
-
-enum Next {
-    Again,
-    /// Application data that came out of a call that began in the handshake: who waits for the handshake is to hear of that first.
-    First(Vec<u8>),
-    Delivered(ControlFlow<()>),
-    PeerClosed,
-    Blocked,
-    Failed(TlsError),
-}
-
-/// Handles one state of rustls.
-fn step<Data>(
-    status: UnbufferedStatus<'_, '_, Data>,
-    handshaking: bool,
-    out: &mut Records,
-    event: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-) -> Step {
-    let UnbufferedStatus { mut discard, state } = status;
-    let next = match state {
-        Err(error) => Next::Failed(error.into()),
-        Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-            let mut first = Vec::new();
-            let mut flow = ControlFlow::Continue(());
-            let mut failed = None;
-            while let Some(record) = traffic.next_record() {
-                match record {
-                    Ok(record) => {
-                        discard += record.discard;
-                        match handshaking {
-                            true => first.extend_from_slice(record.payload),
-                            false => flow = event(Event::Data(record.payload)),
-                        }
-                    }
-                    Err(error) => failed = Some(error),
-                }
-            }
-            match failed {
-                Some(error) => Next::Failed(error.into()),
-                None if handshaking => Next::First(first),
-                None => Next::Delivered(flow),
-            }
-        }
-        Ok(ConnectionState::EncodeTlsData(data)) => {
-            encode(data, out);
-            Next::Again
-        }
-        Ok(ConnectionState::TransmitTlsData(data)) => {
-            data.done();
-            Next::Again
-        }
-        Ok(ConnectionState::ReadEarlyData(_)) => Next::Failed(TlsError::EarlyData),
-        Ok(ConnectionState::PeerClosed) => Next::PeerClosed,
-        Ok(_) => Next::Blocked,
-    };
-    Step { discard, next }
-}
-
-/// Puts a message of rustls's own into `out`.
-fn encode<Data>(mut data: EncodeTlsData<'_, Data>, out: &mut Records) {
-    // The first try asks how much room it takes.
-    let mut room = 0;
-    loop {
-        match data.encode(out.room(room)) {
-            Ok(written) => return out.advance(written),
-            Err(EncodeError::InsufficientSize(size)) if size.required_size > room => {
-                room = size.required_size;
-            }
-            Err(_) => return,
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Outgoing<'a> {
-    Data(&'a [u8]),
-    CloseNotify,
-}
-
-/// Sends once rustls is ready for it; none while it has something of its own to send first. Returns what to discard, too.
-fn send<Data>(
-    status: UnbufferedStatus<'_, '_, Data>,
-    what: Outgoing<'_>,
-    out: &mut Records,
-) -> (usize, Option<Result<(), rustls::Error>>) {
-    let UnbufferedStatus { discard, state } = status;
-    let sent = match state {
-        Ok(ConnectionState::WriteTraffic(traffic)) => Some(seal(traffic, what, out)),
-        Ok(ConnectionState::EncodeTlsData(data)) => {
-            encode(data, out);
-            None
-        }
-        Ok(ConnectionState::TransmitTlsData(data)) => {
-            data.done();
-            None
-        }
-        Ok(_) => Some(Err(rustls::Error::HandshakeNotComplete)),
-        Err(error) => Some(Err(error)),
-    };
-    (discard, sent)
-}
-
-fn seal<Data>(
-    mut traffic: WriteTraffic<'_, Data>,
-    what: Outgoing<'_>,
-    out: &mut Records,
-) -> Result<(), rustls::Error> {
-    // More than any cipher suite adds, for each record of at most 16 KiB.
-    const EXPANSION: usize = 64;
-    let mut room = match what {
-        Outgoing::Data(data) => data.len() + EXPANSION * (1 + data.len() / (1 << 14)),
-        Outgoing::CloseNotify => EXPANSION,
-    };
-    loop {
-        let sealed = match what {
-            Outgoing::Data(data) => traffic.encrypt(data, out.room(room)),
-            Outgoing::CloseNotify => traffic.queue_close_notify(out.room(room)),
-        };
-        match sealed {
-            Ok(written) => {
-                out.advance(written);
-                return Ok(());
-            }
-            Err(EncryptError::InsufficientSize(size)) if size.required_size > room => {
-                room = size.required_size;
-            }
-            Err(_) => return Err(rustls::Error::EncryptError),
-        }
-    }
-}
-
-fn accepted(config: Arc<ServerConfig>) -> Result<Arc<ServerConfig>, TlsError> {
-    match config.max_early_data_size {
-        0 => Ok(config),
-        _ => Err(TlsError::EarlyData),
-    }
-}
-
-/// The server's connection, once the whole ClientHello is there, and the name in it. Nothing of `input` is used up.
-fn answer_hello(
-    reader: &mut HelloReader,
-    choice: &Choice,
-    input: &[u8],
-    out: &mut Records,
-) -> Result<Option<(UnbufferedServerConnection, Option<Box<str>>)>, TlsError> {
-    let name = match reader.read(input) {
-        Hello::Incomplete if input.len() > HANDSHAKE_LIMIT => {
-            out.push(&fatal(AlertDescription::DecodeError));
-            return Err(TlsError::HandshakeTooLarge(HANDSHAKE_LIMIT));
-        }
-        Hello::Incomplete => return Ok(None),
-        Hello::Complete(name) => name,
-        Hello::Foreign if input.len() < HEADER => return Ok(None),
-        Hello::Foreign => None,
-    };
-    let config = match choice {
-        Choice::Made(config) => config.clone(),
-        Choice::Asked(choose) => match choose_config(choose, input, out)? {
-            Some(config) => config,
-            None => return Ok(None),
-        },
-    };
-    Ok(Some((UnbufferedServerConnection::new(config)?, name)))
-}
-
-/// Shows the ClientHello to who chooses.
-fn choose_config(
-    choose: &Choose,
-    mut input: &[u8],
-    out: &mut Records,
-) -> Result<Option<Arc<ServerConfig>>, TlsError> {
-    let mut acceptor = Acceptor::default();
-    loop {
-        match acceptor.accept() {
-            Ok(Some(accepted)) => {
-                let Some(config) = choose(&accepted.client_hello()) else {
-                    out.push(&fatal(AlertDescription::UnrecognisedName));
-                    return Err(TlsError::Refused);
-                };
-                return self::accepted(config).map(Some);
-            }
-            Ok(None) if input.is_empty() => return Ok(None),
-            Ok(None) => {
-                if !matches!(acceptor.read_tls(&mut input), Ok(1..)) {
-                    return Err(rustls::Error::HandshakeNotComplete.into());
-                }
-            }
-            Err((error, mut alert)) => {
-                let mut bytes = Vec::new();
-                // Into memory, which does not fail.
-                let _ = alert.write_all(&mut bytes);
-                out.push(&bytes);
-                return Err(error.into());
-            }
-        }
-    }
-}
-
-/// A fatal alert in clear, for what is refused before rustls has seen it (RFC 8446 6).
-fn fatal(alert: AlertDescription) -> [u8; 7] {
-    [21, 3, 3, 0, 2, 2, alert.into()]
-}
-
-#[cfg(test)]
-mod tests;

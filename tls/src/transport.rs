@@ -75,6 +75,8 @@ pub(crate) const OVER: u16 = 1 << 8;
 
 /// From this size on, what is written is encrypted from where it is.
 const LARGE: usize = 1 << 14;
+/// How much is encrypted at once: the records go to the transport below as one write.
+pub(crate) const PIECE: usize = 4 << 14;
 
 impl TlsTransport {
     /// TLS under `protocol`, not yet on any transport: see [`LayerExt`](retwist_reactor::LayerExt).
@@ -125,7 +127,8 @@ impl TlsTransport {
 
     /// Has [`flush`](Layer::flush) called: at the end of the pass, or when the callback that runs returns.
     pub(crate) fn wants_flush(&self) {
-        if !self.joint.seat().is_calling() {
+        let has_below = self.joint.below(|_| ()).is_some();
+        if has_below && !self.joint.seat().is_calling() {
             self.joint.seat().wants_flush();
         }
     }
@@ -183,6 +186,10 @@ impl Layer for TlsTransport {
             queue.push(data);
             queue.len()
         };
+        // Now, so that the transport below can hold a producer back.
+        if waiting >= PIECE && self.write_through(&[]) {
+            return;
+        }
         if waiting > self.bounds.output_limit {
             return self.abort_connection(Reason::OutputLimit(self.bounds.output_limit));
         }
@@ -225,7 +232,13 @@ impl Layer for TlsTransport {
             return Ok(());
         }
         if self.is(HANDSHAKING) {
-            return self.hold(producer, kind);
+            return match self.has_producer() {
+                true => Err(ProducerRegistered),
+                false => {
+                    self.hold(producer, kind);
+                    Ok(())
+                }
+            };
         }
         if self.is(RELEASE) {
             self.clear(RELEASE);
@@ -239,23 +252,18 @@ impl Layer for TlsTransport {
     fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         self.wants_flush();
         if self.is(HANDSHAKING) {
-            return self.held.take();
+            return self.take_producer();
         }
         if self.is(CLOSE | CLOSE_WRITE) && !self.is(NOTIFIED) {
             // The close below waits for it, and must go on waiting until our close_notify is written.
             self.set(RELEASE);
             return None;
         }
-        self.joint.below(|below| below.unregister_producer())?
+        self.take_producer()
     }
 
     fn has_producer(&self) -> bool {
-        match self.is(HANDSHAKING) {
-            true => self.held.borrow().is_some(),
-            false => {
-                !self.is(RELEASE) && self.joint.below(|below| below.has_producer()) == Some(true)
-            }
-        }
+        self.held.borrow().is_some() || self.has_producer_below()
     }
 
     fn buffered(&self) -> usize {

@@ -22,7 +22,7 @@ impl<W: Wire> Stream<W> {
         if self.is(BROKEN) && !self.is(CLOSE) && self.seat.is_paused() {
             return self.end_if_broken();
         }
-        let pending = !self.output.borrow().is_empty() || self.is(PRODUCER);
+        let pending = self.is(QUEUED | PRODUCER);
         if self.is(CLOSE | CLOSE_WRITE) && !self.is(OUTPUT_ENDED) {
             if pending {
                 // Half closed, it may take its time, like any connection that is open.
@@ -57,7 +57,7 @@ impl<W: Wire> Stream<W> {
             return;
         }
         self.set(DEAD);
-        self.output.borrow_mut().clear(&self.commons.buffers);
+        self.drop_output();
         self.forget_deadline();
         self.wire.close(reset);
         self.seat.fail(reason);

@@ -258,6 +258,7 @@ fn clear_text_ends_tls_only_where_that_was_asked_for() {
     for asked in [false, true] {
         let (mut client, mut server) = pair(0);
         pump(&mut client, &mut server, usize::MAX).unwrap();
+        server.session.close_notify(&mut server.out).unwrap();
         if asked {
             server.session.let_clear_end();
         }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use retwist_reactor::testing::{Pair, Side};
 use retwist_reactor::LayerExt;
+use retwist_reactor::testing::{Pair, Side};
 use retwist_tls::TlsTransport;
 
 use crate::common::{CUTS, Heard, Other, client, echo, quiet, server, tape};
@@ -21,10 +21,24 @@ fn in_order_it_is_clean_for_both_and_nothing_is_lost() {
             }
         });
         let (b, b_notes) = echo();
-        let pair = Pair::new(TlsTransport::new(client(), a).below(), TlsTransport::new(server(), b).below()).cut(cut);
+        let pair = Pair::new(
+            TlsTransport::new(client(), a).below(),
+            TlsTransport::new(server(), b).below(),
+        )
+        .cut(cut);
         pair.run();
-        assert_eq!(a_notes.log(), ["made", "handshake", "lost: connection closed cleanly"], "{cut}");
-        let log = ["made", "handshake", "data last words", "read lost", "lost: connection closed cleanly"];
+        assert_eq!(
+            a_notes.log(),
+            ["made", "handshake", "lost: connection closed cleanly"],
+            "{cut}"
+        );
+        let log = [
+            "made",
+            "handshake",
+            "data last words",
+            "read lost",
+            "lost: connection closed cleanly",
+        ];
         assert_eq!(b_notes.log(), log, "{cut}");
         assert_eq!(pair.clock().pending_calls(), 0);
     }
@@ -49,7 +63,10 @@ fn a_request_and_close_notify_in_one_read_are_answered() {
             other.wire().lose_connection();
         });
         pair.run();
-        assert_eq!(notes.log().last().unwrap(), "lost: connection closed cleanly");
+        assert_eq!(
+            notes.log().last().unwrap(),
+            "lost: connection closed cleanly"
+        );
     }
 }
 
@@ -72,7 +89,10 @@ fn a_peer_that_never_answers_costs_no_wait() {
     });
     // It keeps its side open for ever, and says nothing.
     pair.advance(Duration::from_secs(60));
-    assert_eq!(notes.log().last().unwrap(), "lost: connection closed cleanly");
+    assert_eq!(
+        notes.log().last().unwrap(),
+        "lost: connection closed cleanly"
+    );
     assert_eq!(pair.clock().pending_calls(), 0);
 }
 
@@ -89,7 +109,10 @@ fn an_end_without_close_notify_is_a_truncation() {
         });
         pair.run();
         other.call_now(|other| {
-            assert_eq!(other.received, b"all of it?", "what was answered still came");
+            assert_eq!(
+                other.received, b"all of it?",
+                "what was answered still came"
+            );
             assert!(other.closed, "and our close_notify");
             other.wire().lose_connection();
         });
@@ -97,7 +120,11 @@ fn an_end_without_close_notify_is_a_truncation() {
         let log = notes.log();
         assert_eq!(log[..3], ["made", "handshake", "data all of it?"], "{cut}");
         assert_eq!(log.len(), 4, "no end of input is told: {log:?}");
-        assert!(notes.reason().contains("without close_notify"), "{}", notes.reason());
+        assert!(
+            notes.reason().contains("without close_notify"),
+            "{}",
+            notes.reason()
+        );
     }
 }
 
@@ -112,11 +139,28 @@ fn cut_at_any_byte_it_is_never_clean() {
             }
         });
         let (b, b_notes) = quiet();
-        let pair = Pair::new(TlsTransport::new(client(), a).below(), TlsTransport::new(server(), b).below())
-            .close_after(Side::Client, bytes);
+        let pair = Pair::new(
+            TlsTransport::new(client(), a).below(),
+            TlsTransport::new(server(), b).below(),
+        )
+        .close_after(Side::Client, bytes);
         pair.advance(Duration::from_secs(60));
-        assert_eq!(a_notes.log().iter().filter(|line| line.starts_with("lost")).count(), 1);
-        assert_eq!(b_notes.log().iter().filter(|line| line.starts_with("lost")).count(), 1);
+        assert_eq!(
+            a_notes
+                .log()
+                .iter()
+                .filter(|line| line.starts_with("lost"))
+                .count(),
+            1
+        );
+        assert_eq!(
+            b_notes
+                .log()
+                .iter()
+                .filter(|line| line.starts_with("lost"))
+                .count(),
+            1
+        );
         assert_eq!(pair.clock().pending_calls(), 0);
         if b_notes.reason().contains("cleanly") {
             whole = bytes;
@@ -124,7 +168,10 @@ fn cut_at_any_byte_it_is_never_clean() {
             break;
         }
         let reason = b_notes.reason();
-        assert!(reason.contains("during the TLS handshake") || reason.contains("without close_notify"), "{reason}");
+        assert!(
+            reason.contains("during the TLS handshake") || reason.contains("without close_notify"),
+            "{reason}"
+        );
         assert!(!b_notes.log().contains(&"read lost".into()));
     }
     assert!(whole > 300);
@@ -145,11 +192,28 @@ fn a_half_close_is_close_notify_and_reading_goes_on() {
                 transport.write(b"late answer");
             }
         });
-        let pair = Pair::new(TlsTransport::new(client(), a).below(), TlsTransport::new(server(), b).below()).cut(cut);
+        let pair = Pair::new(
+            TlsTransport::new(client(), a).below(),
+            TlsTransport::new(server(), b).below(),
+        )
+        .cut(cut);
         pair.run();
-        let log = ["made", "handshake", "data request", "read lost", "lost: connection closed cleanly"];
+        let log = [
+            "made",
+            "handshake",
+            "data request",
+            "read lost",
+            "lost: connection closed cleanly",
+        ];
         assert_eq!(b_notes.log(), log, "{cut}");
-        let log = ["made", "handshake", "write lost", "data late answer", "read lost", "lost: connection closed cleanly"];
+        let log = [
+            "made",
+            "handshake",
+            "write lost",
+            "data late answer",
+            "read lost",
+            "lost: connection closed cleanly",
+        ];
         assert_eq!(a_notes.log(), log, "{cut}");
     }
 }
@@ -167,12 +231,19 @@ fn a_half_close_on_both_sides_ends_it() {
         (handle, notes)
     };
     let ((a, a_notes), (b, b_notes)) = (half(), half());
-    let pair = Pair::new(TlsTransport::new(client(), a).below(), TlsTransport::new(server(), b).below());
+    let pair = Pair::new(
+        TlsTransport::new(client(), a).below(),
+        TlsTransport::new(server(), b).below(),
+    );
     pair.run();
     for notes in [a_notes, b_notes] {
         let log = notes.log();
         for entry in ["data hi", "read lost", "write lost"] {
-            assert_eq!(log.iter().filter(|line| *line == entry).count(), 1, "{log:?}");
+            assert_eq!(
+                log.iter().filter(|line| *line == entry).count(),
+                1,
+                "{log:?}"
+            );
         }
         assert_eq!(log.last().unwrap(), "lost: connection closed cleanly");
     }
@@ -186,10 +257,19 @@ fn a_close_after_a_half_close_ends_it() {
         _ => {}
     });
     let (b, b_notes) = quiet();
-    let pair = Pair::new(TlsTransport::new(client(), a).below(), TlsTransport::new(server(), b).below());
+    let pair = Pair::new(
+        TlsTransport::new(client(), a).below(),
+        TlsTransport::new(server(), b).below(),
+    );
     pair.run();
-    assert_eq!(a_notes.log().last().unwrap(), "lost: connection closed cleanly");
-    assert_eq!(b_notes.log().last().unwrap(), "lost: connection closed cleanly");
+    assert_eq!(
+        a_notes.log().last().unwrap(),
+        "lost: connection closed cleanly"
+    );
+    assert_eq!(
+        b_notes.log().last().unwrap(),
+        "lost: connection closed cleanly"
+    );
 }
 
 #[test]
@@ -248,7 +328,12 @@ fn closed_and_aborted_in_the_handshake() {
             false => "lost: connection closed cleanly",
         };
         assert_eq!(a_notes.log().last().unwrap(), end);
-        assert_eq!(b_notes.log().len(), 1, "connection_lost alone: {:?}", b_notes.log());
+        assert_eq!(
+            b_notes.log().len(),
+            1,
+            "connection_lost alone: {:?}",
+            b_notes.log()
+        );
     }
 }
 
@@ -265,7 +350,11 @@ fn a_close_with_words_in_the_queue_waits_for_the_handshake() {
         let (b, notes) = quiet();
         let pair = Pair::new(a, TlsTransport::new(server(), b).below()).cut(cut);
         pair.run();
-        assert_eq!(notes.log()[2..4], ["data short visit", "read lost"], "{cut}");
+        assert_eq!(
+            notes.log()[2..4],
+            ["data short visit", "read lost"],
+            "{cut}"
+        );
     }
 }
 
@@ -281,6 +370,10 @@ fn a_panic_costs_its_connection_alone() {
     pair.run();
     other.call_now(|other| other.write(b"hi"));
     pair.run();
-    assert!(notes.reason().contains("in data_received"), "{}", notes.reason());
+    assert!(
+        notes.reason().contains("in data_received"),
+        "{}",
+        notes.reason()
+    );
     assert!(other.call_now(|other| other.lost.is_some()));
 }

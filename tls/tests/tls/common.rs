@@ -2,9 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+};
 use retwist_reactor::{Protocol, ProtocolHandle, Reason, TransportRef, chain};
 use retwist_tls::{ClientOptions, Identity, ServerOptions, TlsRole, TrustRoots};
 use rustls::{ClientConfig, ServerConfig};
@@ -26,8 +29,10 @@ pub(crate) enum Heard<'a> {
 /// A protocol that writes down what it is told, and then does what the test wants.
 pub(crate) struct Tape {
     notes: Rc<Notes>,
-    react: Box<dyn FnMut(Heard<'_>, &TransportRef)>,
+    react: React,
 }
+
+type React = Box<dyn FnMut(Heard<'_>, &TransportRef)>;
 
 #[derive(Default)]
 pub(crate) struct Notes {
@@ -44,7 +49,10 @@ pub(crate) fn tape(
     react: impl FnMut(Heard<'_>, &TransportRef) + 'static,
 ) -> (ProtocolHandle<Tape>, Rc<Notes>) {
     let notes = Rc::<Notes>::default();
-    let tape = Tape { notes: notes.clone(), react: Box::new(react) };
+    let tape = Tape {
+        notes: notes.clone(),
+        react: Box::new(react),
+    };
     (ProtocolHandle::new(tape), notes)
 }
 
@@ -80,7 +88,10 @@ impl Notes {
     }
 
     pub(crate) fn reason(&self) -> String {
-        self.reason.borrow().as_ref().map_or_else(String::new, |reason| chain(reason))
+        self.reason
+            .borrow()
+            .as_ref()
+            .map_or_else(String::new, |reason| chain(reason))
     }
 
     fn note(&self, heard: Heard<'_>, transport: &TransportRef) {
@@ -168,10 +179,16 @@ pub(crate) static AUTHORITY: LazyLock<Authority> = LazyLock::new(Authority::new)
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("authority {}", COUNT.fetch_add(1, Ordering::Relaxed));
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
-        Authority { pem, issuer: Issuer::new(params, key) }
+        Authority {
+            pem,
+            issuer: Issuer::new(params, key),
+        }
     }
 
     /// A certificate for these names and its key, in PEM.
@@ -186,11 +203,16 @@ impl Authority {
     ) -> (String, String) {
         let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
         let mut params = CertificateParams::new(names).unwrap();
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         change(&mut params);
         let key = KeyPair::generate().unwrap();
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+        (
+            params.signed_by(&key, &self.issuer).unwrap().pem(),
+            key.serialize_pem(),
+        )
     }
 
     pub(crate) fn identity(&self, names: &[&str]) -> Identity {
@@ -205,14 +227,20 @@ impl Authority {
 
 pub(crate) fn server_config() -> Arc<ServerConfig> {
     static CONFIG: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
-        ServerOptions::new(AUTHORITY.identity(&["localhost"])).build().unwrap()
+        ServerOptions::new(AUTHORITY.identity(&["localhost"]))
+            .build()
+            .unwrap()
     });
     CONFIG.clone()
 }
 
 pub(crate) fn client_config() -> Arc<ClientConfig> {
-    static CONFIG: LazyLock<Arc<ClientConfig>> =
-        LazyLock::new(|| ClientOptions::new(AUTHORITY.roots()).no_resumption().build().unwrap());
+    static CONFIG: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+        ClientOptions::new(AUTHORITY.roots())
+            .no_resumption()
+            .build()
+            .unwrap()
+    });
     CONFIG.clone()
 }
 
@@ -232,13 +260,26 @@ pub(crate) struct Other {
     pub(crate) error: Option<rustls::Error>,
     pub(crate) lost: Option<Reason>,
     pub(crate) input_ended: bool,
+    pub(crate) wire_bytes: usize,
     transport: Option<TransportRef>,
 }
 
 impl Other {
     pub(crate) fn client() -> ProtocolHandle<Self> {
         let name = "localhost".try_into().unwrap();
-        Self::new(rustls::ClientConnection::new(client_config(), name).unwrap().into())
+        Self::new(
+            rustls::ClientConnection::new(client_config(), name)
+                .unwrap()
+                .into(),
+        )
+    }
+
+    pub(crate) fn server() -> ProtocolHandle<Self> {
+        Self::new(
+            rustls::ServerConnection::new(server_config())
+                .unwrap()
+                .into(),
+        )
     }
 
     fn new(connection: rustls::Connection) -> ProtocolHandle<Self> {
@@ -249,6 +290,7 @@ impl Other {
             error: None,
             lost: None,
             input_ended: false,
+            wire_bytes: 0,
             transport: None,
         })
     }
@@ -290,6 +332,7 @@ impl Protocol for Other {
     }
 
     fn data_received(&mut self, _: &TransportRef, mut data: &[u8]) {
+        self.wire_bytes += data.len();
         while !data.is_empty() && self.error.is_none() && !self.closed {
             self.connection.read_tls(&mut data).unwrap();
             match self.connection.process_new_packets() {

@@ -1,1 +1,273 @@
+//! Configurations: from files and bytes, with errors that name the file; by name; changed while serving.
 
+use std::fs;
+use std::path::PathBuf;
+
+use retwist_reactor::testing::Pair;
+use retwist_reactor::{LayerExt, chain};
+use retwist_tls::{
+    ClientOptions, ConfigError, Identities, Identity, ServerOptions, TlsRole, TlsTransport,
+    TrustRoots,
+};
+
+use crate::common::{AUTHORITY, Authority, quiet, tape};
+
+/// A directory of the test's own, gone at its end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("retwist-tls-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Scratch(path)
+    }
+
+    fn put(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The serial number of the certificate that a client of `name` gets from this server, as bytes.
+fn shown(role: &TlsRole, name: &str) -> Result<Vec<u8>, String> {
+    let config = ClientOptions::new(AUTHORITY.roots())
+        .no_resumption()
+        .build()
+        .unwrap();
+    let (a, notes) = quiet();
+    let dial = TlsRole::client(config, name).unwrap();
+    let pair = Pair::new(
+        TlsTransport::new(dial, a).below(),
+        TlsTransport::new(role.clone(), quiet().0).below(),
+    );
+    pair.run();
+    match notes.log().first().map(String::as_str) {
+        Some("made") => {
+            let info = TlsTransport::of(&notes.transport()).unwrap();
+            Ok(info.peer_certificates[0].to_vec())
+        }
+        _ => Err(notes.reason()),
+    }
+}
+
+#[test]
+fn chain_and_key_in_one_file_or_two() {
+    let files = Scratch::new("files");
+    let (chain, key) = AUTHORITY.certify(&["localhost"]);
+    let both = files.put("both.pem", format!("{key}{chain}"));
+    let (chain, key) = (files.put("chain.pem", chain), files.put("key.pem", key));
+    let identities = [
+        Identity::from_pem_file(&both).unwrap(),
+        Identity::from_pem_files(&chain, &key).unwrap(),
+        Identity::from_pem(fs::read(&both).unwrap(), fs::read(&both).unwrap()).unwrap(),
+    ];
+    for identity in identities {
+        let expected = identity.certificates()[0].to_vec();
+        let role = TlsRole::server(ServerOptions::new(identity).build().unwrap());
+        assert_eq!(shown(&role, "localhost"), Ok(expected));
+    }
+}
+
+#[test]
+fn errors_name_the_file_and_say_why() {
+    let files = Scratch::new("errors");
+    let (chain, key) = AUTHORITY.certify(&["localhost"]);
+    let (_, other_key) = AUTHORITY.certify(&["localhost"]);
+    let chain = files.put("chain.pem", chain);
+    let key = files.put("key.pem", key);
+    let other_key = files.put("other-key.pem", other_key);
+    let empty = files.put("empty.pem", "nothing of the kind\n");
+    let broken = files.put(
+        "broken.pem",
+        "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
+    );
+    let missing = files.0.join("missing.pem");
+    let cases = [
+        (
+            Identity::from_pem_files(&missing, &key),
+            "cannot read",
+            "missing.pem",
+        ),
+        (
+            Identity::from_pem_files(&empty, &key),
+            "holds no certificate",
+            "empty.pem",
+        ),
+        (
+            Identity::from_pem_files(&broken, &key),
+            "is not valid PEM",
+            "broken.pem",
+        ),
+        (
+            Identity::from_pem_files(&chain, &empty),
+            "holds no private key",
+            "empty.pem",
+        ),
+        (
+            Identity::from_pem_file(&chain),
+            "holds no private key",
+            "chain.pem",
+        ),
+        (
+            Identity::from_pem_files(&chain, &other_key),
+            "does not belong to the certificate",
+            "other-key.pem",
+        ),
+        (
+            Identity::from_pem("", ""),
+            "the PEM given holds no certificate",
+            "",
+        ),
+    ];
+    for (result, words, file) in cases {
+        let error = chain_of(result.unwrap_err());
+        assert!(error.contains(words) && error.contains(file), "{error}");
+    }
+    for (result, words) in [
+        (TrustRoots::from_pem_file(&empty), "holds no certificate"),
+        (TrustRoots::from_pem_file(&missing), "missing.pem"),
+        (TrustRoots::from_der([]), "no authority to trust"),
+    ] {
+        let error = chain_of(result.unwrap_err());
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+fn chain_of(error: ConfigError) -> String {
+    chain(&error)
+}
+
+#[test]
+fn an_identity_for_each_name() {
+    let [default, mail, wild] = [
+        &["localhost"][..],
+        &["mail.example.org"],
+        &["*.example.org"],
+    ]
+    .map(|names| AUTHORITY.identity(names));
+    let [shows_default, shows_mail, shows_wild] =
+        [&default, &mail, &wild].map(|identity| Ok(identity.certificates()[0].to_vec()));
+    let identities = Identities::new(default);
+    identities.set("Mail.Example.ORG", mail);
+    identities.set("*.example.org", wild);
+    let role = TlsRole::server(ServerOptions::choosing(identities.clone()).build().unwrap());
+    assert_eq!(shown(&role, "mail.example.org"), shows_mail);
+    assert_eq!(shown(&role, "MAIL.example.org"), shows_mail);
+    assert_eq!(shown(&role, "www.example.org"), shows_wild);
+    assert_eq!(shown(&role, "localhost"), shows_default);
+    assert!(
+        shown(&role, "deep.www.example.org")
+            .unwrap_err()
+            .contains("another name")
+    );
+    identities.remove("mail.example.org");
+    assert_eq!(shown(&role, "mail.example.org"), shows_wild);
+
+    let strict = Identities::strict();
+    strict.set("localhost", AUTHORITY.identity(&["localhost"]));
+    let role = TlsRole::server(ServerOptions::choosing(strict).build().unwrap());
+    assert!(shown(&role, "localhost").is_ok());
+    let refused = shown(&role, "example.org").unwrap_err();
+    assert!(refused.ends_with("alert access_denied"), "{refused}");
+}
+
+#[test]
+fn certificates_are_renewed_while_serving() {
+    let files = Scratch::new("renewed");
+    let (chain, key) = AUTHORITY.certify(&["localhost"]);
+    let path = files.put("server.pem", format!("{chain}{key}"));
+    let identities = Identities::new(Identity::from_pem_file(&path).unwrap());
+    let role = TlsRole::server(ServerOptions::choosing(identities.clone()).build().unwrap());
+    let before = shown(&role, "localhost").unwrap();
+
+    // One connection lives through it.
+    let config = ClientOptions::new(AUTHORITY.roots()).build().unwrap();
+    let (a, live) = quiet();
+    let (b, _) = tape(|heard, transport| {
+        if let crate::common::Heard::Data(data) = heard {
+            transport.write(data);
+        }
+    });
+    let dial = TlsRole::client(config, "localhost").unwrap();
+    let pair = Pair::new(
+        TlsTransport::new(dial, a).below(),
+        TlsTransport::new(role.clone(), b).below(),
+    );
+    pair.run();
+
+    files.put("server.pem", "half a file");
+    let error = chain_of(identities.reload().unwrap_err());
+    assert!(error.contains("server.pem"), "{error}");
+    assert_eq!(
+        shown(&role, "localhost").unwrap(),
+        before,
+        "the old one goes on"
+    );
+
+    let (chain, key) = AUTHORITY.certify(&["localhost"]);
+    files.put("server.pem", format!("{chain}{key}"));
+    identities.reload().unwrap();
+    assert_ne!(shown(&role, "localhost").unwrap(), before);
+
+    live.transport().write(b"still here");
+    pair.run();
+    assert_eq!(live.log().last().unwrap(), "data still here");
+}
+
+#[test]
+fn roots_can_be_joined() {
+    let other = Authority::new();
+    let role = TlsRole::server(
+        ServerOptions::new(AUTHORITY.identity(&["localhost"]))
+            .build()
+            .unwrap(),
+    );
+    for (roots, good) in [
+        (other.roots(), false),
+        (other.roots().and(AUTHORITY.roots()), true),
+    ] {
+        let config = ClientOptions::new(roots).build().unwrap();
+        let (a, notes) = quiet();
+        let dial = TlsRole::client(config, "localhost").unwrap();
+        let pair = Pair::new(
+            TlsTransport::new(dial, a).below(),
+            TlsTransport::new(role.clone(), quiet().0).below(),
+        );
+        pair.run();
+        assert_eq!(notes.log()[0] == "made", good);
+    }
+}
+
+#[test]
+fn the_post_quantum_exchange_is_preferred_where_there_is_one() {
+    let role = TlsRole::server(
+        ServerOptions::new(AUTHORITY.identity(&["localhost"]))
+            .build()
+            .unwrap(),
+    );
+    let (a, notes) = quiet();
+    let dial = TlsRole::client(
+        ClientOptions::new(AUTHORITY.roots()).build().unwrap(),
+        "localhost",
+    )
+    .unwrap();
+    let pair = Pair::new(
+        TlsTransport::new(dial, a).below(),
+        TlsTransport::new(role, quiet().0).below(),
+    );
+    pair.run();
+    let info = TlsTransport::of(&notes.transport()).unwrap();
+    let expected = match cfg!(feature = "aws-lc-rs") {
+        true => rustls::NamedGroup::X25519MLKEM768,
+        false => rustls::NamedGroup::X25519,
+    };
+    assert_eq!(info.key_exchange, Some(expected));
+    assert!(info.to_string().starts_with("TLSv1_3, TLS13_"), "{info}");
+}

@@ -18,19 +18,32 @@ struct Lines {
 }
 
 impl Lines {
-    fn lines(role: TlsRole, script: Option<Vec<&'static str>>) -> (ProtocolHandle<Self>, Rc<RefCell<Vec<String>>>) {
+    fn script(
+        role: TlsRole,
+        script: Option<Vec<&'static str>>,
+    ) -> (ProtocolHandle<Self>, Rc<RefCell<Vec<String>>>) {
         let log = Rc::<RefCell<Vec<String>>>::default();
-        let lines = Lines { role, buffer: Vec::new(), script, log: log.clone() };
+        let lines = Lines {
+            role,
+            buffer: Vec::new(),
+            script,
+            log: log.clone(),
+        };
         (ProtocolHandle::new(lines), log)
     }
 
     fn note(&self, transport: &TransportRef, what: &str) {
         let protected = TlsTransport::of(transport).is_some();
-        self.log.borrow_mut().push(format!("{} {what}", if protected { "tls" } else { "clear" }));
+        self.log.borrow_mut().push(format!(
+            "{} {what}",
+            if protected { "tls" } else { "clear" }
+        ));
     }
 
     fn next(&mut self, transport: &TransportRef) {
-        let Some(script) = &mut self.script else { return };
+        let Some(script) = &mut self.script else {
+            return;
+        };
         match script.is_empty() {
             true => transport.lose_connection(),
             false => transport.write(format!("{}\n", script.remove(0)).as_bytes()),
@@ -83,8 +96,18 @@ impl Protocol for Lines {
         self.note(transport, "switched");
         self.buffer.clear();
         // A layer less, and nothing to wait for: the next line can go.
-        let depth = self.log.borrow().iter().filter(|line| line.ends_with("OFF OK")).count();
-        let switched = self.log.borrow().iter().filter(|line| line.ends_with("switched")).count();
+        let depth = self
+            .log
+            .borrow()
+            .iter()
+            .filter(|line| line.ends_with("OFF OK"))
+            .count();
+        let switched = self
+            .log
+            .borrow()
+            .iter()
+            .filter(|line| line.ends_with("switched"))
+            .count();
         if self.script.is_some() && depth > 0 && switched > 2 {
             self.next(transport);
         }
@@ -102,19 +125,42 @@ impl Protocol for Lines {
 
 #[test]
 fn into_two_layers_and_out_of_both_at_every_cut() {
-    let script = vec!["hello", "TLS", "one", "TLS", "two", "OFF", "one again", "OFF", "bye"];
+    let script = vec![
+        "hello",
+        "TLS",
+        "one",
+        "TLS",
+        "two",
+        "OFF",
+        "one again",
+        "OFF",
+        "bye",
+    ];
     for cut in CUTS {
-        let (client, client_log) = Lines::lines(client(), Some(script.clone()));
-        let (server, server_log) = Lines::lines(server(), None);
+        let (client, client_log) = Lines::script(client(), Some(script.clone()));
+        let (server, server_log) = Lines::script(server(), None);
         let pair = Pair::new(client, server).cut(cut);
         pair.run();
         assert_eq!(
             *client_log.borrow(),
             [
-                "clear made", "clear hello", "clear TLS OK", "clear switched", "tls handshake", "tls one",
+                "clear made",
+                "clear hello",
+                "clear TLS OK",
+                "clear switched",
+                "tls handshake",
+                "tls one",
                 // The inner layer is innermost, and its handshake is not over yet.
-                "tls TLS OK", "clear switched", "tls handshake", "tls two", "tls OFF OK", "tls switched",
-                "tls one again", "tls OFF OK", "clear switched", "clear bye",
+                "tls TLS OK",
+                "clear switched",
+                "tls handshake",
+                "tls two",
+                "tls OFF OK",
+                "tls switched",
+                "tls one again",
+                "tls OFF OK",
+                "clear switched",
+                "clear bye",
                 "lost: connection closed cleanly",
             ],
             "{cut}"
@@ -122,9 +168,22 @@ fn into_two_layers_and_out_of_both_at_every_cut() {
         assert_eq!(
             *server_log.borrow(),
             [
-                "clear made", "clear hello", "clear TLS", "clear switched", "tls handshake", "tls one",
-                "tls TLS", "clear switched", "tls handshake", "tls two", "tls OFF", "tls switched",
-                "tls one again", "tls OFF", "clear switched", "clear bye",
+                "clear made",
+                "clear hello",
+                "clear TLS",
+                "clear switched",
+                "tls handshake",
+                "tls one",
+                "tls TLS",
+                "clear switched",
+                "tls handshake",
+                "tls two",
+                "tls OFF",
+                "tls switched",
+                "tls one again",
+                "tls OFF",
+                "clear switched",
+                "clear bye",
                 "lost: connection closed cleanly",
             ],
             "{cut}"

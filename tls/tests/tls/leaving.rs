@@ -50,7 +50,11 @@ fn close_notify_and_clear_text_in_one_segment() {
         let log = notes.log();
         assert_eq!(log[..3], ["made", "switched", "handshake"], "{cut}");
         assert_eq!(log[3], "data CCC!before", "{cut}");
-        assert_eq!(log[4..], ["switched", "data \u{17}\u{3}\u{3}\0\u{10} in clear"], "{cut}");
+        assert_eq!(
+            log[4..],
+            ["switched", "data \u{17}\u{3}\u{3}\0\u{10} in clear"],
+            "{cut}"
+        );
         assert!(TlsTransport::of(&notes.transport()).is_none());
         assert_eq!(pair.clock().pending_calls(), 0);
         // And in clear it goes on, both ways.
@@ -79,9 +83,16 @@ fn the_peer_may_ask_first_and_the_protocol_says_what_follows() {
                 other.wire().write(b"in clear");
             });
             pair.run();
-            assert!(other.call_now(|other| other.closed), "close_notify is answered");
+            assert!(
+                other.call_now(|other| other.closed),
+                "close_notify is answered"
+            );
             let log = notes.log();
-            assert_eq!(log[..5], ["made", "switched", "handshake", "data bye", "read lost"], "{cut}");
+            assert_eq!(
+                log[..5],
+                ["made", "switched", "handshake", "data bye", "read lost"],
+                "{cut}"
+            );
             match back_to_clear {
                 true => assert_eq!(log[5..], ["switched", "data in clear"], "{cut}"),
                 false => {
@@ -118,8 +129,15 @@ fn whoever_goes_back_late_still_gets_every_byte() {
         assert_eq!(notes.log().last().unwrap(), "read lost", "{cut}");
         stop_tls(&notes.transport()).unwrap();
         pair.run();
-        assert_eq!(other.call_now(|other| other.received.clone()), b"late words");
-        assert_eq!(notes.log()[4..], ["switched", "data some in clear, and more"], "{cut}");
+        assert_eq!(
+            other.call_now(|other| other.received.clone()),
+            b"late words"
+        );
+        assert_eq!(
+            notes.log()[4..],
+            ["switched", "data some in clear, and more"],
+            "{cut}"
+        );
     }
 }
 
@@ -165,7 +183,13 @@ fn a_peer_that_does_not_answer_loses_the_connection() {
     pair.advance(Duration::from_millis(4999));
     assert_eq!(notes.log().len(), 4);
     pair.advance(Duration::from_millis(1));
-    assert!(notes.reason().contains("did not answer close_notify for 5 s"), "{}", notes.reason());
+    assert!(
+        notes
+            .reason()
+            .contains("did not answer close_notify for 5 s"),
+        "{}",
+        notes.reason()
+    );
     assert_eq!(pair.clock().pending_calls(), 0);
 }
 
@@ -179,7 +203,11 @@ fn the_end_of_input_while_leaving_is_a_truncation() {
     pair.run();
     other.call_now(|other| other.wire().lose_connection());
     pair.run();
-    assert!(notes.reason().contains("without close_notify"), "{}", notes.reason());
+    assert!(
+        notes.reason().contains("without close_notify"),
+        "{}",
+        notes.reason()
+    );
 }
 
 #[test]
@@ -197,7 +225,12 @@ fn the_end_of_input_behind_close_notify_is_the_protocols() {
             other.wire().lose_connection();
         });
         pair.run();
-        let log = ["switched", "data bye", "read lost", "lost: connection closed cleanly"];
+        let log = [
+            "switched",
+            "data bye",
+            "read lost",
+            "lost: connection closed cleanly",
+        ];
         assert_eq!(notes.log()[4..], log, "{cut}");
     }
 }
@@ -280,7 +313,11 @@ fn cut_off_at_any_byte_while_leaving_nothing_leaks() {
         pair.server().abort_connection();
         pair.run();
         for notes in [a_notes, b_notes] {
-            let lost = notes.log().iter().filter(|line| line.starts_with("lost")).count();
+            let lost = notes
+                .log()
+                .iter()
+                .filter(|line| line.starts_with("lost"))
+                .count();
             assert_eq!(lost, 1, "{bytes} {:?}", notes.log());
         }
         assert_eq!(pair.clock().pending_calls(), 0, "{bytes}");

@@ -8,4 +8,5 @@ mod handshake;
 mod leaving;
 mod pausing;
 mod producers;
+mod random;
 mod starting;

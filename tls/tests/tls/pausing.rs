@@ -90,18 +90,27 @@ fn a_paused_protocol_may_write_and_holds_its_peer_back() {
         }
     });
     let (a, a_notes) = echo();
-    let pair = Pair::new(TlsTransport::new(client(), a).below(), TlsTransport::new(server(), b).below());
+    let pair = Pair::new(
+        TlsTransport::new(client(), a).below(),
+        TlsTransport::new(server(), b).below(),
+    );
     pair.run();
     let big = vec![b'x'; 1 << 20];
     a_notes.transport().write(&big);
     pair.run();
-    assert!(a_notes.transport().buffered() > 1 << 19, "the window is full");
+    assert!(
+        a_notes.transport().buffered() > 1 << 19,
+        "the window is full"
+    );
     notes.transport().write(b"meanwhile");
     pair.run();
     assert_eq!(a_notes.log()[2..], ["data meanwhile"]);
     notes.transport().resume_producing();
     pair.run();
-    assert_eq!(notes.log()[2].len(), "data ".len() + big.len() + "meanwhile".len());
+    assert_eq!(
+        notes.log()[2].len(),
+        "data ".len() + big.len() + "meanwhile".len()
+    );
     assert_eq!(a_notes.transport().buffered(), 0);
 }
 
@@ -113,7 +122,8 @@ fn in_tls_in_tls_a_pause_stops_both() {
                 transport.pause_producing();
             }
         });
-        let nested = TlsTransport::new(server(), TlsTransport::new(server(), inner).below()).below();
+        let nested =
+            TlsTransport::new(server(), TlsTransport::new(server(), inner).below()).below();
         let (a, a_notes) = quiet();
         let dialled = TlsTransport::new(client(), TlsTransport::new(client(), a).below()).below();
         let pair = Pair::new(dialled, nested).cut(cut);

@@ -29,10 +29,21 @@ fn clear_text_behind_starttls_is_never_run() {
         let pair = Pair::new(attacker, injected).cut(cut);
         pair.run();
         let log = notes.log();
-        assert!(log.iter().all(|line| !line.contains("EVIL")), "{cut} {log:?}");
-        assert_eq!(log[1..3], ["data STARTTLS\n", "switched"][..], "{cut} {log:?}");
+        assert!(
+            log.iter().all(|line| !line.contains("EVIL")),
+            "{cut} {log:?}"
+        );
+        assert_eq!(
+            log[1..3],
+            ["data STARTTLS\n", "switched"][..],
+            "{cut} {log:?}"
+        );
         assert_eq!(notes.reason(), "the peer does not speak TLS here", "{cut}");
-        assert!(heard.log()[1].starts_with("data \u{15}"), "an alert: {:?}", heard.log());
+        assert!(
+            heard.log()[1].starts_with("data \u{15}"),
+            "an alert: {:?}",
+            heard.log()
+        );
     }
 }
 
@@ -50,7 +61,10 @@ fn clear_text_behind_the_go_ahead_is_no_answer() {
             }
         });
         Pair::new(victim, attacker).cut(cut).run();
-        assert!(notes.log().iter().all(|line| !line.contains("injected")), "{cut}");
+        assert!(
+            notes.log().iter().all(|line| !line.contains("injected")),
+            "{cut}"
+        );
         assert_eq!(notes.reason(), "the peer does not speak TLS here", "{cut}");
     }
 }
@@ -72,7 +86,13 @@ fn a_header_and_the_client_hello_in_one_segment() {
         pair.run();
         other.call_now(|other| other.write(b"hi"));
         pair.run();
-        let log = ["made", "data PROXY UNKNOWN\n", "switched", "handshake", "data hi"];
+        let log = [
+            "made",
+            "data PROXY UNKNOWN\n",
+            "switched",
+            "handshake",
+            "data hi",
+        ];
         assert_eq!(notes.log(), log, "{cut}");
     }
 }
@@ -101,10 +121,17 @@ fn from_outside_and_the_old_handle_is_deaf() {
         assert!(TlsTransport::of(&new).is_none(), "not yet");
         old.write(b"in clear");
         new.write(b"protected");
-        assert!(matches!(start_tls(&old, client()), Err(TlsError::NotConnected)));
+        assert!(matches!(
+            start_tls(&old, client()),
+            Err(TlsError::NotConnected)
+        ));
         assert!(matches!(stop_tls(&old), Err(TlsError::NotTls)));
         pair.run();
-        assert_eq!(a_notes.log(), ["made", "switched", "handshake", "data protected"], "{cut}");
+        assert_eq!(
+            a_notes.log(),
+            ["made", "switched", "handshake", "data protected"],
+            "{cut}"
+        );
         assert_eq!(b_notes.log(), a_notes.log(), "{cut}");
         let info = TlsTransport::of(&new).unwrap();
         assert_eq!(format!("{:?}", info.version), "TLSv1_3");
@@ -113,7 +140,10 @@ fn from_outside_and_the_old_handle_is_deaf() {
         assert_eq!(seen.server_name.as_deref(), Some("localhost"));
         assert!(seen.peer_certificates.is_empty());
         assert_eq!(seen.key_exchange, info.key_exchange);
-        assert!(TlsTransport::of(&pair.client()).is_none(), "below it there is none");
+        assert!(
+            TlsTransport::of(&pair.client()).is_none(),
+            "below it there is none"
+        );
     }
 }
 
@@ -131,14 +161,22 @@ fn what_was_written_before_goes_before_in_clear() {
         let (b, notes) = by_lines(start_at_newline);
         let pair = Pair::new(a, b).cut(cut);
         pair.run();
-        let log = ["made", "data STARTTLS\n", "switched", "handshake", "data first and second"];
+        let log = [
+            "made",
+            "data STARTTLS\n",
+            "switched",
+            "handshake",
+            "data first and second",
+        ];
         assert_eq!(notes.log(), log, "{cut}");
     }
 }
 
 #[test]
 fn one_hundred_kb_before_the_handshake_arrives_whole() {
-    let body: String = (0..100_000).map(|n| char::from(b'a' + (n % 26) as u8)).collect();
+    let body: String = (0..100_000)
+        .map(|n| char::from(b'a' + (n % 26) as u8))
+        .collect();
     for cut in [7, 1000, usize::MAX] {
         let text = body.clone();
         let (a, _) = tape(move |heard, transport| {
@@ -169,7 +207,11 @@ fn what_waits_for_the_handshake_is_bounded() {
     });
     let (b, _) = quiet();
     Pair::new(a, b).run();
-    assert!(notes.reason().contains("over 1000 bytes"), "{}", notes.reason());
+    assert!(
+        notes.reason().contains("over 1000 bytes"),
+        "{}",
+        notes.reason()
+    );
 }
 
 #[test]
@@ -180,10 +222,16 @@ fn on_a_closed_transport_it_is_an_error() {
     pair.run();
     let transport = notes.transport();
     transport.lose_connection();
-    assert!(matches!(start_tls(&transport, client()), Err(TlsError::NotConnected)));
+    assert!(matches!(
+        start_tls(&transport, client()),
+        Err(TlsError::NotConnected)
+    ));
     pair.run();
     let error = start_tls(&transport, client()).unwrap_err();
-    assert!(error.to_string().starts_with("TLS cannot be started"), "{error}");
+    assert!(
+        error.to_string().starts_with("TLS cannot be started"),
+        "{error}"
+    );
     assert!(matches!(stop_tls(&transport), Err(TlsError::NotTls)));
 }
 

@@ -1,0 +1,85 @@
+//! What the command lines of the examples have in common.
+//!
+//! Arguments are endpoints, such as `tcp:8007:interface=127.0.0.1`, and options. Each port that is listened on prints one line on standard output
+//! when it is ready; logs go to standard error, as `RUST_LOG` says. SIGINT and SIGTERM finish what is under way, and the program
+//! exits with 0. Whatever is wrong with the arguments is said in one sentence, and the program exits with 2.
+#![allow(dead_code, reason = "no example needs all of it")]
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use lexopt::{Arg, Parser, ValueExt};
+use retwist::endpoint::{ServerEndpoint, server_from_string};
+use retwist::{FactoryRef, Reactor, chain};
+
+/// Why an example cannot start, in a sentence.
+pub(crate) type Mistake = Box<dyn Error>;
+
+/// Has the program set up, and runs its reactor until a signal stops it.
+pub(crate) fn main(
+    help: &str,
+    set_up: impl FnOnce(&Reactor, Parser) -> Result<(), Mistake>,
+) -> ExitCode {
+    if std::env::args_os().any(|argument| argument == "--help" || argument == "-h") {
+        say(help.trim());
+        return ExitCode::SUCCESS;
+    }
+    let level = env_logger::Env::default().default_filter_or("warn");
+    env_logger::Builder::from_env(level).init();
+    let reactor = match Reactor::new() {
+        Ok(reactor) => reactor,
+        Err(error) => return fail(&error, 1),
+    };
+    if let Err(mistake) = set_up(&reactor, Parser::from_env()) {
+        return fail(&*mistake, 2);
+    }
+    match reactor.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, 1),
+    }
+}
+
+/// For a program whose arguments are all places to listen: those, or else `default`.
+pub(crate) fn servers(
+    mut arguments: Parser,
+    default: &str,
+) -> Result<Vec<ServerEndpoint>, Mistake> {
+    let mut endpoints = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Arg::Value(text) => endpoints.push(server_from_string(&text.string()?)?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if endpoints.is_empty() {
+        endpoints.push(server_from_string(default)?);
+    }
+    Ok(endpoints)
+}
+
+/// Listens, and says so as soon as the signals that stop the program are heard as well.
+pub(crate) fn listen(
+    reactor: &Reactor,
+    endpoint: &ServerEndpoint,
+    factory: impl Into<FactoryRef>,
+) -> Result<(), Mistake> {
+    let port = endpoint.listen(reactor, factory)?;
+    reactor.call_when_running(move || say(&format!("listening on {}", port.address())));
+    Ok(())
+}
+
+/// A line on standard output, at once. Whoever started the program may have stopped listening to it: that ends nothing.
+pub(crate) fn say(line: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+fn fail(error: &dyn Error, code: u8) -> ExitCode {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let program = std::path::Path::new(&program)
+        .file_name()
+        .unwrap_or_default();
+    let _ = writeln!(io::stderr(), "{}: {}", program.display(), chain(error));
+    ExitCode::from(code)
+}

@@ -1,0 +1,565 @@
+//! SOCKS, both sides, and HTTP CONNECT: what is said, what is refused, and whose the bytes are that come behind it.
+
+use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
+use std::rc::Rc;
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use retwist_protocols::{
+    Destination, HttpConnect, HttpConnectError, OpeningError, Policy, SocksClient, SocksError,
+    SocksReply, SocksRequest, SocksServer, Tap,
+};
+use retwist_reactor::testing::{ManualClock, MemoryReactor, Pair, RecordingTransport};
+use retwist_reactor::{
+    Address, ConnectError, Factory, FactoryRef, Protocol, ProtocolRef, ReactorTcp, Reason,
+    TcpConnect, TransportRef,
+};
+
+const CUTS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
+
+/// What was asked for, waiting for the test.
+type Asked = Rc<RefCell<Vec<SocksRequest>>>;
+
+fn server() -> (Asked, SocksServer) {
+    let asked = Asked::default();
+    let requests = asked.clone();
+    let server = SocksServer::new(
+        |request| request.destination().port() != 25,
+        move |request| requests.borrow_mut().push(request),
+    );
+    (asked, server)
+}
+
+fn connect(server: &SocksServer) -> RecordingTransport {
+    let protocol = server.build_protocol(&Address::Unknown);
+    RecordingTransport::connect(protocol.expect("it serves anyone"))
+}
+
+fn receive(server: &SocksServer, bytes: &[u8], cut: usize) -> RecordingTransport {
+    let recording = connect(server);
+    for piece in bytes.chunks(cut) {
+        recording.receive(piece);
+    }
+    recording
+}
+
+/// What the server says at last to `bytes`, which make it close, at any cut.
+fn refused(server: &SocksServer, bytes: &[u8]) -> Vec<u8> {
+    for cut in CUTS {
+        let recording = receive(server, bytes, cut);
+        assert!(recording.is_closing(), "{}", bytes.escape_ascii());
+        assert_eq!(
+            recording.written(),
+            receive(server, bytes, usize::MAX).written()
+        );
+        recording.lose(Reason::Done);
+        assert_eq!(recording.clock().pending_calls(), 0);
+    }
+    receive(server, bytes, usize::MAX).take_written()
+}
+
+/// The server's protocol for what was asked for, on a connection of its own.
+fn outbound(asked: &Asked) -> RecordingTransport {
+    let request = asked.borrow_mut().pop().expect("it was asked");
+    RecordingTransport::connect(request.outbound())
+}
+
+const REQUESTS: [(&[u8], &[u8], &str); 5] = [
+    (
+        b"\x05\x01\0\x05\x01\0\x01\xc0\0\x02\x01\0\x50",
+        b"\x05\0",
+        "192.0.2.1:80",
+    ),
+    (
+        b"\x05\x02\x02\0\x05\x01\0\x03\x0bexample.org\x01\xbb",
+        b"\x05\0",
+        "example.org:443",
+    ),
+    (
+        b"\x05\x01\0\x05\x01\0\x04\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\0\x50",
+        b"\x05\0",
+        "[2001:db8::1]:80",
+    ),
+    (b"\x04\x01\0\x50\xc0\0\x02\x01me\0", b"", "192.0.2.1:80"),
+    (
+        b"\x04\x01\0\x50\0\0\0\x07\0example.org\0",
+        b"",
+        "example.org:80",
+    ),
+];
+
+#[test]
+fn what_is_asked_for_is_connected_and_relayed() {
+    for (request, methods, destination) in REQUESTS {
+        for cut in CUTS {
+            let (asked, server) = server();
+            let client = receive(&server, &[request, b"GET /"].concat(), cut);
+            assert_eq!(client.take_written(), methods);
+            assert_eq!(asked.borrow()[0].destination().to_string(), destination);
+            assert!(
+                client.is_paused(),
+                "nothing is read before there is somewhere to send it"
+            );
+            let target = outbound(&asked);
+            client.clock().run();
+            let granted = match request[0] {
+                4 => b"\0\x5a\0\0\0\0\0\0".to_vec(),
+                _ => b"\x05\0\0\x01\0\0\0\0\0\0".to_vec(),
+            };
+            assert_eq!(client.take_written(), granted);
+            assert_eq!(target.take_written(), b"GET /");
+            target.receive(b"200 OK");
+            client.receive(b" more");
+            assert_eq!(client.take_written(), b"200 OK");
+            assert_eq!(target.take_written(), b" more");
+            client.end_input();
+            assert!(
+                target.is_write_closed() && !target.is_closing(),
+                "half a close is passed on"
+            );
+            target.end_input();
+            target.clock().run();
+            client.clock().run();
+            assert!(target.is_closing() && client.is_closing());
+            assert_eq!(client.clock().pending_calls(), 0);
+        }
+    }
+}
+
+#[test]
+fn users_are_asked_for_their_passwords() {
+    let (asked, server) = server();
+    let server = server.users(|user, password| (user, password) == (b"me", b"secret"));
+    assert_eq!(
+        refused(&server, b"\x05\x01\0"),
+        b"\x05\xff",
+        "no way around it"
+    );
+    assert_eq!(
+        refused(&server, b"\x04\x01\0\x50\xc0\0\x02\x01me\0"),
+        b"\0\x5b\0\0\0\0\0\0"
+    );
+    let greeting = b"\x05\x02\0\x02";
+    for wrong in [
+        &b"\x01\x02me\x05wrong"[..],
+        b"\x01\0\0",
+        b"\x02\x02me\x06secret",
+    ] {
+        assert_eq!(
+            refused(&server, &[greeting, wrong].concat()),
+            b"\x05\x02\x01\x01"
+        );
+    }
+    // The password of one request is not that of the next, and what is pipelined behind a wrong one is not run.
+    let all = b"\x05\x01\x02\x01\x02me\x06secreX\x05\x01\0\x01\xc0\0\x02\x01\0\x50";
+    assert_eq!(refused(&server, all), b"\x05\x02\x01\x01");
+    assert!(asked.borrow().is_empty());
+    let right = b"\x05\x01\x02\x01\x02me\x06secret\x05\x01\0\x01\xc0\0\x02\x01\0\x50";
+    let client = receive(&server, right, 3);
+    assert_eq!(client.take_written(), b"\x05\x02\x01\0");
+    assert_eq!(asked.borrow()[0].user(), Some(&b"me"[..]));
+}
+
+#[test]
+fn what_is_no_good_request_gets_a_reply_that_says_so() {
+    let (asked, server) = server();
+    let v5 = |request: &[u8]| refused(&server, &[b"\x05\x01\0", request].concat())[2..].to_vec();
+    let reply = |code: u8| [&[5, code, 0, 1][..], &[0; 6]].concat();
+    assert_eq!(v5(b"\x05\x02\0\x01\xc0\0\x02\x01\0\x50"), reply(7), "BIND");
+    assert_eq!(
+        v5(b"\x05\x03\0\x01\xc0\0\x02\x01\0\x50"),
+        reply(7),
+        "UDP ASSOCIATE"
+    );
+    assert_eq!(v5(b"\x05\x01\0\x02"), reply(8), "a kind of address");
+    assert_eq!(
+        v5(b"\x05\x01\0\x03\0\0\x50"),
+        reply(1),
+        "a name of no length"
+    );
+    assert_eq!(
+        v5(b"\x05\x01\0\x03\x05a\0b.c\0\x50"),
+        reply(1),
+        "a zero in a name"
+    );
+    assert_eq!(
+        v5(b"\x05\x01\0\x03\x03a b\0\x50"),
+        reply(1),
+        "a space in a name"
+    );
+    assert_eq!(
+        v5(b"\x05\x01\x01\x01\xc0\0\x02\x01\0\x50"),
+        reply(1),
+        "a reserved byte"
+    );
+    assert_eq!(
+        v5(b"\x04\x01\0\x01"),
+        reply(1),
+        "another version in mid-stream"
+    );
+    assert_eq!(
+        v5(b"\x05\x01\0\x01\xc0\0\x02\x01\0\x19"),
+        reply(2),
+        "the rule: no mail"
+    );
+    let rejected = b"\0\x5b\0\0\0\0\0\0";
+    assert_eq!(
+        refused(&server, b"\x04\x02\0\x50\xc0\0\x02\x01\0"),
+        rejected
+    );
+    assert_eq!(refused(&server, b"\x04\x01\0\x50\0\0\0\x07\0\0"), rejected);
+    let endless = [b"\x04\x01\0\x50\xc0\0\x02\x01", &[b'x'; 256][..]].concat();
+    assert_eq!(refused(&server, &endless), rejected);
+    assert_eq!(refused(&server, b"GET / HTTP/1.1\r\n"), b"");
+    assert_eq!(refused(&server, b"\x05\0"), b"\x05\xff");
+    assert!(asked.borrow().is_empty());
+}
+
+#[test]
+fn a_long_name_is_a_name() {
+    let (asked, server) = server();
+    let name = [b'x'; 255];
+    let request = [b"\x05\x01\0\x05\x01\0\x03\xff", &name[..], b"\0\x50"].concat();
+    let _client = receive(&server, &request, 7);
+    assert_eq!(asked.borrow()[0].destination().to_string().len(), 255 + 3);
+}
+
+#[test]
+fn a_name_that_is_an_address_is_one() {
+    let (asked, server) = server();
+    let _client = receive(&server, b"\x05\x01\0\x05\x01\0\x03\x09127.0.0.1\0\x50", 7);
+    assert!(
+        matches!(asked.borrow()[0].destination(), Destination::Ip(_)),
+        "a rule sees it"
+    );
+}
+
+#[test]
+fn a_request_that_nobody_answers_is_refused() {
+    for (request, _, _) in REQUESTS {
+        let (asked, server) = server();
+        let client = receive(&server, request, 64);
+        client.take_written();
+        asked.borrow_mut().clear();
+        assert!(client.is_closing());
+        let failed: &[u8] = if request[0] == 4 {
+            b"\0\x5b"
+        } else {
+            b"\x05\x01"
+        };
+        assert!(client.written().starts_with(failed));
+
+        let client = receive(&server, request, 64);
+        let protocol = asked.borrow_mut().pop().expect("it was asked").outbound();
+        assert!(!client.is_closing());
+        drop(protocol);
+        assert!(client.is_closing(), "the protocol is never connected");
+    }
+}
+
+#[test]
+fn a_slow_handshake_is_cut_off() {
+    let (asked, server) = server();
+    let client = receive(&server, b"\x05\x01\0\x05", 64);
+    client.clock().advance(Duration::from_secs(10));
+    assert!(client.is_aborted());
+    let client = receive(&server, REQUESTS[0].0, 64);
+    client.clock().advance(Duration::from_secs(1000));
+    assert!(!client.is_closing(), "connecting has its own limit");
+    drop(asked);
+}
+
+#[test]
+fn a_request_is_the_factory_of_its_connection() {
+    let reactor = Rc::new(MemoryReactor::new());
+    let dialler = reactor.clone();
+    let server = SocksServer::new(
+        |_| true,
+        move |request| match *request.destination() {
+            Destination::Ip(address) => {
+                dialler.connect(TcpConnect::address(address), FactoryRef::from(request));
+            }
+            Destination::Domain(..) => request.refuse(SocksReply::HostUnreachable),
+        },
+    );
+    for (error, code) in [
+        (
+            ConnectError::ConnectionRefused(ErrorKind::ConnectionRefused.into()),
+            5,
+        ),
+        (
+            ConnectError::Unreachable(ErrorKind::HostUnreachable.into()),
+            4,
+        ),
+        (ConnectError::TimedOut(Duration::from_secs(30)), 6),
+        (ConnectError::Failed(ErrorKind::Other.into()), 1),
+    ] {
+        let client = receive(&server, REQUESTS[0].0, 64);
+        reactor.connecting()[0].fail(error);
+        reactor.clock().run();
+        assert!(client.take_written().starts_with(&[5, 0, 5, code]));
+        assert!(client.is_closing());
+    }
+    let client = receive(&server, REQUESTS[0].0, 64);
+    assert_eq!(reactor.connecting().len(), 1);
+    client.lose(Reason::Done);
+    reactor.clock().run();
+    assert!(
+        reactor.connecting().is_empty(),
+        "nobody connects for a client that has gone"
+    );
+}
+
+/// Says hello, and keeps what it hears.
+#[derive(Clone, Default)]
+struct Client {
+    heard: Rc<RefCell<Vec<u8>>>,
+    made: Rc<Cell<bool>>,
+    lost: Rc<RefCell<Option<Reason>>>,
+}
+
+impl Client {
+    fn socks_error(&self) -> Option<SocksError> {
+        self.lost.borrow().as_ref()?.downcast_ref().copied()
+    }
+}
+
+impl Protocol for Client {
+    fn connection_made(&mut self, transport: &TransportRef) {
+        assert!(!self.made.replace(true), "it is made once");
+        transport.write(b"hello");
+    }
+
+    fn data_received(&mut self, _: &TransportRef, data: &[u8]) {
+        self.heard.borrow_mut().extend(data);
+    }
+
+    fn connection_lost(&mut self, reason: &Reason) {
+        *self.lost.borrow_mut() = Some(reason.clone());
+    }
+}
+
+/// Speaks before it is spoken to, and echoes.
+struct Echo;
+
+impl Protocol for Echo {
+    fn connection_made(&mut self, transport: &TransportRef) {
+        transport.write(b"welcome ");
+    }
+
+    fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+        transport.write(data);
+    }
+}
+
+#[test]
+fn a_client_goes_through_the_server_at_any_cut() {
+    for cut in CUTS {
+        for (user, host) in [
+            (false, "example.org"),
+            (true, "192.0.2.1"),
+            (true, "2001:db8::1"),
+        ] {
+            let clock = Rc::new(ManualClock::new());
+            let targets = Rc::new(RefCell::new(Vec::new()));
+            let (made, on) = (targets.clone(), clock.clone());
+            let server = SocksServer::new(
+                |_| true,
+                move |request| {
+                    made.borrow_mut()
+                        .push(Pair::on(&on, request.outbound(), Echo).cut(cut))
+                },
+            );
+            let server = match user {
+                true => server.users(|user, password| (user, password) == (b"me", b"secret")),
+                false => server,
+            };
+            let client = Client::default();
+            let destination = Destination::new(host, 7).expect("a good name");
+            let through = SocksClient::to(destination).user("me", "secret");
+            let through = Tap::new().wrap(through.wrap(Tap::new().wrap(client.clone())));
+            let protocol = server
+                .build_protocol(&Address::Unknown)
+                .expect("it serves anyone");
+            let pair = Pair::on(&clock, through, protocol).cut(cut);
+            pair.run();
+            assert_eq!(*client.heard.borrow(), b"welcome hello");
+            pair.client().lose_connection();
+            pair.advance(Duration::from_secs(5));
+            assert!(client.lost.borrow().as_ref().is_some_and(Reason::is_clean));
+            assert_eq!(clock.pending_calls(), 0);
+        }
+    }
+}
+
+/// A client behind `wrap` that hears `bytes` from its proxy, in pieces.
+fn answered(
+    wrap: &dyn Fn(Client) -> ProtocolRef,
+    bytes: &[u8],
+    cut: usize,
+) -> (Client, RecordingTransport) {
+    let client = Client::default();
+    let recording = RecordingTransport::connect(wrap(client.clone()));
+    for piece in bytes.chunks(cut) {
+        recording.receive(piece);
+    }
+    if recording.is_closing() {
+        recording.lose(Reason::Done);
+        assert_eq!(recording.clock().pending_calls(), 0);
+    }
+    (client, recording)
+}
+
+#[test]
+fn a_client_says_why_the_proxy_did_not_connect() {
+    let destination = Destination::new("example.org", 7).expect("a good name");
+    let plain = SocksClient::to(destination.clone());
+    let named = plain.clone().user("me", "secret");
+    let overlong = plain.clone().user("me", "x".repeat(256));
+    let cases: [(&SocksClient, &[u8], SocksError); 8] = [
+        (&plain, b"\x05\xff", SocksError::NoMethod),
+        (&plain, b"\x05\x02", SocksError::NoMethod),
+        (&plain, b"HTTP/1.1 400", SocksError::BadVersion(b'H')),
+        (
+            &plain,
+            b"\x05\0\x05\x05\0\x01",
+            SocksError::Refused(SocksReply::ConnectionRefused),
+        ),
+        (
+            &plain,
+            b"\x05\0\x05\x63\0\x01",
+            SocksError::Refused(SocksReply::Other(0x63)),
+        ),
+        (&plain, b"\x05\0\x05\0\0\x09", SocksError::AddressType(9)),
+        (&named, b"\x05\x02\x01\x01", SocksError::BadCredentials),
+        (&overlong, b"\x05\x02", SocksError::BadCredentials),
+    ];
+    for (through, bytes, error) in cases {
+        for cut in CUTS {
+            let (client, _recording) = answered(&|client| through.wrap(client), bytes, cut);
+            assert_eq!(
+                client.socks_error(),
+                Some(error),
+                "{}",
+                bytes.escape_ascii()
+            );
+            assert!(!client.made.get());
+        }
+    }
+    let (client, recording) = answered(&|client| plain.wrap(client), b"\x05\0\x05\0\0", 3);
+    recording.clock().advance(Duration::from_secs(30));
+    recording.lose(Reason::Done);
+    let lost = client.lost.borrow();
+    let error = lost.as_ref().and_then(|lost| lost.downcast_ref());
+    assert_eq!(
+        error,
+        Some(&OpeningError::TimedOut(Duration::from_secs(30)))
+    );
+}
+
+fn http(client: Client) -> ProtocolRef {
+    let destination = Destination::new("2001:db8::1", 443).expect("a good address");
+    HttpConnect::to(destination)
+        .user("me", "secret")
+        .wrap(client)
+}
+
+#[test]
+fn http_connect_goes_through_at_any_cut() {
+    let request = "CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n\
+                   Proxy-Authorization: Basic bWU6c2VjcmV0\r\n\r\n";
+    for answer in [
+        "HTTP/1.1 200 Connection established\r\n\r\nwelcome",
+        "HTTP/1.0 200\r\nVia: x\r\nContent-Length: 3\r\n\r\nwelcome",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 OK\r\n\r\nwelcome",
+    ] {
+        for cut in CUTS {
+            let (client, recording) = answered(&http, answer.as_bytes(), cut);
+            assert_eq!(*client.heard.borrow(), b"welcome", "{answer}");
+            assert_eq!(recording.written(), [request, "hello"].concat().as_bytes());
+        }
+    }
+}
+
+#[test]
+fn http_connect_says_why_not() {
+    for (answer, error) in [
+        (
+            "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            HttpConnectError::Refused(407),
+        ),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: x\r\n\r\n",
+            HttpConnectError::Refused(302),
+        ),
+        ("HTTP/2", HttpConnectError::NotHttp),
+        ("SSH-2.0-x\r\n", HttpConnectError::NotHttp),
+        ("HTTP/1.1 OK\r\n\r\n", HttpConnectError::NotHttp),
+    ] {
+        for cut in CUTS {
+            let (client, _recording) = answered(&http, answer.as_bytes(), cut);
+            let lost = client.lost.borrow();
+            let reason = lost.as_ref().and_then(|lost| lost.downcast_ref());
+            assert_eq!(reason, Some(&error), "{answer}");
+            assert!(!client.made.get());
+        }
+    }
+    let endless = [b"HTTP/1.1 200 OK\r\n", &b"X: y\r\n".repeat(4000)[..]].concat();
+    let (client, _recording) = answered(&http, &endless, 1000);
+    let lost = client.lost.borrow();
+    assert!(matches!(
+        lost.as_ref().and_then(|lost| lost.downcast_ref()),
+        Some(OpeningError::TooLong(_))
+    ));
+}
+
+#[test]
+fn names_that_would_break_a_line_are_refused() {
+    for name in ["", "a\r\nb", "a b", "a\0b", "\u{e4}", &"x".repeat(256)] {
+        assert!(Destination::new(name, 1).is_err(), "{name:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_server_takes_anything_at_any_cut(
+        start in prop::sample::select(vec![&b""[..], b"\x05\x01\0", b"\x05\x01\0\x05\x01\0", b"\x04\x01\0\x50"]),
+        bytes in vec(prop_oneof![any::<u8>(), 0_u8..8], 0..300),
+        cut in 1_usize..20,
+    ) {
+        let bytes = [start, &bytes].concat();
+        let outcome = |cut| {
+            let (asked, server) = server();
+            let client = receive(&server, &bytes, cut);
+            let destination = asked.borrow().first().map(|request| request.destination().clone());
+            (destination, client.is_closing(), client.written())
+        };
+        prop_assert_eq!(outcome(cut), outcome(usize::MAX));
+    }
+
+    #[test]
+    fn a_client_takes_anything_at_any_cut(
+        start in prop::sample::select(vec![&b""[..], b"\x05\0", b"\x05\0\x05\0\0", b"\x05\x02\x01\0", b"HTTP/1.1 200 "]),
+        bytes in vec(prop_oneof![any::<u8>(), 0_u8..8, prop::sample::select(b"\r\n".to_vec())], 0..300),
+        cut in 1_usize..20,
+    ) {
+        let bytes = [start, &bytes].concat();
+        let socks = |client| {
+            let destination = Destination::new("example.org", 7).expect("a good name");
+            SocksClient::to(destination).user("me", "secret").wrap(client)
+        };
+        let wraps: [&dyn Fn(Client) -> ProtocolRef; 2] = [&socks, &http];
+        for wrap in wraps {
+            let outcome = |cut| {
+                let (client, recording) = answered(wrap, &bytes, cut);
+                let lost = client.lost.borrow().as_ref().map(ToString::to_string);
+                (client.heard.take(), client.made.get(), lost, recording.written())
+            };
+            prop_assert_eq!(outcome(cut), outcome(usize::MAX));
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What users of retwist rely on, on every kind of transport alike.
+//!
+//! A case is written once, against two [`peer`]s in a [`world`], and runs over each [`way`] of connecting them; [`way`] says how to add one.
+//! What concerns the loop, ports, clients and processes is below it, over sockets alone; and in `schedules`, random conversations are
+//! compared with a model.
+
+#![allow(
+    unreachable_pub,
+    reason = "a test has no users outside; pub is what the modules offer each other"
+)]
+
+#[macro_use]
+mod way;
+mod peer;
+mod ways;
+mod world;
+
+// mod aborting;
+// mod bounds;
+// mod closing;
+// mod deadlines;
+mod delivery;
+// mod half_close;
+// mod ownership;
+// mod panics;
+mod pausing;
+// mod producers;
+// mod switching;
+// mod unreading;

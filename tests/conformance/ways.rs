@@ -1,0 +1,9 @@
+//! Every [`Way`](crate::way::Way) there is.
+
+mod layers;
+mod memory;
+mod tcp;
+
+pub use layers::{Cut, Holding, Layered};
+pub use memory::Memory;
+pub use tcp::{TcpV4, TcpV6};

@@ -1,0 +1,154 @@
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use retwist::{Clock, Joint, Layer, LayerExt, ProtocolRef, Reason};
+
+use crate::way::{How, Way};
+
+/// A layer that does nothing, on any way.
+pub struct Layered<W>(W);
+
+impl<W: Way> Way for Layered<W> {
+    fn new(how: How) -> Self {
+        Layered(W::new(how))
+    }
+
+    fn connect(&mut self, client: ProtocolRef, server: ProtocolRef) {
+        self.0.connect(Plain::under(client), Plain::under(server));
+    }
+
+    fn pass(&self, wait: Duration) {
+        self.0.pass(wait);
+    }
+
+    fn clock(&self) -> Clock {
+        self.0.clock()
+    }
+}
+
+/// A layer that holds back what is written until the turn ends, on any way.
+pub struct Holding<W>(W);
+
+impl<W: Way> Way for Holding<W> {
+    fn new(how: How) -> Self {
+        Holding(W::new(how))
+    }
+
+    fn connect(&mut self, client: ProtocolRef, server: ProtocolRef) {
+        self.0.connect(Hold::under(client), Hold::under(server));
+    }
+
+    fn pass(&self, wait: Duration) {
+        self.0.pass(wait);
+    }
+
+    fn clock(&self) -> Clock {
+        self.0.clock()
+    }
+}
+
+struct Plain {
+    joint: Joint,
+}
+
+impl Plain {
+    fn under(above: ProtocolRef) -> ProtocolRef {
+        let layer = Rc::new_cyclic(|me| Plain {
+            joint: Joint::new(me, above),
+        });
+        layer.below()
+    }
+}
+
+impl Layer for Plain {
+    fn joint(&self) -> &Joint {
+        &self.joint
+    }
+}
+
+struct Hold {
+    joint: Joint,
+    held: RefCell<Vec<u8>>,
+}
+
+impl Hold {
+    fn under(above: ProtocolRef) -> ProtocolRef {
+        let layer = Rc::new_cyclic(|me| Hold {
+            joint: Joint::new(me, above),
+            held: RefCell::default(),
+        });
+        layer.below()
+    }
+}
+
+impl Layer for Hold {
+    fn joint(&self) -> &Joint {
+        &self.joint
+    }
+
+    fn write(&self, data: &[u8]) {
+        self.held.borrow_mut().extend_from_slice(data);
+        if !self.joint.seat().is_calling() {
+            self.joint.seat().wants_flush();
+        }
+    }
+
+    fn lose_connection(&self) {
+        self.flush();
+        self.joint.below(|below| below.lose_connection());
+    }
+
+    fn lose_write_connection(&self) {
+        self.flush();
+        self.joint.below(|below| below.lose_write_connection());
+    }
+
+    fn abort_connection(&self, reason: Reason) {
+        self.held.take();
+        self.joint.seat().fail(reason);
+        self.joint.below(|below| below.abort_connection());
+    }
+
+    fn buffered(&self) -> usize {
+        let below = self.joint.below(|below| below.buffered());
+        self.held.borrow().len() + below.unwrap_or(0)
+    }
+
+    fn flush(&self) {
+        let held = self.held.take();
+        self.joint.below(|below| below.write(&held));
+    }
+}
+
+/// Delivers what comes in small pieces.
+pub struct Cut {
+    joint: Joint,
+    size: usize,
+}
+
+impl Cut {
+    /// `above`, with its input cut to pieces of `size`.
+    pub fn under(above: ProtocolRef, size: usize) -> ProtocolRef {
+        if size == usize::MAX {
+            return above;
+        }
+        let layer = Rc::new_cyclic(|me| Cut {
+            joint: Joint::new(me, above),
+            size,
+        });
+        layer.below()
+    }
+}
+
+impl Layer for Cut {
+    fn joint(&self) -> &Joint {
+        &self.joint
+    }
+
+    fn data_received(&self, data: &mut [u8]) {
+        for piece in data.chunks_mut(self.size) {
+            self.joint.seat().deliver(piece);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Where a case takes place.
+
+use std::cell::Cell;
+use std::panic::Location;
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use retwist::{Clock, ProtocolRef};
+
+use crate::peer::Peer;
+use crate::way::{How, Way};
+
+/// A loop over some way, and its connections.
+pub struct World<W: Way> {
+    /// None once it has ended.
+    way: Option<W>,
+    peers: Vec<Peer>,
+}
+
+/// How long a pass waits for something to happen.
+const WAIT: Duration = Duration::from_millis(50);
+/// When a case is given up, by the wall and in passes: only a case that fails comes so far.
+const HANGING: Duration = Duration::from_secs(30);
+const PASSES: usize = 4000;
+/// After so many passes that do not wait, whatever was under way on the loopback interface has arrived.
+const UNDER_WAY: usize = 25;
+
+impl<W: Way> World<W> {
+    pub fn new(how: How) -> Self {
+        World {
+            way: Some(W::new(how)),
+            peers: Vec::new(),
+        }
+    }
+
+    /// A world with one connection, of two who have heard that it is made.
+    #[track_caller]
+    pub fn connected(how: How, client: (&Peer, ProtocolRef), server: (&Peer, ProtocolRef)) -> Self {
+        let mut world = World::new(how);
+        let (one, other) = (client.0.clone(), server.0.clone());
+        world.connect(client, server);
+        world.until(move || one.is_made() && other.is_made());
+        world
+    }
+
+    /// Begins to connect the two.
+    pub fn connect(&mut self, client: (&Peer, ProtocolRef), server: (&Peer, ProtocolRef)) {
+        self.watch(client.0);
+        self.watch(server.0);
+        let way = self.way.as_mut().expect("a world before its end");
+        way.connect(client.1, server.1);
+    }
+
+    /// Someone who is switched in later.
+    pub fn watch(&mut self, peer: &Peer) {
+        self.peers.push(peer.clone());
+    }
+
+    /// Someone who was switched out, and hears no end.
+    pub fn forget(&mut self, peer: &Peer) {
+        self.peers.retain(|other| !other.is(peer));
+    }
+
+    fn way(&self) -> &W {
+        self.way.as_ref().expect("a world before its end")
+    }
+
+    pub fn clock(&self) -> Clock {
+        self.way().clock()
+    }
+
+    /// Runs until it is true.
+    #[track_caller]
+    pub fn until(&self, condition: impl Fn() -> bool) {
+        let caller = Location::caller();
+        let begin = Instant::now();
+        for _ in 0..PASSES {
+            if condition() {
+                return;
+            }
+            self.way().pass(WAIT);
+            if begin.elapsed() > HANGING {
+                break;
+            }
+        }
+        panic!("{caller}: it never comes to that; {}", self.tell());
+    }
+
+    /// Runs until all who were connected have lost their connections.
+    #[track_caller]
+    pub fn until_over(&self) {
+        self.until(|| {
+            self.peers
+                .iter()
+                .all(|peer| peer.is_over() || !peer.is_made())
+        });
+    }
+
+    /// Lets arrive whatever is under way.
+    pub fn settle(&self) {
+        for _ in 0..UNDER_WAY {
+            self.way().pass(Duration::ZERO);
+        }
+    }
+
+    /// Fails if the loop has something to do all the time.
+    #[track_caller]
+    pub fn comes_to_rest(&self) {
+        self.settle();
+        let passed = Rc::new(Cell::new(false));
+        let flag = passed.clone();
+        self.clock().call_later(WAIT, move || flag.set(true));
+        let mut passes = 0;
+        while !passed.get() {
+            passes += 1;
+            assert!(passes < 100, "the loop spins; {}", self.tell());
+            self.way().pass(WAIT);
+        }
+    }
+
+    /// Ends the loop.
+    pub fn end(&mut self) {
+        self.way.take();
+    }
+
+    fn tell(&self) -> String {
+        let stories = self.peers.iter().map(|peer| peer.story());
+        let stories = stories.map(|story| story.chars().take(300).collect::<String>());
+        stories.collect::<Vec<_>>().join(" | ")
+    }
+}
+
+/// What holds in every case: who was connected hears once, and last, that it has lost its connection, and is dropped then.
+impl<W: Way> Drop for World<W> {
+    fn drop(&mut self) {
+        self.end();
+        if thread::panicking() {
+            return;
+        }
+        for peer in &self.peers {
+            assert!(
+                peer.faults().is_empty(),
+                "{:?}: {}",
+                peer.faults(),
+                self.tell()
+            );
+            if !peer.is_over() && peer.is_made() {
+                panic!("one of these never heard of the end: {}", self.tell());
+            }
+        }
+    }
+}
