@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use retwist_reactor::chain;
@@ -24,7 +24,7 @@ pub enum Failure<E> {
     #[doc(alias = "TimeoutError")]
     TimedOut(Duration),
     /// Code that belongs to it panicked, with this message.
-    Panicked(Rc<str>),
+    Panicked(Arc<str>),
     /// Whoever had promised an outcome went away without one.
     Abandoned,
 }

@@ -177,8 +177,10 @@ impl<T: 'static, E: Fault> Cancel for Shared<T, E> {
         if upstream.is_some() {
             return upstream;
         }
+        // Held to the end: the canceller may drop the last one of the others.
+        let promise = Promise::of(&self);
         match self.canceller.take() {
-            Some(canceller) => canceller(&Promise::of(&self)),
+            Some(canceller) => canceller(&promise),
             None => self.swallows.set(true),
         }
         if self.is_waiting() {
