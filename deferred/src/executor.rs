@@ -81,6 +81,11 @@ impl Executor {
         Executor { tasks, spawner }
     }
 
+    /// The handle that other code keeps.
+    pub fn spawner(&self) -> Spawner {
+        self.spawner.clone()
+    }
+
     /// How many tasks have not finished.
     pub fn running_tasks(&self) -> usize {
         self.tasks.tasks.borrow().len()
