@@ -86,11 +86,11 @@ pub(crate) fn when_opened<T: 'static>(
 ) -> Deferred<T, ConnectError> {
     made.add_callback(move |connector| {
         let (promise, open) = Deferred::with_canceller(move |_| connector.disconnect());
-        drop(opened.add_both(move |outcome| {
+        opened.done(move |outcome| {
             let outcome = outcome.map_err(|failure| failure.map(ConnectError::Negotiation));
             // Cancelled, it is dropped; an `AsyncTransport` closes.
             let _ = promise.fire(outcome);
-        }));
+        });
         open
     })
 }

@@ -152,6 +152,11 @@ impl<T: 'static, E: Fault> Deferred<T, E> {
         self.add_both(|outcome| outcome.map_err(|failure| failure.map(change)))
     }
 
+    /// Calls `call` with whatever comes, at the end of the chain. If that panics, it is logged.
+    pub fn done(self, call: impl FnOnce(Outcome<T, E>) + 'static) {
+        drop(self.add_both(call));
+    }
+
     /// Fails with [`Failure::TimedOut`], and cancels the work, if there is no outcome `after` this time. Nothing is left on the clock once there is one.
     #[doc(alias = "addTimeout")]
     pub fn timeout(self, after: Duration, clock: &Clock) -> Self {

@@ -148,7 +148,7 @@ impl Factory for Door {
         }
         let (protocol, opening) = AsyncTransport::protocol();
         let (queue, peer) = (self.queue.clone(), peer.clone());
-        drop(opening.add_both(move |outcome| {
+        opening.done(move |outcome| {
             let mut queue = queue.borrow_mut();
             queue.opening -= 1;
             match outcome {
@@ -159,7 +159,7 @@ impl Factory for Door {
             if let Some(waker) = queue.waker.take() {
                 waker.wake();
             }
-        }));
+        });
         Some((self.wrap)(protocol))
     }
 
