@@ -73,10 +73,13 @@ struct Group<V, T: 'static, E: Fault> {
     members: Rc<[Canceller]>,
 }
 
+/// What an outcome, with its place, does to the whole.
+type Take<V, O, T, E> = fn(&Group<V, T, E>, usize, O) -> Option<Outcome<T, E>>;
+
 /// Hands each outcome to `take`, and ends with the first outcome of the whole that it returns.
 fn gather<V: 'static, T: 'static, E: Fault, U: 'static, F: Fault>(
     deferreds: Vec<Deferred<T, E>>,
-    take: fn(&Group<V, U, F>, usize, Outcome<T, E>) -> Option<Outcome<U, F>>,
+    take: Take<V, Outcome<T, E>, U, F>,
     full: fn(Vec<V>) -> Outcome<U, F>,
 ) -> Deferred<U, F> {
     let members: Rc<[Canceller]> = deferreds.iter().map(Deferred::canceller).collect();

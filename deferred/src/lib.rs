@@ -2,6 +2,7 @@
 
 mod async_transport;
 mod connect;
+mod cooperator;
 mod deferred;
 mod executor;
 mod failure;
@@ -11,8 +12,10 @@ mod incoming;
 mod into_deferred;
 mod link;
 mod lock;
+mod looping_call;
 mod promise;
 mod queue;
+mod react;
 mod semaphore;
 mod shared;
 mod sleep;
@@ -21,6 +24,7 @@ mod wake;
 
 pub use async_transport::AsyncTransport;
 pub use connect::{connect, connect_protocol, dial};
+pub use cooperator::{CooperativeTask, Cooperator};
 pub use deferred::{Canceller, Deferred};
 pub use executor::{Executor, Spawner};
 pub use failure::{Failure, Fault, Outcome};
@@ -28,8 +32,10 @@ pub use gather::{AllFailed, deferred_list, gather_results, race};
 pub use incoming::{Incoming, listen, listen_with};
 pub use into_deferred::IntoDeferred;
 pub use lock::DeferredLock;
+pub use looping_call::{AlreadyLooping, LoopingCall};
 pub use promise::{AlreadyCalled, Promise};
 pub use queue::{DeferredQueue, QueueOverflow};
+pub use react::react;
 pub use semaphore::{DeferredSemaphore, Permit};
 pub use sleep::{Sleep, TimedOut, defer_later, sleep, timeout};
 pub use task_output::TaskOutput;

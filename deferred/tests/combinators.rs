@@ -11,13 +11,10 @@ use retwist_deferred::{
 };
 
 type Work = Deferred<u8, io::Error>;
+type Promises = Vec<Promise<u8, io::Error>>;
 
 /// Three pieces of work, and which of them were cancelled.
-fn three() -> (
-    Vec<Promise<u8, io::Error>>,
-    Vec<Work>,
-    Rc<RefCell<Vec<usize>>>,
-) {
+fn three() -> (Promises, Vec<Work>, Rc<RefCell<Vec<usize>>>) {
     let cancelled = Rc::new(RefCell::new(Vec::new()));
     let (promises, work) = (0..3)
         .map(|index| {
