@@ -39,6 +39,15 @@ impl<T: 'static> Home<T> {
     }
 }
 
+impl<T> Home<T> {
+    pub(crate) fn ticket(&self) -> Ticket<T> {
+        Ticket {
+            number: self.number,
+            _finds: PhantomData,
+        }
+    }
+}
+
 impl<T> Deref for Home<T> {
     type Target = Rc<T>;
 
