@@ -6,19 +6,28 @@
 //! ```
 //!
 //! Then type something into `nc -N 127.0.0.1 8007`.
+//!
+//! With `--proxy-protocol` it stands behind a proxy such as haproxy (`send-proxy` or `send-proxy-v2`), and says first whom it took the
+//! connection for: `SRC 192.0.2.1 1234 DST 198.51.100.9 443`, `UNKNOWN`, or `LOCAL`.
 
 mod support;
 
 use std::process::ExitCode;
 
+use lexopt::{Arg, ValueExt};
+use retwist::protocols::{FactoryPolicy, ProxyHeader, ProxyOrigin};
 use retwist::{Address, Protocol, Reason, TransportRef};
+use support::prefixes::Prefixes;
 
 const HELP: &str = "
 Sends back what it is sent, until the client closes.
 
-Usage: echo [ENDPOINT...]
+Usage: echo [ENDPOINT...] [--proxy-protocol [--trust PREFIX]...]
 
-ENDPOINT   where to listen; tcp:8007:interface=127.0.0.1 if none is given
+ENDPOINT           where to listen; tcp:8007:interface=127.0.0.1 if none is given
+--proxy-protocol   demand a PROXY header, version 1 or 2, and say first what is in it
+--trust PREFIX     from proxies with these addresses (192.0.2.0/24, 2001:db8::1, any); if none are
+                   given, from this machine alone
 ";
 
 struct Echo;
@@ -26,6 +35,10 @@ struct Echo;
 impl Protocol for Echo {
     fn connection_made(&mut self, transport: &TransportRef) {
         log::info!("{} is connected", transport.peer());
+        // Only where one was demanded, and then it has come: before that, there is no connection for us.
+        if let Some(header) = ProxyHeader::of(&**transport) {
+            transport.write(introduction(&header).as_bytes());
+        }
     }
 
     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
@@ -39,10 +52,42 @@ impl Protocol for Echo {
     }
 }
 
+/// What a PROXY header says, in a line.
+fn introduction(header: &ProxyHeader) -> String {
+    let (source, destination) = match &header.origin {
+        ProxyOrigin::Local => return "LOCAL\n".to_owned(),
+        ProxyOrigin::Unknown => return "UNKNOWN\n".to_owned(),
+        ProxyOrigin::Client {
+            source,
+            destination,
+        } => (source, destination),
+    };
+    let place = |address: &Address| match address.socket() {
+        Some(socket) => format!("{} {}", socket.ip(), socket.port()),
+        None => address.to_string(),
+    };
+    format!("SRC {} DST {}\n", place(source), place(destination))
+}
+
 fn main() -> ExitCode {
-    support::main(HELP, |reactor, arguments| {
-        for endpoint in support::servers(arguments, "tcp:8007:interface=127.0.0.1")? {
-            support::listen(reactor, &endpoint, |_: &Address| Echo)?;
+    support::main(HELP, |reactor, mut arguments| {
+        let mut endpoints = Vec::new();
+        let mut demanded = false;
+        let mut trusted = Prefixes::default();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Arg::Value(endpoint) => endpoints.push(endpoint.string()?),
+                Arg::Long("proxy-protocol") => demanded = true,
+                Arg::Long("trust") => trusted.add(arguments.value()?)?,
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        for endpoint in support::servers_from(&endpoints, "tcp:8007:interface=127.0.0.1")? {
+            let echo = |_: &Address| Echo;
+            match demanded {
+                true => support::listen(reactor, &endpoint, trusted.proxies().factory(echo))?,
+                false => support::listen(reactor, &endpoint, echo)?,
+            }
         }
         Ok(())
     })

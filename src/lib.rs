@@ -81,3 +81,8 @@ pub use retwist_reactor::*;
 
 pub use retwist_protocols as protocols;
 pub use retwist_tls as tls;
+
+/// The code in the README is compiled like any other example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

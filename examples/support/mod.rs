@@ -16,6 +16,8 @@ use retwist::{FactoryRef, Reactor, chain};
 /// Why an example cannot start, in a sentence.
 pub(crate) type Mistake = Box<dyn Error>;
 
+pub(crate) mod prefixes;
+
 /// Has the program set up, and runs its reactor until a signal stops it.
 pub(crate) fn main(
     help: &str,
@@ -45,17 +47,26 @@ pub(crate) fn servers(
     mut arguments: Parser,
     default: &str,
 ) -> Result<Vec<ServerEndpoint>, Mistake> {
-    let mut endpoints = Vec::new();
+    let mut given = Vec::new();
     while let Some(argument) = arguments.next()? {
         match argument {
-            Arg::Value(text) => endpoints.push(server_from_string(&text.string()?)?),
+            Arg::Value(text) => given.push(text.string()?),
             other => return Err(other.unexpected().into()),
         }
     }
-    if endpoints.is_empty() {
-        endpoints.push(server_from_string(default)?);
+    servers_from(&given, default)
+}
+
+/// Places to listen that were `given`, or else `default`.
+pub(crate) fn servers_from(
+    given: &[String],
+    default: &str,
+) -> Result<Vec<ServerEndpoint>, Mistake> {
+    if given.is_empty() {
+        return Ok(vec![server_from_string(default)?]);
     }
-    Ok(endpoints)
+    let endpoints = given.iter().map(|text| Ok(server_from_string(text)?));
+    endpoints.collect()
 }
 
 /// Listens, and says so as soon as the signals that stop the program are heard as well.

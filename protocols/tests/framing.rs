@@ -1,4 +1,5 @@
-//! What holds for every framing: the outcome does not depend on how the bytes are cut, whatever the receiver does meanwhile.
+//! What holds for every framing: the outcome does not depend on how the bytes are cut, whatever the
+//! receiver does meanwhile.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -161,6 +162,7 @@ proptest! {
         any_cut_is_the_same(|| Lines::new().limit(30), &bytes, &cuts);
         any_cut_is_the_same(|| Lines::delimited_by(b"\n"), &bytes, &cuts);
         any_cut_is_the_same(|| Lines::delimited_by(b"xx:").limit(12), &bytes, &cuts);
+        any_cut_is_the_same(|| Lines::delimited_by(b"xx"), &bytes, &cuts);
         any_cut_is_the_same(|| Lines::delimited_by(b"").limit(50), &bytes, &cuts);
         any_cut_is_the_same(|| Netstrings::new().limit(40), &bytes, &cuts);
         any_cut_is_the_same(|| Int8Strings::new().limit(100), &bytes, &cuts);
@@ -182,6 +184,61 @@ proptest! {
         any_cut_is_the_same(Int16Strings::new, &prefixed(&units, 2), &cuts);
         any_cut_is_the_same(Int32Strings::new, &prefixed(&units, 4), &cuts);
     }
+}
+
+#[test]
+fn each_wish_of_a_receiver_is_heeded() {
+    let script = b"one\r\np1\r\nq2\r\nu3\r\n4\r\nr567\r\n\r\n8\r\nx\r\n9\r\nswitch\r\n10\r\n";
+    for cut in CUTS {
+        let log = log_of(Lines::new(), script, &[cut]).join(" ");
+        assert_eq!(
+            log,
+            // The end of `u3` comes before what is behind it; four bytes behind `r567` are raw.
+            "frame one frame p1 frame q2 frame u3 frame 34 frame r567 raw \\r raw \\n raw 8 raw \\r \
+             frame \\nx frame 9 frame switch next 1 next 0 next \\r next \\n",
+            "in pieces of {cut}"
+        );
+        let log = log_of(Lines::new(), b"close\r\nx\r\n", &[cut]);
+        assert_eq!(log, ["frame close", "lost connection closed cleanly"]);
+        let log = log_of(Lines::new(), b"abort\r\nx\r\n", &[cut]);
+        assert_eq!(log, ["frame abort", "lost connection aborted by this side"]);
+    }
+    let endless = log_of(Lines::delimited_by(b"xx"), b"bx.xxxbxxxx", &[usize::MAX]);
+    assert_eq!(
+        endless[..4],
+        [
+            "frame bx.",
+            "frame xb",
+            "frame ",
+            "lost connection closed cleanly"
+        ]
+    );
+}
+
+#[test]
+fn what_is_expected_can_change_while_half_a_record_is_here() {
+    let log = Log::default();
+    let receiver = Obedient {
+        log: log.clone(),
+        raw: 0,
+    };
+    let handle = retwist_reactor::ProtocolHandle::new(Framed::new(Records::of(10), receiver));
+    let recording = RecordingTransport::connect(&handle);
+    recording.receive(b"pxpx.");
+    handle.call(|framed| {
+        let transport = framed.transport().expect("it is connected");
+        transport.expect(2);
+    });
+    recording.receive(b"...");
+    assert_eq!(*log.borrow(), ["frame px"]);
+    recording.transport().resume_producing();
+    recording.clock().run();
+    recording.transport().resume_producing();
+    recording.clock().run();
+    assert_eq!(
+        *log.borrow(),
+        ["frame px", "frame px", "frame ..", "frame .."]
+    );
 }
 
 /// Sends what it receives, and a unit that is too long for some.
@@ -299,7 +356,8 @@ fn a_line_in_single_bytes_takes_linear_time() {
 
 #[test]
 fn modes_that_change_with_each_unit_take_linear_time() {
-    // One read of 2 MB in which each line is followed by a raw byte and a push-back of all the rest.
+    // One read of 2 MB in which each line is followed by a raw byte and a push-back of all the
+    // rest.
     let bytes = b"r\r\nx".repeat(500_000);
     let log = log_of(Lines::new(), &bytes, &[usize::MAX]);
     assert_eq!(log.len(), 1_000_001);

@@ -1,4 +1,5 @@
-//! What holds for every layer, alone and in stacks of any order: it is not there, as far as its neighbours can tell.
+//! What holds for every layer, alone and in stacks of any order: it is not there, as far as its
+//! neighbours can tell.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -223,7 +224,8 @@ fn heard(log: &Log) -> Vec<String> {
     log
 }
 
-/// A request, closed on the writing side; an answer that comes after it, of several writes; a close. All of it, at any cut, in order.
+/// A request, closed on the writing side; an answer that comes after it, of several writes; a
+/// close. All of it, at any cut, in order.
 fn converse(kinds: &[Kind], cut: usize) {
     let request: Vec<u8> = (0..10_000_u32).map(|byte| byte as u8).collect();
     let sent = request.clone();

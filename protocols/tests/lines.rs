@@ -212,3 +212,24 @@ fn a_file_that_is_stopped_says_so() {
         Some(Err(FileSendError::Stopped { .. }))
     ));
 }
+
+#[test]
+fn a_file_that_cannot_be_read_says_so() {
+    struct Broken;
+    impl std::io::Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::PermissionDenied.into())
+        }
+    }
+    let (_handle, recording) = keeper(Keeper::default());
+    let outcome = Rc::new(RefCell::new(None));
+    let told = outcome.clone();
+    let sender = FileSender::new(Broken, move |sent| *told.borrow_mut() = Some(sent));
+    sender.begin(&recording.transport()).expect("no producer");
+    recording.clock().run();
+    assert!(matches!(
+        *outcome.borrow(),
+        Some(Err(FileSendError::Read(_)))
+    ));
+    assert!(!recording.has_producer(), "the next one may begin");
+}

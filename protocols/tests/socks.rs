@@ -1,4 +1,5 @@
-//! SOCKS, both sides, and HTTP CONNECT: what is said, what is refused, and whose the bytes are that come behind it.
+//! SOCKS, both sides, and HTTP CONNECT: what is said, what is refused, and whose the bytes are that
+//! come behind it.
 
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
@@ -152,7 +153,8 @@ fn users_are_asked_for_their_passwords() {
             b"\x05\x02\x01\x01"
         );
     }
-    // The password of one request is not that of the next, and what is pipelined behind a wrong one is not run.
+    // The password of one request is not that of the next, and what is pipelined behind a wrong one
+    // is not run.
     let all = b"\x05\x01\x02\x01\x02me\x06secreX\x05\x01\0\x01\xc0\0\x02\x01\0\x50";
     assert_eq!(refused(&server, all), b"\x05\x02\x01\x01");
     assert!(asked.borrow().is_empty());
@@ -227,13 +229,17 @@ fn a_long_name_is_a_name() {
 }
 
 #[test]
-fn a_name_that_is_an_address_is_one() {
-    let (asked, server) = server();
-    let _client = receive(&server, b"\x05\x01\0\x05\x01\0\x03\x09127.0.0.1\0\x50", 7);
-    assert!(
-        matches!(asked.borrow()[0].destination(), Destination::Ip(_)),
-        "a rule sees it"
-    );
+fn an_address_in_disguise_is_seen_by_the_rule() {
+    for address in [
+        &b"\x03\x09127.0.0.1\0\x50"[..],
+        b"\x03\x10::ffff:127.0.0.1\0\x50",
+        b"\x04\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\x01\0\x50",
+    ] {
+        let (asked, server) = server();
+        let request = [b"\x05\x01\0\x05\x01\0", address].concat();
+        let _client = receive(&server, &request, 7);
+        assert_eq!(asked.borrow()[0].destination().to_string(), "127.0.0.1:80");
+    }
 }
 
 #[test]

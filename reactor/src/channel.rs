@@ -22,6 +22,15 @@ pub trait Channel: Turn + 'static {
     /// Takes `data` to be sent at the next flush. Outside a callback of its own seat it asks for one ([`Seat::wants_flush`]).
     fn write(&self, data: &[u8]);
 
+    /// What a transport calls: [`write`](Channel::write), if a write has any meaning now. Not to be overridden.
+    #[doc(hidden)]
+    #[inline]
+    fn write_if_open(&self, data: &[u8]) {
+        if self.seat().takes_writes(|| self.has_producer()) {
+            self.write(data);
+        }
+    }
+
     /// Closes in order, under a deadline, and then says [`Seat::lost`].
     fn lose_connection(&self);
 
@@ -46,6 +55,11 @@ pub trait Channel: Turn + 'static {
 
     /// See [`Transport::has_producer`](crate::Transport::has_producer).
     fn has_producer(&self) -> bool;
+
+    /// Whether what is below has been closed, so that nothing will be delivered any more. Never so at the bottom.
+    fn has_finished(&self) -> bool {
+        false
+    }
 
     /// See [`Transport::peer`](crate::Transport::peer).
     fn peer(&self) -> Address;

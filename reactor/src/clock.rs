@@ -103,10 +103,15 @@ impl Clock {
     }
 
     /// Runs the calls that are due, none of those that they ask for.
+    #[inline]
     pub(crate) fn run_due(&self) {
-        if self.inner.timers.borrow().len() == 0 {
-            return;
+        if self.pending_calls() > 0 {
+            self.run_pending();
         }
+    }
+
+    #[inline(never)]
+    fn run_pending(&self) {
         let now = self.elapsed();
         self.inner.timers.borrow_mut().begin_turn();
         loop {
@@ -119,8 +124,11 @@ impl Clock {
     }
 
     /// Gives those a turn who asked for one until now, calls what was to be called soon, and flushes what was written.
+    #[inline]
     pub(crate) fn run_turns(&self) {
-        self.inner.turns.run();
+        if self.has_turns() {
+            self.inner.turns.run();
+        }
     }
 
     /// Whether somebody waits for a turn, so that the loop must not sleep.
@@ -129,12 +137,19 @@ impl Clock {
     }
 
     /// When to look again, in nanoseconds since the start: never later than the first deadline.
+    #[inline(never)]
     pub(crate) fn next_wake(&self) -> Option<u64> {
-        let mut timers = self.inner.timers.borrow_mut();
-        match timers.len() {
-            0 => None,
-            _ => timers.next_wake(),
+        self.inner.timers.borrow_mut().next_wake()
+    }
+
+    /// How long it is until then.
+    #[inline]
+    pub(crate) fn until_next_wake(&self) -> Option<Duration> {
+        if self.pending_calls() == 0 {
+            return None;
         }
+        let wake = self.next_wake()?;
+        Some(Duration::from_nanos(wake.saturating_sub(self.elapsed())))
     }
 
     /// Forgets all that is pending, so that no closure keeps alive what it captured.

@@ -21,10 +21,15 @@ pub(crate) struct Core {
     pub(crate) triggers: Triggers,
     pub(crate) remote: Remote,
     settings: ReactorSettings,
-    poll: RefCell<Poll>,
-    events: Cell<Option<Events>>,
+    system: RefCell<System>,
     signals: RefCell<Option<Signals>>,
     state: Cell<State>,
+}
+
+/// Where the loop sleeps, and what it hears when it wakes. Borrowed during a pass.
+struct System {
+    poll: Poll,
+    events: Events,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +68,10 @@ impl Core {
             triggers: Triggers::default(),
             remote: Remote::new(waker),
             settings,
-            poll: RefCell::new(poll),
-            events: Cell::new(Some(Events::with_capacity(EVENTS))),
+            system: RefCell::new(System {
+                poll,
+                events: Events::with_capacity(EVENTS),
+            }),
             signals: RefCell::new(None),
             state: Cell::new(State::Idle),
         }))
@@ -76,24 +83,24 @@ impl Core {
 
     /// One pass of the loop.
     fn pass(&self, handle: &ReactorHandle, longest: Option<Duration>) -> Result<(), RunError> {
+        let Ok(mut system) = self.system.try_borrow_mut() else {
+            return Err(RunError::AlreadyRunning);
+        };
+        let System { poll, events } = &mut *system;
         let clock = self.clock();
         let situation = self.situation();
         clock.tick();
         clock.run_due();
         self.remote.run(handle);
-
-        let Some(mut events) = self.events.take() else {
-            return Err(RunError::AlreadyRunning);
-        };
         let wait = match self.situation() == situation {
             true => self.wait(longest),
             // It was told to stop, or is no longer held: whoever made this pass wants to know.
             false => Some(Duration::ZERO),
         };
-        let polled = self.poll.borrow_mut().poll(&mut events, wait);
+        let polled = poll.poll(events, wait);
         clock.tick();
         self.sources.run_again();
-        for event in &events {
+        for event in &*events {
             match event.token() {
                 WAKER => {}
                 SIGNALS => self.signalled(),
@@ -101,7 +108,6 @@ impl Core {
             }
         }
         events.clear();
-        self.events.set(Some(events));
         clock.run_turns();
         match polled {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(RunError::Poll(error)),
@@ -110,19 +116,19 @@ impl Core {
     }
 
     /// What a pass is made for, and may bring to an end.
+    #[inline]
     fn situation(&self) -> (State, bool) {
         (self.state.get(), self.triggers.is_held())
     }
 
     /// How long the poll may sleep: until the next timer, or not at all if there is something to do.
+    #[inline]
     fn wait(&self, longest: Option<Duration>) -> Option<Duration> {
         let clock = self.clock();
         if clock.has_turns() || self.sources.has_again() || self.remote.is_pending() {
             return Some(Duration::ZERO);
         }
-        let timer = clock
-            .next_wake()
-            .map(|wake| Duration::from_nanos(wake.saturating_sub(clock.elapsed())));
+        let timer = clock.until_next_wake();
         match (timer, longest) {
             (Some(timer), Some(longest)) => Some(timer.min(longest)),
             (timer, longest) => timer.or(longest),
@@ -144,7 +150,7 @@ impl Core {
             _ => return Err(RunError::AlreadyRunning),
         }
         if self.settings.signals {
-            let signals = Signals::listen(self.poll.borrow().registry(), SIGNALS);
+            let signals = Signals::listen(self.system.borrow().poll.registry(), SIGNALS);
             *self.signals.borrow_mut() = Some(signals.map_err(RunError::Signals)?);
         }
         self.state.set(State::Starting);
@@ -222,6 +228,7 @@ impl Core {
         self.clock().clear();
     }
 
+    #[cold]
     fn signalled(&self) {
         let count = match self.signals.borrow_mut().as_mut() {
             Some(signals) => signals.count(),

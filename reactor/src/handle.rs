@@ -93,9 +93,8 @@ impl Transport for Handle {
     fn write(&self, data: &[u8]) {
         if let Some(channel) = self.current("write")
             && !data.is_empty()
-            && channel.seat().takes_writes(&*channel)
         {
-            channel.write(data);
+            channel.write_if_open(data);
         }
     }
 
@@ -221,6 +220,13 @@ impl Producer for Handle {
 
     fn stop_producing(&self) {
         self.lose_connection();
+    }
+
+    fn has_finished(&self) -> bool {
+        let finished = |channel: &dyn Channel| {
+            channel.seat().is_closing() || channel.seat().is_lost() || channel.has_finished()
+        };
+        self.ask(finished) != Some(false)
     }
 }
 

@@ -3,7 +3,7 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use crate::channel::Channel;
-use crate::protocol::Attach;
+use crate::holder::Seated;
 use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, Protocol, ProtocolRef, Reason,
     Seat, TransportRef, Turn,
@@ -210,8 +210,7 @@ pub trait LayerExt: Layer + Sized {
     /// The layer as a protocol, for the transport below: to be given to `switch_protocol`, or returned by a factory. The layer
     /// lives as long as that transport keeps it.
     fn below(self: &Rc<Self>) -> ProtocolRef {
-        let attach: Weak<Self> = Rc::downgrade(self);
-        ProtocolRef::layer(Below(self.clone()), attach)
+        ProtocolRef::layer(Below(self.clone()), Rc::downgrade(self))
     }
 
     /// The layer as a transport, for the protocol that sits above it just now.
@@ -279,9 +278,14 @@ impl<L: Layer> Protocol for Below<L> {
     }
 }
 
-impl<L: Layer> Attach for L {
-    fn attach(&self, transport: &TransportRef) {
+impl<L: Layer> Seated for L {
+    fn seated(&self, transport: &TransportRef) {
         *self.joint().below.borrow_mut() = Some(transport.clone());
+    }
+
+    fn close_above(&self) -> bool {
+        self.joint().seat.close();
+        true
     }
 }
 
@@ -336,6 +340,10 @@ impl<L: Layer> Channel for L {
 
     fn has_producer(&self) -> bool {
         Layer::has_producer(self)
+    }
+
+    fn has_finished(&self) -> bool {
+        self.joint().below(|below| below.has_finished()) == Some(true)
     }
 
     fn peer(&self) -> Address {

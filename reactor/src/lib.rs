@@ -9,7 +9,7 @@
 //! tcp   testing   layer                  kinds of transport: sockets, memory, what sits on another transport
 //! stream        sources connector port   byte streams of every kind; what the system reports on
 //! channel handle seat                    what a transport supplies; what a protocol holds; who listens
-//! protocol transport factory             the traits that users meet
+//! protocol transport factory holder      the traits that users meet, and where a protocol is kept
 //! clock turn timers output producer      time, turns, and small machines that are tested alone
 //! address reason error settings          values
 //! ```
@@ -22,6 +22,7 @@ mod core;
 mod error;
 mod factory;
 mod handle;
+mod holder;
 mod layer;
 mod lifecycle;
 mod output;

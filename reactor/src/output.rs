@@ -49,7 +49,7 @@ impl Output {
 
 /// Buffers that the connections of one reactor share, so that an idle one holds none and a busy one allocates none.
 pub(crate) struct Buffers {
-    read: Cell<Box<[u8]>>,
+    read: RefCell<Box<[u8]>>,
     /// What the connection whose turn it is has written. Most need no other buffer, and this one is still in the cache.
     turn: RefCell<Vec<u8>>,
     lent: Cell<bool>,
@@ -65,23 +65,17 @@ const SPARE_SIZE: usize = 128 * 1024;
 impl Buffers {
     pub(crate) fn new() -> Self {
         Buffers {
-            read: Cell::default(),
+            read: RefCell::new(vec![0; READ].into_boxed_slice()),
             turn: RefCell::default(),
             lent: Cell::new(false),
             outputs: RefCell::default(),
         }
     }
 
-    /// Lends the read buffer; another one if it is out.
+    /// The read buffer; none if it is out.
     #[inline]
-    pub(crate) fn with_read<R>(&self, read: impl FnOnce(&mut [u8]) -> R) -> R {
-        let mut buffer = self.read.take();
-        if buffer.is_empty() {
-            buffer = vec![0; READ].into_boxed_slice();
-        }
-        let result = read(&mut buffer);
-        self.read.set(buffer);
-        result
+    pub(crate) fn read(&self) -> Option<RefMut<'_, Box<[u8]>>> {
+        self.read.try_borrow_mut().ok()
     }
 
     /// Lends the buffer of the turn, which is empty then, to one connection until it gives it back. False if it is out.

@@ -23,6 +23,16 @@ pub trait Producer {
     /// Write no more at all: the connection has gone. Nothing is called after this, and no
     /// [`unregister_producer`](crate::Transport::unregister_producer) is owed. Called by a turn.
     fn stop_producing(&self);
+
+    /// Whether it will write nothing more, though it is still registered. A close does not wait for such a one. Asked
+    /// when the close could go on; a producer that finishes later says so with
+    /// [`unregister_producer`](crate::Transport::unregister_producer).
+    ///
+    /// A transport has finished when it, or one below it, has been closed. So when both sides of a proxy are closed, as the reactor does at its
+    /// end, neither waits for the other.
+    fn has_finished(&self) -> bool {
+        false
+    }
 }
 
 /// Who sets the pace of a [`Producer`].
@@ -100,6 +110,12 @@ impl Flow {
     /// Whether there is a producer.
     pub fn is_registered(&self) -> bool {
         self.registered.is_some()
+    }
+
+    /// Whether there is a producer, and a close has to wait for it.
+    pub fn is_waited_for(&self) -> bool {
+        let registered = self.registered.as_ref();
+        registered.is_some_and(|registered| !registered.producer.has_finished())
     }
 
     /// `queued` bytes are waiting now: the producer to pause, if this is when. The caller calls it with no borrow held.

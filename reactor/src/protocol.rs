@@ -1,7 +1,7 @@
-use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
+use crate::holder::{Held, Holder, Seated};
 use crate::{Reason, TransportRef};
 
 /// What an application says in response to what happens on one connection.
@@ -77,7 +77,7 @@ pub trait Protocol: 'static {
 ///
 /// Made from any [`Protocol`] with `into()`. Clones are the same protocol.
 #[derive(Clone)]
-pub struct ProtocolRef(pub(crate) Rc<Holder<dyn Protocol>>);
+pub struct ProtocolRef(pub(crate) Rc<dyn Held>);
 
 /// A [`ProtocolRef`] that still knows the type of its protocol, so that it can be called from elsewhere.
 ///
@@ -99,91 +99,38 @@ pub struct ProtocolRef(pub(crate) Rc<Holder<dyn Protocol>>);
 /// ```
 pub struct ProtocolHandle<P>(Rc<Holder<P>>);
 
-/// Who wants to know at once where a protocol has been seated: a layer, whose protocol above may write before the next turn.
-pub(crate) trait Attach {
-    fn attach(&self, transport: &TransportRef);
-}
-
-pub(crate) struct Holder<P: ?Sized> {
-    /// Whether it has heard `connection_made`: what decides what it hears when it is seated.
-    pub(crate) introduced: Cell<bool>,
-    has_late: Cell<bool>,
-    /// Calls that came while it was in a callback.
-    late: Cell<Vec<Box<dyn FnOnce()>>>,
-    attach: Option<Weak<dyn Attach>>,
-    pub(crate) protocol: RefCell<P>,
-}
-
-impl<P> Holder<P> {
-    fn new(protocol: P, attach: Option<Weak<dyn Attach>>) -> Self {
-        Holder {
-            introduced: Cell::new(false),
-            has_late: Cell::new(false),
-            late: Cell::default(),
-            attach,
-            protocol: RefCell::new(protocol),
-        }
-    }
-}
-
-impl<P: ?Sized> Holder<P> {
-    /// The protocol has been put in a seat, where this is its transport.
-    pub(crate) fn seated(&self, transport: &TransportRef) {
-        if let Some(layer) = self.attach.as_ref().and_then(Weak::upgrade) {
-            layer.attach(transport);
-        }
-    }
-
-    pub(crate) fn has_late(&self) -> bool {
-        self.has_late.get()
-    }
-
-    /// The calls that came while the protocol was busy; whoever made it busy makes them.
-    pub(crate) fn take_late(&self) -> Vec<Box<dyn FnOnce()>> {
-        self.has_late.set(false);
-        self.late.take()
-    }
-}
-
 impl<P: Protocol> ProtocolHandle<P> {
     /// Takes the protocol into a shared place.
     pub fn new(protocol: P) -> Self {
-        ProtocolHandle(Rc::new(Holder::new(protocol, None)))
+        ProtocolHandle(Rc::new(Holder::new(protocol, ())))
     }
 
     /// Calls `call` with the protocol: now, or, if the protocol is in one of its callbacks just then, in the turn that follows.
     pub fn call(&self, call: impl FnOnce(&mut P) + 'static) {
-        let Ok(mut protocol) = self.0.protocol.try_borrow_mut() else {
+        let mut call = Some(call);
+        let made = self.0.try_call(|protocol| {
+            if let Some(call) = call.take() {
+                call(protocol);
+            }
+        });
+        if made.is_none()
+            && let Some(call) = call
+        {
             let this = self.clone();
-            let mut late = self.0.late.take();
-            late.push(Box::new(move || this.call(call)));
-            self.0.late.set(late);
-            self.0.has_late.set(true);
-            return;
-        };
-        call(&mut protocol);
-        drop(protocol);
-        for late in self.0.take_late() {
-            late();
+            self.0.call_late(Box::new(move || this.call(call)));
         }
     }
 
     /// Calls `call` with the protocol now and returns what it returns; none, and no call, while the protocol is in a callback.
     pub fn try_call<R>(&self, call: impl FnOnce(&mut P) -> R) -> Option<R> {
-        let mut protocol = self.0.protocol.try_borrow_mut().ok()?;
-        let result = call(&mut protocol);
-        drop(protocol);
-        for late in self.0.take_late() {
-            late();
-        }
-        Some(result)
+        self.0.try_call(call)
     }
 }
 
 impl ProtocolRef {
     /// The lower face of a layer.
-    pub(crate) fn layer(protocol: impl Protocol, attach: Weak<dyn Attach>) -> Self {
-        ProtocolRef(Rc::new(Holder::new(protocol, Some(attach))))
+    pub(crate) fn layer(protocol: impl Protocol, layer: impl Seated + 'static) -> Self {
+        ProtocolRef(Rc::new(Holder::new(protocol, layer)))
     }
 
     /// Whether both are the same protocol.
@@ -193,7 +140,7 @@ impl ProtocolRef {
 
     /// Whether it has been connected already, so that it would hear `transport_switched` from a new seat.
     pub fn is_introduced(&self) -> bool {
-        self.0.introduced.get()
+        self.0.introduced().get()
     }
 }
 
@@ -232,7 +179,7 @@ impl fmt::Debug for ProtocolRef {
 impl<P> fmt::Debug for ProtocolHandle<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProtocolHandle")
-            .field("introduced", &self.0.introduced.get())
+            .field("introduced", &self.0.is_introduced())
             .finish_non_exhaustive()
     }
 }

@@ -96,10 +96,15 @@ impl Remote {
     }
 
     /// Makes the calls that have come, in the reactor's thread.
+    #[inline]
     pub(crate) fn run(&self, reactor: &ReactorHandle) {
-        if !self.shared.pending.load(Ordering::Relaxed) {
-            return;
+        if self.is_pending() {
+            self.run_pending(reactor);
         }
+    }
+
+    #[cold]
+    fn run_pending(&self, reactor: &ReactorHandle) {
         self.shared.pending.store(false, Ordering::Release);
         let calls = match self.shared.calls().as_mut() {
             Some(calls) => mem::take(calls),

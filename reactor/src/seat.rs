@@ -1,14 +1,14 @@
+mod wishes;
+
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::mem;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use crate::channel::Channel;
 use crate::handle::Handle;
-use crate::panic::caught;
-use crate::protocol::{Protocol, ProtocolRef};
-use crate::{Reason, TransportRef};
+use crate::holder::{Called, Held};
+use crate::{Protocol, ProtocolRef, Reason, TransportRef};
 
 /// Who listens to a channel: the protocol that sits there, and all that it has yet to be told.
 ///
@@ -22,7 +22,10 @@ use crate::{Reason, TransportRef};
 /// - the order is introduction, handshake, bytes, end of input, end of output, loss; each is made once, and nothing follows loss;
 /// - bytes that wait (given back, or come at a bad time) are in `unread`, in order, in front of what comes later.
 pub struct Seat {
+    /// Borrowed while a callback runs, so that what is called need not be held any other way.
     occupant: RefCell<Occupant>,
+    /// Who was switched in by the callback that is running, and sits down when it returns (`SUCCEEDED`).
+    successor: Cell<Option<Box<Occupant>>>,
     /// Bytes that belong to the transport.
     unread: Cell<Vec<u8>>,
     reason: Cell<Option<Box<Reason>>>,
@@ -32,8 +35,6 @@ pub struct Seat {
 struct Occupant {
     protocol: Option<ProtocolRef>,
     handle: Rc<Handle>,
-    /// The handle of one who was switched out in the callback that is still running.
-    leaving: Option<Rc<Handle>>,
 }
 
 /// The channel is not established yet: nothing is told but its loss.
@@ -69,7 +70,7 @@ const INPUT_ENDED: u32 = 1 << 14;
 /// There is something in `unread`.
 const UNREAD: u32 = 1 << 15;
 /// The protocol that is being called has been switched out.
-const LEAVING: u32 = 1 << 16;
+const SUCCEEDED: u32 = 1 << 16;
 
 /// Any of these, and bytes that come may not go straight to the protocol.
 const NOT_STRAIGHT: u32 =
@@ -79,18 +80,24 @@ const OWED: u32 = UNTOLD | HANDSHAKE | END_OF_INPUT | END_OF_OUTPUT | LOST | FRE
 /// How many callbacks one call of `settle` makes at most, so that protocols that switch each other in for ever do not stop the loop.
 const CALLS_A_TURN: usize = 64;
 
-impl Seat {
-    /// A seat of the channel that is just being made, with the protocol that will hear of it.
-    pub fn new(channel: Weak<dyn Channel>, protocol: ProtocolRef) -> Self {
+impl Occupant {
+    fn seated(protocol: ProtocolRef, channel: Weak<dyn Channel>) -> Self {
         let handle = Handle::new(channel);
         let transport: TransportRef = handle.clone();
         protocol.0.seated(&transport);
+        Occupant {
+            protocol: Some(protocol),
+            handle,
+        }
+    }
+}
+
+impl Seat {
+    /// A seat of the channel that is just being made, with the protocol that will hear of it.
+    pub fn new(channel: Weak<dyn Channel>, protocol: ProtocolRef) -> Self {
         Seat {
-            occupant: RefCell::new(Occupant {
-                protocol: Some(protocol),
-                handle,
-                leaving: None,
-            }),
+            occupant: RefCell::new(Occupant::seated(protocol, channel)),
+            successor: Cell::default(),
             unread: Cell::default(),
             reason: Cell::new(None),
             state: Cell::new(UNOPENED | UNTOLD),
@@ -99,12 +106,12 @@ impl Seat {
 
     /// The handle of the present occupant.
     pub fn transport(&self) -> TransportRef {
-        self.occupant.borrow().handle.clone()
+        self.ask(|occupant| occupant.handle.clone())
     }
 
     /// The present occupant; none after `connection_lost`.
     pub fn protocol(&self) -> Option<ProtocolRef> {
-        self.occupant.borrow().protocol.clone()
+        self.ask(|occupant| occupant.protocol.clone())
     }
 
     // Facts, noted by the channel.
@@ -117,27 +124,35 @@ impl Seat {
     /// Bytes have come. They are delivered now if nothing stands before them, and wait otherwise. The channel flushes after it.
     pub fn deliver(&self, data: &mut [u8]) {
         let straight = !self.is(NOT_STRAIGHT)
-            && self.call(|protocol, transport| protocol.data_received_in_place(transport, data));
-        self.delivered(straight, data);
+            && self.make(|protocol, transport| protocol.deliver(transport, data));
+        if !straight {
+            self.keep(data);
+        }
+        if self.is(OWED) {
+            self.settle();
+        }
     }
 
     /// [`deliver`](Seat::deliver), for bytes that nobody may change: they are in a buffer that is not the channel's own.
     pub fn deliver_shared(&self, data: &[u8]) {
         let straight = !self.is(NOT_STRAIGHT)
-            && self.call(|protocol, transport| protocol.data_received(transport, data));
-        self.delivered(straight, data);
+            && self.make(|protocol, transport| protocol.deliver_shared(transport, data));
+        if !straight {
+            self.keep(data);
+        }
+        if self.is(OWED) {
+            self.settle();
+        }
     }
 
-    /// What did not go straight to the protocol waits.
-    fn delivered(&self, straight: bool, data: &[u8]) {
-        if !straight && !self.is(CLOSING | LOST) {
+    /// What cannot go straight to the protocol waits.
+    #[cold]
+    fn keep(&self, data: &[u8]) {
+        if !self.is(CLOSING | LOST) {
             let mut unread = self.unread.take();
             unread.extend_from_slice(data);
             self.unread.set(unread);
             self.set(UNREAD | FRESH);
-        }
-        if self.is(OWED) {
-            self.settle();
         }
     }
 
@@ -215,7 +230,7 @@ impl Seat {
     /// Has the handle know whether more may be delivered.
     fn note_reading(&self) {
         let reading = !self.is(PAUSED | CLOSING | LOST);
-        self.occupant.borrow().handle.set_reading(reading);
+        self.ask(|occupant| occupant.handle.set_reading(reading));
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -224,86 +239,8 @@ impl Seat {
 
     /// Whether a write has any meaning: after a close only as long as a producer is waited for.
     #[inline]
-    pub(crate) fn takes_writes(&self, channel: &dyn Channel) -> bool {
-        !self.is(CLOSING | WRITE_CLOSING | LOST) || !self.is(LOST) && channel.has_producer()
-    }
-
-    // Wishes, noted by the handle.
-
-    /// Notes the close; false if there was one before.
-    pub(crate) fn begin_close(&self) -> bool {
-        let first = !self.is(CLOSING);
-        self.set(CLOSING);
-        self.note_reading();
-        self.take_unread();
-        first
-    }
-
-    /// Notes the close of the write half; false if there was a close before.
-    pub(crate) fn begin_close_write(&self) -> bool {
-        let first = !self.is(CLOSING | WRITE_CLOSING);
-        self.set(WRITE_CLOSING);
-        first
-    }
-
-    pub(crate) fn set_paused(&self, paused: bool, channel: &dyn Channel) {
-        if self.is(PAUSED) == paused || self.is(CLOSING) {
-            return;
-        }
-        if paused {
-            self.set(PAUSED);
-        } else {
-            self.clear(PAUSED);
-            self.set(FRESH);
-            self.wants_turn();
-        }
-        self.note_reading();
-        channel.reading_changed();
-    }
-
-    pub(crate) fn unread(&self, data: &[u8]) {
-        if self.is(CLOSING | LOST) {
-            return;
-        }
-        let mut waiting = self.unread.take();
-        waiting.splice(..0, data.iter().copied());
-        if !waiting.is_empty() {
-            self.set(UNREAD);
-        }
-        self.unread.set(waiting);
-    }
-
-    /// The newcomer starts reading, whatever the one before wanted.
-    pub(crate) fn switch_protocol(&self, next: ProtocolRef, channel: &dyn Channel) -> ProtocolRef {
-        let mut occupant = self.occupant.borrow_mut();
-        let Some(before) = occupant.protocol.take() else {
-            return next;
-        };
-        let handle = Handle::new(occupant.handle.weak_channel());
-        let transport: TransportRef = handle.clone();
-        next.0.seated(&transport);
-        let old = mem::replace(&mut occupant.handle, handle);
-        occupant.protocol = Some(next);
-        drop(occupant);
-        if self.is(CALLING) && !self.is(LEAVING) {
-            old.leave();
-            self.set(LEAVING);
-            self.occupant.borrow_mut().leaving = Some(old);
-        } else {
-            old.revoke();
-        }
-        let paused = self.is(PAUSED);
-        self.clear(PAUSED);
-        self.note_reading();
-        self.set(UNTOLD | FRESH);
-        if self.is(INPUT_ENDED) {
-            self.set(END_OF_INPUT);
-        }
-        self.wants_turn();
-        if paused && !self.is(CLOSING) {
-            channel.reading_changed();
-        }
-        before
+    pub(crate) fn takes_writes(&self, has_producer: impl FnOnce() -> bool) -> bool {
+        !self.is(CLOSING | WRITE_CLOSING | LOST) || !self.is(LOST) && has_producer()
     }
 
     // Turns.
@@ -385,7 +322,7 @@ impl Seat {
 
     fn introduce(&self) -> bool {
         match self.protocol() {
-            Some(protocol) if protocol.0.introduced.replace(true) => {
+            Some(protocol) if protocol.0.introduced().replace(true) => {
                 self.call(|protocol, transport| protocol.transport_switched(transport))
             }
             _ => self.call(|protocol, transport| protocol.connection_made(transport)),
@@ -410,41 +347,51 @@ impl Seat {
         protocol.is_some()
     }
 
-    /// Calls the protocol, with no borrow held but that of the protocol itself. False, and no call, if it is busy.
+    fn call(&self, mut callback: impl FnMut(&mut dyn Protocol, &TransportRef)) -> bool {
+        self.make(|protocol, transport| {
+            protocol.call(&mut |protocol| callback(protocol, transport))
+        })
+    }
+
+    /// Makes a callback. False, and no callback, if the protocol is busy.
     #[inline]
-    fn call(&self, callback: impl FnOnce(&mut dyn Protocol, &TransportRef)) -> bool {
-        let (protocol, transport): (_, TransportRef) = {
+    fn make(&self, callback: impl FnOnce(&dyn Held, &TransportRef) -> Called) -> bool {
+        let called = {
             let occupant = self.occupant.borrow();
-            let Some(protocol) = occupant.protocol.clone() else {
+            let Some(protocol) = &occupant.protocol else {
                 return true;
             };
-            (protocol, occupant.handle.clone())
-        };
-        let outcome = {
-            let Ok(mut protocol) = protocol.0.protocol.try_borrow_mut() else {
-                return false;
-            };
+            let transport: TransportRef = occupant.handle.clone();
             self.set(CALLING);
-            caught(|| callback(&mut *protocol, &transport))
+            callback(&*protocol.0, &transport)
         };
         self.clear(CALLING);
-        if self.is(LEAVING) {
-            self.clear(LEAVING);
-            let leaving = self.occupant.borrow_mut().leaving.take();
-            if let Some(handle) = leaving {
-                handle.revoke();
-            }
+        match called {
+            Called::Made if !self.is(SUCCEEDED) => true,
+            called => self.called(called),
         }
-        if protocol.0.has_late() {
-            let clock = transport.clock();
+    }
+
+    /// What a callback left to do, where it is not the usual.
+    #[cold]
+    fn called(&self, called: Called) -> bool {
+        let clock = self.channel().map(|channel| channel.clock());
+        let protocol = self.occupant.borrow().protocol.clone();
+        self.clear(SUCCEEDED);
+        if let Some(successor) = self.successor.take() {
+            self.occupant.replace(*successor).handle.revoke();
+        }
+        if !matches!(called, Called::Busy)
+            && let (Some(protocol), Some(clock)) = (protocol, clock)
+        {
             for late in protocol.0.take_late() {
                 clock.call_soon(late);
             }
         }
-        if let Err(message) = outcome {
-            self.panicked(&message);
+        if let Called::Panicked(message) = &called {
+            self.panicked(message);
         }
-        true
+        !matches!(called, Called::Busy)
     }
 
     /// Rule 7: a panic costs this connection, and nothing else.
@@ -465,11 +412,23 @@ impl Seat {
 
     /// Whether the protocol is being called by somebody else, through a typed handle.
     fn is_busy(&self) -> bool {
-        self.occupant
-            .borrow()
+        let occupant = self.occupant.borrow();
+        occupant
             .protocol
             .as_ref()
-            .is_some_and(|protocol| protocol.0.protocol.try_borrow_mut().is_err())
+            .is_some_and(|protocol| protocol.0.is_busy())
+    }
+
+    /// Asks who sits here, or sits down when the callback that is running returns.
+    fn ask<R>(&self, question: impl FnOnce(&Occupant) -> R) -> R {
+        match self.successor.take() {
+            Some(successor) => {
+                let answer = question(&successor);
+                self.successor.set(Some(successor));
+                answer
+            }
+            None => question(&self.occupant.borrow()),
+        }
     }
 
     fn channel(&self) -> Option<Rc<dyn Channel>> {
@@ -481,6 +440,7 @@ impl Seat {
         self.unread.take()
     }
 
+    #[inline]
     fn is(&self, any: u32) -> bool {
         self.state.get() & any != 0
     }

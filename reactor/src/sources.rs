@@ -113,17 +113,19 @@ impl Sources {
     }
 
     /// Looks at all who asked for it before this call.
+    #[inline]
     pub(crate) fn run_again(&self) {
-        if !self.has_again() {
-            return;
+        if self.has_again() {
+            self.look_again();
         }
+    }
+
+    #[inline(never)]
+    fn look_again(&self) {
         let mut batch = mem::take(&mut *self.again.borrow_mut());
         for token in batch.drain(..) {
             if let Some(source) = self.get(token) {
-                source.ready(Ready {
-                    readable: true,
-                    ..Ready::default()
-                });
+                source.ready(Ready::READABLE);
             }
         }
         let mut again = self.again.borrow_mut();
@@ -135,15 +137,11 @@ impl Sources {
     #[inline]
     pub(crate) fn dispatch(&self, event: &Event) {
         if let Some(source) = self.get(event.token()) {
-            source.ready(Ready {
-                readable: event.is_readable(),
-                writable: event.is_writable(),
-                hung_up: event.is_read_closed() || event.is_error(),
-                broken: event.is_error(),
-            });
+            source.ready(Ready::of(event));
         }
     }
 
+    #[inline]
     fn get(&self, token: Token) -> Option<Rc<dyn Source>> {
         let slots = self.slots.borrow();
         let slot = slots.get(index(token))?;

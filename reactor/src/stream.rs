@@ -2,9 +2,11 @@ mod close;
 mod send;
 
 use std::any::{Any, TypeId};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::io;
 use std::rc::{Rc, Weak};
+
+use mio::event::Event;
 
 use crate::channel::Channel;
 use crate::output::{Buffers, Output};
@@ -38,15 +40,33 @@ pub(crate) trait Wire: 'static {
     fn interface(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>>;
 }
 
-/// What a source has become ready for.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Ready {
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-    /// The peer has closed or the connection has broken: a short read is not the last.
-    pub(crate) hung_up: bool,
-    /// The connection has broken.
-    pub(crate) broken: bool,
+/// What a source has become ready for, as flags of its state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ready(u32);
+
+impl Ready {
+    /// There may be something to read.
+    pub(crate) const READABLE: Ready = Ready(READABLE);
+    /// A send is worth trying.
+    pub(crate) const WRITABLE: Ready = Ready(WRITABLE);
+
+    #[inline]
+    pub(crate) fn of(event: &Event) -> Self {
+        let mut ready = flag(event.is_readable(), READABLE) | flag(event.is_writable(), WRITABLE);
+        if event.is_read_closed() || event.is_error() {
+            ready |= Ready::hung_up(event.is_error()).0;
+        }
+        Ready(ready)
+    }
+
+    /// The peer has closed, or the connection has broken: a short read is not the last.
+    pub(crate) fn hung_up(broken: bool) -> Self {
+        Ready(HUNG_UP | READABLE | flag(broken, FAULT))
+    }
+}
+
+fn flag(is: bool, flag: u32) -> u32 {
+    if is { flag } else { 0 }
 }
 
 /// Who wants to know when a connection has ended and its protocol has been told: the connector that made it.
@@ -78,57 +98,59 @@ pub(crate) struct Stream<W: Wire> {
     pub(crate) wire: W,
     me: Weak<Self>,
     seat: Seat,
-    output: RefCell<Output>,
-    flow: RefCell<Flow>,
     commons: Rc<Commons>,
     settings: Rc<StreamSettings>,
-    rare: Cell<Option<Box<Rare>>>,
-    state: Cell<u16>,
+    rare: RefCell<Option<Box<Rare>>>,
+    state: Cell<u32>,
 }
 
-/// What most connections never need at all, or only at their end.
+/// What a connection that is idle, or answers at once, does not need.
 #[derive(Default)]
 struct Rare {
+    output: Output,
+    flow: Flow,
     deadline: Option<DelayedCall>,
     broken: Option<io::Error>,
     owner: Option<Rc<dyn Owner>>,
 }
 
 /// There may be something to read.
-const READABLE: u16 = 1 << 0;
+const READABLE: u32 = 1 << 0;
 /// A send is worth trying.
-const WRITABLE: u16 = 1 << 1;
-/// See [`Ready::hung_up`].
-const HUNG_UP: u16 = 1 << 2;
+const WRITABLE: u32 = 1 << 1;
+/// The peer has closed or the connection has broken: a short read is not the last.
+const HUNG_UP: u32 = 1 << 2;
 /// The peer sends no more.
-const INPUT_ENDED: u16 = 1 << 3;
+const INPUT_ENDED: u32 = 1 << 3;
 /// We send no more, and have said so.
-const OUTPUT_ENDED: u16 = 1 << 4;
+const OUTPUT_ENDED: u32 = 1 << 4;
 /// The write half is to be closed.
-const CLOSE_WRITE: u16 = 1 << 5;
+const CLOSE_WRITE: u32 = 1 << 5;
 /// Both halves are to be closed.
-const CLOSE: u16 = 1 << 6;
+const CLOSE: u32 = 1 << 6;
 /// A send has failed: only what came before is of interest now.
-const BROKEN: u16 = 1 << 7;
+const BROKEN: u32 = 1 << 7;
 /// Too much is waiting for the peer; it is not read.
-const CLOGGED: u16 = 1 << 8;
+const CLOGGED: u32 = 1 << 8;
 /// The wire is closed.
-const DEAD: u16 = 1 << 9;
+const DEAD: u32 = 1 << 9;
 /// The owner, too, has been told.
-const REPORTED: u16 = 1 << 10;
+const REPORTED: u32 = 1 << 10;
 /// Nobody waits for the peer to close: the reactor ends, and nothing is under way.
-const HASTE: u16 = 1 << 11;
+const HASTE: u32 = 1 << 11;
 /// It has asked to be looked at in the next turn.
-const AGAIN: u16 = 1 << 12;
+const AGAIN: u32 = 1 << 12;
 /// A producer is registered.
-const PRODUCER: u16 = 1 << 13;
+const PRODUCER: u32 = 1 << 13;
 /// There is something in `output`.
-const QUEUED: u16 = 1 << 14;
+const QUEUED: u32 = 1 << 14;
 /// What is written goes into the buffer of the turn, see [`Buffers::lend`].
-const LENT: u16 = 1 << 15;
+const LENT: u32 = 1 << 15;
+/// Only of what a wire is ready for: the connection has broken.
+const FAULT: u32 = 1 << 16;
 
 /// None of these, and a turn is reading, a callback and a send.
-const UNUSUAL: u16 = INPUT_ENDED | OUTPUT_ENDED | CLOSE_WRITE | CLOSE | BROKEN | DEAD | PRODUCER;
+const UNUSUAL: u32 = INPUT_ENDED | OUTPUT_ENDED | CLOSE_WRITE | CLOSE | BROKEN | DEAD | PRODUCER;
 
 impl<W: Wire> Stream<W> {
     /// A stream that is established. It tells its protocol in its first turn.
@@ -149,11 +171,9 @@ impl<W: Wire> Stream<W> {
             wire,
             me: me.clone(),
             seat: Seat::new(me.clone(), protocol),
-            output: RefCell::default(),
-            flow: RefCell::default(),
             commons,
             settings,
-            rare: Cell::new(rare),
+            rare: RefCell::new(rare),
             state: Cell::new(WRITABLE),
         });
         stream.seat.open();
@@ -161,36 +181,32 @@ impl<W: Wire> Stream<W> {
     }
 
     /// The wire is ready for something. One read, its delivery, one send.
+    #[inline]
     pub(crate) fn ready(&self, ready: Ready) {
-        let mut state = self.state.get() & !AGAIN;
-        if ready.writable {
-            state |= WRITABLE;
-        }
-        if ready.readable {
-            state |= READABLE;
-        }
-        if ready.hung_up {
-            state |= HUNG_UP | READABLE;
-        }
-        self.state.set(state);
+        self.state.set(self.state.get() & !AGAIN | ready.0 & !FAULT);
         self.borrow_buffer();
         if self.is(READABLE) && self.may_read() {
             self.read();
-        } else if ready.broken && !self.is(DEAD) {
-            // Nobody reads, so nobody would ever see it.
-            self.finish(self.wire.take_error().into(), true);
+        } else if ready.0 & FAULT != 0 {
+            self.fault();
         }
         self.advance();
     }
 
+    /// The connection has broken, and nobody reads, so nobody would ever see it.
+    #[cold]
+    fn fault(&self) {
+        if !self.is(DEAD) {
+            self.break_off(self.wire.take_error());
+        }
+    }
+
     /// The reactor ends: close in order, without waiting for the peer where nothing is under way.
     pub(crate) fn stop(&self) {
-        if self.seat.begin_close() {
-            if !self.is(QUEUED | READABLE) {
-                self.set(HASTE);
-            }
-            self.lose_connection();
+        if !self.seat.is_closing() && !self.is(QUEUED | READABLE) {
+            self.set(HASTE);
         }
+        self.seat.close();
     }
 
     /// Ends at once; the protocol is told in the turn that follows.
@@ -198,6 +214,7 @@ impl<W: Wire> Stream<W> {
         self.finish(reason, true);
     }
 
+    #[inline]
     fn may_read(&self) -> bool {
         if self.is(DEAD | INPUT_ENDED) {
             return false;
@@ -206,35 +223,56 @@ impl<W: Wire> Stream<W> {
         self.is(CLOSE) || !(self.seat.is_paused() || self.is(CLOGGED))
     }
 
+    #[inline]
     fn read(&self) {
-        self.commons
-            .buffers
-            .with_read(|buffer| match retry(|| self.wire.recv(buffer)) {
-                Ok(0) => self.input_ended(),
-                Ok(count) => {
-                    if count == buffer.len() || self.is(HUNG_UP) {
-                        self.look_again();
-                    } else {
-                        self.clear(READABLE);
-                    }
-                    self.seat.deliver(&mut buffer[..count]);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+        let Some(mut buffer) = self.commons.buffers.read() else {
+            return self.look_again();
+        };
+        match self.wire.recv(&mut buffer) {
+            Ok(count) if count > 0 => {
+                if count == buffer.len() || self.is(HUNG_UP) {
+                    self.look_again();
+                } else {
                     self.clear(READABLE);
-                    self.end_if_broken();
                 }
-                Err(error) => {
-                    let error = self.take_broken().unwrap_or(error);
-                    self.finish(error.into(), true);
-                }
-            });
+                self.seat.deliver(&mut buffer[..count]);
+            }
+            Ok(_) => self.input_ended(),
+            Err(error) => self.read_failed(error),
+        }
     }
 
+    #[cold]
+    fn read_failed(&self, error: io::Error) {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                self.clear(READABLE);
+                self.end_if_broken();
+            }
+            io::ErrorKind::Interrupted => self.look_again(),
+            _ => {
+                let error = self.take_broken().unwrap_or(error);
+                self.finish(error.into(), true);
+            }
+        }
+    }
+
+    #[cold]
     fn input_ended(&self) {
         self.set(INPUT_ENDED);
         self.clear(READABLE);
-        self.seat.read_connection_lost();
-        self.end_if_broken();
+        match self.take_broken() {
+            // The system tells of a reset once, and of an end of input after it, but the peer has not said that this was all.
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.finish(error.into(), true);
+            }
+            broken => {
+                self.seat.read_connection_lost();
+                if let Some(error) = broken {
+                    self.finish(error.into(), true);
+                }
+            }
+        }
     }
 
     /// All that came before a failed send has been read.
@@ -247,12 +285,16 @@ impl<W: Wire> Stream<W> {
     /// Brings everything forward that can go forward: callbacks that are owed, the output, the producer, the close.
     #[inline]
     fn advance(&self) {
-        self.send();
+        match self.is(LENT) {
+            true => self.send_lent(),
+            false => self.send(),
+        }
         if self.is(UNUSUAL) || self.seat.is_owed() {
             self.advance_further();
         }
     }
 
+    #[cold]
     fn advance_further(&self) {
         for _ in 0..ROUNDS_A_TURN {
             if self.is(DEAD) && !self.seat.is_lost() {
@@ -290,38 +332,32 @@ impl<W: Wire> Stream<W> {
         }
     }
 
-    fn rare<R>(&self, look: impl FnOnce(&mut Rare) -> R) -> R {
-        let mut rare = self.rare.take().unwrap_or_default();
-        let result = look(&mut rare);
-        self.rare.set(Some(rare));
-        result
+    /// What is rare, if there was ever any of it.
+    fn owned(&self) -> Option<RefMut<'_, Box<Rare>>> {
+        RefMut::filter_map(self.rare.borrow_mut(), Option::as_mut).ok()
     }
 
-    fn is(&self, any: u16) -> bool {
+    /// Looks at what is rare, and makes a place for it if there was none.
+    fn rare<R>(&self, look: impl FnOnce(&mut Rare) -> R) -> R {
+        look(self.rare.borrow_mut().get_or_insert_default())
+    }
+
+    #[inline]
+    fn is(&self, any: u32) -> bool {
         self.state.get() & any != 0
     }
 
-    fn set(&self, flags: u16) {
+    fn set(&self, flags: u32) {
         self.state.set(self.state.get() | flags);
     }
 
-    fn clear(&self, flags: u16) {
+    fn clear(&self, flags: u32) {
         self.state.set(self.state.get() & !flags);
     }
 }
 
 /// How often a turn looks again at what its own callbacks have set going.
 const ROUNDS_A_TURN: usize = 16;
-
-/// The system was interrupted by a signal: the lowest layer tries again, so that nobody above sends anything twice.
-fn retry<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
 
 impl<W: Wire> Turn for Stream<W> {
     fn turn(&self) {
@@ -374,14 +410,14 @@ impl<W: Wire> Channel for Stream<W> {
         producer: Rc<dyn Producer>,
         kind: ProducerKind,
     ) -> Result<(), ProducerRegistered> {
-        self.flow.borrow_mut().register(producer, kind)?;
+        self.rare(|rare| rare.flow.register(producer, kind))?;
         self.set(PRODUCER);
         self.seat.wants_turn();
         Ok(())
     }
 
     fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
-        let producer = self.flow.borrow_mut().unregister();
+        let producer = self.rare(|rare| rare.flow.unregister());
         self.clear(PRODUCER);
         self.seat.wants_turn();
         producer

@@ -49,10 +49,8 @@ impl TurnQueue {
         self.waiting.get() == 0
     }
 
+    #[inline(never)]
     pub(crate) fn run(&self) {
-        if self.is_empty() {
-            return;
-        }
         self.each(&self.turns, |channel| channel.turn());
         self.each(&self.soon, |call| logged("a call made soon", call));
         while !self.flushes.borrow().is_empty() {

@@ -184,7 +184,7 @@ fn the_end_of_the_loop_is_heard_by_the_idle_and_the_paused<W: Way>(how: How) {
 fn a_peer_that_is_paused_fills_and_drains<W: Way>(how: How) {
     let (client, server) = (Peer::new(), Peer::new());
     let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
-    let sent = pattern(8_000_000);
+    let sent = pattern(W::MUCH);
     server.transport().pause_producing();
     client.transport().write(&sent);
     world.comes_to_rest();

@@ -18,7 +18,7 @@ pub enum Event<'a> {
     Data(&'a [u8]),
     ReadLost,
     WriteLost,
-    Lost(&'a Reason),
+    Lost,
 }
 
 #[derive(Default)]
@@ -218,7 +218,7 @@ impl Protocol for Actor {
         *self.shared.reason.borrow_mut() = Some(reason.clone());
         let transport = self.shared.transport.borrow().clone();
         if let Some(transport) = transport {
-            (self.reaction)(&transport, &Event::Lost(reason));
+            (self.reaction)(&transport, &Event::Lost);
         }
     }
 }

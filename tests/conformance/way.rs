@@ -48,6 +48,9 @@ impl How {
 ///
 /// When it is dropped, its loop ends, and whoever is still connected hears `connection_lost`.
 pub trait Way: Sized + 'static {
+    /// So many bytes are more than the two ends, and what is between them, take in while nobody reads.
+    const MUCH: usize;
+
     fn new(how: How) -> Self;
 
     /// Begins to connect the two. They hear of it in passes to come.

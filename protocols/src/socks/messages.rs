@@ -1,5 +1,5 @@
 use std::cell::Cell;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use memchr::memchr;
 use retwist_reactor::TransportRef;
@@ -111,17 +111,25 @@ pub(crate) fn destination(address: &[u8]) -> Result<Destination, SocksError> {
         }
         [4, v6 @ ..] => {
             let octets = <[u8; 16]>::try_from(v6).map_err(|_| SocksError::Malformed)?;
-            Ok(SocketAddr::from((octets, port)).into())
+            Ok(canonical(octets.into(), port))
         }
         [3, _, name @ ..] => named(name, port),
         _ => Err(SocksError::Malformed),
     }
 }
 
-/// Names that are addresses are taken as addresses: an allow rule should not have to know.
+/// A name that is an address is taken as that: an allow rule should not have to know of it.
 fn named(name: &[u8], port: u16) -> Result<Destination, SocksError> {
     let name = HostName::new(name).map_err(|_| SocksError::Malformed)?;
-    Destination::new(name.as_str(), port).map_err(|_| SocksError::Malformed)
+    Ok(match name.as_str().parse() {
+        Ok(ip) => canonical(ip, port),
+        Err(_) => Destination::Domain(name, port),
+    })
+}
+
+/// Nor of IPv4 that comes mapped into IPv6.
+fn canonical(ip: IpAddr, port: u16) -> Destination {
+    SocketAddr::new(ip.to_canonical(), port).into()
 }
 
 /// Command, user and destination of a whole request of version 4 or 4a.

@@ -5,7 +5,10 @@ use super::*;
 use crate::panic::logged;
 
 impl<W: Wire> Stream<W> {
+    /// The wire takes nothing more. What the peer said before that is still read, if it is only for us to read it.
     pub(super) fn break_off(&self, error: io::Error) {
+        self.drop_output();
+        self.clear(CLOGGED);
         if self.is(INPUT_ENDED) || !self.may_read() {
             return self.finish(error.into(), true);
         }
@@ -22,7 +25,8 @@ impl<W: Wire> Stream<W> {
         if self.is(BROKEN) && !self.is(CLOSE) && self.seat.is_paused() {
             return self.end_if_broken();
         }
-        let pending = self.is(QUEUED | PRODUCER);
+        let pending =
+            self.is(QUEUED) || self.is(PRODUCER) && self.rare(|rare| rare.flow.is_waited_for());
         if self.is(CLOSE | CLOSE_WRITE) && !self.is(OUTPUT_ENDED) {
             if pending {
                 // Half closed, it may take its time, like any connection that is open.
@@ -66,18 +70,22 @@ impl<W: Wire> Stream<W> {
 
     /// Tells those who wait for a connection that is dead: the producer here, the protocol when the seat settles.
     pub(super) fn bury(&self) {
-        let producer = self.flow.borrow_mut().unregister();
+        // First, so that a producer which is registered from here on is told at once.
+        self.seat.lost(Reason::Done);
+        let producer = match self.is(PRODUCER) {
+            true => self.rare(|rare| rare.flow.unregister()),
+            false => None,
+        };
         self.clear(PRODUCER);
         if let Some((producer, _)) = producer {
             logged("stop_producing", || producer.stop_producing());
         }
-        self.seat.lost(Reason::Done);
     }
 
     /// Those who watch a connection that has ended.
     pub(super) fn report(&self) {
         self.set(REPORTED);
-        let owner = self.rare(|rare| rare.owner.take());
+        let owner = self.owned().and_then(|mut rare| rare.owner.take());
         if let (Some(owner), Some(reason)) = (owner, self.seat.reason()) {
             owner.stream_lost(&reason);
         }
@@ -107,7 +115,8 @@ impl<W: Wire> Stream<W> {
     }
 
     fn forget_deadline(&self) {
-        if let Some(deadline) = self.rare(|rare| rare.deadline.take()) {
+        let deadline = self.owned().and_then(|mut rare| rare.deadline.take());
+        if let Some(deadline) = deadline {
             let _ = deadline.cancel();
         }
     }

@@ -27,6 +27,8 @@ impl<W: Wire> Stream<W> {
         self.take_more(data);
     }
 
+    #[cold]
+    #[inline(never)]
     fn take_more(&self, data: &[u8]) {
         if self.is(DEAD | OUTPUT_ENDED) {
             return;
@@ -54,13 +56,15 @@ impl<W: Wire> Stream<W> {
 
     fn queue(&self, data: &[u8]) {
         self.set(QUEUED);
-        self.output.borrow_mut().push(data, &self.commons.buffers);
+        self.rare(|rare| rare.output.push(data, &self.commons.buffers));
     }
 
     /// Nothing of what was taken will be sent.
     pub(super) fn drop_output(&self) {
-        self.clear(QUEUED);
-        self.output.borrow_mut().clear(&self.commons.buffers);
+        if self.is(QUEUED) {
+            self.clear(QUEUED);
+            self.rare(|rare| rare.output.clear(&self.commons.buffers));
+        }
         if self.is(LENT) {
             self.commons.buffers.lent().clear();
         }
@@ -70,7 +74,7 @@ impl<W: Wire> Stream<W> {
     pub(super) fn waiting(&self) -> usize {
         match self.state.get() & (LENT | QUEUED) {
             0 => 0,
-            QUEUED => self.output.borrow().len(),
+            QUEUED => self.rare(|rare| rare.output.len()),
             _ => self.commons.buffers.lent().len(),
         }
     }
@@ -90,8 +94,8 @@ impl<W: Wire> Stream<W> {
     }
 
     /// The turn gives its buffer back; what the wire does not take has to wait in one of the stream's own.
-    #[inline]
-    fn send_lent(&self) {
+    #[inline(always)]
+    pub(super) fn send_lent(&self) {
         self.clear(LENT);
         let mut lent = self.commons.buffers.lent();
         if !lent.is_empty() && !self.is(DEAD) {
@@ -100,30 +104,31 @@ impl<W: Wire> Stream<W> {
                 false => 0,
             };
             if sent < lent.len() {
-                self.queue(&lent[sent..]);
-                self.clog(lent.len() - sent);
+                self.leave(&lent[sent..]);
             }
         }
         self.commons.buffers.give_back(&mut lent);
-        drop(lent);
-        if self.is(CLOGGED) && !self.is(QUEUED) {
-            self.clog(0);
-        }
     }
 
+    #[cold]
+    fn leave(&self, unsent: &[u8]) {
+        self.queue(unsent);
+        self.clog(unsent.len());
+    }
+
+    #[cold]
     fn send_queued(&self) {
-        let (outcome, offered) = {
-            let output = self.output.borrow();
-            (retry(|| self.wire.send(output.front())), output.len())
-        };
+        let (outcome, offered) = self.rare(|rare| {
+            let front = rare.output.front();
+            (self.wire.send(front), front.len())
+        });
         let sent = self.sent(outcome, offered);
-        let waiting = {
-            let mut output = self.output.borrow_mut();
+        let waiting = self.rare(|rare| {
             // The end of the connection has emptied it.
-            let gone = sent.min(output.len());
-            output.advance(gone, &self.commons.buffers);
-            output.len()
-        };
+            let gone = sent.min(rare.output.len());
+            rare.output.advance(gone, &self.commons.buffers);
+            rare.output.len()
+        });
         if waiting == 0 {
             self.clear(QUEUED);
         }
@@ -131,9 +136,9 @@ impl<W: Wire> Stream<W> {
     }
 
     /// How much of `data` the wire has taken. It is all of it, too, if there is nobody to take it any more.
-    #[inline]
+    #[inline(always)]
     fn send_now(&self, data: &[u8]) -> usize {
-        match retry(|| self.wire.send(data)) {
+        match self.wire.send(data) {
             Ok(count) if count == data.len() => count,
             outcome => self.sent(outcome, data.len()),
         }
@@ -143,11 +148,18 @@ impl<W: Wire> Stream<W> {
     fn sent(&self, outcome: io::Result<usize>, offered: usize) -> usize {
         let count = match outcome {
             Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => {
-                self.break_off(error);
-                return offered;
-            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => 0,
+                // By a signal: nothing was sent, and the next turn tries again.
+                io::ErrorKind::Interrupted => {
+                    self.seat.wants_turn();
+                    return 0;
+                }
+                _ => {
+                    self.break_off(error);
+                    return offered;
+                }
+            },
         };
         if self.is(CLOSE | CLOSE_WRITE) && count > 0 {
             self.move_deadline();
@@ -177,9 +189,8 @@ impl<W: Wire> Stream<W> {
     /// Pauses the producer if it has written enough.
     fn hold_producer(&self) {
         let waiting = self.waiting();
-        let mut flow = self.flow.borrow_mut();
-        let full = flow.written(waiting, self.settings.high_water);
-        drop(flow);
+        let high_water = self.settings.high_water;
+        let full = self.rare(|rare| rare.flow.written(waiting, high_water));
         if let Some(producer) = full {
             producer.pause_producing();
         }
@@ -187,9 +198,11 @@ impl<W: Wire> Stream<W> {
 
     /// Asks the producer for more if nothing waits. Once a turn: one that writes little must not hold up the loop.
     pub(super) fn ask_producer(&self) {
+        if !self.is(PRODUCER) {
+            return;
+        }
         let waiting = self.waiting();
-        let producer = self.flow.borrow_mut().next(waiting);
-        let Some(producer) = producer else {
+        let Some(producer) = self.rare(|rare| rare.flow.next(waiting)) else {
             return;
         };
         if let Err(message) = caught(|| producer.resume_producing()) {

@@ -94,7 +94,7 @@ impl TcpAttempt {
     }
 
     /// An event came: it is connected, it has failed, or it was about something else.
-    fn check(&self) {
+    fn check(&self, ready: Ready) {
         let peer = match self.socket.borrow().as_ref() {
             None => return,
             Some(socket) => match socket.take_error() {
@@ -103,14 +103,14 @@ impl TcpAttempt {
             },
         };
         match peer {
-            Ok(_) => self.succeed(),
+            Ok(_) => self.succeed(ready),
             Err(error) if error.kind() == io::ErrorKind::NotConnected || is_in_progress(&error) => {
             }
             Err(error) => self.fail(&error.into()),
         }
     }
 
-    fn succeed(&self) {
+    fn succeed(&self, ready: Ready) {
         let Some(core) = self.core.upgrade() else {
             return;
         };
@@ -139,9 +139,9 @@ impl TcpAttempt {
         );
         TcpWire::take_over(&stream, self.token.get());
         connector.connected(Rc::downgrade(&stream) as _);
-        // The edge that told of the connection may have told of its first bytes too.
-        core.sources.again(self.token.get());
         Turn::turn(&*stream);
+        // The edge that told of the connection may have told of its first bytes too, and of their end. It comes only once.
+        stream.ready(ready);
     }
 
     fn fail(&self, error: &ConnectError) {
@@ -170,8 +170,8 @@ impl TcpAttempt {
 }
 
 impl Source for TcpAttempt {
-    fn ready(&self, _: Ready) {
-        self.check();
+    fn ready(&self, ready: Ready) {
+        self.check(ready);
     }
 
     fn stop(&self) {

@@ -149,11 +149,9 @@ impl Way {
 
     fn tell_receiver(&self) {
         let state = self.state.borrow();
-        let ready = Ready {
-            readable: true,
-            hung_up: state.ended || state.reset,
-            broken: state.reset,
-            ..Ready::default()
+        let ready = match state.ended || state.reset {
+            true => Ready::hung_up(state.reset),
+            false => Ready::READABLE,
         };
         drop(state);
         let to = self.to.borrow().upgrade();
@@ -214,10 +212,7 @@ impl Wire for MemoryWire {
             self.inward.clock.call_soon(move || {
                 let from = way.from.borrow().upgrade();
                 if let Some(from) = from {
-                    from.ready(Ready {
-                        writable: true,
-                        ..Ready::default()
-                    });
+                    from.ready(Ready::WRITABLE);
                 }
             });
         }

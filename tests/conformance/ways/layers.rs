@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist::{Clock, Joint, Layer, LayerExt, ProtocolRef, Reason};
+use retwist::{Clock, Joint, Layer, LayerExt, Producer, ProducerKind, ProtocolRef, Reason};
 
 use crate::way::{How, Way};
 
@@ -10,6 +10,8 @@ use crate::way::{How, Way};
 pub struct Layered<W>(W);
 
 impl<W: Way> Way for Layered<W> {
+    const MUCH: usize = W::MUCH;
+
     fn new(how: How) -> Self {
         Layered(W::new(how))
     }
@@ -31,6 +33,8 @@ impl<W: Way> Way for Layered<W> {
 pub struct Holding<W>(W);
 
 impl<W: Way> Way for Holding<W> {
+    const MUCH: usize = W::MUCH;
+
     fn new(how: How) -> Self {
         Holding(W::new(how))
     }
@@ -67,6 +71,9 @@ impl Layer for Plain {
     }
 }
 
+/// Bytes that are not worth holding back more of.
+const ENOUGH: usize = 16 * 1024;
+
 struct Hold {
     joint: Joint,
     held: RefCell<Vec<u8>>,
@@ -89,7 +96,9 @@ impl Layer for Hold {
 
     fn write(&self, data: &[u8]) {
         self.held.borrow_mut().extend_from_slice(data);
-        if !self.joint.seat().is_calling() {
+        if self.held.borrow().len() > ENOUGH {
+            self.flush();
+        } else if !self.joint.seat().is_calling() {
             self.joint.seat().wants_flush();
         }
     }
@@ -108,6 +117,12 @@ impl Layer for Hold {
         self.held.take();
         self.joint.seat().fail(reason);
         self.joint.below(|below| below.abort_connection());
+    }
+
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
+        // A close that waits for the producer goes on behind its last bytes.
+        self.flush();
+        self.joint.below(|below| below.unregister_producer())?
     }
 
     fn buffered(&self) -> usize {
@@ -150,5 +165,31 @@ impl Layer for Cut {
         for piece in data.chunks_mut(self.size) {
             self.joint.seat().deliver(piece);
         }
+    }
+}
+
+/// A layer that says something before it closes, as TLS does.
+struct Farewell {
+    joint: Joint,
+}
+
+/// `above`, over a layer whose last word before a close is "farewell".
+pub fn last_words(above: ProtocolRef) -> ProtocolRef {
+    let layer = Rc::new_cyclic(|me| Farewell {
+        joint: Joint::new(me, above),
+    });
+    layer.below()
+}
+
+impl Layer for Farewell {
+    fn joint(&self) -> &Joint {
+        &self.joint
+    }
+
+    fn lose_connection(&self) {
+        self.joint.below(|below| {
+            below.write(b"farewell");
+            below.lose_connection();
+        });
     }
 }

@@ -14,6 +14,8 @@ pub struct Memory {
 }
 
 impl Way for Memory {
+    const MUCH: usize = 400_000;
+
     fn new(how: How) -> Self {
         Memory {
             how,

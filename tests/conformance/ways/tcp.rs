@@ -35,6 +35,8 @@ impl Family for V6 {
 }
 
 impl<F: Family> Way for Tcp<F> {
+    const MUCH: usize = 8_000_000;
+
     fn new(how: How) -> Self {
         Tcp {
             how,

@@ -1,0 +1,373 @@
+//! Who writes more than fits at once is held back, and waited for.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use retwist::{Producer, ProducerKind, ProducerRegistered, TransportRef};
+
+use crate::delivery::pattern;
+use crate::peer::Peer;
+use crate::way::{How, Way};
+use crate::world::World;
+
+over_every_way! {
+    a_push_producer_is_paused_when_much_waits_and_resumed_when_nothing_does,
+    a_push_producer_is_paused_once_until_it_is_resumed,
+    a_pull_producer_is_asked_each_time_that_nothing_waits,
+    a_pull_producer_that_has_nothing_yet_is_left_alone,
+    a_second_producer_is_refused,
+    a_close_waits_for_a_pull_producer,
+    a_close_waits_for_a_push_producer_that_is_paused,
+    a_close_waits_for_a_push_producer_that_is_not_paused,
+    a_half_close_waits_for_the_producer,
+    the_producer_of_a_lost_connection_is_told_to_stop,
+    a_producer_on_a_connection_that_has_gone_is_told_to_stop,
+    a_producer_that_has_unregistered_hears_nothing_more,
+    a_producer_is_dropped_with_its_connection,
+    a_producer_may_do_anything_when_it_is_told_to_stop,
+    two_transports_hold_each_other_back,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    Resume,
+    Pause,
+    Stop,
+}
+
+type Reaction = Box<dyn Fn(Told)>;
+
+/// A producer that remembers what it was told, and reacts.
+pub struct Made {
+    told: RefCell<Vec<Told>>,
+    reaction: Reaction,
+}
+
+impl Made {
+    pub fn new(reaction: impl Fn(Told) + 'static) -> Rc<Self> {
+        Rc::new(Made {
+            told: RefCell::default(),
+            reaction: Box::new(reaction),
+        })
+    }
+
+    fn quiet() -> Rc<Self> {
+        Made::new(|_| ())
+    }
+
+    /// Writes `pieces` pieces, one for each time that it is asked, and is gone.
+    fn pulled(transport: &TransportRef, pieces: usize) -> Rc<Self> {
+        let (transport, left) = (transport.clone(), Cell::new(pieces));
+        Made::new(move |told| {
+            if told == Told::Resume {
+                transport.write(&pattern(1_000));
+                left.set(left.get() - 1);
+                if left.get() == 0 {
+                    transport.unregister_producer();
+                }
+            }
+        })
+    }
+
+    pub fn told(&self) -> Vec<Told> {
+        self.told.borrow().clone()
+    }
+
+    fn is_paused(&self) -> bool {
+        self.told.borrow().last() == Some(&Told::Pause)
+    }
+
+    fn hear(&self, told: Told) {
+        self.told.borrow_mut().push(told);
+        (self.reaction)(told);
+    }
+}
+
+impl Producer for Made {
+    fn resume_producing(&self) {
+        self.hear(Told::Resume);
+    }
+
+    fn pause_producing(&self) {
+        self.hear(Told::Pause);
+    }
+
+    fn stop_producing(&self) {
+        self.hear(Told::Stop);
+    }
+}
+
+/// Two who are connected, the first of whom does not read yet.
+fn connected<W: Way>(how: How) -> (World<W>, Peer, TransportRef, Peer) {
+    let (reader, writer) = (Peer::new(), Peer::new());
+    let world = World::connected(how, (&reader, reader.quiet()), (&writer, writer.quiet()));
+    let transport = writer.transport();
+    (world, reader, transport, writer)
+}
+
+fn a_push_producer_is_paused_when_much_waits_and_resumed_when_nothing_does<W: Way>(how: How) {
+    let (world, reader, transport, _) = connected::<W>(how);
+    reader.transport().pause_producing();
+    let producer = Made::quiet();
+    transport
+        .register_producer(producer.clone(), ProducerKind::Push)
+        .unwrap();
+    let mut written = 0;
+    while !producer.is_paused() {
+        transport.write(&pattern(10_000));
+        written += 10_000;
+        assert!(written < 3 * W::MUCH, "never paused");
+    }
+    world.comes_to_rest();
+    reader.transport().resume_producing();
+    world.until(|| producer.told() == [Told::Pause, Told::Resume]);
+    world.until(|| reader.count() == written);
+    transport.unregister_producer();
+}
+
+fn a_push_producer_is_paused_once_until_it_is_resumed<W: Way>(how: How) {
+    let (world, reader, transport, _) = connected::<W>(how);
+    reader.transport().pause_producing();
+    let writes = transport.clone();
+    let producer = Made::new(move |told| {
+        if told == Told::Pause {
+            writes.write(b"a last word from inside the pause");
+        }
+    });
+    transport
+        .register_producer(producer.clone(), ProducerKind::Push)
+        .unwrap();
+    for _ in 0..100 {
+        transport.write(&pattern(W::MUCH / 100));
+    }
+    world.settle();
+    assert_eq!(producer.told(), [Told::Pause]);
+    reader.transport().resume_producing();
+    world.until(|| reader.count() == W::MUCH + 33);
+    transport.unregister_producer();
+}
+
+fn a_pull_producer_is_asked_each_time_that_nothing_waits<W: Way>(how: How) {
+    let (world, reader, transport, _) = connected::<W>(how);
+    let producer = Made::pulled(&transport, 20);
+    transport
+        .register_producer(producer.clone(), ProducerKind::Pull)
+        .unwrap();
+    assert_eq!(
+        producer.told(),
+        [],
+        "called from inside a transport's method"
+    );
+    world.until(|| reader.count() == 20_000);
+    assert_eq!(producer.told(), [Told::Resume; 20]);
+}
+
+fn a_pull_producer_that_has_nothing_yet_is_left_alone<W: Way>(how: How) {
+    let (world, reader, transport, _) = connected::<W>(how);
+    let producer = Made::quiet();
+    transport
+        .register_producer(producer.clone(), ProducerKind::Pull)
+        .unwrap();
+    world.comes_to_rest();
+    assert_eq!(producer.told(), [Told::Resume]);
+    transport.write(b"found something");
+    world.until(|| producer.told().len() == 2 && reader.count() == 15);
+    transport.unregister_producer();
+}
+
+fn a_second_producer_is_refused<W: Way>(how: How) {
+    let (_world, _reader, transport, _) = connected::<W>(how);
+    let (first, second) = (Made::quiet(), Made::quiet());
+    transport
+        .register_producer(first, ProducerKind::Push)
+        .unwrap();
+    let refused = transport.register_producer(second.clone(), ProducerKind::Push);
+    assert_eq!(refused, Err(ProducerRegistered));
+    assert_eq!(second.told(), []);
+    transport.unregister_producer();
+    transport
+        .register_producer(second, ProducerKind::Push)
+        .unwrap();
+    assert!(transport.has_producer());
+    transport.unregister_producer();
+    transport.unregister_producer();
+    assert!(!transport.has_producer());
+}
+
+fn a_close_waits_for_a_pull_producer<W: Way>(how: How) {
+    let (world, reader, transport, writer) = connected::<W>(how);
+    let producer = Made::pulled(&transport, 5);
+    transport
+        .register_producer(producer, ProducerKind::Pull)
+        .unwrap();
+    transport.lose_connection();
+    world.until_over();
+    assert_eq!(reader.count(), 5_000);
+    assert!(writer.reason().is_clean());
+}
+
+fn a_close_waits_for_a_push_producer_that_is_paused<W: Way>(how: How) {
+    let (world, reader, transport, writer) = connected::<W>(how);
+    reader.transport().pause_producing();
+    let finishes = transport.clone();
+    let producer = Made::new(move |told| {
+        if told == Told::Resume {
+            finishes.write(b"the end");
+            finishes.unregister_producer();
+        }
+    });
+    transport
+        .register_producer(producer.clone(), ProducerKind::Push)
+        .unwrap();
+    transport.write(&pattern(W::MUCH));
+    assert!(producer.is_paused());
+    transport.lose_connection();
+    world.settle();
+    reader.transport().resume_producing();
+    world.until_over();
+    assert_eq!(reader.count(), W::MUCH + 7);
+    assert_eq!(producer.told(), [Told::Pause, Told::Resume]);
+    assert!(writer.reason().is_clean());
+}
+
+fn a_close_waits_for_a_push_producer_that_is_not_paused<W: Way>(how: How) {
+    let (world, reader, transport, writer) = connected::<W>(how);
+    let producer = Made::quiet();
+    transport
+        .register_producer(producer.clone(), ProducerKind::Push)
+        .unwrap();
+    transport.write(b"first ");
+    transport.lose_connection();
+    world.comes_to_rest();
+    assert!(!writer.is_over());
+    transport.write(b"second");
+    world.until(|| reader.count() == 12);
+    transport.unregister_producer();
+    transport.write(b"dropped");
+    world.until_over();
+    assert_eq!(reader.story(), "made 'first second' read-lost lost");
+    assert_eq!(producer.told(), []);
+}
+
+fn a_half_close_waits_for_the_producer<W: Way>(how: How) {
+    let (world, reader, transport, writer) = connected::<W>(how);
+    let producer = Made::pulled(&transport, 5);
+    transport
+        .register_producer(producer, ProducerKind::Pull)
+        .unwrap();
+    transport.lose_write_connection();
+    world.until(|| reader.story().ends_with("read-lost lost"));
+    world.until_over();
+    assert_eq!(reader.count(), 5_000);
+    assert_eq!(writer.story(), "made write-lost read-lost lost");
+}
+
+fn the_producer_of_a_lost_connection_is_told_to_stop<W: Way>(how: How) {
+    for kind in [ProducerKind::Push, ProducerKind::Pull] {
+        let (world, reader, transport, writer) = connected::<W>(how.clone());
+        let myself = writer.clone();
+        let producer = Made::new(move |told| {
+            if told == Told::Stop {
+                assert!(!myself.is_over(), "its connection_lost came first");
+            }
+        });
+        transport.register_producer(producer.clone(), kind).unwrap();
+        world.settle();
+        reader.transport().abort_connection();
+        world.until_over();
+        assert_eq!(producer.told().last(), Some(&Told::Stop));
+        assert!(!transport.has_producer());
+    }
+}
+
+fn a_producer_on_a_connection_that_has_gone_is_told_to_stop<W: Way>(how: How) {
+    let (world, reader, transport, _) = connected::<W>(how);
+    reader.transport().abort_connection();
+    world.until_over();
+    let producer = Made::quiet();
+    transport
+        .register_producer(producer.clone(), ProducerKind::Push)
+        .unwrap();
+    assert_eq!(producer.told(), [Told::Stop]);
+}
+
+fn a_producer_that_has_unregistered_hears_nothing_more<W: Way>(how: How) {
+    let (world, reader, transport, _) = connected::<W>(how);
+    let producer = Made::quiet();
+    transport
+        .register_producer(producer.clone(), ProducerKind::Pull)
+        .unwrap();
+    transport.unregister_producer();
+    transport.write(b"hello");
+    world.until(|| reader.count() == 5);
+    transport.abort_connection();
+    world.until_over();
+    assert_eq!(producer.told(), []);
+}
+
+fn a_producer_is_dropped_with_its_connection<W: Way>(how: How) {
+    let (world, reader, transport, _) = connected::<W>(how);
+    let producer = Made::quiet();
+    transport
+        .register_producer(producer.clone(), ProducerKind::Push)
+        .unwrap();
+    reader.transport().abort_connection();
+    world.until_over();
+    assert_eq!(Rc::strong_count(&producer), 1);
+}
+
+fn a_producer_may_do_anything_when_it_is_told_to_stop<W: Way>(how: How) {
+    let (world, reader, transport, writer) = connected::<W>(how);
+    let (next, inside) = (Made::quiet(), transport.clone());
+    let follower = next.clone();
+    let producer = Made::new(move |told| {
+        if told == Told::Stop {
+            inside.write(b"unheard");
+            inside.unregister_producer();
+            inside.lose_connection();
+            inside.abort_connection();
+            let _ = inside.register_producer(follower.clone(), ProducerKind::Push);
+        }
+    });
+    transport
+        .register_producer(producer.clone(), ProducerKind::Push)
+        .unwrap();
+    reader.transport().abort_connection();
+    world.until_over();
+    assert_eq!(producer.told(), [Told::Stop]);
+    assert_eq!(next.told(), [Told::Stop]);
+    assert_eq!(writer.story(), "made lost");
+}
+
+fn two_transports_hold_each_other_back<W: Way>(how: How) {
+    // source -> (inlet outlet) -> sink: what the sink does not read, the source cannot send.
+    let (source, inlet, outlet, sink) = (Peer::new(), Peer::new(), Peer::new(), Peer::new());
+    let onward = outlet.clone();
+    let relays = inlet.reacting(move |_, event| {
+        if let crate::peer::Event::Data(data) = event {
+            onward.transport().write(data);
+        }
+    });
+    let mut world = World::<W>::connected(how, (&sink, sink.quiet()), (&outlet, outlet.quiet()));
+    world.connect((&source, source.quiet()), (&inlet, relays));
+    world.until(|| source.is_made() && inlet.is_made());
+    let producer: Rc<dyn Producer> = inlet.transport();
+    outlet
+        .transport()
+        .register_producer(producer, ProducerKind::Push)
+        .unwrap();
+    sink.transport().pause_producing();
+    source.transport().write(&pattern(2 * W::MUCH));
+    world.comes_to_rest();
+    assert!(
+        source.transport().buffered() > 0,
+        "nobody held the source back"
+    );
+    assert!(
+        outlet.transport().buffered() < W::MUCH / 2,
+        "the relay has kept it all"
+    );
+    sink.transport().resume_producing();
+    world.until(|| sink.count() == 2 * W::MUCH);
+    outlet.transport().unregister_producer();
+}

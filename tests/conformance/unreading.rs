@@ -1,0 +1,121 @@
+//! `unread`: bytes that a protocol did not use belong to the transport.
+
+use crate::peer::{Event, Peer};
+use crate::way::{How, Way};
+use crate::world::World;
+
+over_every_way! {
+    at every cut:
+    who_reads_on_gets_them_with_the_next_bytes,
+    who_is_paused_gets_them_when_it_resumes,
+}
+
+over_every_way! {
+    what_is_given_back_comes_before_what_waits,
+    giving_back_nothing_is_nothing,
+    what_nobody_wanted_goes_with_the_connection,
+    bytes_given_back_alone_do_not_come_again_by_themselves,
+}
+
+fn who_reads_on_gets_them_with_the_next_bytes<W: Way>(how: How) {
+    let (client, server) = (Peer::new(), Peer::new());
+    let used = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let units = used.clone();
+    // Takes four bytes at a time, and keeps no buffer of its own.
+    let takes_four = server.reacting(move |transport, event| {
+        if let Event::Data(data) = event {
+            let whole = data.len() / 4 * 4;
+            units.borrow_mut().extend_from_slice(&data[..whole]);
+            transport.unread(&data[whole..]);
+        }
+    });
+    let world = World::<W>::connected(how, (&client, client.quiet()), (&server, takes_four));
+    let sent: Vec<u8> = (0..200).collect();
+    for piece in sent.chunks(9) {
+        client.transport().write(piece);
+        world.settle();
+    }
+    world.until(|| used.borrow().len() == 200);
+    assert_eq!(*used.borrow(), sent);
+}
+
+fn who_is_paused_gets_them_when_it_resumes<W: Way>(how: How) {
+    let (client, server) = (Peer::new(), Peer::new());
+    let mut first = true;
+    let gives_back = server.reacting(move |transport, event| {
+        if let Event::Data(data) = event
+            && std::mem::take(&mut first)
+        {
+            transport.pause_producing();
+            transport.unread(data);
+        }
+    });
+    let world = World::<W>::connected(
+        how.clone(),
+        (&client, client.quiet()),
+        (&server, gives_back),
+    );
+    client.transport().write(b"hello, world");
+    world.comes_to_rest();
+    let first = server.count();
+    assert!(first == how.cut.min(12), "{}", server.story());
+    server.transport().resume_producing();
+    world.until(|| server.count() == first + 12);
+    assert!(server.received().ends_with(b"hello, world"));
+}
+
+fn what_is_given_back_comes_before_what_waits<W: Way>(how: How) {
+    let (client, server) = (Peer::new(), Peer::new());
+    let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
+    let transport = server.transport();
+    transport.pause_producing();
+    client.transport().write(b"three");
+    world.settle();
+    transport.unread(b"two ");
+    transport.unread(b"one ");
+    transport.resume_producing();
+    world.until(|| server.count() == 13);
+    assert_eq!(server.story(), "made 'one two three'");
+}
+
+fn giving_back_nothing_is_nothing<W: Way>(how: How) {
+    let (client, server) = (Peer::new(), Peer::new());
+    let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
+    server.transport().pause_producing();
+    server.transport().unread(b"");
+    server.transport().resume_producing();
+    world.comes_to_rest();
+    assert_eq!(server.story(), "made");
+    client.transport().write(b"hello");
+    world.until(|| server.count() == 5);
+}
+
+fn what_nobody_wanted_goes_with_the_connection<W: Way>(how: How) {
+    let (client, server) = (Peer::new(), Peer::new());
+    let refuses = server.reacting(|transport, event| {
+        if let Event::Data(data) = event {
+            transport.pause_producing();
+            transport.unread(data);
+        }
+    });
+    let world = World::<W>::connected(how, (&client, client.quiet()), (&server, refuses));
+    client.transport().write(b"junk mail");
+    world.until(|| server.count() > 0);
+    server.transport().lose_connection();
+    world.until_over();
+    assert_eq!(server.story(), "made 'junk mail' lost");
+    assert!(server.reason().is_clean() && client.reason().is_clean());
+}
+
+fn bytes_given_back_alone_do_not_come_again_by_themselves<W: Way>(how: How) {
+    let (client, server) = (Peer::new(), Peer::new());
+    let refuses = server.reacting(|transport, event| {
+        if let Event::Data(data) = event {
+            transport.unread(data);
+        }
+    });
+    let world = World::<W>::connected(how, (&client, client.quiet()), (&server, refuses));
+    client.transport().write(b"half a line");
+    world.comes_to_rest();
+    assert_eq!(server.story(), "made 'half a line'");
+}

@@ -1,0 +1,127 @@
+//! The contract that every example keeps.
+
+use std::net::TcpListener;
+
+use crate::program::{Program, connect, run};
+
+/// All that take a place to listen as their first argument.
+const EXAMPLES: [&str; 6] = ["chat", "discard", "echo", "forward", "frames", "socks"];
+
+#[test]
+fn help_is_on_standard_output() {
+    for name in EXAMPLES {
+        for option in ["--help", "-h"] {
+            let output = run(name, &["tcp:0", option]);
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(output.status.code(), Some(0), "{name}");
+            assert!(text.contains(&format!("\nUsage: {name} ")), "{text}");
+            assert!(output.stderr.is_empty(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn wrong_arguments_are_one_sentence_and_exit_2() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = format!(
+        "tcp:{}:interface=127.0.0.1",
+        taken.local_addr().unwrap().port()
+    );
+    let mistakes: [(&[&str], &str); 8] = [
+        (&["--nonsense"], "invalid option '--nonsense'"),
+        (
+            &["nonsense"],
+            r#"endpoint "nonsense", character 1: there is no kind of endpoint"#,
+        ),
+        (&["tcp:99999"], "character 5: \"99999\" is not a port"),
+        (&[""], "there is no kind of endpoint"),
+        (&["unix:/tmp/socket"], "not supported yet"),
+        (&["tcp:0:interface=localhos"], "is not an IP address"),
+        (
+            &["tcp:0:interface=192.0.2.1"],
+            "this machine does not have that address",
+        ),
+        (&[&taken], "another program listens there"),
+    ];
+    let of_their_own: [(&str, &[&str], &str); 9] = [
+        ("echo", &["tcp:0", "tcp:x"], "character 5"),
+        ("echo", &["--trust", "127.0.0.0/33"], "127.0.0.0/33"),
+        (
+            "echo",
+            &["--trust"],
+            "missing argument for option '--trust'",
+        ),
+        (
+            "forward",
+            &["tcp:0", "tcp:example.org:80"],
+            "cannot be looked up yet",
+        ),
+        (
+            "forward",
+            &["tcp:0", "tcp:127.0.0.1:1", "tcp:0"],
+            "unexpected argument",
+        ),
+        (
+            "forward",
+            &["--proxy-protocol", "tell"],
+            "there is no way \"tell\"",
+        ),
+        (
+            "frames",
+            &["--framing", "int24"],
+            "there is no framing \"int24\"",
+        ),
+        (
+            "frames",
+            &["--max", "much"],
+            "cannot parse argument \"much\"",
+        ),
+        ("socks", &["--user", "alice"], "go together"),
+    ];
+    let shared = EXAMPLES
+        .iter()
+        .flat_map(|name| mistakes.map(|(arguments, says)| (*name, arguments, says)));
+    for (name, arguments, says) in shared.chain(of_their_own) {
+        let output = run(name, arguments);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{name} {arguments:?}: {text}"
+        );
+        assert!(
+            text.starts_with(&format!("{name}: ")) && text.contains(says),
+            "{text}"
+        );
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(output.stdout.is_empty(), "{name} {arguments:?}");
+    }
+}
+
+#[test]
+fn every_port_says_where_it_listens() {
+    let arguments = [
+        "tcp:0:interface=127.0.0.1",
+        r"tcp6:0:interface=\:\:1",
+        "tcp:0",
+    ];
+    let program = Program::start("echo", &arguments);
+    for expected in ["127.0.0.1", "::1", "0.0.0.0"] {
+        let address = program.listening();
+        assert_eq!(address.ip().to_string(), expected);
+        connect(address);
+    }
+}
+
+#[test]
+fn both_signals_end_it_in_order() {
+    for name in EXAMPLES {
+        for signal in ["INT", "TERM"] {
+            let (program, address) = Program::serve(name, &["tcp:0:interface=127.0.0.1"]);
+            let idle = connect(address);
+            program.signal(signal);
+            assert_eq!(program.exit_code(), Some(0), "{name} {signal}");
+            drop(idle);
+        }
+    }
+}

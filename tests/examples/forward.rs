@@ -1,0 +1,129 @@
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::program::{PATIENCE, Program, connect, pattern, read_all};
+
+const LOCAL: &str = "tcp:0:interface=127.0.0.1";
+
+/// A proxy to `target`.
+fn forward(target: SocketAddr) -> (Program, SocketAddr) {
+    Program::serve(
+        "forward",
+        &[LOCAL, &format!("tcp:{}:{}", target.ip(), target.port())],
+    )
+}
+
+/// A proxy, and a connection through it with both of its ends here.
+fn joined() -> (Program, TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (program, address) = forward(listener.local_addr().unwrap());
+    let client = connect(address);
+    let (server, _) = listener.accept().unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
+    (program, client, server)
+}
+
+#[test]
+fn to_the_echo_and_back() {
+    let (echo, target) = Program::serve("echo", &[LOCAL]);
+    let (program, address) = forward(target);
+    let mut stream = connect(address);
+    let data = pattern(3 * 1024 * 1024);
+    let writer = {
+        let (mut stream, data) = (stream.try_clone().unwrap(), data.clone());
+        thread::spawn(move || {
+            stream.write_all(&data).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+        })
+    };
+    assert!(read_all(&mut stream) == data);
+    writer.join().unwrap();
+    program.stop();
+    echo.stop();
+}
+
+#[test]
+fn the_end_of_input_is_passed_on_alone() {
+    for client_first in [true, false] {
+        let (program, client, server) = joined();
+        let (mut first, mut second) = if client_first {
+            (client, server)
+        } else {
+            (server, client)
+        };
+        first.write_all(b"question").unwrap();
+        first.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_all(&mut second), b"question");
+        second.write_all(b"answer").unwrap();
+        second.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_all(&mut first), b"answer");
+        program.stop();
+    }
+}
+
+#[test]
+fn neither_side_is_read_faster_than_the_other_takes() {
+    for client_first in [true, false] {
+        let (program, client, server) = joined();
+        let (mut from, mut to) = if client_first {
+            (client, server)
+        } else {
+            (server, client)
+        };
+        let data = pattern(64 * 1024 * 1024);
+        let sent = fill(&mut from, &data);
+        assert!(sent < data.len(), "it is read without end");
+        assert!(program.peak_memory() < 16 * 1024 * 1024);
+        from.shutdown(Shutdown::Write).unwrap();
+        assert!(read_all(&mut to) == data[..sent]);
+    }
+}
+
+/// Writes as much as is taken of somebody whose bytes nobody reads.
+fn fill(stream: &mut TcpStream, data: &[u8]) -> usize {
+    stream.set_nonblocking(true).unwrap();
+    let (mut sent, mut moved) = (0, Instant::now());
+    while sent < data.len() && moved.elapsed() < Duration::from_millis(300) {
+        match stream.write(&data[sent..]) {
+            Ok(count) => {
+                sent += count;
+                moved = Instant::now();
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    stream.set_nonblocking(false).unwrap();
+    sent
+}
+
+#[test]
+fn whoever_cannot_be_joined_is_let_go() {
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let (program, address) = forward(nobody);
+    let mut stream = connect(address);
+    stream.write_all(b"is anybody there?").unwrap();
+    assert_eq!(read_all(&mut stream), b"");
+    program.stop();
+}
+
+#[test]
+fn it_ends_at_once_when_nothing_is_under_way() {
+    let (program, mut client, mut server) = joined();
+    client.write_all(b"hello").unwrap();
+    let mut hello = [0; 5];
+    server.read_exact(&mut hello).unwrap();
+    let began = Instant::now();
+    program.signal("TERM");
+    assert_eq!(read_all(&mut client), b"");
+    assert_eq!(read_all(&mut server), b"");
+    assert_eq!(program.exit_code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(2));
+}

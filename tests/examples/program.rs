@@ -1,0 +1,201 @@
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// How long anything here may take before a test calls it hung.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An example that runs. It is killed when this is dropped.
+pub(crate) struct Program {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+/// An example as `cargo test` has built it, beside the tests.
+pub(crate) fn example(name: &str) -> Command {
+    let test = std::env::current_exe().expect("the path of this test");
+    let path: PathBuf = test
+        .ancestors()
+        .nth(2)
+        .expect("target/*/deps")
+        .join("examples")
+        .join(name);
+    assert!(
+        path.exists(),
+        "{} is not built: `cargo test` builds it, and `cargo test --test` does not",
+        path.display()
+    );
+    Command::new(path)
+}
+
+/// Runs an example that is to end by itself.
+pub(crate) fn run(name: &str, arguments: &[&str]) -> Output {
+    let mut command = example(name);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the example starts");
+    wait(&mut child);
+    child.wait_with_output().expect("the output of the example")
+}
+
+fn wait(child: &mut Child) -> std::process::ExitStatus {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("the example is our child") {
+            return status;
+        }
+        if began.elapsed() > PATIENCE {
+            let _ = child.kill();
+            panic!("the example has not ended within {PATIENCE:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+impl Program {
+    /// Starts an example.
+    pub(crate) fn start(name: &str, arguments: &[&str]) -> Program {
+        let mut command = example(name);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the example starts");
+        let output = BufReader::new(child.stdout.take().expect("its output is piped"));
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        Program { child, lines }
+    }
+
+    /// Starts an example, and returns the address that it says it listens on.
+    pub(crate) fn serve(name: &str, arguments: &[&str]) -> (Program, SocketAddr) {
+        let program = Program::start(name, arguments);
+        let address = program.listening();
+        (program, address)
+    }
+
+    /// The next address that it says it listens on.
+    pub(crate) fn listening(&self) -> SocketAddr {
+        let line = self
+            .lines
+            .recv_timeout(PATIENCE)
+            .expect("a line that says where it listens");
+        let address = line
+            .strip_prefix("listening on ")
+            .unwrap_or_else(|| panic!("another line: {line}"));
+        address
+            .parse()
+            .unwrap_or_else(|_| panic!("no address: {line}"))
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .expect("a shell")
+                .success()
+        );
+    }
+
+    /// Its exit code, once it has ended.
+    pub(crate) fn exit_code(mut self) -> Option<i32> {
+        wait(&mut self.child).code()
+    }
+
+    /// SIGTERM, which every example takes as the order to finish.
+    pub(crate) fn stop(self) {
+        self.signal("TERM");
+        assert_eq!(self.exit_code(), Some(0));
+    }
+
+    /// The most memory that it has used so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> usize {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .expect("its peak");
+        let kilobytes = line.trim().trim_end_matches("kB").trim();
+        kilobytes.parse::<usize>().expect("a number") * 1024
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A connection on which nothing can hang for ever.
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("a connection");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a time limit");
+    stream
+        .set_write_timeout(Some(PATIENCE))
+        .expect("a time limit");
+    stream
+}
+
+/// A connection with somebody who may still be about to listen.
+pub(crate) fn connect_soon(address: SocketAddr) -> TcpStream {
+    let began = Instant::now();
+    while TcpStream::connect_timeout(&address, PATIENCE).is_err() && began.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    connect(address)
+}
+
+/// All that comes until the end of input, which must be an orderly one.
+pub(crate) fn read_all(stream: &mut TcpStream) -> Vec<u8> {
+    let mut data = Vec::new();
+    stream.read_to_end(&mut data).expect("an orderly end");
+    data
+}
+
+/// Bytes of which no two stretches are alike, so that whatever is lost, doubled or out of order shows.
+pub(crate) fn pattern(length: usize) -> Vec<u8> {
+    let mut state = 1u64;
+    let mut next = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+/// Whether a program from outside the project is there. In CI all of them have to be.
+pub(crate) fn has(tool: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {tool}")])
+        .stdout(Stdio::null())
+        .status();
+    let found = found.is_ok_and(|status| status.success());
+    assert!(
+        found || std::env::var_os("CI").is_none(),
+        "{tool} is not installed: tests/interop/install.sh installs it"
+    );
+    if !found {
+        eprintln!(
+            "{tool} is not installed, so this test is skipped: tests/interop/install.sh installs it"
+        );
+    }
+    found
+}
