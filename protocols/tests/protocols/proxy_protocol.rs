@@ -174,7 +174,7 @@ fn ipv6_and_unix_addresses_come_through() {
         let (server, _recording) = receive(&bytes, 64);
         assert_eq!(server.0.borrow().header.as_deref(), Some(&six));
     }
-    let path: Rc<std::path::Path> = std::path::Path::new("/run/client").into();
+    let path = std::path::Path::new("/run/client").into();
     let unix = ProxyHeader::client(Address::Unix(Some(path)), Address::Unix(None));
     let (server, _recording) = receive(&unix.to_v2(), 64);
     assert_eq!(server.0.borrow().header.as_deref(), Some(&unix));
