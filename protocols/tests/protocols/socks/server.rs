@@ -11,13 +11,7 @@ use retwist_protocols::{Destination, SocksReply, SocksRequest, SocksServer};
 use retwist_reactor::testing::{MemoryReactor, RecordingTransport};
 use retwist_reactor::{Address, ConnectError, Factory, FactoryRef, ReactorTcp, Reason, TcpConnect};
 
-<<<<<<<< HEAD:protocols/tests/socks/main.rs
-mod client;
-
-const CUTS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
-========
 use crate::common::CUTS;
->>>>>>>> tidy:protocols/tests/protocols/socks/server.rs
 
 /// What was asked for, waiting for the test.
 type Asked = Rc<RefCell<Vec<SocksRequest>>>;
