@@ -31,6 +31,7 @@ mod panics;
 mod pausing;
 mod ports;
 mod producers;
+mod schedules;
 mod shutdown;
 mod signals;
 mod switching;
