@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 /// So many bytes a second, on average: a bucket that fills at that rate and holds a burst.
 ///
-/// A cheap handle: clones are the same bucket, so that several connections share one rate. Time is an argument. All is counted in nanoseconds of
-/// filling, so that nothing is lost to rounding however often it is asked.
+/// A cheap handle: clones are the same bucket, so that several connections share one rate. Time is
+/// an argument. All is counted in nanoseconds of filling, so that nothing is lost to rounding
+/// however often it is asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Bucket {
     rate: u32,
     burst: u32,
-    /// When the bucket will have been empty: full if that is far enough in the past, in debt if it is in the future.
+    /// When the bucket will have been empty: full if that is far enough in the past, in debt if it
+    /// is in the future.
     empty_at: Rc<Cell<Option<Instant>>>,
 }
 
@@ -49,7 +51,8 @@ impl Bucket {
         (self.level(now) + self.time_for(bytes)).saturating_duration_since(now)
     }
 
-    /// Takes up to `bytes`, and no more than the burst: how many they are, and how long until they may pass.
+    /// Takes up to `bytes`, and no more than the burst: how many they are, and how long until they
+    /// may pass.
     pub(crate) fn reserve(&self, bytes: usize, now: Instant) -> (usize, Duration) {
         let bytes = bytes.min(self.burst as usize);
         let wait = self.wait_for(bytes, now);

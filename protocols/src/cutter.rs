@@ -1,11 +1,12 @@
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::{Frame, Framing};
 
-/// What [`Framed`](crate::Framed) and the handles to it share: the framing, and how far it has come with the bytes.
+/// What [`Framed`](crate::Framed) and the handles to it share: the framing, and how far it has come
+/// with the bytes.
 pub(crate) struct Cutter<F> {
     pub(crate) framing: F,
     mode: Cell<Mode>,
@@ -14,13 +15,14 @@ pub(crate) struct Cutter<F> {
     seen: Cell<usize>,
     /// While a delivery runs.
     running: Cell<bool>,
-    /// The addresses of the bytes that a callback has been lent in raw mode, and how many at their end it has pushed back.
+    /// The addresses of the bytes that a callback has been lent in raw mode, and how many at their
+    /// end it has pushed back.
     lent: Cell<Range<usize>>,
     unused: Cell<usize>,
     /// What was pushed back and did not come from there.
     pushed: Cell<Vec<u8>>,
     interrupted: Cell<bool>,
-    failure: RefCell<Option<Rc<dyn Error>>>,
+    failure: RefCell<Option<Arc<dyn Error + Send + Sync>>>,
 }
 
 /// How bytes are delivered.
@@ -57,12 +59,12 @@ impl<F: Framing> Cutter<F> {
         self.failure.take();
     }
 
-    pub(crate) fn fail(&self, error: Rc<dyn Error>) {
+    pub(crate) fn fail(&self, error: Arc<dyn Error + Send + Sync>) {
         self.mode.set(Mode::Failed);
         self.failure.replace(Some(error));
     }
 
-    pub(crate) fn failure(&self) -> Option<Rc<dyn Error>> {
+    pub(crate) fn failure(&self) -> Option<Arc<dyn Error + Send + Sync>> {
         self.failure.borrow().clone()
     }
 
@@ -104,8 +106,8 @@ impl<F: Framing> Cutter<F> {
 
     /// Takes back, in a delivery, bytes that belong in front of what is left of it.
     ///
-    /// Nearly always they are the end of what the callback was lent: then it is enough to know how many they are, which keeps a
-    /// conversation that changes its mode with each message linear.
+    /// Nearly always they are the end of what the callback was lent: then it is enough to know how
+    /// many they are, which keeps a conversation that changes its mode with each message linear.
     pub(crate) fn push_back(&self, extra: &[u8]) {
         let lent = self.lent.take();
         let end = extra.as_ptr().addr() + extra.len();

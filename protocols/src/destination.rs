@@ -12,12 +12,14 @@ pub enum Destination {
     Domain(HostName, u16),
 }
 
-/// A name of 1 to 255 printable ASCII characters, none of them a space: safe to put into a line or a length-prefixed field.
+/// A name of 1 to 255 printable ASCII characters, none of them a space: safe to put into a line or
+/// a length-prefixed field.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostName(Rc<str>);
 
 impl Destination {
-    /// The IP address that `host` is, or the name. International names are to be given in their ASCII form.
+    /// The IP address that `host` is, or the name. International names are to be given in their
+    /// ASCII form.
     pub fn new(host: &str, port: u16) -> Result<Self, BadHostName> {
         match host.parse::<IpAddr>() {
             Ok(ip) => Ok(Destination::Ip(SocketAddr::new(ip, port))),

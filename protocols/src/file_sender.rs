@@ -6,10 +6,12 @@ use std::rc::Rc;
 
 use retwist_reactor::{Producer, ProducerKind, ProducerRegistered, TransportRef};
 
-/// Sends all of a file, or of anything else that can be read without waiting, as fast as the peer takes it.
+/// Sends all of a file, or of anything else that can be read without waiting, as fast as the peer
+/// takes it.
 ///
-/// It is a pull producer: a piece of 16 KiB is read each time that the transport has sent the one before, so that a file of any
-/// size takes no memory. While it runs, [`lose_connection`](retwist_reactor::Transport::lose_connection) waits for it.
+/// It is a pull producer: a piece of 16 KiB is read each time that the transport has sent the one
+/// before, so that a file of any size takes no memory. While it runs,
+/// [`lose_connection`](retwist_reactor::Transport::lose_connection) waits for it.
 ///
 /// ```
 /// use retwist_protocols::FileSender;
@@ -43,8 +45,9 @@ pub struct FileSender {
 const PIECE: usize = 16 * 1024;
 
 impl FileSender {
-    /// Will send `file`, from where it stands to its end. `done` is then told, once and from a turn of the transport: how many bytes
-    /// there were, when the last of them has been handed over to the transport (it may not have left yet); or why it came to nothing.
+    /// Will send `file`, from where it stands to its end. `done` is then told, once and from a turn
+    /// of the transport: how many bytes there were, when the last of them has been handed over to
+    /// the transport (it may not have left yet); or why it came to nothing.
     pub fn new(
         file: impl Read + 'static,
         done: impl FnOnce(Result<u64, FileSendError>) + 'static,
@@ -55,7 +58,8 @@ impl FileSender {
         }
     }
 
-    /// Begins, on a transport that has no producer. With one, nothing happens, and `done` is not called.
+    /// Begins, on a transport that has no producer. With one, nothing happens, and `done` is not
+    /// called.
     pub fn begin(self, transport: &TransportRef) -> Result<(), ProducerRegistered> {
         let sending = Rc::new(Sending {
             transport: transport.clone(),

@@ -7,7 +7,8 @@ use retwist_reactor::{ProtocolRef, TransportRef};
 use crate::cutter::{Cutter, Mode};
 use crate::{Framing, StringTooLong};
 
-/// The transport that a [`FrameReceiver`](crate::FrameReceiver) holds: a [`TransportRef`] that also knows the framing.
+/// The transport that a [`FrameReceiver`](crate::FrameReceiver) holds: a [`TransportRef`] that also
+/// knows the framing.
 ///
 /// It can be used wherever a `&TransportRef` is wanted, and cloned and kept like one.
 pub struct FrameTransport<F> {
@@ -35,8 +36,8 @@ impl<F: Framing> FrameTransport<F> {
     }
 
     /// From the next byte on, everything is delivered as it comes, to
-    /// [`raw_data_received`](crate::FrameReceiver::raw_data_received). What is here already comes first, in one piece, right after
-    /// the present callback.
+    /// [`raw_data_received`](crate::FrameReceiver::raw_data_received). What is here already comes
+    /// first, in one piece, right after the present callback.
     #[doc(alias = "setRawMode")]
     pub fn set_raw_mode(&self) {
         self.cutter.set_mode(Mode::Raw);
@@ -45,16 +46,18 @@ impl<F: Framing> FrameTransport<F> {
         }
     }
 
-    /// From here on units are delivered again. `extra` is what the receiver has been given and did not use (it may be
-    /// empty): it comes first. Where it is the end of what the present callback was given, as nearly always, it is not even copied.
+    /// From here on units are delivered again. `extra` is what the receiver has been given and did
+    /// not use (it may be empty): it comes first. Where it is the end of what the present callback
+    /// was given, as nearly always, it is not even copied.
     #[doc(alias = "setLineMode")]
     pub fn set_frame_mode(&self, extra: &[u8]) {
         self.cutter.set_mode(Mode::Frames);
         self.push_back(extra);
     }
 
-    /// Gives the beginning of a unit that is not whole yet back to the transport: for the newcomer, before
-    /// [`switch_protocol`](retwist_reactor::Transport::switch_protocol) is called outside this receiver's callbacks. Inside them it is not needed.
+    /// Gives the beginning of a unit that is not whole yet back to the transport: for the newcomer,
+    /// before [`switch_protocol`](retwist_reactor::Transport::switch_protocol) is called outside
+    /// this receiver's callbacks. Inside them it is not needed.
     #[doc(alias = "clearLineBuffer")]
     pub fn give_back(&self) {
         if !self.cutter.is_running() {
@@ -62,8 +65,9 @@ impl<F: Framing> FrameTransport<F> {
         }
     }
 
-    /// Gives back what is here of the next unit, and switches: see [`switch_protocol`](retwist_reactor::Transport::switch_protocol), which this
-    /// stands in front of.
+    /// Gives back what is here of the next unit, and switches: see
+    /// [`switch_protocol`](retwist_reactor::Transport::switch_protocol), which this stands in front
+    /// of.
     pub fn switch_protocol(&self, next: ProtocolRef) -> ProtocolRef {
         self.give_back();
         self.transport.switch_protocol(next)

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use retwist_reactor::{Protocol, Reason, TransportRef};
 
@@ -8,14 +9,16 @@ use crate::{FrameReceiver, FrameTransport, Framing};
 
 /// A protocol that cuts what it receives into units with `F` and hands them to `R`.
 ///
-/// What may happen between two units is handled here, once for all framings: when the receiver has paused, switched or closed,
-/// nothing more is delivered to it, and what is left is given back to the transport, which keeps it for whoever reads next. A unit that
-/// arrives whole is delivered from where it arrived; of one that does not, the beginning is kept, and the time that it takes is linear
-/// in its length however it is cut.
+/// What may happen between two units is handled here, once for all framings: when the receiver has
+/// paused, switched or closed, nothing more is delivered to it, and what is left is given back to
+/// the transport, which keeps it for whoever reads next. A unit that arrives whole is delivered
+/// from where it arrived; of one that does not, the beginning is kept, and the time that it takes
+/// is linear in its length however it is cut.
 ///
-/// A unit is cut off if the protocol is switched out between two callbacks, while half of it is here: whoever does that says
-/// [`give_back`](FrameTransport::give_back) first, so that the newcomer gets the bytes. If the transport below is switched for another one, the half
-/// unit is thrown away: nothing that came before TLS is taken for something that came inside it.
+/// A unit is cut off if the protocol is switched out between two callbacks, while half of it is
+/// here: whoever does that says [`give_back`](FrameTransport::give_back) first, so that the
+/// newcomer gets the bytes. If the transport below is switched for another one, the half unit is
+/// thrown away: nothing that came before TLS is taken for something that came inside it.
 pub struct Framed<F: Framing, R> {
     receiver: R,
     cutter: Rc<Cutter<F>>,
@@ -23,7 +26,8 @@ pub struct Framed<F: Framing, R> {
     transport: Option<FrameTransport<F>>,
 }
 
-/// The first bytes that are added to a unit which has begun already, if the unit is shorter than this.
+/// The first bytes that are added to a unit which has begun already, if the unit is shorter than
+/// this.
 const PIECE: usize = 256;
 
 impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
@@ -36,7 +40,8 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
         }
     }
 
-    /// The application behind the framing; with a [`ProtocolHandle`](retwist_reactor::ProtocolHandle), to be called from elsewhere.
+    /// The application behind the framing; with a
+    /// [`ProtocolHandle`](retwist_reactor::ProtocolHandle), to be called from elsewhere.
     pub fn receiver(&mut self) -> &mut R {
         &mut self.receiver
     }
@@ -52,7 +57,8 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
             .clone()
     }
 
-    /// Hands over the unit that `bytes` begins with, and says how many bytes are done with; none if the unit is not whole.
+    /// Hands over the unit that `bytes` begins with, and says how many bytes are done with; none if
+    /// the unit is not whole.
     #[inline(always)]
     fn deliver(&mut self, transport: &FrameTransport<F>, bytes: &[u8]) -> Option<usize> {
         let cutter = &*self.cutter;
@@ -65,7 +71,7 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
                     Some(frame.used.min(bytes.len()))
                 }
                 Err(error) => {
-                    let error = Rc::new(error);
+                    let error = Arc::new(error);
                     cutter.fail(error.clone());
                     Some(cutter.lend(bytes, || {
                         self.receiver.framing_failed(transport, &error, bytes);
@@ -82,7 +88,8 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
 
     /// Completes the unit that `partial` is the beginning of, and returns what is left of `data`.
     ///
-    /// Not all of `data` is added at once: once a unit begins in `data` itself, it and those behind it are delivered from there.
+    /// Not all of `data` is added at once: once a unit begins in `data` itself, it and those behind
+    /// it are delivered from there.
     fn complete<'a>(
         &mut self,
         transport: &FrameTransport<F>,

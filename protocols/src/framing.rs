@@ -6,9 +6,10 @@ use retwist_reactor::TransportRef;
 
 /// How a stream of bytes is cut into units: all that one's own framing has to say.
 ///
-/// A framing is a description and keeps no bytes: the units that are not whole yet, and all that happens between two units (pause,
-/// close, switch), are the affair of [`Framed`](crate::Framed), which asks it. What is delivered comes from the peer, so never
-/// trust a length that it names: have a limit, and fail before a byte of an over-long unit is waited for.
+/// A framing is a description and keeps no bytes: the units that are not whole yet, and all that
+/// happens between two units (pause, close, switch), are the affair of [`Framed`](crate::Framed),
+/// which asks it. What is delivered comes from the peer, so never trust a length that it names:
+/// have a limit, and fail before a byte of an over-long unit is waited for.
 ///
 /// The whole of a framing in which a byte of type and a byte of length stand before each unit:
 ///
@@ -50,12 +51,14 @@ use retwist_reactor::TransportRef;
 /// ```
 pub trait Framing: 'static {
     /// What the peer can do wrong. It ends the conversation, and becomes the reason for its loss.
-    type Error: Error + 'static;
+    type Error: Error + Send + Sync + 'static;
 
-    /// Looks for the unit that `bytes` begins with: none if it is not whole yet. `bytes` may be empty.
+    /// Looks for the unit that `bytes` begins with: none if it is not whole yet. `bytes` may be
+    /// empty.
     ///
-    /// The first `seen` bytes were there already when this was last asked and answered none, so that a search need not
-    /// begin anew for each byte that dribbles in. The answer must not depend on it.
+    /// The first `seen` bytes were there already when this was last asked and answered none, so
+    /// that a search need not begin anew for each byte that dribbles in. The answer must not depend
+    /// on it.
     fn find(&self, bytes: &[u8], seen: usize) -> Result<Option<Frame>, Self::Error>;
 
     /// Writes `unit` and whatever belongs around it. On an error nothing has been written.
@@ -67,8 +70,8 @@ pub trait Framing: 'static {
 pub struct Frame {
     /// Where the unit is, without what stands around it.
     pub unit: Range<usize>,
-    /// How many bytes it takes with all that stands around it: where the next one begins. 0 is allowed for an empty unit of a framing that then
-    /// looks for something else.
+    /// How many bytes it takes with all that stands around it: where the next one begins. 0 is
+    /// allowed for an empty unit of a framing that then looks for something else.
     pub used: usize,
 }
 

@@ -8,10 +8,11 @@ use retwist_reactor::{ProtocolRef, TransportRef};
 
 use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 
-/// Goes through an HTTP proxy with the method CONNECT: the connection is made to the proxy, and the protocol above hears `connection_made`
-/// once the proxy has connected to the destination.
+/// Goes through an HTTP proxy with the method CONNECT: the connection is made to the proxy, and the
+/// protocol above hears `connection_made` once the proxy has connected to the destination.
 ///
-/// If it does not, the protocol above hears `connection_lost` with a [`HttpConnectError`]. `peer()` is the proxy.
+/// If it does not, the protocol above hears `connection_lost` with a [`HttpConnectError`]. `peer()`
+/// is the proxy.
 ///
 /// ```
 /// use retwist_protocols::{Destination, HttpConnect, Policy};
@@ -39,7 +40,8 @@ impl HttpConnect {
         }
     }
 
-    /// With a user and a password (Basic authentication, RFC 7617). They go over the network as good as in clear. A user cannot contain a colon.
+    /// With a user and a password (Basic authentication, RFC 7617). They go over the network as
+    /// good as in clear. A user cannot contain a colon.
     #[must_use]
     pub fn user(self, user: &str, password: &str) -> Self {
         let credentials = base64(format!("{user}:{password}").as_bytes());
@@ -122,7 +124,8 @@ impl Opening for HttpHandshake {
     }
 }
 
-/// The status of an answer that begins with `HTTP/1.`: a digit, a space, three digits, a space or the end of the line.
+/// The status of an answer that begins with `HTTP/1.`: a digit, a space, three digits, a space or
+/// the end of the line.
 fn status(answer: &[u8]) -> Result<u16, HttpConnectError> {
     let Some(&[minor, b' ', a @ b'1'..=b'9', b, c, b' ' | b'\r']) = answer.get(7..13) else {
         return Err(HttpConnectError::NotHttp);
@@ -159,7 +162,8 @@ fn base64(bytes: &[u8]) -> String {
 pub enum HttpConnectError {
     /// What it answers is not HTTP/1.
     NotHttp,
-    /// It answered with this status: 407 wants a user and a password, 403 does not allow the destination, 502 and 504 did not reach it.
+    /// It answered with this status: 407 wants a user and a password, 403 does not allow the
+    /// destination, 502 and 504 did not reach it.
     Refused(u16),
 }
 

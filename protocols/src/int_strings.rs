@@ -4,8 +4,9 @@ use crate::{Frame, Framing, LengthLimitExceeded, StringTooLong};
 
 /// Strings with their length before them: a big-endian number of `WIDTH` bytes, 1 to 4.
 ///
-/// The limit is 99999 bytes unless said otherwise, and never more than the prefix can express. A receiver is a
-/// [`FrameReceiver<Int16Strings>`](crate::FrameReceiver). A peer that announces more than the limit ends the connection, before any of it is waited for.
+/// The limit is 99999 bytes unless said otherwise, and never more than the prefix can express. A
+/// receiver is a [`FrameReceiver<Int16Strings>`](crate::FrameReceiver). A peer that announces more
+/// than the limit ends the connection, before any of it is waited for.
 #[doc(alias = "IntNStringReceiver")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntStrings<const WIDTH: usize> {

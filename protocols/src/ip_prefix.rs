@@ -23,7 +23,8 @@ pub struct IpPrefix {
 }
 
 impl IpPrefix {
-    /// The range that `address` is in, of all addresses with the same first `length` bits; at most 32 or 128 count.
+    /// The range that `address` is in, of all addresses with the same first `length` bits; at most
+    /// 32 or 128 count.
     pub fn new(address: IpAddr, length: u8) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => {

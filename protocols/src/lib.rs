@@ -1,16 +1,19 @@
 //! Framing and layers: what people build protocols from.
 //!
-//! **Framing** turns bytes into units for one protocol: [lines](LineReceiver), [netstrings](Netstrings), strings with a
-//! [length before them](IntStrings), [records](Records), or [one's own](Framing). It is no layer: a [`Framed`] is a protocol.
+//! **Framing** turns bytes into units for one protocol: [lines](LineReceiver),
+//! [netstrings](Netstrings), strings with a [length before them](IntStrings), [records](Records),
+//! or [one's own](Framing). It is no layer: a [`Framed`] is a protocol.
 //!
-//! **Layers** sit between a transport and a protocol, which does not know of them, and stack in any order. A [`Policy`] is the settings of one,
-//! and puts it under a protocol, a connection or a factory: [`Timeout`], [`ThrottleReads`], [`ThrottleWrites`], [`Limits`], [`Tap`],
-//! [`ProxyProtocol`] and [`SendProxyHeader`], [`SocksClient`], [`HttpConnect`]. What has to be said before the application may talk is
-//! an [`Opening`], and one's own is one trait.
+//! **Layers** sit between a transport and a protocol, which does not know of them, and stack in any
+//! order. A [`Policy`] is the settings of one, and puts it under a protocol, a connection or a
+//! factory: [`Timeout`], [`ThrottleReads`], [`ThrottleWrites`], [`Limits`], [`Tap`],
+//! [`ProxyProtocol`] and [`SendProxyHeader`], [`SocksClient`], [`HttpConnect`]. What has to be said
+//! before the application may talk is an [`Opening`], and one's own is one trait.
 //!
 //! **Proxies**: a [`SocksServer`], and a [`Relay`] between any two connections.
 //!
-//! Nothing here does I/O or knows what time it is: all of it runs over any transport, and is tested over memory.
+//! Nothing here does I/O or knows what time it is: all of it runs over any transport, and is tested
+//! over memory.
 
 mod bucket;
 mod cutter;

@@ -12,8 +12,8 @@ use crate::{FactoryPolicy, IpPrefix};
 
 /// Bounds how many connections a factory serves at a time, in all and for each peer.
 ///
-/// A connection over a limit is refused, or given a protocol that says so: see [`overflow`](Limits::overflow). Peers without an IP address
-/// count in all, and for no peer.
+/// A connection over a limit is refused, or given a protocol that says so: see
+/// [`overflow`](Limits::overflow). Peers without an IP address count in all, and for no peer.
 ///
 /// ```
 /// use retwist_protocols::{FactoryPolicy, Limits};
@@ -56,7 +56,8 @@ pub struct Limits {
 type Overflow = dyn Fn(&Address) -> Option<ProtocolRef>;
 
 impl Limits {
-    /// No limits yet. IPv6 peers are told apart by the first 64 bits of their address, of which one customer has at least one.
+    /// No limits yet. IPv6 peers are told apart by the first 64 bits of their address, of which one
+    /// customer has at least one.
     pub fn new() -> Self {
         Limits {
             total: usize::MAX,
@@ -90,8 +91,8 @@ impl Limits {
         }
     }
 
-    /// The protocol for connections over a limit, in place of a refusal; it may still refuse. These connections are not
-    /// counted, so they had better be short.
+    /// The protocol for connections over a limit, in place of a refusal; it may still refuse. These
+    /// connections are not counted, so they had better be short.
     #[doc(alias = "overflowFactory")]
     #[must_use]
     pub fn overflow<P: IntoProtocol>(self, overflow: impl Fn(&Address) -> P + 'static) -> Self {
@@ -164,7 +165,8 @@ impl Census {
     }
 }
 
-/// One connection in the census. Given up when it is dropped, be it because the inner factory refused or panicked.
+/// One connection in the census. Given up when it is dropped, be it because the inner factory
+/// refused or panicked.
 struct Place {
     census: Rc<Census>,
     peer: Option<IpPrefix>,

@@ -21,10 +21,12 @@ use crate::{FrameReceiver, Framed, LengthLimitExceeded, LineTransport, Lines};
 /// # is_factory(factory);
 /// ```
 ///
-/// Lines end in `\r\n` and have up to 16384 bytes. For others, say so: `Framed::new(Lines::delimited_by(b"\n").limit(512), Shout)`.
+/// Lines end in `\r\n` and have up to 16384 bytes. For others, say so:
+/// `Framed::new(Lines::delimited_by(b"\n").limit(512), Shout)`.
 ///
-/// Where not all is lines, [`set_raw_mode`](crate::FrameTransport::set_raw_mode) has the rest delivered as it comes, and
-/// [`set_line_mode`](crate::FrameTransport::set_line_mode) takes what is left over:
+/// Where not all is lines, [`set_raw_mode`](crate::FrameTransport::set_raw_mode) has the rest
+/// delivered as it comes, and [`set_line_mode`](crate::FrameTransport::set_line_mode) takes what is
+/// left over:
 ///
 /// ```
 /// use retwist_protocols::{LineReceiver, LineTransport};
@@ -74,10 +76,12 @@ pub trait LineReceiver: 'static {
     #[doc(alias = "rawDataReceived")]
     fn raw_data_received(&mut self, transport: &LineTransport, data: &[u8]) {}
 
-    /// The peer has sent more than the limit without a delimiter: `rest`, and all that has come behind it.
+    /// The peer has sent more than the limit without a delimiter: `rest`, and all that has come
+    /// behind it.
     ///
-    /// Nothing is delivered after this, and unless it is overridden the connection is closed. An override may answer and close; or
-    /// go on, with `set_line_mode` or `set_raw_mode` and whatever part of `rest` it likes.
+    /// Nothing is delivered after this, and unless it is overridden the connection is closed. An
+    /// override may answer and close; or go on, with `set_line_mode` or `set_raw_mode` and whatever
+    /// part of `rest` it likes.
     #[doc(alias = "lineLengthExceeded")]
     fn line_length_exceeded(&mut self, transport: &LineTransport, rest: &[u8]) {
         transport.lose_connection();
@@ -89,8 +93,8 @@ pub trait LineReceiver: 'static {
     /// See [`Protocol::handshake_completed`](retwist_reactor::Protocol::handshake_completed).
     fn handshake_completed(&mut self, transport: &LineTransport) {}
 
-    /// See [`Protocol::read_connection_lost`](retwist_reactor::Protocol::read_connection_lost). A line that has no delimiter
-    /// yet is never delivered.
+    /// See [`Protocol::read_connection_lost`](retwist_reactor::Protocol::read_connection_lost). A
+    /// line that has no delimiter yet is never delivered.
     fn read_connection_lost(&mut self, transport: &LineTransport) {
         transport.lose_connection();
     }
@@ -98,8 +102,8 @@ pub trait LineReceiver: 'static {
     /// See [`Protocol::write_connection_lost`](retwist_reactor::Protocol::write_connection_lost).
     fn write_connection_lost(&mut self, transport: &LineTransport) {}
 
-    /// See [`Protocol::connection_lost`](retwist_reactor::Protocol::connection_lost). After a line that was too long the
-    /// reason is [`LengthLimitExceeded`].
+    /// See [`Protocol::connection_lost`](retwist_reactor::Protocol::connection_lost). After a line
+    /// that was too long the reason is [`LengthLimitExceeded`].
     #[doc(alias = "connectionLost")]
     fn connection_lost(&mut self, reason: &Reason) {}
 }

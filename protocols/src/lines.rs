@@ -5,7 +5,8 @@ use crate::{Frame, FrameTransport, Framing, LengthLimitExceeded, StringTooLong};
 
 /// Units that end in a delimiter: lines.
 ///
-/// The delimiter is `\r\n` and the limit 16384 bytes, not counting the delimiter, unless said otherwise.
+/// The delimiter is `\r\n` and the limit 16384 bytes, not counting the delimiter, unless said
+/// otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lines {
     delimiter: Box<[u8]>,
@@ -21,7 +22,8 @@ impl Lines {
         Lines::delimited_by(b"\r\n")
     }
 
-    /// Lines that end in `delimiter`, of any length; with an empty one no line ever ends, and all fails at the limit.
+    /// Lines that end in `delimiter`, of any length; with an empty one no line ever ends, and all
+    /// fails at the limit.
     #[doc(alias = "delimiter")]
     pub fn delimited_by(delimiter: &[u8]) -> Self {
         Lines {
@@ -37,7 +39,8 @@ impl Lines {
         Lines { limit, ..self }
     }
 
-    /// Where the delimiter that comes first ends, looking at each of its possible last bytes behind the first `seen` ones.
+    /// Where the delimiter that comes first ends, looking at each of its possible last bytes behind
+    /// the first `seen` ones.
     fn end(&self, bytes: &[u8], seen: usize) -> Option<usize> {
         let (&last, head) = self.delimiter.split_last()?;
         let mut from = seen;
@@ -50,8 +53,8 @@ impl Lines {
         }
     }
 
-    /// [`end`](Lines::end), for a delimiter of two bytes that is near, as the end of a line mostly is: to look at a few words here costs
-    /// less than any call. None says nothing.
+    /// [`end`](Lines::end), for a delimiter of two bytes that is near, as the end of a line mostly
+    /// is: to look at a few words here costs less than any call. None says nothing.
     #[inline]
     fn near_end(&self, bytes: &[u8]) -> Option<usize> {
         const ONES: u64 = u64::MAX / 0xff;
@@ -60,7 +63,8 @@ impl Lines {
         };
         let (words, _) = bytes.as_chunks::<8>();
         for (index, word) in words.iter().take(NEAR).enumerate() {
-            // A byte is zero where the last one of the delimiter stands; the lowest that borrows is the first of them.
+            // A byte is zero where the last one of the delimiter stands; the lowest that borrows is
+            // the first of them.
             let zeroed = u64::from_le_bytes(*word) ^ (ONES * u64::from(last));
             let borrows = zeroed.wrapping_sub(ONES) & !zeroed & (ONES << 7);
             if borrows != 0 {
@@ -112,8 +116,8 @@ impl Framing for Lines {
 }
 
 impl LineTransport {
-    /// Sends a line: `line`, and the delimiter behind it. A delimiter within `line` is sent as it is, so check what comes
-    /// from somebody else.
+    /// Sends a line: `line`, and the delimiter behind it. A delimiter within `line` is sent as it
+    /// is, so check what comes from somebody else.
     #[doc(alias = "sendLine")]
     pub fn send_line(&self, line: impl AsRef<[u8]>) {
         // Lines can be of any length.

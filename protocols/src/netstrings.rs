@@ -7,8 +7,9 @@ use crate::{Frame, Framing, StringTooLong};
 
 /// Netstrings: `5:hello,`. A length in decimal digits, a colon, the bytes, a comma.
 ///
-/// The limit is 99999 bytes unless said otherwise. The grammar is strict: no sign, no space, no leading zero. A receiver is a
-/// [`FrameReceiver<Netstrings>`](crate::FrameReceiver); what is no netstring ends the connection with a [`NetstringError`].
+/// The limit is 99999 bytes unless said otherwise. The grammar is strict: no sign, no space, no
+/// leading zero. A receiver is a [`FrameReceiver<Netstrings>`](crate::FrameReceiver); what is no
+/// netstring ends the connection with a [`NetstringError`].
 #[doc(alias = "NetstringReceiver")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Netstrings {
@@ -28,7 +29,8 @@ impl Netstrings {
         Netstrings { limit }
     }
 
-    /// The length, and how many bytes there are before the string itself; none if there is no colon yet.
+    /// The length, and how many bytes there are before the string itself; none if there is no colon
+    /// yet.
     fn header(&self, bytes: &[u8]) -> Result<Option<(usize, usize)>, NetstringError> {
         let mut length = 0_usize;
         for (at, &byte) in bytes.iter().enumerate() {

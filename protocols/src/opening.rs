@@ -9,9 +9,11 @@ use retwist_reactor::{Address, Joint, Layer, LayerExt, ProtocolRef, Reason, Tran
 
 use crate::timer::Timer;
 
-/// What is said on a connection before the protocol above hears of it: a header, or a handshake with a proxy.
+/// What is said on a connection before the protocol above hears of it: a header, or a handshake
+/// with a proxy.
 ///
-/// No I/O and no clock: it is shown bytes and says what it makes of them, and [`OpeningLayer`] does the rest.
+/// No I/O and no clock: it is shown bytes and says what it makes of them, and [`OpeningLayer`] does
+/// the rest.
 ///
 /// A client that sends a password, and goes on once the server says `OK`:
 ///
@@ -46,18 +48,19 @@ use crate::timer::Timer;
 #[allow(unused_variables, reason = "the names are documentation")]
 pub trait Opening: 'static {
     /// What can go wrong; the reason in `connection_lost` if it does.
-    type Error: Error + 'static;
+    type Error: Error + Send + Sync + 'static;
 
     /// The connection below is made. What is put into `reply` is sent.
     fn begin(&mut self, below: &TransportRef, reply: &mut Vec<u8>) -> Result<Step, Self::Error> {
         Ok(Step::used(0))
     }
 
-    /// `bytes` are here, those that no step has used yet. Asked again at once after a step that has used some. What is put into `reply` is sent, also
-    /// on an error: the refusal.
+    /// `bytes` are here, those that no step has used yet. Asked again at once after a step that has
+    /// used some. What is put into `reply` is sent, also on an error: the refusal.
     fn advance(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Result<Step, Self::Error>;
 
-    /// The most that may wait for one step, in bytes. An opening that uses nothing of so many has failed.
+    /// The most that may wait for one step, in bytes. An opening that uses nothing of so many has
+    /// failed.
     fn limit(&self) -> usize {
         16 * 1024
     }
@@ -96,8 +99,8 @@ impl Step {
         Step { used, done: false }
     }
 
-    /// So many bytes are done with, and the opening with them: what is behind is for the protocol above, which hears
-    /// `connection_made` now.
+    /// So many bytes are done with, and the opening with them: what is behind is for the protocol
+    /// above, which hears `connection_made` now.
     pub fn done(used: usize) -> Self {
         Step { used, done: true }
     }
@@ -105,9 +108,9 @@ impl Step {
 
 /// The layer that conducts an [`Opening`] and is then out of the way.
 ///
-/// Until it is done the protocol above hears nothing. If it fails, is too late or too long, or the peer goes away, the
-/// connection is closed, and the protocol above hears `connection_lost` alone, with the reason: the opening's own error or an
-/// [`OpeningError`].
+/// Until it is done the protocol above hears nothing. If it fails, is too late or too long, or the
+/// peer goes away, the connection is closed, and the protocol above hears `connection_lost` alone,
+/// with the reason: the opening's own error or an [`OpeningError`].
 #[derive(Debug)]
 pub struct OpeningLayer<O> {
     joint: Joint,

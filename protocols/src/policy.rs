@@ -5,10 +5,13 @@ use retwist_reactor::{
     Address, ConnectError, Connector, Factory, Layer, LayerExt, ProtocolRef, Reason, TransportRef,
 };
 
-/// Something that puts a layer under protocols: the settings, of which each connection gets a layer of its own.
+/// Something that puts a layer under protocols: the settings, of which each connection gets a layer
+/// of its own.
 ///
-/// Under one protocol, with [`wrap`](Policy::wrap); under a connection that is there already, with [`slip_under`](Policy::slip_under); or under all
-/// protocols of a factory, with [`factory`](FactoryPolicy::factory), and then they compose. The outermost one is nearest to the wire:
+/// Under one protocol, with [`wrap`](Policy::wrap); under a connection that is there already, with
+/// [`slip_under`](Policy::slip_under); or under all protocols of a factory, with
+/// [`factory`](FactoryPolicy::factory), and then they compose. The outermost one is nearest to the
+/// wire:
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,8 +47,8 @@ pub trait Policy: 'static {
         self.layer(above.into()).below()
     }
 
-    /// Puts a layer between `transport` and its protocol, and returns the transport that is that protocol's from now on. Where the
-    /// connection has ended nothing is changed.
+    /// Puts a layer between `transport` and its protocol, and returns the transport that is that
+    /// protocol's from now on. Where the connection has ended nothing is changed.
     fn slip_under(&self, transport: &TransportRef) -> TransportRef
     where
         Self: Sized,
@@ -81,7 +84,8 @@ impl<P: Policy> FactoryPolicy for P {
     }
 }
 
-/// A factory under a policy: what [`FactoryPolicy::factory`] makes. All that a factory is told goes to the inner one.
+/// A factory under a policy: what [`FactoryPolicy::factory`] makes. All that a factory is told goes
+/// to the inner one.
 pub struct WrappingFactory<P, F> {
     policy: P,
     inner: F,

@@ -2,11 +2,13 @@ use retwist_reactor::Reason;
 
 use crate::{FrameTransport, Framing};
 
-/// What an application says to the units of a framing: a [`Protocol`](retwist_reactor::Protocol) whose data comes in units.
+/// What an application says to the units of a framing: a [`Protocol`](retwist_reactor::Protocol)
+/// whose data comes in units.
 ///
-/// The callbacks are those of a protocol, in the same order and from the same turns. Everything that a protocol may do in a
-/// callback may be done in these: what stands behind the present unit is not delivered while the receiver is paused, nor after it has
-/// closed, and goes to the newcomer if it has switched.
+/// The callbacks are those of a protocol, in the same order and from the same turns. Everything
+/// that a protocol may do in a callback may be done in these: what stands behind the present unit
+/// is not delivered while the receiver is paused, nor after it has closed, and goes to the newcomer
+/// if it has switched.
 ///
 /// An echo that does not care what the framing is:
 ///
@@ -43,10 +45,12 @@ pub trait FrameReceiver<F: Framing>: 'static {
     /// [`set_raw_mode`](FrameTransport::set_raw_mode).
     fn raw_data_received(&mut self, transport: &FrameTransport<F>, data: &[u8]) {}
 
-    /// What the peer sent is not of this framing, or over its limit. `rest` is what has come of it, and all behind it.
+    /// What the peer sent is not of this framing, or over its limit. `rest` is what has come of it,
+    /// and all behind it.
     ///
-    /// Nothing is delivered after this, and `error` will be the reason in `connection_lost`; unless it is overridden the connection is
-    /// closed now. An override may say a last word and close, or go on by setting a mode.
+    /// Nothing is delivered after this, and `error` will be the reason in `connection_lost`; unless
+    /// it is overridden the connection is closed now. An override may say a last word and close, or
+    /// go on by setting a mode.
     #[doc(alias = "lengthLimitExceeded")]
     fn framing_failed(&mut self, transport: &FrameTransport<F>, error: &F::Error, rest: &[u8]) {
         transport.lose_connection();
@@ -58,8 +62,8 @@ pub trait FrameReceiver<F: Framing>: 'static {
     /// See [`Protocol::handshake_completed`](retwist_reactor::Protocol::handshake_completed).
     fn handshake_completed(&mut self, transport: &FrameTransport<F>) {}
 
-    /// See [`Protocol::read_connection_lost`](retwist_reactor::Protocol::read_connection_lost). A unit that was begun and not
-    /// finished is never delivered.
+    /// See [`Protocol::read_connection_lost`](retwist_reactor::Protocol::read_connection_lost). A
+    /// unit that was begun and not finished is never delivered.
     fn read_connection_lost(&mut self, transport: &FrameTransport<F>) {
         transport.lose_connection();
     }
@@ -67,7 +71,7 @@ pub trait FrameReceiver<F: Framing>: 'static {
     /// See [`Protocol::write_connection_lost`](retwist_reactor::Protocol::write_connection_lost).
     fn write_connection_lost(&mut self, transport: &FrameTransport<F>) {}
 
-    /// See [`Protocol::connection_lost`](retwist_reactor::Protocol::connection_lost). If the framing has failed, its
-    /// error is the reason.
+    /// See [`Protocol::connection_lost`](retwist_reactor::Protocol::connection_lost). If the
+    /// framing has failed, its error is the reason.
     fn connection_lost(&mut self, reason: &Reason) {}
 }

@@ -4,10 +4,12 @@ use retwist_reactor::TransportRef;
 
 use crate::{Frame, FrameTransport, Framing, LengthLimitExceeded, StringTooLong};
 
-/// Records of known sizes, each of which says what comes next: the framing of binary protocols with headers and bodies.
+/// Records of known sizes, each of which says what comes next: the framing of binary protocols with
+/// headers and bodies.
 ///
-/// The receiver keeps its state, and [`expect`](FrameTransport::expect)s the size of what follows; without that, the next
-/// record has the size of this one. What it expects comes from the peer, often, so there is a limit: 99999 bytes unless said otherwise.
+/// The receiver keeps its state, and [`expect`](FrameTransport::expect)s the size of what follows;
+/// without that, the next record has the size of this one. What it expects comes from the peer,
+/// often, so there is a limit: 99999 bytes unless said otherwise.
 ///
 /// ```
 /// use retwist_protocols::{FrameReceiver, FrameTransport, Framed, Records};
@@ -84,8 +86,8 @@ impl Framing for Records {
 }
 
 impl FrameTransport<Records> {
-    /// The next record, and those behind it, have `size` bytes. A record of 0 bytes is delivered right after the present one; expect something
-    /// else then.
+    /// The next record, and those behind it, have `size` bytes. A record of 0 bytes is delivered
+    /// right after the present one; expect something else then.
     pub fn expect(&self, size: usize) {
         self.framing().size.set(size);
     }

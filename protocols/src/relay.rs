@@ -6,9 +6,11 @@ use retwist_reactor::{ProducerKind, Protocol, Reason, TransportRef};
 
 /// One of two protocols, each of which sends on the other's connection what comes on its own.
 ///
-/// Whichever is connected first reads nothing until the other one is; then each side is held back by what the other one takes. An end of input is
-/// passed on as such, so that a request can be closed before its answer comes; when one connection ends, so does the other, after
-/// what it has still to send. If one is never connected and dropped, such as when connecting failed, the other is closed.
+/// Whichever is connected first reads nothing until the other one is; then each side is held back
+/// by what the other one takes. An end of input is passed on as such, so that a request can be
+/// closed before its answer comes; when one connection ends, so does the other, after what it has
+/// still to send. If one is never connected and dropped, such as when connecting failed, the other
+/// is closed.
 ///
 /// ```
 /// use retwist_protocols::Relay;

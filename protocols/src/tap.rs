@@ -7,8 +7,9 @@ use crate::{HexDump, Policy};
 
 /// Shows what goes over a connection, both ways.
 ///
-/// It goes to the log, at level `info` with the target `retwist::tap`, one record for each delivery and each write with a hex dump of up to 256
-/// bytes; or wherever [`to`](Tap::to) says. Put it above TLS to see the plaintext, which may be what nobody should see in a log.
+/// It goes to the log, at level `info` with the target `retwist::tap`, one record for each delivery
+/// and each write with a hex dump of up to 256 bytes; or wherever [`to`](Tap::to) says. Put it
+/// above TLS to see the plaintext, which may be what nobody should see in a log.
 #[doc(alias = "TrafficLoggingFactory")]
 #[doc(alias = "TrafficLoggingProtocol")]
 #[doc(alias = "SpewingFactory")]
@@ -70,7 +71,8 @@ impl Tap {
         }
     }
 
-    /// Calls `sink` with the peer and what happened, in place of the log. Events print as they would there.
+    /// Calls `sink` with the peer and what happened, in place of the log. Events print as they
+    /// would there.
     #[must_use]
     pub fn to(self, sink: impl Fn(&Address, &TapEvent<'_>) + 'static) -> Self {
         Tap {

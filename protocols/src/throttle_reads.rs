@@ -7,10 +7,12 @@ use crate::Policy;
 use crate::bucket::Bucket;
 use crate::timer::Timer;
 
-/// Reads so many bytes a second, on average, from each connection, or from all connections together.
+/// Reads so many bytes a second, on average, from each connection, or from all connections
+/// together.
 ///
-/// What has been read is delivered at once; then reading pauses until the rate allows for it, and the peer waits as the transport makes it
-/// wait. So the rate is exact over time, and one read may exceed it.
+/// What has been read is delivered at once; then reading pauses until the rate allows for it, and
+/// the peer waits as the transport makes it wait. So the rate is exact over time, and one read may
+/// exceed it.
 #[doc(alias = "ThrottlingFactory")]
 #[doc(alias = "ThrottlingProtocol")]
 #[derive(Clone, Debug)]
@@ -28,7 +30,8 @@ impl ThrottleReads {
         }
     }
 
-    /// The same for all connections of this policy and its clones together, which is to say of a whole factory.
+    /// The same for all connections of this policy and its clones together, which is to say of a
+    /// whole factory.
     #[doc(alias = "readLimit")]
     pub fn together(rate: u32, burst: u32) -> Self {
         ThrottleReads {

@@ -13,8 +13,9 @@ use crate::timer::Timer;
 
 /// Writes so many bytes a second, on average, to each connection, or to all connections together.
 ///
-/// What is written faster waits here, and producers are held back by it. A close comes after what was written before it has passed. As
-/// on every transport there is a limit to what waits: 16 MiB unless said otherwise.
+/// What is written faster waits here, and producers are held back by it. A close comes after what
+/// was written before it has passed. As on every transport there is a limit to what waits: 16 MiB
+/// unless said otherwise.
 #[doc(alias = "ThrottlingFactory")]
 #[derive(Clone, Debug)]
 pub struct ThrottleWrites {
@@ -33,7 +34,8 @@ impl ThrottleWrites {
         }
     }
 
-    /// The same for all connections of this policy and its clones together, which is to say of a whole factory.
+    /// The same for all connections of this policy and its clones together, which is to say of a
+    /// whole factory.
     #[doc(alias = "writeLimit")]
     pub fn together(rate: u32, burst: u32) -> Self {
         ThrottleWrites {
@@ -42,7 +44,8 @@ impl ThrottleWrites {
         }
     }
 
-    /// How many bytes may wait here. A write that finds more waiting ends the connection with [`Reason::OutputLimit`].
+    /// How many bytes may wait here. A write that finds more waiting ends the connection with
+    /// [`Reason::OutputLimit`].
     #[must_use]
     pub fn output_limit(self, limit: usize) -> Self {
         ThrottleWrites { limit, ..self }
@@ -107,7 +110,8 @@ impl WriteThrottle {
         self.queue.borrow().len()
     }
 
-    /// Lets pass what the rate allows for, has the clock call again for the rest, and closes when nothing is left.
+    /// Lets pass what the rate allows for, has the clock call again for the rest, and closes when
+    /// nothing is left.
     fn drain(&self) {
         if self.is_held() || self.timer.is_running() {
             return;
@@ -167,7 +171,8 @@ impl WriteThrottle {
         });
     }
 
-    /// Has the transport below say when it has enough, and wait with its close until we have finished.
+    /// Has the transport below say when it has enough, and wait with its close until we have
+    /// finished.
     fn engage(&self) {
         if self.valve.borrow().is_some() {
             return;

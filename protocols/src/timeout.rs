@@ -12,10 +12,12 @@ use crate::timer::Timer;
 
 /// Ends connections that are idle for too long, or that last too long.
 ///
-/// The connection is closed in order, which a peer that reads nothing can draw out; what is left of it after the grace period is
-/// aborted. The protocol hears `connection_lost` with [`TimedOut`] as the reason.
+/// The connection is closed in order, which a peer that reads nothing can draw out; what is left of
+/// it after the grace period is aborted. The protocol hears `connection_lost` with [`TimedOut`] as
+/// the reason.
 ///
-/// A protocol whose phases have limits of their own changes them as it goes: see [`TimeoutLayer::of`].
+/// A protocol whose phases have limits of their own changes them as it goes: see
+/// [`TimeoutLayer::of`].
 #[doc(alias = "TimeoutFactory")]
 #[doc(alias = "TimeoutProtocol")]
 #[doc(alias = "TimeoutMixin")]
@@ -116,7 +118,8 @@ impl TimeoutLayer {
         layer.downcast().ok()
     }
 
-    /// Changes for how long nothing may happen, counted from now, and returns what was set before. None switches it off.
+    /// Changes for how long nothing may happen, counted from now, and returns what was set before.
+    /// None switches it off.
     #[doc(alias = "setTimeout")]
     pub fn set_idle(&self, idle: Option<Duration>) -> Option<Duration> {
         let before = self.idle.after.replace(idle);
@@ -124,7 +127,8 @@ impl TimeoutLayer {
         before
     }
 
-    /// Changes how long the connection may last, counted from now, and returns what was set before. None switches it off.
+    /// Changes how long the connection may last, counted from now, and returns what was set before.
+    /// None switches it off.
     pub fn set_total(&self, total: Option<Duration>) -> Option<Duration> {
         let before = self.total.after.replace(total);
         self.start(&self.total, TimedOut::Total);

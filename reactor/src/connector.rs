@@ -129,11 +129,8 @@ impl Connector {
             State::Connected(channel) => channel.upgrade(),
             _ => None,
         };
-        if let Some(channel) = channel
-            && !channel.seat().is_lost()
-            && channel.seat().begin_close()
-        {
-            channel.lose_connection();
+        if let Some(channel) = channel {
+            channel.seat().close();
         }
     }
 

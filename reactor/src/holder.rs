@@ -1,12 +1,13 @@
 use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
+use std::sync::Arc;
 
 use crate::panic::caught;
 use crate::{Protocol, TransportRef};
 
 /// A protocol in the one place where all who hold it find it; busy while one of them calls it.
 ///
-/// `S` is told where the protocol is seated: nobody for most, the layer for its lower face.
+/// `S` is who stands behind the protocol: nobody for most, the layer for its lower face.
 pub(crate) struct Holder<P, S = ()> {
     /// Whether it has heard `connection_made`: what decides what it hears when it is seated.
     introduced: Cell<bool>,
@@ -19,13 +20,20 @@ pub(crate) struct Holder<P, S = ()> {
 /// Calls that came while the protocol was in a callback.
 pub(crate) type LateCalls = Vec<Box<dyn FnOnce()>>;
 
-/// Who wants to know at once where a protocol has been seated: a layer, whose protocol above may write before the next turn.
+/// Who stands behind a protocol that is no more than a face: a layer.
 pub(crate) trait Seated {
+    /// The protocol has been put in a seat. The layer wants to know at once, since the protocol above may write before the next turn.
     fn seated(&self, transport: &TransportRef);
+    /// Closes what is above; false if there is nothing.
+    fn close_above(&self) -> bool;
 }
 
 impl Seated for () {
     fn seated(&self, _: &TransportRef) {}
+
+    fn close_above(&self) -> bool {
+        false
+    }
 }
 
 impl<L: Seated> Seated for Weak<L> {
@@ -33,6 +41,10 @@ impl<L: Seated> Seated for Weak<L> {
         if let Some(layer) = self.upgrade() {
             layer.seated(transport);
         }
+    }
+
+    fn close_above(&self) -> bool {
+        self.upgrade().is_some_and(|layer| layer.close_above())
     }
 }
 
@@ -43,7 +55,7 @@ pub(crate) enum Called {
     /// It was made, and meanwhile calls came: whoever made the protocol busy has them made, see [`Held::take_late`].
     Late,
     /// It was made, and panicked with this message.
-    Panicked(Box<Rc<str>>),
+    Panicked(Box<Arc<str>>),
     /// It was not made: somebody else is calling the protocol.
     Busy,
 }
@@ -53,6 +65,8 @@ pub(crate) trait Held {
     fn introduced(&self) -> &Cell<bool>;
     /// The protocol has been put in a seat, where this is its transport.
     fn seated(&self, transport: &TransportRef);
+    /// Closes the protocol above the layer that this one is the lower face of; false if it is none.
+    fn close_above(&self) -> bool;
     fn is_busy(&self) -> bool;
     fn call(&self, callback: &mut dyn FnMut(&mut dyn Protocol)) -> Called;
     /// `call` of `data_received_in_place`, without the way round: the one callback that comes all the time.
@@ -121,6 +135,10 @@ impl<P: Protocol, S: Seated> Held for Holder<P, S> {
 
     fn seated(&self, transport: &TransportRef) {
         self.seated.seated(transport);
+    }
+
+    fn close_above(&self) -> bool {
+        self.seated.close_above()
     }
 
     fn is_busy(&self) -> bool {

@@ -4,6 +4,7 @@ use std::rc::{Rc, Weak};
 
 use crate::channel::Channel;
 use crate::holder::Seated;
+use crate::panic::caught;
 use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, Protocol, ProtocolRef, Reason,
     Seat, TransportRef, Turn,
@@ -282,17 +283,31 @@ impl<L: Layer> Seated for L {
     fn seated(&self, transport: &TransportRef) {
         *self.joint().below.borrow_mut() = Some(transport.clone());
     }
+
+    fn close_above(&self) -> bool {
+        self.joint().seat.close();
+        true
+    }
 }
 
 impl<L: Layer> Turn for L {
     fn turn(&self) {
-        Layer::turn(self);
-        Layer::flush(self);
+        guarded(self, || {
+            Layer::turn(self);
+            Layer::flush(self);
+        });
     }
 
     fn flush(&self) {
         self.joint().seat.begin_flush();
-        Layer::flush(self);
+        guarded(self, || Layer::flush(self));
+    }
+}
+
+/// A panic in what a layer does of its own accord costs its connection, as one in a callback does.
+fn guarded(layer: &impl Layer, work: impl FnOnce()) {
+    if let Err(message) = caught(work) {
+        layer.joint().seat.panicked(&message);
     }
 }
 

@@ -1,8 +1,10 @@
 mod tell;
+mod wishes;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use crate::channel::Channel;
 use crate::handle::{Handle, SeatHandle};
@@ -242,82 +244,6 @@ impl Seat {
         !self.is(CLOSING | WRITE_CLOSING | LOST) || !self.is(LOST) && has_producer()
     }
 
-    // Wishes, noted by the handle.
-
-    /// Notes the close; false if there was one before.
-    pub(crate) fn begin_close(&self) -> bool {
-        let first = !self.is(CLOSING);
-        self.set(CLOSING);
-        self.note_reading();
-        self.take_unread();
-        first
-    }
-
-    /// Notes the close of the write half; false if there was a close before.
-    pub(crate) fn begin_close_write(&self) -> bool {
-        let first = !self.is(CLOSING | WRITE_CLOSING);
-        self.set(WRITE_CLOSING);
-        first
-    }
-
-    pub(crate) fn set_paused(&self, paused: bool, channel: &dyn Channel) {
-        if self.is(PAUSED) == paused || self.is(CLOSING) {
-            return;
-        }
-        if paused {
-            self.set(PAUSED);
-        } else {
-            self.clear(PAUSED);
-            self.set(FRESH);
-            self.wants_turn();
-        }
-        self.note_reading();
-        channel.reading_changed();
-    }
-
-    pub(crate) fn unread(&self, data: &[u8]) {
-        if self.is(CLOSING | LOST) {
-            return;
-        }
-        let waiting = self.rare(|rare| {
-            rare.unread.splice(..0, data.iter().copied());
-            rare.unread.len()
-        });
-        if waiting > 0 {
-            self.set(UNREAD);
-        }
-    }
-
-    /// The newcomer starts reading, whatever the one before wanted.
-    pub(crate) fn switch_protocol(&self, next: ProtocolRef, channel: &dyn Channel) -> ProtocolRef {
-        let Some(before) = self.protocol() else {
-            return next;
-        };
-        let next = Occupant::seated(next, self.ask(|occupant| occupant.handle.for_next()));
-        if self.is(CALLING) {
-            let between = self.rare(|rare| rare.successor.replace(next));
-            match between {
-                Some(between) => between.handle.revoke(),
-                None => self.occupant.borrow().handle.leave(),
-            }
-            self.set(SUCCEEDED);
-        } else {
-            self.occupant.replace(next).handle.revoke();
-        }
-        let paused = self.is(PAUSED);
-        self.clear(PAUSED);
-        self.note_reading();
-        self.set(UNTOLD | FRESH);
-        if self.is(INPUT_ENDED) {
-            self.set(END_OF_INPUT);
-        }
-        self.wants_turn();
-        if paused && !self.is(CLOSING) {
-            channel.reading_changed();
-        }
-        before
-    }
-
     // Turns.
 
     /// Asks for a turn of the channel, unless one has been asked for or is running.
@@ -347,7 +273,7 @@ impl Seat {
 
     /// Rule 7: a panic costs this connection, and nothing else.
     #[cold]
-    pub(crate) fn panicked(&self, message: &Rc<str>) {
+    pub(crate) fn panicked(&self, message: &Arc<str>) {
         let Some(channel) = self.channel() else {
             return;
         };

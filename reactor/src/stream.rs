@@ -196,18 +196,16 @@ impl<W: Wire> Stream<W> {
     #[cold]
     fn fault(&self) {
         if !self.is(DEAD) {
-            self.finish(self.wire.take_error().into(), true);
+            self.break_off(self.wire.take_error());
         }
     }
 
     /// The reactor ends: close in order, without waiting for the peer where nothing is under way.
     pub(crate) fn stop(&self) {
-        if self.seat.begin_close() {
-            if !self.is(QUEUED | READABLE) {
-                self.set(HASTE);
-            }
-            self.lose_connection();
+        if !self.seat.is_closing() && !self.is(QUEUED | READABLE) {
+            self.set(HASTE);
         }
+        self.seat.close();
     }
 
     /// Ends at once; the protocol is told in the turn that follows.
@@ -266,8 +264,18 @@ impl<W: Wire> Stream<W> {
     fn input_ended(&self) {
         self.set(INPUT_ENDED);
         self.clear(READABLE);
-        self.seat.read_connection_lost();
-        self.end_if_broken();
+        match self.take_broken() {
+            // The system tells of a reset once, and of an end of input after it, but the peer has not said that this was all.
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.finish(error.into(), true);
+            }
+            broken => {
+                self.seat.read_connection_lost();
+                if let Some(error) = broken {
+                    self.finish(error.into(), true);
+                }
+            }
+        }
     }
 
     /// All that came before a failed send has been read.

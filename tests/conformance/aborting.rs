@@ -16,6 +16,7 @@ over_every_way! {
     an_abort_of_a_paused_connection_is_told,
     an_abort_when_a_producer_is_resumed_is_told,
     both_may_abort_at_the_same_time,
+    a_reset_is_not_an_end_of_input,
 }
 
 fn an_abort_in_each_callback_is_told_once_and_not_in_it<W: Way>(how: How) {
@@ -139,4 +140,23 @@ fn both_may_abort_at_the_same_time<W: Way>(how: How) {
     world.until_over();
     assert!(matches!(server.reason(), Reason::Aborted));
     assert!(matches!(client.reason(), Reason::Aborted));
+}
+
+fn a_reset_is_not_an_end_of_input<W: Way>(how: How) {
+    // The reset is there when the server answers: its answer fails, and only then does it read on.
+    let (client, server) = (Peer::new(), Peer::new());
+    let uploads = client.reacting(|transport, event| {
+        if let Event::Data(_) = event {
+            transport.write(b"half of it");
+            let crashes = transport.clone();
+            transport
+                .clock()
+                .call_soon(move || crashes.abort_connection());
+        }
+    });
+    let world = World::<W>::connected(how, (&client, uploads), (&server, server.echoing()));
+    server.transport().write(b"go");
+    world.until_over();
+    assert!(!server.story().contains("read-lost"), "{}", server.story());
+    assert!(!server.reason().is_clean());
 }

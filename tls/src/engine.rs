@@ -184,12 +184,14 @@ impl TlsTransport {
                 return;
             };
             match &mut *session {
+                Ok(session) if !self.is(CLOSE | CLOSE_WRITE | LEAVE) => self.seal_queue(session),
                 Ok(session) => self.seal_queue(session).and_then(|()| self.notify(session)),
                 Err(_) => return,
             }
         };
         match sealed {
-            Ok(()) => self.advance(),
+            Ok(()) if self.is(CLOSE | CLOSE_WRITE | LEAVE) => self.advance(),
+            Ok(()) => {}
             Err(error) => self.fail(error),
         }
     }

@@ -7,8 +7,9 @@ use super::{v1, v2};
 
 /// What a proxy says about a connection that it has made on behalf of somebody else.
 ///
-/// An application behind [`ProxyProtocol`](crate::ProxyProtocol) asks for the one of its connection with [`of`](ProxyHeader::of); mostly it
-/// need not, since `peer()` and `host()` report the addresses already.
+/// An application behind [`ProxyProtocol`](crate::ProxyProtocol) asks for the one of its connection
+/// with [`of`](ProxyHeader::of); mostly it need not, since `peer()` and `host()` report the
+/// addresses already.
 #[doc(alias = "ProxyInfo")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyHeader {
@@ -121,13 +122,14 @@ impl ProxyHeader {
         }
     }
 
-    /// The header as a line of version 1. `UNKNOWN` stands for all but two IP addresses of one family, which is all that it can express.
+    /// The header as a line of version 1. `UNKNOWN` stands for all but two IP addresses of one
+    /// family, which is all that it can express.
     pub fn to_v1(&self) -> Vec<u8> {
         v1::encode(self)
     }
 
-    /// The header in version 2, with a checksum. Addresses that are not of one family are left out, and so are TLVs that do not fit into
-    /// 65535 bytes.
+    /// The header in version 2, with a checksum. Addresses that are not of one family are left out,
+    /// and so are TLVs that do not fit into 65535 bytes.
     pub fn to_v2(&self) -> Vec<u8> {
         v2::encode(self)
     }

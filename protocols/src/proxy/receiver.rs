@@ -9,11 +9,14 @@ use super::header::ProxyHeader;
 use super::{v1, v2};
 use crate::{IpPrefix, Opening, OpeningLayer, Policy, Step};
 
-/// Demands a header of the PROXY protocol, version 1 or 2, first on each connection, from a trusted proxy.
+/// Demands a header of the PROXY protocol, version 1 or 2, first on each connection, from a trusted
+/// proxy.
 ///
-/// The protocol above hears `connection_made` when the header is complete, and `peer()` and `host()` are what it says, for everybody above;
-/// `LOCAL` and `UNKNOWN` leave them as they are. What else the header contains is to be had from [`ProxyHeader::of`]. A header that is malformed, too long
-/// or too late, or that comes from somebody else, closes the connection, and not a byte of it is processed.
+/// The protocol above hears `connection_made` when the header is complete, and `peer()` and
+/// `host()` are what it says, for everybody above; `LOCAL` and `UNKNOWN` leave them as they are.
+/// What else the header contains is to be had from [`ProxyHeader::of`]. A header that is malformed,
+/// too long or too late, or that comes from somebody else, closes the connection, and not a byte of
+/// it is processed.
 ///
 /// ```
 /// use retwist_protocols::{FactoryPolicy, ProxyProtocol};
@@ -38,7 +41,8 @@ use crate::{IpPrefix, Opening, OpeningLayer, Policy, Step};
 /// # Ok::<(), retwist_protocols::IpPrefixError>(())
 /// ```
 ///
-/// The factory inside is asked for a protocol before the header is there, with the address of the proxy.
+/// The factory inside is asked for a protocol before the header is there, with the address of the
+/// proxy.
 #[doc(alias = "HAProxyWrappingFactory")]
 #[doc(alias = "proxyEndpoint")]
 #[derive(Clone, Debug)]
@@ -50,7 +54,8 @@ pub struct ProxyProtocol {
 }
 
 impl ProxyProtocol {
-    /// From proxies with addresses in `trusted`. A peer that connects by way of this machine, over a UNIX socket or in memory, is trusted too.
+    /// From proxies with addresses in `trusted`. A peer that connects by way of this machine, over
+    /// a UNIX socket or in memory, is trusted too.
     pub fn trusting(trusted: impl IntoIterator<Item = IpPrefix>) -> Self {
         ProxyProtocol {
             trusted: Some(trusted.into_iter().collect()),
@@ -58,7 +63,8 @@ impl ProxyProtocol {
         }
     }
 
-    /// From anyone: for a port that only the proxy can reach. Whoever else can reach it can claim to be anybody.
+    /// From anyone: for a port that only the proxy can reach. Whoever else can reach it can claim
+    /// to be anybody.
     pub fn trusting_anyone() -> Self {
         ProxyProtocol {
             trusted: None,
@@ -67,7 +73,8 @@ impl ProxyProtocol {
         }
     }
 
-    /// How long a header of version 2 may be, in bytes; 4096 unless said otherwise. One of version 1 has at most 107.
+    /// How long a header of version 2 may be, in bytes; 4096 unless said otherwise. One of version
+    /// 1 has at most 107.
     #[must_use]
     pub fn max_length(self, bytes: usize) -> Self {
         ProxyProtocol {

@@ -8,7 +8,8 @@ use crate::{Opening, OpeningLayer, Policy, Step};
 
 /// Sends a header of the PROXY protocol first on each connection: for a proxy, towards its servers.
 ///
-/// The protocol above hears `connection_made` right behind it. `peer()` and `host()` are those of the connection.
+/// The protocol above hears `connection_made` right behind it. `peer()` and `host()` are those of
+/// the connection.
 ///
 /// ```
 /// use retwist_protocols::{Policy, ProxyHeader, SendProxyHeader};

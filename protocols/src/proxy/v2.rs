@@ -1,6 +1,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use retwist_reactor::Address;
 
@@ -17,7 +17,8 @@ const FIXED: usize = 16;
 /// The length of the path of a UNIX socket, zeros behind it included.
 const PATH: usize = 108;
 
-/// The header that `bytes` begin with and its length; none if its end is not there yet. More than `limit` bytes are refused as soon as they are announced.
+/// The header that `bytes` begin with and its length; none if its end is not there yet. More than
+/// `limit` bytes are refused as soon as they are announced.
 pub(crate) fn parse(
     bytes: &[u8],
     limit: usize,
@@ -100,10 +101,11 @@ fn ip<const LENGTH: usize>(octets: &[u8; LENGTH], port: u16) -> Address {
 fn unix(path: &[u8; PATH]) -> Address {
     let length = path.iter().position(|&byte| byte == 0).unwrap_or(PATH);
     let path = String::from_utf8_lossy(&path[..length]);
-    Address::Unix((length > 0).then(|| Rc::from(Path::new(&*path))))
+    Address::Unix((length > 0).then(|| Arc::from(Path::new(&*path))))
 }
 
-/// What stands in `header` from `start` on. All of it is in TLVs, and the checksum, if there is one, is right.
+/// What stands in `header` from `start` on. All of it is in TLVs, and the checksum, if there is
+/// one, is right.
 fn read_tlvs(header: &[u8], start: usize) -> Result<Vec<Tlv>, ProxyError> {
     let mut tlvs = Vec::new();
     let mut rest = &header[start..];
@@ -173,7 +175,8 @@ pub(crate) fn encode(header: &ProxyHeader) -> Vec<u8> {
     bytes
 }
 
-/// Family, a length yet to come, and the addresses; nothing and false if they are not of one family.
+/// Family, a length yet to come, and the addresses; nothing and false if they are not of one
+/// family.
 fn put_addresses(bytes: &mut Vec<u8>, source: &Address, destination: &Address) -> bool {
     match (source, destination) {
         (Address::Tcp(SocketAddr::V4(from)), Address::Tcp(SocketAddr::V4(to))) => {

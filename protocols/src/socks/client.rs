@@ -9,10 +9,11 @@ use super::messages::address_length;
 use super::request::put_address;
 use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 
-/// Goes through a SOCKS 5 proxy: the connection is made to the proxy, and the protocol above hears `connection_made` once the proxy has connected to
-/// the destination.
+/// Goes through a SOCKS 5 proxy: the connection is made to the proxy, and the protocol above hears
+/// `connection_made` once the proxy has connected to the destination.
 ///
-/// If it does not, the protocol above hears `connection_lost` with a [`SocksError`]. `peer()` is the proxy.
+/// If it does not, the protocol above hears `connection_lost` with a [`SocksError`]. `peer()` is
+/// the proxy.
 ///
 /// ```
 /// use retwist_protocols::{Destination, FactoryPolicy, SocksClient};
@@ -57,7 +58,8 @@ impl SocksClient {
         }
     }
 
-    /// With a user and a password, of 1 to 255 bytes each, for a proxy that asks for them. They go over the network as they are.
+    /// With a user and a password, of 1 to 255 bytes each, for a proxy that asks for them. They go
+    /// over the network as they are.
     #[must_use]
     pub fn user(self, user: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Self {
         let credentials = Some(Credentials {

@@ -85,7 +85,8 @@ pub enum SocksError {
     TooLong(usize),
     /// The proxy accepts none of the ways to authenticate that this side has.
     NoMethod,
-    /// The proxy does not take the user and password; empty ones, and such over 255 bytes, are not even sent.
+    /// The proxy does not take the user and password; empty ones, and such over 255 bytes, are not
+    /// even sent.
     BadCredentials,
     /// The proxy did not connect.
     Refused(SocksReply),

@@ -10,11 +10,12 @@ use retwist_reactor::{
 use super::error::SocksReply;
 use crate::{Destination, Relay};
 
-/// A client's wish to be connected to somewhere, for the application to fulfil. It has passed the rules already.
+/// A client's wish to be connected to somewhere, for the application to fulfil. It has passed the
+/// rules already.
 ///
-/// Mostly that is one line, since a request is the [`Factory`] for the connection that it asks for: see
-/// [`SocksServer`](crate::SocksServer). An application that has a connection already uses [`outbound`](SocksRequest::outbound). A request
-/// that is dropped is refused.
+/// Mostly that is one line, since a request is the [`Factory`] for the connection that it asks for:
+/// see [`SocksServer`](crate::SocksServer). An application that has a connection already uses
+/// [`outbound`](SocksRequest::outbound). A request that is dropped is refused.
 pub struct SocksRequest {
     destination: Destination,
     client: Address,
@@ -56,7 +57,8 @@ impl SocksRequest {
         &self.client
     }
 
-    /// The client's name, as bytes: checked in version 5; in version 4, whatever the client says. None without authentication.
+    /// The client's name, as bytes: checked in version 5; in version 4, whatever the client says.
+    /// None without authentication.
     pub fn user(&self) -> Option<&[u8]> {
         self.user.as_deref()
     }
@@ -66,8 +68,9 @@ impl SocksRequest {
         self.pending.refuse(reply);
     }
 
-    /// The protocol for the connection that the application makes. When it hears `connection_made` the client is told, and from then on all
-    /// is relayed, first of all what the client has sent already. If it is dropped before that, the request is refused.
+    /// The protocol for the connection that the application makes. When it hears `connection_made`
+    /// the client is told, and from then on all is relayed, first of all what the client has sent
+    /// already. If it is dropped before that, the request is refused.
     pub fn outbound(self) -> ProtocolRef {
         let claim = self.claim.take();
         Outbound(claim).into()

@@ -12,8 +12,9 @@ use crate::{FrameReceiver, FrameTransport, Framed};
 
 /// A SOCKS proxy, versions 4, 4a and 5, for clients that want to connect: the factory for its port.
 ///
-/// It does not connect itself: `connect` is called with each request that is allowed, and makes the connection as it sees fit. What the client has
-/// sent behind its request goes to the other side once that is connected, and from there on everything is relayed.
+/// It does not connect itself: `connect` is called with each request that is allowed, and makes the
+/// connection as it sees fit. What the client has sent behind its request goes to the other side
+/// once that is connected, and from there on everything is relayed.
 ///
 /// ```no_run
 /// use retwist_protocols::{Destination, SocksReply, SocksServer};
@@ -35,7 +36,8 @@ use crate::{FrameReceiver, FrameTransport, Framed};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What a rule allows by name it allows for any address that the name leads to: look at those, too, before connecting.
+/// What a rule allows by name it allows for any address that the name leads to: look at those, too,
+/// before connecting.
 ///
 /// A handshake takes at most 10 s. How long connecting may take is for `connect` to say.
 #[doc(alias = "SOCKSv4Factory")]
@@ -56,8 +58,8 @@ struct Settings {
 const DEADLINE: Duration = Duration::from_secs(10);
 
 impl SocksServer {
-    /// A proxy that calls `connect` with the requests that `allow` approves of. A proxy for everyone to everywhere is `|_| true`, and nothing
-    /// to be left running.
+    /// A proxy that calls `connect` with the requests that `allow` approves of. A proxy for
+    /// everyone to everywhere is `|_| true`, and nothing to be left running.
     #[doc(alias = "authorize")]
     pub fn new(
         allow: impl Fn(&SocksRequest) -> bool + 'static,
@@ -72,8 +74,9 @@ impl SocksServer {
         }
     }
 
-    /// Demands user and password (RFC 1929), of which `check` says whether they belong together. They come over the network as
-    /// they are. Version 4 has no passwords, and its clients are refused.
+    /// Demands user and password (RFC 1929), of which `check` says whether they belong together.
+    /// They come over the network as they are. Version 4 has no passwords, and its clients are
+    /// refused.
     #[must_use]
     pub fn users(mut self, check: impl Fn(&[u8], &[u8]) -> bool + 'static) -> Self {
         // Nobody else has it before the server is in use.

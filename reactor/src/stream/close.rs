@@ -5,7 +5,10 @@ use super::*;
 use crate::panic::logged;
 
 impl<W: Wire> Stream<W> {
+    /// The wire takes nothing more. What the peer said before that is still read, if it is only for us to read it.
     pub(super) fn break_off(&self, error: io::Error) {
+        self.drop_output();
+        self.clear(CLOGGED);
         if self.is(INPUT_ENDED) || !self.may_read() {
             return self.finish(error.into(), true);
         }

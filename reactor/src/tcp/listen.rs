@@ -143,7 +143,8 @@ impl TcpPort {
 
 impl Listening for TcpPort {
     fn start(&self) -> Result<(), ListenError> {
-        let (Some(core), Some(me)) = (self.core.upgrade(), self.me.upgrade()) else {
+        let core = self.core.upgrade().filter(|core| !core.is_ending());
+        let (Some(core), Some(me)) = (core, self.me.upgrade()) else {
             return Err(ListenError::ReactorGone);
         };
         if self.socket.borrow().is_some() {

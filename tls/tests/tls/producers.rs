@@ -117,7 +117,14 @@ fn registered_before_or_after_tls_it_waits_for_the_handshake() {
         tls.resume_producing();
         pair.run();
         assert_eq!(source.left.get(), 0, "{kind:?} {before}");
-        assert_eq!(notes.log()[3].len(), "data ".len() + 50 * PIECE);
+        let log = notes.log();
+        assert_eq!(
+            log.len(),
+            4,
+            "{kind:?} {before} {log:?} {:?}",
+            source.log.borrow()
+        );
+        assert_eq!(log[3].len(), "data ".len() + 50 * PIECE);
     }
 }
 

@@ -1,4 +1,5 @@
-//! What holds for every framing: the outcome does not depend on how the bytes are cut, whatever the receiver does meanwhile.
+//! What holds for every framing: the outcome does not depend on how the bytes are cut, whatever the
+//! receiver does meanwhile.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -13,7 +14,7 @@ use retwist_protocols::{
 use retwist_reactor::testing::RecordingTransport;
 use retwist_reactor::{Protocol, Reason, TransportRef};
 
-const CUTS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
+use crate::common::CUTS;
 
 type Log = Rc<RefCell<Vec<String>>>;
 
@@ -355,7 +356,8 @@ fn a_line_in_single_bytes_takes_linear_time() {
 
 #[test]
 fn modes_that_change_with_each_unit_take_linear_time() {
-    // One read of 2 MB in which each line is followed by a raw byte and a push-back of all the rest.
+    // One read of 2 MB in which each line is followed by a raw byte and a push-back of all the
+    // rest.
     let bytes = b"r\r\nx".repeat(500_000);
     let log = log_of(Lines::new(), &bytes, &[usize::MAX]);
     assert_eq!(log.len(), 1_000_001);

@@ -1,0 +1,112 @@
+//! Nothing is unbounded, and nobody is kept waiting by somebody loud.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use retwist::{Reason, TransportRef};
+
+use crate::delivery::pattern;
+use crate::peer::{Event, Peer};
+use crate::way::{How, Way};
+use crate::world::World;
+
+over_every_way! {
+    a_peer_that_does_not_read_is_not_read_and_read_again_when_it_does,
+    a_side_that_may_read_on_reads_on,
+    a_peer_that_never_reads_costs_its_connection_at_the_limit,
+    one_large_write_is_within_the_limit,
+    a_loud_connection_does_not_keep_a_quiet_one_waiting,
+}
+
+fn a_peer_that_does_not_read_is_not_read_and_read_again_when_it_does<W: Way>(how: How) {
+    let (client, server) = (Peer::new(), Peer::new());
+    let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.echoing()));
+    client.transport().pause_producing();
+    client.transport().write(&pattern(2 * W::MUCH));
+    world.until(|| server.transport().buffered() > 0);
+    world.comes_to_rest();
+    let waiting = server.transport().buffered();
+    assert!(
+        (1..=256 * 1024).contains(&waiting),
+        "{waiting} bytes wait for a peer that does not read"
+    );
+    assert!(
+        client.transport().buffered() > 0,
+        "the server has read it all"
+    );
+    client.transport().resume_producing();
+    world.until(|| client.count() == 2 * W::MUCH);
+    assert!(client.received() == pattern(2 * W::MUCH));
+}
+
+fn a_side_that_may_read_on_reads_on<W: Way>(mut how: How) {
+    how.server.read_pauses = false;
+    let (client, server) = (Peer::new(), Peer::new());
+    let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.echoing()));
+    client.transport().pause_producing();
+    client.transport().write(&pattern(W::MUCH));
+    world.until(|| server.count() == W::MUCH);
+    client.transport().resume_producing();
+    world.until(|| client.count() == W::MUCH);
+}
+
+fn a_peer_that_never_reads_costs_its_connection_at_the_limit<W: Way>(mut how: How) {
+    how.server.output_limit = 100_000;
+    let (client, server) = (Peer::new(), Peer::new());
+    let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
+    client.transport().pause_producing();
+    // For as long as it is connected, and longer.
+    fn talk(transport: TransportRef) {
+        transport.write(&pattern(50_000));
+        if transport.is_connected() {
+            transport.clock().call_soon(move || talk(transport));
+        }
+    }
+    talk(server.transport());
+    world.until(|| server.is_over());
+    let reason = server.reason();
+    assert!(
+        matches!(reason, Reason::OutputLimit(100_000) | Reason::Aborted),
+        "{reason}"
+    );
+    world.until_over();
+    assert!(!client.reason().is_clean());
+}
+
+fn one_large_write_is_within_the_limit<W: Way>(mut how: How) {
+    how.server.output_limit = 100_000;
+    let (client, server) = (Peer::new(), Peer::new());
+    let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
+    server.transport().write(&pattern(1_000_000));
+    world.until(|| client.count() == 1_000_000);
+}
+
+fn a_loud_connection_does_not_keep_a_quiet_one_waiting<W: Way>(how: How) {
+    let (loud, sink, quiet, answers) = (Peer::new(), Peer::new(), Peer::new(), Peer::new());
+    let between = Rc::new(Cell::new(0));
+    let (count, heard) = (between.clone(), between.clone());
+    let counts = sink.reacting(move |_, event| {
+        if let Event::Data(data) = event {
+            count.set(count.get() + data.len());
+        }
+    });
+    let listens = answers.reacting(move |_, event| {
+        if let Event::Data(_) = event {
+            assert!(
+                heard.get() < 1_000_000,
+                "{} bytes came before it",
+                heard.get()
+            );
+        }
+    });
+    let mut world = World::<W>::connected(how, (&loud, loud.quiet()), (&sink, counts));
+    world.connect((&quiet, quiet.quiet()), (&answers, listens));
+    world.until(|| quiet.is_made() && answers.is_made());
+    loud.transport().write(&pattern(10_000_000));
+    for round in 1..=10 {
+        between.set(0);
+        quiet.transport().write(b"?");
+        world.until(|| answers.count() == round);
+    }
+    world.until(|| sink.count() == 10_000_000);
+}

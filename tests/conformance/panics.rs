@@ -1,0 +1,157 @@
+//! A panic costs the connection in whose callback it was, and nothing else.
+
+use retwist::{LayerExt, ProducerKind, Reason};
+
+use crate::peer::{Event, Peer};
+use crate::producers::{Made, Told};
+use crate::way::{How, Way};
+use crate::ways::Faulty;
+use crate::world::World;
+
+over_every_way! {
+    a_panic_in_each_callback_costs_that_connection_alone,
+    a_panic_of_one_who_is_switched_in_costs_its_connection,
+    a_panic_in_connection_lost_costs_nothing_more,
+    a_panic_of_a_producer_costs_its_connection,
+    a_panic_in_a_call_costs_nothing,
+    a_panic_in_the_turn_of_a_layer_costs_its_connection,
+}
+
+/// Two who talk while others fail, and go on after that.
+fn with_bystanders<W: Way>(how: How, case: impl FnOnce(&mut World<W>)) {
+    let (client, server) = (Peer::new(), Peer::new());
+    let mut world =
+        World::<W>::connected(how, (&client, client.quiet()), (&server, server.echoing()));
+    case(&mut world);
+    client.transport().write(b"still here");
+    world.until(|| client.count() == 10);
+}
+
+fn a_panic_in_each_callback_costs_that_connection_alone<W: Way>(how: How) {
+    let is_it: [fn(&Event<'_>) -> bool; 4] = [
+        |event| matches!(event, Event::Made),
+        |event| matches!(event, Event::Data(_)),
+        |event| matches!(event, Event::ReadLost),
+        |event| matches!(event, Event::WriteLost),
+    ];
+    for is_it in is_it {
+        with_bystanders::<W>(how.clone(), |world| {
+            let (client, server) = (Peer::new(), Peer::new());
+            let panics = server.keeping_open(move |transport, event| {
+                assert!(!is_it(event), "a bug in the application");
+                if let Event::ReadLost = event {
+                    transport.lose_write_connection();
+                }
+            });
+            let talks = client.keeping_open(|transport, event| {
+                if let Event::Made = event {
+                    transport.write(b"hello");
+                    transport.lose_write_connection();
+                }
+            });
+            world.connect((&client, talks), (&server, panics));
+            world.until(|| server.is_over());
+        });
+    }
+}
+
+fn a_panic_of_one_who_is_switched_in_costs_its_connection<W: Way>(how: How) {
+    with_bystanders::<W>(how, |world| {
+        let (client, server, guest) = (Peer::new(), Peer::new(), Peer::new());
+        let panics = server.reacting(|_, event| {
+            assert!(
+                !matches!(event, Event::Switched),
+                "a bug in the application"
+            );
+        });
+        world.connect((&client, client.quiet()), (&server, panics));
+        world.until(|| client.is_made() && server.is_made());
+        let host = server.transport().switch_protocol(guest.quiet());
+        world.until(|| guest.is_made());
+        guest.transport().switch_protocol(host);
+        world.until(|| server.is_over());
+        assert_eq!(server.story(), "made switched lost");
+    });
+}
+
+fn a_panic_in_connection_lost_costs_nothing_more<W: Way>(how: How) {
+    with_bystanders::<W>(how, |world| {
+        let (client, server) = (Peer::new(), Peer::new());
+        let panics = server.reacting(|_, event| {
+            assert!(!matches!(event, Event::Lost), "a bug in the application");
+        });
+        world.connect((&client, client.quiet()), (&server, panics));
+        world.until(|| client.is_made() && server.is_made());
+        client.transport().lose_connection();
+        world.until(|| client.is_over() && server.is_over());
+        assert!(server.is_dropped());
+    });
+}
+
+fn a_panic_of_a_producer_costs_its_connection<W: Way>(how: How) {
+    for panics_at in [Told::Resume, Told::Stop] {
+        with_bystanders::<W>(how.clone(), |world| {
+            let (client, server) = (Peer::new(), Peer::new());
+            world.connect((&client, client.quiet()), (&server, server.quiet()));
+            world.until(|| client.is_made() && server.is_made());
+            let transport = server.transport();
+            let aborts = transport.clone();
+            let producer = Made::new(move |told| {
+                assert!(told != panics_at, "a bug in the application");
+                aborts.abort_connection();
+            });
+            transport
+                .register_producer(producer.clone(), ProducerKind::Pull)
+                .unwrap();
+            world.until(|| server.is_over());
+            assert_eq!(producer.told(), [Told::Resume, Told::Stop]);
+            assert!(!server.reason().is_clean());
+        });
+    }
+}
+
+fn a_panic_in_a_call_costs_nothing<W: Way>(how: How) {
+    with_bystanders::<W>(how, |world| {
+        world
+            .clock()
+            .call_soon(|| panic!("a bug in the application"));
+        world.clock().call_later(std::time::Duration::ZERO, || {
+            panic!("a bug in the application")
+        });
+        world.settle();
+    });
+}
+
+fn a_panic_in_the_turn_of_a_layer_costs_its_connection<W: Way>(how: How) {
+    with_bystanders::<W>(how, |world| {
+        let (client, server) = (Peer::new(), Peer::new());
+        let faulty = Faulty::new(server.quiet());
+        world.connect((&client, client.quiet()), (&server, faulty.below()));
+        world.until(|| client.is_made() && server.is_made());
+        faulty.arm();
+        world.until(|| client.is_over() && server.is_over());
+        assert!(matches!(server.reason(), Reason::Panicked(_)));
+        assert!(!client.reason().is_clean());
+    });
+}
+
+/// What a panicking callback's own connection is told.
+#[test]
+fn the_reason_is_the_message_of_the_panic() {
+    use crate::ways::Memory;
+    let (client, server) = (Peer::new(), Peer::new());
+    let panics = server.reacting(|_, event| {
+        if let Event::Data(_) = event {
+            panic!("the message");
+        }
+    });
+    let world =
+        World::<Memory>::connected(How::default(), (&client, client.quiet()), (&server, panics));
+    client.transport().write(b"hello");
+    world.until_over();
+    let reason = server.reason();
+    assert!(
+        matches!(&reason, Reason::Panicked(message) if &**message == "the message"),
+        "{reason}"
+    );
+}

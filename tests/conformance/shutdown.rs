@@ -1,0 +1,232 @@
+//! The end of a reactor: everyone hears of it, and what was written goes out.
+
+use std::cell::{Cell, RefCell};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::rc::Rc;
+use std::thread;
+use std::time::Duration;
+
+use retwist::{
+    Address, ConnectorError, ListenError, ListeningPort, Phase, ProtocolRef, Reactor,
+    ReactorSettings, Reason, SystemEvent, TcpConnect, TcpListen,
+};
+
+use crate::delivery::pattern;
+use crate::lifecycle::{Log, reactor};
+use crate::peer::{Event, Peer};
+
+/// A port for one connection with `protocol`.
+fn serve(reactor: &Reactor, protocol: ProtocolRef) -> ListeningPort {
+    let once = Cell::new(Some(protocol));
+    let listen = TcpListen::port(0).interface(Ipv4Addr::LOCALHOST);
+    reactor
+        .listen_tcp(listen, move |_: &Address| once.take())
+        .unwrap()
+}
+
+fn connect(port: &ListeningPort) -> TcpStream {
+    let client = TcpStream::connect(port.address().socket().unwrap()).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    client
+}
+
+#[test]
+fn idle_and_paused_connections_hear_of_the_end() {
+    let reactor = reactor();
+    let (idle, paused) = (Peer::new(), Peer::new());
+    let pauses = paused.reacting(|transport, event| {
+        if let Event::Made = event {
+            transport.pause_producing();
+        }
+    });
+    let clients = [
+        connect(&serve(&reactor, idle.quiet())),
+        connect(&serve(&reactor, pauses)),
+    ];
+    let handle = reactor.handle();
+    let (one, other) = (idle.clone(), paused.clone());
+    stop_when(&reactor, move || one.is_made() && other.is_made());
+    reactor.run().unwrap();
+    assert_eq!(
+        (idle.story(), paused.story()),
+        ("made lost".to_owned(), "made lost".to_owned())
+    );
+    assert!(!handle.is_running());
+    for mut client in clients {
+        assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
+    }
+}
+
+/// Stops the reactor in the first pass in which it is true.
+fn stop_when(reactor: &Reactor, condition: impl Fn() -> bool + 'static) {
+    let handle = reactor.handle();
+    reactor.call_soon(move || look(handle, condition));
+    fn look(handle: retwist::ReactorHandle, condition: impl Fn() -> bool + 'static) {
+        match condition() {
+            true => handle.stop().unwrap(),
+            false => {
+                let again = handle.clone();
+                handle.call_later(Duration::from_millis(1), move || look(again, condition));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_written_is_sent_before_the_end() {
+    let reactor = reactor();
+    let server = Peer::new();
+    let talks = server.reacting(|transport, event| {
+        if let Event::Made = event {
+            transport.write(&pattern(5_000_000));
+        }
+    });
+    let mut client = connect(&serve(&reactor, talks));
+    let made = server.clone();
+    stop_when(&reactor, move || made.is_made());
+    let reader = thread::spawn(move || {
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).unwrap();
+        received
+    });
+    reactor.run().unwrap();
+    assert!(server.reason().is_clean());
+    assert!(reader.join().unwrap() == pattern(5_000_000));
+}
+
+#[test]
+fn a_peer_that_reads_nothing_does_not_hold_up_the_end_for_ever() {
+    let settings = ReactorSettings {
+        signals: false,
+        shutdown_timeout: Duration::from_millis(20),
+    };
+    let reactor = Reactor::with_settings(settings).unwrap();
+    let server = Peer::new();
+    let talks = server.reacting(|transport, event| {
+        if let Event::Made = event {
+            transport.write(&pattern(12_000_000));
+        }
+    });
+    let _client = connect(&serve(&reactor, talks));
+    let made = server.clone();
+    stop_when(&reactor, move || made.is_made());
+    reactor.run().unwrap();
+    assert!(matches!(server.reason(), Reason::ReactorStopped));
+}
+
+#[test]
+fn what_a_layer_holds_back_is_sent_before_the_end() {
+    let reactor = reactor();
+    let server = Peer::new();
+    let farewell = server.quiet();
+    let mut client = connect(&serve(&reactor, crate::ways::last_words(farewell)));
+    let made = server.clone();
+    stop_when(&reactor, move || made.is_made());
+    reactor.run().unwrap();
+    let mut received = String::new();
+    client.read_to_string(&mut received).unwrap();
+    assert_eq!(received, "farewell");
+    assert!(server.reason().is_clean());
+}
+
+#[test]
+fn ports_and_connections_are_closed_between_before_and_during() {
+    let reactor = reactor();
+    let (server, log) = (Peer::new(), Log::default());
+    let say = log.sayer("lost");
+    let tells = server.reacting(move |_, event| {
+        if let Event::Lost = event {
+            say();
+        }
+    });
+    let port = serve(&reactor, tells);
+    let _client = connect(&port);
+    for (phase, word) in [
+        (Phase::During, "during"),
+        (Phase::After, "after"),
+        (Phase::Before, "before"),
+    ] {
+        let (say, port) = (log.sayer(word), port.clone());
+        reactor.add_system_event_trigger(phase, SystemEvent::Shutdown, move |_| {
+            say();
+            assert_eq!(port.is_listening(), phase == Phase::Before);
+        });
+    }
+    let made = server.clone();
+    stop_when(&reactor, move || made.is_made());
+    reactor.run().unwrap();
+    assert_eq!(log.story(), "before lost during after");
+}
+
+#[test]
+fn a_connection_that_is_being_made_fails_at_the_end() {
+    let reactor = reactor();
+    let log = Log::default();
+    let failed = Tells(log.clone());
+    let nowhere = "192.0.2.1:9".parse().unwrap();
+    let connector = reactor.connect_tcp(TcpConnect::address(nowhere), failed);
+    let handle = reactor.handle();
+    reactor.call_soon(move || handle.stop().unwrap());
+    reactor.run().unwrap();
+    assert!(log.story().starts_with("failed"), "{}", log.story());
+    assert_eq!(connector.connect(), Err(ConnectorError::ReactorGone));
+}
+
+struct Tells(Log);
+
+impl retwist::Factory for Tells {
+    fn build_protocol(&self, _: &Address) -> Option<ProtocolRef> {
+        None
+    }
+
+    fn client_connection_failed(&self, connector: &retwist::Connector, _: &retwist::ConnectError) {
+        self.0.say("failed");
+        let _ = connector.connect();
+    }
+
+    fn stop_factory(&self) {
+        self.0.say("stopped");
+    }
+}
+
+#[test]
+fn nothing_begins_on_a_reactor_that_has_ended() {
+    let reactor = reactor();
+    let port = serve(&reactor, Peer::new().quiet());
+    let handle = reactor.handle();
+    let (inside, tried) = (port.clone(), Rc::new(RefCell::new(Vec::new())));
+    let results = tried.clone();
+    reactor.add_system_event_trigger(Phase::During, SystemEvent::Shutdown, move |_| {
+        results.borrow_mut().push(inside.start_listening());
+    });
+    reactor.call_when_running(move || handle.stop().unwrap());
+    reactor.run().unwrap();
+    tried.borrow_mut().push(port.start_listening());
+    for result in &*tried.borrow() {
+        assert!(
+            matches!(result, Err(ListenError::ReactorGone)),
+            "{result:?}"
+        );
+    }
+    assert!(!port.is_listening());
+    let refused = reactor.listen_tcp(0, |_: &Address| None::<ProtocolRef>);
+    assert!(matches!(refused, Err(ListenError::ReactorGone)));
+}
+
+#[test]
+fn a_client_that_half_closed_gets_its_reply_at_the_end() {
+    let reactor = reactor();
+    let server = Peer::new();
+    let mut client = connect(&serve(&reactor, server.echoing()));
+    client.write_all(b"hello").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let heard = server.clone();
+    stop_when(&reactor, move || heard.count() == 5);
+    reactor.run().unwrap();
+    let mut received = String::new();
+    client.read_to_string(&mut received).unwrap();
+    assert_eq!(received, "hello");
+}

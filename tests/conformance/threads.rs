@@ -1,0 +1,129 @@
+//! Calls from other threads.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use retwist::ReactorGone;
+
+use crate::lifecycle::reactor;
+
+#[test]
+fn calls_of_one_thread_come_in_order() {
+    let reactor = reactor();
+    let (sender, receiver) = mpsc::channel();
+    let threads: Vec<_> = (0..4)
+        .map(|thread| {
+            let (remote, sender) = (reactor.remote(), sender.clone());
+            thread::spawn(move || {
+                for call in 0..1_000 {
+                    let sender = sender.clone();
+                    remote
+                        .call_from_thread(move |_| sender.send((thread, call)).unwrap())
+                        .unwrap();
+                }
+            })
+        })
+        .collect();
+    drop(sender);
+    let mut next = [0; 4];
+    while next != [1_000; 4] {
+        reactor.iterate(Duration::from_millis(10)).unwrap();
+        for (thread, call) in receiver.try_iter() {
+            assert_eq!(call, next[thread]);
+            next[thread] += 1;
+        }
+    }
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn a_call_wakes_a_reactor_that_sleeps() {
+    let reactor = reactor();
+    let remote = reactor.remote();
+    let (sender, receiver) = mpsc::channel();
+    let caller = thread::spawn(move || {
+        receiver.recv().unwrap();
+        remote.call_from_thread(|reactor| reactor.stop().unwrap())
+    });
+    reactor.call_soon(move || sender.send(()).unwrap());
+    // With no timer and no connection, nothing else would ever wake it.
+    reactor.run().unwrap();
+    caller.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_call_made_before_the_start_is_made_when_it_runs() {
+    let reactor = reactor();
+    reactor
+        .remote()
+        .call_from_thread(|reactor| reactor.stop().unwrap())
+        .unwrap();
+    reactor.run().unwrap();
+}
+
+#[test]
+fn what_a_call_asks_for_comes_in_the_turn_after() {
+    let reactor = reactor();
+    let (remote, again) = (reactor.remote(), reactor.remote());
+    let (sender, receiver) = mpsc::channel();
+    let second = sender.clone();
+    remote
+        .call_from_thread(move |_| {
+            again
+                .call_from_thread(move |_| second.send("second").unwrap())
+                .unwrap();
+            sender.send("first").unwrap();
+        })
+        .unwrap();
+    reactor.iterate(Duration::ZERO).unwrap();
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), ["first"]);
+    reactor.iterate(Duration::ZERO).unwrap();
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), ["second"]);
+}
+
+#[test]
+fn a_thread_can_wait_for_the_answer() {
+    let reactor = reactor();
+    let remote = reactor.remote();
+    let caller = thread::spawn(move || {
+        let answer = remote.blocking_call_from_thread(|_| 42);
+        remote
+            .call_from_thread(|reactor| reactor.stop().unwrap())
+            .unwrap();
+        answer
+    });
+    reactor.run().unwrap();
+    assert_eq!(caller.join().unwrap(), Ok(42));
+}
+
+#[test]
+fn a_reactor_that_has_ended_says_so_to_those_who_call_and_those_who_wait() {
+    let reactor = reactor();
+    let remote = reactor.remote();
+    let (waits, ready) = mpsc::channel();
+    let waiting = remote.clone();
+    let caller = thread::spawn(move || {
+        waits.send(()).unwrap();
+        waiting.blocking_call_from_thread(|_| ())
+    });
+    ready.recv().unwrap();
+    drop(reactor);
+    assert_eq!(caller.join().unwrap(), Err(ReactorGone));
+    assert_eq!(remote.call_from_thread(|_| ()), Err(ReactorGone));
+}
+
+#[test]
+fn a_panic_in_a_call_spoils_no_other() {
+    let reactor = reactor();
+    let remote = reactor.remote();
+    remote
+        .call_from_thread(|_| panic!("a bug in a call"))
+        .unwrap();
+    remote
+        .call_from_thread(|reactor| reactor.stop().unwrap())
+        .unwrap();
+    reactor.run().unwrap();
+}
