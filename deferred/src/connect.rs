@@ -6,7 +6,7 @@ use retwist_reactor::{
     ProtocolHandle, ProtocolRef, ReactorTcp, Reason, TcpConnect, TransportRef,
 };
 
-use crate::{AsyncTransport, Deferred, Promise};
+use crate::{AsyncTransport, Deferred, Fault, Promise};
 
 /// Connects over TCP, for async code. Cancelled, or dropped while it is awaited, it gives up.
 ///
@@ -80,14 +80,15 @@ pub fn dial(
 }
 
 /// What was made and then has opened: `opened` is its outcome, and cancelling it closes the connection.
-pub(crate) fn when_opened<T: 'static>(
-    made: Deferred<Connector, ConnectError>,
+pub(crate) fn when_opened<T: 'static, E: Fault + From<ConnectError>>(
+    made: Deferred<Connector, E>,
     opened: Deferred<T, Reason>,
-) -> Deferred<T, ConnectError> {
+) -> Deferred<T, E> {
     made.add_callback(move |connector| {
         let (promise, open) = Deferred::with_canceller(move |_| connector.disconnect());
         opened.done(move |outcome| {
-            let outcome = outcome.map_err(|failure| failure.map(ConnectError::Negotiation));
+            let lost = |reason| ConnectError::Negotiation(reason).into();
+            let outcome = outcome.map_err(|failure| failure.map(lost));
             // Cancelled, it is dropped; an `AsyncTransport` closes.
             let _ = promise.fire(outcome);
         });
