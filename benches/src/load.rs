@@ -148,7 +148,10 @@ impl Load<'_> {
                     self.done += 1;
                 }
             }
-            if all.iter().all(|conversation| conversation.wire.unsent() > 0) {
+            if all
+                .iter()
+                .all(|conversation| conversation.wire.unsent() > 0)
+            {
                 self.poll
                     .poll(&mut events, Some(Duration::from_millis(50)))?;
             }
@@ -176,12 +179,7 @@ impl Load<'_> {
     }
 
     /// Answers what comes back with the next messages, until the goal is reached, or the end.
-    fn pump(
-        &mut self,
-        all: &mut [Conversation],
-        goal: u64,
-        end: Option<Instant>,
-    ) -> Result<()> {
+    fn pump(&mut self, all: &mut [Conversation], goal: u64, end: Option<Instant>) -> Result<()> {
         let mut events = Events::with_capacity(1024);
         while self.done < goal && end.is_none_or(|end| Instant::now() < end) {
             self.poll

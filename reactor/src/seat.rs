@@ -4,6 +4,7 @@ mod wishes;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use crate::channel::Channel;
 use crate::handle::{Handle, SeatHandle};
@@ -272,7 +273,7 @@ impl Seat {
 
     /// Rule 7: a panic costs this connection, and nothing else.
     #[cold]
-    pub(crate) fn panicked(&self, message: &Rc<str>) {
+    pub(crate) fn panicked(&self, message: &Arc<str>) {
         let Some(channel) = self.channel() else {
             return;
         };
