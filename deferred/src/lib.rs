@@ -1,6 +1,8 @@
 //! Deferreds, async/await, tasks, threads and names on the reactor of retwist.
 
 mod async_transport;
+mod backoff;
+mod client_service;
 mod connect;
 mod cooperator;
 mod deferred;
@@ -20,14 +22,18 @@ mod queue;
 mod react;
 mod resolver;
 mod semaphore;
+mod service_error;
 mod shared;
 mod sleep;
 mod task_output;
 mod thread_pool;
 mod wake;
+mod watch;
 mod workers;
 
 pub use async_transport::AsyncTransport;
+pub use backoff::Backoff;
+pub use client_service::{ClientService, ServiceState};
 pub use connect::{connect, connect_protocol, dial};
 pub use cooperator::{CooperativeTask, Cooperator};
 pub use deferred::{Canceller, Deferred};
@@ -45,6 +51,7 @@ pub use queue::{DeferredQueue, QueueOverflow};
 pub use react::react;
 pub use resolver::{ResolveError, Resolver, SystemResolver};
 pub use semaphore::{DeferredSemaphore, Permit};
+pub use service_error::{AttemptError, ServiceError};
 pub use sleep::{Sleep, TimedOut, defer_later, sleep, timeout};
 pub use task_output::TaskOutput;
 pub use thread_pool::ThreadPool;
