@@ -7,9 +7,11 @@ use retwist_reactor::{Joint, Layer, ProtocolRef, Reason};
 pub(crate) struct Watch {
     joint: Joint,
     lost: OnceCell<Reason>,
-    on_lost: Cell<Option<Box<dyn FnOnce(&Reason)>>>,
+    on_lost: Cell<Option<OnLost>>,
     begun: Cell<bool>,
 }
+
+type OnLost = Box<dyn FnOnce(&Reason)>;
 
 impl Watch {
     pub(crate) fn new(above: ProtocolRef) -> Rc<Self> {

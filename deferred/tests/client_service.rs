@@ -18,6 +18,8 @@ use retwist_reactor::{
 const SECOND: Duration = Duration::from_secs(1);
 const ADDRESS: &str = "192.0.2.1:80";
 
+type Preparing = Promise<(), Box<dyn Error>>;
+
 struct Client {
     log: Rc<RefCell<Vec<String>>>,
 }
@@ -258,7 +260,7 @@ fn started_while_it_stops_it_connects_again_after_the_close() {
 #[test]
 fn a_connection_counts_once_it_is_prepared() {
     let world = World::new();
-    let promises: Rc<RefCell<Vec<Promise<(), Box<dyn Error>>>>> = Rc::default();
+    let promises: Rc<RefCell<Vec<Preparing>>> = Rc::default();
     let place = promises.clone();
     world.service.prepare_connection(move |_| {
         let (promise, prepared) = Deferred::new();
