@@ -25,12 +25,19 @@
 //! | `tcp:PORT:interface=ADDRESS` | on one of them, IPv4 or IPv6: `interface=\:\:1` |
 //! | `tcp:PORT:backlog=N` | connections that the system holds until they are accepted |
 //! | `tcp6:PORT` | on all IPv6 addresses, and on no IPv4 address; takes the same options |
+//! | `tls:PORT:privateKey=FILE:certKey=FILE` | TLS from the first byte; PEM files with the key, and with the certificate and those that certify it. If one file has both, it alone is given. Takes the options of `tcp:` |
 //!
 //! | a client | |
 //! |---|---|
 //! | `tcp:HOST:PORT` | an address, IPv4 or IPv6 (`tcp:\:\:1:25`), or `localhost` |
 //! | `tcp:HOST:PORT:timeout=SECONDS` | gives up after this long; 30 s if it is not said |
 //! | `tcp:HOST:PORT:bindAddress=ADDRESS` | from this address of the machine |
+//! | `tls:HOST:PORT` | TLS from the first byte, with a server that those certify whom the system trusts; takes the same options |
+//! | `tls:HOST:PORT:trustRoots=FILE` | certified by those in this PEM file |
+//! | `tls:HOST:PORT:name=NAME` | that proves to be this one, instead of the host |
+//! | `tls:HOST:PORT:certificate=FILE:privateKey=FILE` | to which this client proves who it is |
+//!
+//! `ssl:` is another name for `tls:`.
 //!
 //! A mistake is an [`EndpointError`], which knows the place of it.
 
@@ -38,6 +45,7 @@ mod client;
 mod description;
 mod error;
 mod server;
+mod tls;
 
 pub use client::{ClientEndpoint, client_from_string};
 pub use description::quote;

@@ -63,6 +63,8 @@
 //! | write, close, pause, switch | [`Transport`] |
 //! | send more than fits at once | [`Producer`] |
 //! | put something between a transport and a protocol | [`Layer`] |
+//! | start TLS, stack it, leave it | [`tls`] |
+//! | receive lines, records, messages; limit, throttle, watch | [`protocols`] |
 //! | say where as a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |
 //! | find out why it ended | [`Reason`], [`ConnectError`], [`ListenError`] |
 //! | call in from another thread | [`Remote`] |
@@ -77,9 +79,10 @@
 
 pub mod endpoint;
 
-pub use retwist_reactor::*;
-
+#[doc(inline)]
 pub use retwist_protocols as protocols;
+pub use retwist_reactor::*;
+#[doc(inline)]
 pub use retwist_tls as tls;
 
 /// The code in the README is compiled like any other example.

@@ -5,6 +5,9 @@
 //! exits with 0. Whatever is wrong with the arguments is said in one sentence, and the program exits with 2.
 #![allow(dead_code, reason = "no example needs all of it")]
 
+pub(crate) mod client;
+pub(crate) mod tls;
+
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -110,8 +110,8 @@ impl FactoryRef {
         &*self.shared.factory
     }
 
-    /// A port or connector begins to use it.
-    pub(crate) fn start(&self) {
+    /// A port or connector begins to use it. Reactors say so themselves; this is for a factory that passes on what it is told.
+    pub fn start(&self) {
         let users = self.shared.users.get();
         self.shared.users.set(users + 1);
         if users == 0 {
@@ -119,8 +119,8 @@ impl FactoryRef {
         }
     }
 
-    /// A port or connector has stopped using it.
-    pub(crate) fn stop(&self) {
+    /// A port or connector has stopped using it. See [`start`](FactoryRef::start).
+    pub fn stop(&self) {
         let users = self.shared.users.get().saturating_sub(1);
         self.shared.users.set(users);
         if users == 0 {

@@ -1,11 +1,14 @@
+use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
-use retwist_reactor::{Connector, FactoryRef, ReactorTcp, StreamSettings, TcpConnect};
+use retwist_reactor::{Connector, FactoryRef, ReactorTcp, StreamSettings, TcpConnect, chain};
+use retwist_tls::{ClientOptions, TlsFactory, TlsRole, TrustRoots};
 
 use super::description::{Description, Value};
+use super::tls::{self, Wrapped};
 use super::{EndpointError, Mistake};
 
 /// Somewhere to connect to, made by [`client_from_string`].
@@ -19,6 +22,7 @@ pub struct ClientEndpoint {
 #[derive(Clone)]
 enum Kind {
     Tcp(TcpConnect),
+    Tls(TcpConnect, TlsRole),
 }
 
 /// Understands where to connect to. Nothing is connected yet.
@@ -27,6 +31,7 @@ pub fn client_from_string(text: &str) -> Result<ClientEndpoint, EndpointError> {
     let description = Description::parse(text)?;
     let kind = match description.kind.as_str() {
         "tcp" => tcp(text, description)?,
+        "tls" | "ssl" => tls(text, description)?,
         _ => return Err(description.unknown_kind()),
     };
     Ok(ClientEndpoint {
@@ -36,8 +41,46 @@ pub fn client_from_string(text: &str) -> Result<ClientEndpoint, EndpointError> {
 }
 
 fn tcp(text: &str, description: Description<'_>) -> Result<Kind, EndpointError> {
-    let [host_given, port, timeout, bind] =
-        description.arguments(["host", "port", "timeout", "bindAddress"])?;
+    let places = description.arguments(["host", "port", "timeout", "bindAddress"])?;
+    Ok(Kind::Tcp(connect(text, places)?))
+}
+
+fn tls(text: &str, description: Description<'_>) -> Result<Kind, EndpointError> {
+    let [host, port, timeout, bind, roots, certificate, key, name] = description.arguments([
+        "host",
+        "port",
+        "timeout",
+        "bindAddress",
+        "trustRoots",
+        "certificate",
+        "privateKey",
+        "name",
+    ])?;
+    let server = name
+        .as_ref()
+        .or(host.as_ref())
+        .map(|name| name.value.clone());
+    let connect = connect(text, [host, port, timeout, bind])?;
+
+    let refused = |error: &dyn Error| EndpointError::new(text, 0, Mistake::Tls(chain(error)));
+    let roots = match roots {
+        Some(file) => TrustRoots::from_pem_file(&file.value)
+            .map_err(|error| file.mistake(Mistake::Tls(chain(&error))))?,
+        None => TrustRoots::platform().map_err(|error| refused(&error))?,
+    };
+    let mut options = ClientOptions::new(roots);
+    if let Some(identity) = tls::identity(certificate, key)? {
+        options = options.identity(identity);
+    }
+    let config = options.build().map_err(|error| refused(&error))?;
+    let role = TlsRole::client(config, &server.unwrap_or_default());
+    Ok(Kind::Tls(connect, role.map_err(|error| refused(&error))?))
+}
+
+fn connect(
+    text: &str,
+    [host_given, port, timeout, bind]: [Option<Value<'_>>; 4],
+) -> Result<TcpConnect, EndpointError> {
     let missing = |name| Description::missing(text, name);
     let host = host(&host_given.ok_or_else(|| missing("host"))?)?;
     let port = port.ok_or_else(|| missing("port"))?;
@@ -53,7 +96,7 @@ fn tcp(text: &str, description: Description<'_>) -> Result<Kind, EndpointError> 
         let address = bind.read(wanted, |bind| bind.parse().ok().filter(same_family))?;
         connect = connect.bind_address(SocketAddr::new(address, 0));
     }
-    Ok(Kind::Tcp(connect))
+    Ok(connect)
 }
 
 /// No name is looked up here: that takes as long as it takes, and the reactor has only one thread.
@@ -77,6 +120,10 @@ impl ClientEndpoint {
     pub fn connect(&self, reactor: &dyn ReactorTcp, factory: impl Into<FactoryRef>) -> Connector {
         match &self.kind {
             Kind::Tcp(connect) => reactor.connect(connect.clone(), factory.into()),
+            Kind::Tls(connect, role) => {
+                let factory = TlsFactory::new(role.clone(), Wrapped(factory.into()));
+                reactor.connect(connect.clone(), factory.into())
+            }
         }
     }
 
@@ -84,6 +131,7 @@ impl ClientEndpoint {
     pub fn settings(self, settings: StreamSettings) -> Self {
         let kind = match self.kind {
             Kind::Tcp(connect) => Kind::Tcp(connect.settings(settings)),
+            Kind::Tls(connect, role) => Kind::Tls(connect.settings(settings), role),
         };
         ClientEndpoint { kind, ..self }
     }
@@ -116,8 +164,10 @@ mod tests {
 
     #[track_caller]
     fn connect(text: &str) -> TcpConnect {
-        let Kind::Tcp(connect) = client_from_string(text).unwrap().kind;
-        connect
+        match client_from_string(text).unwrap().kind {
+            Kind::Tcp(connect) => connect,
+            Kind::Tls(..) => panic!("{text} is TLS"),
+        }
     }
 
     #[test]
@@ -150,7 +200,9 @@ mod tests {
             ("tcp:1.2.3.4:1:timeout=1e99", 22, "not a number of seconds"),
             (r"tcp:1.2.3.4:1:bindAddress=\:\:1", 26, "same family"),
             ("tcp6:localhost:1", 0, "no kind of endpoint"),
-            ("tls:localhost:1", 0, "not supported yet"),
+            ("unix:/tmp/socket", 0, "not supported yet"),
+            ("tls:localhost:1:trustRoots=nowhere.pem", 27, "nowhere.pem"),
+            ("tls:localhost:1:certificate=nowhere.pem", 28, "nowhere.pem"),
         ] {
             let error = client_from_string(text).unwrap_err();
             let message = error.to_string();

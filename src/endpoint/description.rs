@@ -104,9 +104,7 @@ impl<'a> Description<'a> {
     pub(super) fn unknown_kind(&self) -> EndpointError {
         let kind = self.kind.clone();
         let mistake = match kind.as_str() {
-            "unix" | "tls" | "ssl" | "stdio" | "fd" | "systemd" | "process" => {
-                Mistake::KindNotYet(kind)
-            }
+            "unix" | "stdio" | "fd" | "systemd" | "process" => Mistake::KindNotYet(kind),
             _ => Mistake::UnknownKind(kind),
         };
         EndpointError::new(self.text, 0, mistake)

@@ -50,6 +50,8 @@ pub enum Mistake {
         /// What would have been right.
         wanted: &'static str,
     },
+    /// What TLS needs cannot be read or used, and why.
+    Tls(String),
     /// A host's name, which would have to be looked up.
     HostName(String),
 }
@@ -110,6 +112,7 @@ impl fmt::Display for Mistake {
             Mistake::UnknownName(name) => write!(f, "there is no argument {name:?}"),
             Mistake::Twice(name) => write!(f, "the {name} is given a second time"),
             Mistake::Value { given, wanted } => write!(f, "{given:?} is not {wanted}"),
+            Mistake::Tls(why) => f.write_str(why),
             Mistake::HostName(host) => write!(
                 f,
                 "{host:?} is not an IP address, and names other than localhost cannot be looked up yet"

@@ -3,11 +3,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use retwist_reactor::{
-    FactoryRef, ListenError, ListeningPort, ReactorTcp, StreamSettings, TcpListen,
+    FactoryRef, ListenError, ListeningPort, ReactorTcp, StreamSettings, TcpListen, chain,
 };
+use retwist_tls::{ServerOptions, TlsFactory, TlsRole};
 
-use super::EndpointError;
 use super::description::{Description, Value};
+use super::tls::{self, Wrapped};
+use super::{EndpointError, Mistake};
 
 /// Somewhere to listen, made by [`server_from_string`].
 #[doc(alias = "IStreamServerEndpoint")]
@@ -20,6 +22,7 @@ pub struct ServerEndpoint {
 #[derive(Clone)]
 enum Kind {
     Tcp(TcpListen),
+    Tls(TcpListen, TlsRole),
 }
 
 /// Understands where to listen. Nothing is opened yet.
@@ -27,8 +30,9 @@ enum Kind {
 pub fn server_from_string(text: &str) -> Result<ServerEndpoint, EndpointError> {
     let description = Description::parse(text)?;
     let kind = match description.kind.as_str() {
-        "tcp" => tcp(text, description, Ipv4Addr::UNSPECIFIED, interface)?,
-        "tcp6" => tcp(text, description, Ipv6Addr::UNSPECIFIED, interface6)?,
+        "tcp" => tcp(text, description, Ipv4Addr::UNSPECIFIED.into(), interface)?,
+        "tcp6" => tcp(text, description, Ipv6Addr::UNSPECIFIED.into(), interface6)?,
+        "tls" | "ssl" => tls(text, description)?,
         _ => return Err(description.unknown_kind()),
     };
     Ok(ServerEndpoint {
@@ -37,27 +41,53 @@ pub fn server_from_string(text: &str) -> Result<ServerEndpoint, EndpointError> {
     })
 }
 
+/// What understands the value of `interface`.
+type Interface = fn(&Value<'_>) -> Result<IpAddr, EndpointError>;
+
 fn tcp(
     text: &str,
     description: Description<'_>,
-    everywhere: impl Into<IpAddr>,
-    interface: fn(&Value<'_>) -> Result<IpAddr, EndpointError>,
+    everywhere: IpAddr,
+    interface: Interface,
 ) -> Result<Kind, EndpointError> {
-    let [port, address, backlog] = description.arguments(["port", "interface", "backlog"])?;
+    let places = description.arguments(["port", "interface", "backlog"])?;
+    Ok(Kind::Tcp(listen(text, places, everywhere, interface)?))
+}
+
+fn tls(text: &str, description: Description<'_>) -> Result<Kind, EndpointError> {
+    let [port, address, backlog, key, certificate] =
+        description.arguments(["port", "interface", "backlog", "privateKey", "certKey"])?;
+    let everywhere = Ipv4Addr::UNSPECIFIED.into();
+    let listen = listen(text, [port, address, backlog], everywhere, interface)?;
+    let Some(identity) = tls::identity(certificate, key)? else {
+        return Err(Description::missing(text, "privateKey"));
+    };
+    let config = ServerOptions::new(identity).build();
+    let refused = |error| Mistake::Tls(chain(&error));
+    let config = config.map_err(|error| EndpointError::new(text, 0, refused(error)))?;
+    Ok(Kind::Tls(listen, TlsRole::server(config)))
+}
+
+fn listen(
+    text: &str,
+    [port, address, backlog]: [Option<Value<'_>>; 3],
+    everywhere: IpAddr,
+    interface: Interface,
+) -> Result<TcpListen, EndpointError> {
     let port = port.ok_or_else(|| Description::missing(text, "port"))?;
     let port = port.read("a port, a number from 0 to 65535", |port| port.parse().ok())?;
     let address = match address {
         Some(address) => interface(&address)?,
-        None => everywhere.into(),
+        None => everywhere,
     };
-    let mut listen = TcpListen::port(port).interface(address);
-    if let Some(backlog) = backlog {
-        let wanted = "a number of connections, at least 1";
-        listen = listen.backlog(backlog.read(wanted, |backlog| {
-            backlog.parse().ok().filter(|backlog| *backlog > 0)
-        })?);
-    }
-    Ok(Kind::Tcp(listen))
+    let listen = TcpListen::port(port).interface(address);
+    let Some(backlog) = backlog else {
+        return Ok(listen);
+    };
+    let wanted = "a number of connections, at least 1";
+    let at_least_one = |backlog: &u32| *backlog > 0;
+    let backlog = backlog.read(wanted, |text| text.parse().ok().filter(at_least_one))?;
+    Ok(listen.backlog(backlog))
 }
 
 fn interface(value: &Value<'_>) -> Result<IpAddr, EndpointError> {
@@ -85,6 +115,10 @@ impl ServerEndpoint {
     ) -> Result<ListeningPort, ListenError> {
         match &self.kind {
             Kind::Tcp(listen) => reactor.listen(listen.clone(), factory.into()),
+            Kind::Tls(listen, role) => {
+                let factory = TlsFactory::new(role.clone(), Wrapped(factory.into()));
+                reactor.listen(listen.clone(), factory.into())
+            }
         }
     }
 
@@ -92,6 +126,7 @@ impl ServerEndpoint {
     pub fn settings(self, settings: StreamSettings) -> Self {
         let kind = match self.kind {
             Kind::Tcp(listen) => Kind::Tcp(listen.settings(settings)),
+            Kind::Tls(listen, role) => Kind::Tls(listen.settings(settings), role),
         };
         ServerEndpoint { kind, ..self }
     }
@@ -183,7 +218,8 @@ mod tests {
             ("8007", 0, Mistake::UnknownKind("8007".into())),
             ("tcp4:1", 0, Mistake::UnknownKind("tcp4".into())),
             ("=:1", 0, Mistake::UnknownKind("=".into())),
-            ("tls:443", 0, Mistake::KindNotYet("tls".into())),
+            ("stdio:", 0, Mistake::KindNotYet("stdio".into())),
+            ("tls:443", 7, Mistake::Missing("privateKey")),
             (r"unix:\:\=\\", 0, Mistake::KindNotYet("unix".into())),
             ("tcp", 3, Mistake::Missing("port")),
             ("tcp:1:interface=::1", 17, Mistake::TooMany(String::new())),

@@ -5,7 +5,9 @@ use std::net::TcpListener;
 use crate::program::{Program, connect, run};
 
 /// All that take a place to listen as their first argument.
-const EXAMPLES: [&str; 6] = ["chat", "discard", "echo", "forward", "frames", "socks"];
+const EXAMPLES: [&str; 9] = [
+    "chat", "discard", "echo", "forward", "frames", "ftp", "smtp", "socks", "tls_echo",
+];
 
 #[test]
 fn help_is_on_standard_output() {
@@ -43,7 +45,7 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         ),
         (&[&taken], "another program listens there"),
     ];
-    let of_their_own: [(&str, &[&str], &str); 9] = [
+    let of_their_own: [(&str, &[&str], &str); 18] = [
         ("echo", &["tcp:0", "tcp:x"], "character 5"),
         ("echo", &["--trust", "127.0.0.0/33"], "127.0.0.0/33"),
         (
@@ -76,7 +78,36 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
             &["--max", "much"],
             "cannot parse argument \"much\"",
         ),
+        ("ftp", &["--root", "/no/where"], "cannot serve /no/where"),
+        ("ftp", &["--user", "alice"], "go together"),
+        ("smtp", &["--cert", "/no/file"], "cannot read /no/file"),
+        ("smtp", &["--mail-dir", "/dev/null"], "cannot use /dev/null"),
         ("socks", &["--user", "alice"], "go together"),
+        (
+            "starttls",
+            &["--serve", "tcp:0", "--connect", "tcp:localhost:1"],
+            "one side each",
+        ),
+        (
+            "starttls",
+            &["--key", "key.pem", "--serve", "tcp:0"],
+            "--key needs --cert",
+        ),
+        (
+            "tls_echo",
+            &["--client-cert", "maybe"],
+            "none, optional or required",
+        ),
+        (
+            "tls_echo",
+            &["--client-cert", "required"],
+            "--client-ca is missing",
+        ),
+        (
+            "tls_echo",
+            &["--name"],
+            "missing argument for option '--name'",
+        ),
     ];
     let shared = EXAMPLES
         .iter()

@@ -1,10 +1,13 @@
 //! The examples as people run them: as programs, by their command lines.
 
 mod chat;
+mod client_layers;
 mod command_line;
 mod echo;
 mod forward;
 mod frames;
+mod interop;
 mod program;
 mod proxy_protocol;
 mod socks;
+mod tls_endpoints;

@@ -100,14 +100,7 @@ impl Program {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
-        assert!(
-            Command::new("sh")
-                .args(["-c", &kill])
-                .status()
-                .expect("a shell")
-                .success()
-        );
+        send_signal(self.child.id(), name);
     }
 
     /// Its exit code, once it has ended.
@@ -139,6 +132,13 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal to a process that a test has started.
+pub(crate) fn send_signal(process: u32, name: &str) {
+    let kill = format!("kill -{name} {process}");
+    let status = Command::new("sh").args(["-c", &kill]).status();
+    assert!(status.expect("a shell").success());
 }
 
 /// A connection on which nothing can hang for ever.

@@ -12,7 +12,7 @@ const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 #[test]
 fn echo_says_what_the_header_says() {
     let four = [
-        &V2[..],
+        V2,
         b"\x21\x11\x00\x0c",
         &[192, 0, 2, 1, 198, 51, 100, 9],
         b"\x04\xd2\x01\xbb",

@@ -282,6 +282,8 @@ impl Session {
                 }
             }
             if progress.stopped {
+                // Whoever has had enough of what comes holds back nothing that the handshake still sends.
+                self.send_queued(out);
                 return progress;
             }
         }

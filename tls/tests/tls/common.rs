@@ -10,7 +10,8 @@ use rcgen::{
 };
 use retwist_reactor::{Protocol, ProtocolHandle, Reason, TransportRef, chain};
 use retwist_tls::{ClientOptions, Identity, ServerOptions, TlsRole, TrustRoots};
-use rustls::{ClientConfig, ServerConfig};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// Nothing, a header's worth and less, in the middle of records, and all at once.
 pub(crate) const CUTS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
@@ -250,6 +251,20 @@ pub(crate) fn server() -> TlsRole {
 
 pub(crate) fn client() -> TlsRole {
     TlsRole::client(client_config(), "localhost").unwrap()
+}
+
+/// A client of TLS 1.2.
+pub(crate) fn old_client() -> TlsRole {
+    let authority = CertificateDer::from_pem_slice(AUTHORITY.pem.as_bytes()).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(authority).unwrap();
+    let mut config = ClientConfig::builder_with_provider(retwist_tls::crypto_provider())
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.resumption = rustls::client::Resumption::disabled();
+    TlsRole::client(config, "localhost").unwrap()
 }
 
 /// A peer with rustls's other interface, that does only what it is told.

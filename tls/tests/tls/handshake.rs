@@ -16,8 +16,8 @@ use retwist_tls::{
 };
 
 use crate::common::{
-    AUTHORITY, Authority, CUTS, Heard, Notes, Other, client, client_config, echo, quiet, server,
-    server_config, tape,
+    AUTHORITY, Authority, CUTS, Heard, Notes, Other, client, client_config, echo, old_client,
+    quiet, server, server_config, tape,
 };
 use crate::starting::CallNow;
 
@@ -252,21 +252,7 @@ fn sessions_are_resumed_in_memory_and_by_tickets() {
 
 #[test]
 fn tls_1_2_works_too() {
-    let versions = &[&rustls::version::TLS12];
-    let mut config = rustls::ClientConfig::builder_with_provider(retwist_tls::crypto_provider())
-        .with_protocol_versions(versions)
-        .unwrap()
-        .with_root_certificates({
-            use rustls::pki_types::{CertificateDer, pem::PemObject};
-            let mut roots = rustls::RootCertStore::empty();
-            roots
-                .add(CertificateDer::from_pem_slice(AUTHORITY.pem.as_bytes()).unwrap())
-                .unwrap();
-            roots
-        })
-        .with_no_client_auth();
-    config.resumption = rustls::client::Resumption::disabled();
-    let dial = TlsRole::client(config, "localhost").unwrap();
+    let dial = old_client();
     for cut in CUTS {
         let (a, a_notes) = tape(|heard, transport| {
             if heard == Heard::Handshake {

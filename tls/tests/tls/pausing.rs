@@ -4,7 +4,7 @@ use retwist_reactor::LayerExt;
 use retwist_reactor::testing::Pair;
 use retwist_tls::{TlsTransport, start_tls};
 
-use crate::common::{CUTS, Heard, Other, client, echo, quiet, server, tape};
+use crate::common::{CUTS, Heard, Other, client, echo, old_client, quiet, server, tape};
 use crate::starting::CallNow;
 
 #[test]
@@ -57,6 +57,26 @@ fn a_pause_in_connection_made_holds_after_the_handshake() {
         notes.transport().resume_producing();
         pair.run();
         assert_eq!(notes.log(), ["made", "handshake", "data data"], "{cut}");
+    }
+}
+
+/// With TLS 1.2 it is the server that ends the handshake, in several records, which a protocol that pauses at once holds back no more
+/// than others.
+#[test]
+fn a_pause_in_connection_made_holds_back_nothing_of_the_handshake() {
+    for cut in CUTS {
+        let (a, a_notes) = quiet();
+        let (b, b_notes) = tape(|heard, transport| {
+            if heard == Heard::Made {
+                transport.pause_producing();
+            }
+        });
+        let a = TlsTransport::new(old_client(), a);
+        let b = TlsTransport::new(server(), b);
+        let pair = Pair::new(a.below(), b.below()).cut(cut);
+        pair.run();
+        assert_eq!(a_notes.log(), ["made", "handshake"], "{cut}");
+        assert_eq!(b_notes.log(), ["made", "handshake"], "{cut}");
     }
 }
 

@@ -1,0 +1,120 @@
+//! A file server of one directory: FTP, in clear or protected (RFC 4217), where TLS comes with AUTH and goes with CCC while the connection goes on.
+//!
+//! ```text
+//! cargo run --release --example ftp -- tcp:2121 --root /tmp --ca-out ca.pem
+//! curl --ssl-reqd --cacert ca.pem ftp://localhost:2121/
+//! curl --ssl-reqd --ftp-ssl-ccc --cacert ca.pem ftp://localhost:2121/
+//! ```
+//!
+//! `session.rs` is the conversation on the control connection, `security.rs` the part of it that is about TLS and who the client is; `data.rs` is
+//! the connection beside it on which files travel; `tree.rs` is all that is ever reachable of the disk.
+
+mod data;
+mod security;
+mod session;
+#[path = "../support/mod.rs"]
+mod support;
+mod tree;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use lexopt::{Arg, Parser, ValueExt};
+use retwist::protocols::{FactoryPolicy, Limits, Timeout};
+use retwist::tls::{ServerOptions, TlsRole};
+
+use crate::security::Account;
+use crate::session::{PATIENCE, Service};
+use crate::support::Mistake;
+use crate::support::tls::Credentials;
+use crate::tree::Tree;
+
+const HELP: &str = "
+Serves the files of one directory, and of no other, over FTP, with TLS for those who ask for it.
+
+Usage: ftp [ENDPOINT...] [--root DIR] [--writable] [--user NAME --password WORD] [--require-tls]
+           [--cert FILE [--key FILE] | --ca-out FILE]
+
+ENDPOINT          where to listen; tcp:2121:interface=127.0.0.1 if none is given
+--root DIR        the directory; the present one if it is not given
+--writable        files may be stored
+--user NAME       who may log in; without it, the user anonymous, with any password
+--password WORD   the password of that user
+--require-tls     nobody logs in without TLS, and no file travels without
+--cert FILE       the server's certificate and those that certify it, PEM
+--key FILE        its private key, PEM; it is in the file of the certificate if this is not given
+--ca-out FILE     without --cert the server makes an authority for itself, whose certificate is written here
+";
+
+#[derive(Default)]
+struct Options {
+    endpoints: Vec<String>,
+    root: Option<PathBuf>,
+    writable: bool,
+    user: Option<String>,
+    password: Option<String>,
+    require_tls: bool,
+    credentials: Credentials,
+}
+
+impl Options {
+    fn parse(mut arguments: Parser) -> Result<Self, Mistake> {
+        let mut options = Options::default();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Arg::Long("root") => options.root = Some(arguments.value()?.into()),
+                Arg::Long("writable") => options.writable = true,
+                Arg::Long("user") => options.user = Some(arguments.value()?.string()?),
+                Arg::Long("password") => options.password = Some(arguments.value()?.string()?),
+                Arg::Long("require-tls") => options.require_tls = true,
+                Arg::Long(other) => {
+                    let other = other.to_owned();
+                    options.credentials.option(&other, &mut arguments)?;
+                }
+                Arg::Value(endpoint) => options.endpoints.push(endpoint.string()?),
+                Arg::Short(_) => return Err(argument.unexpected().into()),
+            }
+        }
+        Ok(options)
+    }
+
+    fn account(&self) -> Result<Option<Account>, Mistake> {
+        match (&self.user, &self.password) {
+            (Some(name), Some(password)) => Ok(Some(Account {
+                name: name.clone(),
+                password: password.clone(),
+            })),
+            (None, None) => Ok(None),
+            _ => Err("--user and --password go together".into()),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    support::main(HELP, |reactor, arguments| {
+        let options = Options::parse(arguments)?;
+        let control = ServerOptions::new(options.credentials.of_server()?).build()?;
+        // A client that stores a file closes its data connection without having read anything from it. A ticket that waits there would
+        // turn this close into a reset.
+        let mut data = (*control).clone();
+        data.send_tls13_tickets = 0;
+        let service = Rc::new(Service {
+            reactor: reactor.handle(),
+            tree: Tree::open(options.root.as_deref().unwrap_or(".".as_ref()))?,
+            writable: options.writable,
+            account: options.account()?,
+            require_tls: options.require_tls,
+            control_tls: TlsRole::server(control),
+            data_tls: TlsRole::server(data),
+        });
+        let default = "tcp:2121:interface=127.0.0.1";
+        for endpoint in support::servers_from(&options.endpoints, default)? {
+            let sessions = session::factory(&service);
+            let patient = Timeout::new().idle(PATIENCE).factory(sessions);
+            let bounded = Limits::new().total(1000).per_peer(50).factory(patient);
+            support::listen(reactor, &endpoint, bounded)?;
+        }
+        Ok(())
+    })
+}

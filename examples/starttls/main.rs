@@ -1,0 +1,153 @@
+//! A conversation that goes into TLS and out of it again, on one TCP connection: what retwist is for.
+//!
+//! ```text
+//! cargo run --release --example starttls
+//! ```
+//!
+//! makes a throw-away authority, serves and connects in one process, and prints what both sides say. Lines on the command line are said
+//! in place of the usual ones; these enter a second TLS inside the first, and leave both:
+//!
+//! ```text
+//! cargo run --release --example starttls -- hello TLS TLS WHO OFF OFF goodbye
+//! ```
+//!
+//! The two sides are `server.rs` and `client.rs`, each about a screen. To run them apart:
+//!
+//! ```text
+//! cargo run --release --example starttls -- --serve tcp:8023 --ca-out ca.pem
+//! cargo run --release --example starttls -- --connect tcp:localhost:8023 --ca ca.pem
+//! ```
+
+mod client;
+mod server;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use lexopt::{Arg, Parser, ValueExt};
+use retwist::Reactor;
+use retwist::endpoint::{ClientEndpoint, ServerEndpoint, client_from_string, server_from_string};
+use retwist::tls::{ClientOptions, Identity, ServerOptions, TlsRole, TrustRoots};
+
+use crate::support::Mistake;
+use crate::support::client::{Once, Outcome};
+use crate::support::tls::{Authority, Credentials, Trust};
+
+const HELP: &str = "
+A conversation that goes into TLS and out of it again. Without options, both sides of it in one process.
+
+Usage: starttls [LINE...]
+       starttls --serve ENDPOINT [--cert FILE [--key FILE] | --ca-out FILE]
+       starttls --connect ENDPOINT [--ca FILE] [--name NAME] [LINE...]
+
+LINE                 what the client says. TLS starts TLS, inside the one that there is, if any; OFF ends the innermost; WHO asks
+                     what was negotiated; all else is echoed. If none is given, a conversation that shows it
+--serve ENDPOINT     the server's side, on tcp:8023:interface=127.0.0.1, say
+--connect ENDPOINT   the client's side, to tcp:localhost:8023, say
+--cert FILE          the server's certificate and those that certify it, PEM
+--key FILE           its private key, PEM; it is in the file of the certificate if this is not given
+--ca-out FILE        without --cert the server makes an authority for itself, whose certificate is written here
+--ca FILE            whom the client trusts, PEM; those that the system trusts if it is not given
+--name NAME          who the server has to be; localhost if it is not given
+";
+
+/// What the client says if nobody says otherwise.
+const CONVERSATION: [&str; 7] = [
+    "hello",
+    "TLS",
+    "WHO",
+    "the key is under the third flowerpot",
+    "OFF",
+    "nice weather today",
+    "goodbye",
+];
+
+#[derive(Default)]
+struct Options {
+    serve: Option<ServerEndpoint>,
+    connect: Option<ClientEndpoint>,
+    credentials: Credentials,
+    trust: Trust,
+    lines: Vec<String>,
+}
+
+impl Options {
+    fn parse(mut arguments: Parser) -> Result<Self, Mistake> {
+        let mut options = Options::default();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Arg::Long("serve") => {
+                    options.serve = Some(server_from_string(&arguments.value()?.string()?)?);
+                }
+                Arg::Long("connect") => {
+                    options.connect = Some(client_from_string(&arguments.value()?.string()?)?);
+                }
+                Arg::Long("ca") => options.trust.authorities = Some(arguments.value()?.into()),
+                Arg::Long("name") => options.trust.name = Some(arguments.value()?.string()?),
+                Arg::Long(other) => {
+                    let other = other.to_owned();
+                    options.credentials.option(&other, &mut arguments)?;
+                }
+                Arg::Value(line) => options.lines.push(line.string()?),
+                Arg::Short(_) => return Err(argument.unexpected().into()),
+            }
+        }
+        if options.lines.is_empty() {
+            options.lines.extend(CONVERSATION.map(String::from));
+        }
+        Ok(options)
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = Outcome::default();
+    let ended = support::main(HELP, |reactor, arguments| {
+        let options = Options::parse(arguments)?;
+        match (&options.serve, &options.connect) {
+            (None, None) => both(reactor, options.lines, &outcome),
+            (Some(endpoint), None) => {
+                let role = server_role(options.credentials.of_server()?)?;
+                support::listen(reactor, endpoint, server::factory(role))
+            }
+            (None, Some(endpoint)) => {
+                let role = client_role(options.trust.roots()?, options.trust.name())?;
+                let client = client(reactor, options.lines, role, &outcome);
+                endpoint.connect(&**reactor, client);
+                Ok(())
+            }
+            (Some(_), Some(_)) => Err("--serve and --connect are for one side each".into()),
+        }
+    });
+    outcome.or(ended)
+}
+
+/// Both sides in one process. They share nothing but the wire, and the authority in whom one of them trusts.
+fn both(reactor: &Reactor, lines: Vec<String>, outcome: &Outcome) -> Result<(), Mistake> {
+    let authority = Authority::new()?;
+    let server = server::factory(server_role(authority.identity()?)?);
+    let port = reactor.listen_tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), server)?;
+    support::say(&format!("listening on {}", port.address()));
+
+    let role = client_role(authority.roots()?, "localhost")?;
+    let address = port.address().socket().ok_or("this is no TCP port")?;
+    reactor.connect_tcp(address, client(reactor, lines, role, outcome));
+    Ok(())
+}
+
+fn server_role(identity: Identity) -> Result<TlsRole, Mistake> {
+    Ok(TlsRole::server(ServerOptions::new(identity).build()?))
+}
+
+fn client_role(roots: TrustRoots, server: &str) -> Result<TlsRole, Mistake> {
+    Ok(TlsRole::client(ClientOptions::new(roots).build()?, server)?)
+}
+
+fn client(reactor: &Reactor, lines: Vec<String>, role: TlsRole, outcome: &Outcome) -> Once {
+    Once {
+        protocol: client::protocol(lines, role, outcome),
+        reactor: reactor.handle(),
+        outcome: outcome.clone(),
+    }
+}

@@ -1,0 +1,226 @@
+//! Sends back what it is sent, and speaks TLS from the first byte.
+//!
+//! ```text
+//! cargo run --release --example tls_echo -- tcp:8443 --ca-out ca.pem
+//! cargo run --release --example tls_echo -- --connect tcp:localhost:8443 --ca ca.pem hello
+//! ```
+//!
+//! or, from elsewhere, `openssl s_client -connect localhost:8443 -CAfile ca.pem`. The protocols are the same as without TLS: what makes the
+//! difference is the factory that they are wrapped in.
+
+mod support;
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use lexopt::{Arg, Parser, ValueExt};
+use retwist::endpoint::{ClientEndpoint, client_from_string};
+use retwist::protocols::FileSender;
+use retwist::tls::{
+    ClientCertificates, ClientOptions, ServerOptions, TlsFactory, TlsRole, TlsTransport, TrustRoots,
+};
+use retwist::{Address, Protocol, Reactor, Reason, TransportRef, chain};
+
+use support::Mistake;
+use support::client::{Once, Outcome};
+use support::tls::{Credentials, Trust};
+
+const HELP: &str = "
+Sends back what it is sent, under TLS; or, as a client, prints what comes back.
+
+Usage: tls_echo [ENDPOINT...] [--cert FILE [--key FILE] | --ca-out FILE] [--alpn NAMES]
+                [--client-cert none|optional|required --client-ca FILE]
+       tls_echo --connect ENDPOINT [--ca FILE] [--name NAME] [--alpn NAMES] [--cert FILE [--key FILE]] [--file FILE | LINE...]
+
+ENDPOINT             where to listen; tcp:8443:interface=127.0.0.1 if none is given
+--connect ENDPOINT   the client's side, to tcp:localhost:8443, say
+LINE                 what the client sends, each on a line of its own; hello if there is none
+--file FILE          it sends this file instead
+--cert FILE          the certificate to show, and those that certify it, PEM
+--key FILE           its private key, PEM; it is in the file of the certificate if this is not given
+--ca-out FILE        without --cert the server makes an authority for itself, whose certificate is written here
+--ca FILE            whom the client trusts, PEM; those that the system trusts if it is not given
+--name NAME          who the server has to be; localhost if it is not given
+--alpn NAMES         the application protocols to agree on one of, best first, separated by commas
+--client-cert WHICH  whether clients show a certificate: none (unless said otherwise), optional, required
+--client-ca FILE     who certifies them, PEM
+";
+
+struct Echo;
+
+impl Protocol for Echo {
+    /// The handshake is over: nobody who failed it gets this far.
+    fn connection_made(&mut self, transport: &TransportRef) {
+        if let Some(negotiated) = TlsTransport::of(transport) {
+            let shown = negotiated.peer_certificates.len();
+            log::info!("{}: {negotiated}, {shown} certificates", transport.peer());
+        }
+    }
+
+    fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+        transport.write(data);
+    }
+
+    fn connection_lost(&mut self, reason: &Reason) {
+        log::info!("{}", chain(reason));
+    }
+}
+
+/// Sends all of something, and prints all that comes back.
+struct Sender {
+    what: Option<Box<dyn Read>>,
+}
+
+impl Protocol for Sender {
+    fn connection_made(&mut self, transport: &TransportRef) {
+        if let Some(negotiated) = TlsTransport::of(transport) {
+            log::info!("{negotiated}");
+        }
+        // The end of it is a close_notify: the server knows that it has got all.
+        if let Some(what) = self.what.take()
+            && FileSender::new(what, drop).begin(transport).is_ok()
+        {
+            transport.lose_write_connection();
+        }
+    }
+
+    fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+        if let Err(error) = io::stdout().write_all(data) {
+            log::error!("cannot print: {error}");
+            transport.abort_connection();
+        }
+    }
+}
+
+#[derive(Default)]
+struct Options {
+    connect: Option<ClientEndpoint>,
+    credentials: Credentials,
+    trust: Trust,
+    alpn: Vec<String>,
+    client_certificates: Option<String>,
+    client_authorities: Option<PathBuf>,
+    file: Option<PathBuf>,
+    values: Vec<String>,
+}
+
+impl Options {
+    fn parse(mut arguments: Parser) -> Result<Self, Mistake> {
+        let mut options = Options::default();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Arg::Long("connect") => {
+                    options.connect = Some(client_from_string(&arguments.value()?.string()?)?);
+                }
+                Arg::Long("alpn") => {
+                    let names = arguments.value()?.string()?;
+                    options.alpn = names.split(',').map(String::from).collect();
+                }
+                Arg::Long("client-cert") => {
+                    options.client_certificates = Some(arguments.value()?.string()?);
+                }
+                Arg::Long("client-ca") => {
+                    options.client_authorities = Some(arguments.value()?.into());
+                }
+                Arg::Long("file") => options.file = Some(arguments.value()?.into()),
+                Arg::Long("ca") => options.trust.authorities = Some(arguments.value()?.into()),
+                Arg::Long("name") => options.trust.name = Some(arguments.value()?.string()?),
+                Arg::Long(other) => {
+                    let other = other.to_owned();
+                    options.credentials.option(&other, &mut arguments)?;
+                }
+                Arg::Value(value) => options.values.push(value.string()?),
+                Arg::Short(_) => return Err(argument.unexpected().into()),
+            }
+        }
+        Ok(options)
+    }
+
+    fn server_role(&self) -> Result<TlsRole, Mistake> {
+        let identity = self.credentials.of_server()?;
+        let server = ServerOptions::new(identity)
+            .alpn(&self.alpn)
+            .client_certificates(self.client_certificates()?);
+        Ok(TlsRole::server(server.build()?))
+    }
+
+    fn client_certificates(&self) -> Result<ClientCertificates, Mistake> {
+        let roots = || -> Result<TrustRoots, Mistake> {
+            let authorities = self.client_authorities.as_ref();
+            Ok(TrustRoots::from_pem_file(
+                authorities.ok_or("--client-ca is missing")?,
+            )?)
+        };
+        match self.client_certificates.as_deref() {
+            None | Some("none") => Ok(ClientCertificates::None),
+            Some("optional") => Ok(ClientCertificates::Optional(roots()?)),
+            Some("required") => Ok(ClientCertificates::Required(roots()?)),
+            Some(other) => {
+                Err(format!("--client-cert is none, optional or required, not {other}").into())
+            }
+        }
+    }
+
+    fn client_role(&self) -> Result<TlsRole, Mistake> {
+        let mut client = ClientOptions::new(self.trust.roots()?).alpn(&self.alpn);
+        if let Some(identity) = self.credentials.given()? {
+            client = client.identity(identity);
+        }
+        Ok(TlsRole::client(client.build()?, self.trust.name())?)
+    }
+
+    /// What the client sends.
+    fn what(&self) -> Result<Box<dyn Read>, Mistake> {
+        if let Some(path) = &self.file {
+            let file = File::open(path);
+            let file = file.map_err(|error| format!("cannot open {}: {error}", path.display()))?;
+            return Ok(Box::new(file));
+        }
+        let lines = match self.values.is_empty() {
+            true => "hello\n".to_owned(),
+            false => self.values.join("\n") + "\n",
+        };
+        Ok(Box::new(Cursor::new(lines)))
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = Outcome::default();
+    let ended = support::main(HELP, |reactor, arguments| {
+        let options = Options::parse(arguments)?;
+        match &options.connect {
+            None => serve(reactor, &options),
+            Some(endpoint) => send(reactor, endpoint, &options, &outcome),
+        }
+    });
+    outcome.or(ended)
+}
+
+fn serve(reactor: &Reactor, options: &Options) -> Result<(), Mistake> {
+    let role = options.server_role()?;
+    for endpoint in support::servers_from(&options.values, "tcp:8443:interface=127.0.0.1")? {
+        let factory = TlsFactory::new(role.clone(), |_: &Address| Echo);
+        support::listen(reactor, &endpoint, factory)?;
+    }
+    Ok(())
+}
+
+fn send(
+    reactor: &Reactor,
+    endpoint: &ClientEndpoint,
+    options: &Options,
+    outcome: &Outcome,
+) -> Result<(), Mistake> {
+    let once = Once {
+        protocol: Sender {
+            what: Some(options.what()?),
+        }
+        .into(),
+        reactor: reactor.handle(),
+        outcome: outcome.clone(),
+    };
+    endpoint.connect(&**reactor, TlsFactory::new(options.client_role()?, once));
+    Ok(())
+}

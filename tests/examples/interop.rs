@@ -1,0 +1,39 @@
+//! The TLS examples with programs that know nothing of this project: the files in `tests/interop`, each a list of tests of its own.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::program::{example, has};
+
+fn with_others(file: &str) {
+    if !has("python3") {
+        return;
+    }
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
+    let examples = example("echo");
+    let examples = Path::new(examples.get_program()).parent();
+    let mut tests = Command::new("python3");
+    tests.arg(directory.join(file));
+    tests.arg(examples.expect("a directory with all examples"));
+    assert!(tests.status().expect("python3 starts").success(), "{file}");
+}
+
+#[test]
+fn starttls() {
+    with_others("starttls.py");
+}
+
+#[test]
+fn tls() {
+    with_others("tls.py");
+}
+
+#[test]
+fn smtp() {
+    with_others("smtp.py");
+}
+
+#[test]
+fn ftp() {
+    with_others("ftp.py");
+}

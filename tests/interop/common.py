@@ -1,0 +1,174 @@
+"""What the tests against other programs share: the examples as servers, other programs within a time limit, and authorities.
+
+Each test file is run as `python3 FILE DIRECTORY`, where the directory has the examples, as `tests/interop/main.rs` does.
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+EXAMPLES = pathlib.Path(sys.argv.pop(1)) if len(sys.argv) > 1 else pathlib.Path("target/debug/examples")
+
+# How long any one program may take, in seconds.
+PATIENCE = 30
+socket.setdefaulttimeout(PATIENCE)
+
+
+def main():
+    unittest.main(verbosity=2)
+
+
+def needs(*tools):
+    """Skips a test without these programs; with CI=true, that is a failure."""
+    missing = [tool for tool in tools if not shutil.which(tool)]
+    if missing and not os.environ.get("CI"):
+        raise unittest.SkipTest(f"{missing} not installed: tests/interop/install.sh installs it")
+    assert not missing, f"{missing} not installed: tests/interop/install.sh installs it"
+
+
+def run(*command, input=b"", expect=0, env=None):
+    """Runs a program to its end, and returns all that it printed."""
+    if isinstance(input, str):
+        input = input.encode()
+    ended = subprocess.run(
+        [str(word) for word in command],
+        input=input,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=PATIENCE,
+        env={**os.environ, **(env or {})},
+    )
+    output = ended.stdout.decode(errors="replace")
+    wanted = expect if isinstance(expect, (tuple, list)) else (expect,)
+    assert expect is None or ended.returncode in wanted, f"{command} ended with {ended.returncode}:\n{output}"
+    return output
+
+
+def example(name, *arguments, **options):
+    """Runs an example that ends by itself."""
+    return run(EXAMPLES / name, *arguments, **options)
+
+
+class Process:
+    """A program that runs until it is told to stop. `lines` are those that it has printed so far."""
+
+    def __init__(self, *command, ready, env=None):
+        self.output = []
+        self.process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})},
+        )
+        self.is_ready = threading.Event()
+        self.reader = threading.Thread(target=self._read, args=(ready,), daemon=True)
+        self.reader.start()
+        if not self.is_ready.wait(PATIENCE):
+            self.kill()
+            raise AssertionError(f"{command} is not ready:\n{self.text()}")
+
+    def _read(self, ready):
+        for line in self.process.stdout:
+            line = line.decode(errors="replace").rstrip()
+            self.output.append(line)
+            if line.startswith(ready):
+                self.is_ready.set()
+        self.process.stdout.close()
+
+    def text(self):
+        return "\n".join(self.output)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        self.kill()
+
+
+class Server(Process):
+    """An example that serves on a port of its own. It must end in order when it is told to."""
+
+    def __init__(self, name, *arguments, endpoint="tcp:0:interface=127.0.0.1"):
+        command = [EXAMPLES / name, *([endpoint] if endpoint else []), *arguments]
+        env = {"RUST_LOG": "info"}
+        super().__init__(*command, ready="listening on ", env=env)
+        (line,) = [line for line in self.output if line.startswith("listening on ")]
+        self.port = int(line.rpartition(":")[2])
+        self.at = f"localhost:{self.port}"
+
+    def __exit__(self, kind, *_):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"does not end:\n{self.text()}") from None
+        self.reader.join(PATIENCE)
+        if kind is not None:
+            print(f"--- the server said:\n{self.text()}\n---", file=sys.stderr)
+        assert code == 0, f"ended with {code}:\n{self.text()}"
+        assert "panicked" not in self.text(), self.text()
+
+
+class TestCase(unittest.TestCase):
+    """A test with a directory of its own."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = pathlib.Path(directory.name)
+        self.ca = self.path / "ca.pem"
+
+    def trusting(self):
+        """A client's context that trusts the authority of the server and nobody else."""
+        return ssl.create_default_context(cafile=self.ca)
+
+
+def twisted():
+    """Twisted, from where `tests/interop/install.sh` puts it: to be called with the arguments of `twisted_peer.py`."""
+    here = pathlib.Path(__file__).resolve().parent
+    python = here.parent.parent / "target/twisted/bin/python"
+    needs(str(python))
+    command = [python, here / "twisted_peer.py"]
+
+    def call(*arguments):
+        return run(*command, *arguments)
+
+    call.command = command
+    return call
+
+
+def authority(directory):
+    """Makes an authority and certificates of it: `ca.pem`; `server.pem` and `client.pem`, each with its key."""
+
+    def openssl(*words):
+        run("openssl", *words)
+
+    ca, key = directory / "ca.pem", directory / "ca.key"
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    openssl("req", "-x509", *curve, "-keyout", key, "-out", ca, "-subj", "/CN=authority", "-days", "2")
+    for name in ["server", "client"]:
+        request, both = directory / f"{name}.csr", directory / f"{name}.pem"
+        names = directory / f"{name}.names"
+        names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        own = directory / f"{name}.key"
+        openssl("req", *curve, "-keyout", own, "-out", request, "-subj", f"/CN={name}")
+        openssl(
+            *["x509", "-req", "-in", request, "-CA", ca, "-CAkey", key, "-CAcreateserial", "-days", "2"],
+            *["-extfile", names, "-out", both],
+        )
+        both.write_text(both.read_text() + own.read_text())
+    return ca

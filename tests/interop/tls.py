@@ -1,0 +1,244 @@
+"""The example `tls_echo`, each side with openssl, gnutls, Python's ssl and Twisted."""
+
+import asyncio
+import os
+import re
+import socket
+import ssl
+import subprocess
+import threading
+
+from common import EXAMPLES, PATIENCE, Process, Server, TestCase, authority, example, main, needs, run, twisted
+
+LARGE = os.urandom(5_000_000)
+VERSIONS = {"-tls1_2": "TLSv1_2", "-tls1_3": "TLSv1_3"}
+
+
+class TlsServer(TestCase):
+    def serve(self, *options):
+        return Server("tls_echo", "--ca-out", self.ca, *options)
+
+    def s_client(self, server, *options, talk="echo hello; sleep 0.5", expect=0):
+        """s_client leaves at the end of its input, whatever is still to come."""
+        needs("openssl")
+        options = " ".join(str(option) for option in options)
+        trust = f"-CAfile {self.ca} -verify_return_error -verify_hostname localhost"
+        command = f"openssl s_client -connect {server.at} -servername localhost {trust} {options}"
+        return run("sh", "-c", f"({talk}) | {command}", expect=expect)
+
+    def test_s_client(self):
+        with self.serve() as server:
+            for option, version in VERSIONS.items():
+                output = self.s_client(server, option)
+                assert "Verify return code: 0 (ok)" in output and "\nhello\n" in output, output
+                assert f"{version}, " in server.text() and "for localhost" in server.text(), server.text()
+
+    def test_s_client_alpn(self):
+        with self.serve("--alpn", "two,one") as server:
+            output = self.s_client(server, "-alpn", "one,two")
+            assert "ALPN protocol: two" in output, output
+            assert "No ALPN negotiated" in self.s_client(server)
+            output = self.s_client(server, "-alpn", "three", expect=1)
+            assert "no application protocol" in output, output
+
+    def test_s_client_reconnects(self):
+        with self.serve() as server:
+            output = self.s_client(server, "-tls1_2 -reconnect")
+            assert output.count("Reused, TLSv1.2") == 5, output
+            session = self.path / "session"
+            for option in VERSIONS:
+                output = self.s_client(server, option, "-sess_out", session)
+                assert "New, TLSv1" in output, output
+                output = self.s_client(server, option, "-sess_in", session)
+                assert "Reused, TLSv1" in output and "\nhello\n" in output, output
+            assert "resumed" in server.text()
+
+    def test_s_client_certificates(self):
+        authority(self.path)
+        mine = self.path / "client.pem"
+        foreign = self.path / "foreign"
+        foreign.mkdir()
+        authority(foreign)
+        stranger = foreign / "client.pem"
+        identity = ["--cert", self.path / "server.pem", "--client-ca", self.ca]
+        for option in VERSIONS:
+            for wish in ["none", "optional", "required"]:
+                with Server("tls_echo", *identity, "--client-cert", wish) as server:
+                    output = self.s_client(server, option, "-cert", mine)
+                    assert "\nhello\n" in output, output
+                    assert (" 0 certificates" in server.text()) == (wish == "none"), server.text()
+                    output = self.s_client(server, option, expect=None)
+                    assert ("\nhello\n" in output) == (wish != "required"), output
+                    alert = "certificate required" in output or "handshake failure" in output
+                    assert alert == (wish == "required"), output
+                    output = self.s_client(server, option, "-cert", stranger, expect=None)
+                    assert ("\nhello\n" in output) == (wish == "none"), output
+
+    def test_who_is_not_trusted_and_who_does_not_trust(self):
+        with self.serve() as server:
+            output = run(*["openssl", "s_client", "-connect", server.at, "-verify_return_error"], expect=1)
+            assert "verify error" in output, output
+            output = self.s_client(server, "-verify_hostname", "other.example", expect=1)
+            assert "hostname mismatch" in output, output
+            output = self.s_client(server, "-tls1_1 -cipher DEFAULT@SECLEVEL=0", expect=1)
+            assert re.search("alert (protocol version|handshake failure)", output), output
+
+    def test_gnutls_cli(self):
+        needs("gnutls-cli")
+        with self.serve("--alpn", "one") as server:
+            for priority in ["NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.3"]:
+                client = f"gnutls-cli --x509cafile {self.ca} --priority {priority} --alpn one -p {server.port} localhost"
+                output = run("sh", "-c", f"(echo hello; sleep 0.5) | {client}")
+                assert "certificate is trusted" in output and "\nhello\n" in output, output
+                assert "ALPN one" in server.text()
+            client = f"gnutls-cli --x509cafile {self.ca} --resume --waitresumption -p {server.port} localhost"
+            output = run("sh", "-c", f"(sleep 1; echo hello; sleep 0.5) | {client}")
+            assert "This is a resumed session" in output and "\nhello\n" in output, output
+
+    def test_python(self):
+        """Much there, and back at the same time."""
+
+        async def exchange(port, context):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+            writer.write(LARGE)
+            assert await reader.readexactly(len(LARGE)) == LARGE
+            writer.close()
+            await writer.wait_closed()
+
+        with self.serve() as server:
+            for version in [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]:
+                context = self.trusting()
+                context.minimum_version = context.maximum_version = version
+                asyncio.run(asyncio.wait_for(exchange(server.port, context), PATIENCE))
+
+    def test_twisted(self):
+        python = twisted()
+        with self.serve() as server:
+            python("talk-tls", server.port, self.ca, 5_000_000)
+
+
+class TlsClient(TestCase):
+    def setUp(self):
+        super().setUp()
+        authority(self.path)
+        self.identity = self.path / "server.pem"
+        self.large = self.path / "large"
+        self.large.write_bytes(LARGE)
+
+    def send(self, port, *rest, **options):
+        trust = ["--ca", self.ca] if "--ca" not in rest else []
+        endpoint = f"tcp:127.0.0.1:{port}"
+        env = {"RUST_LOG": "info"}
+        return example("tls_echo", "--connect", endpoint, *trust, *rest, env=env, **options)
+
+    def s_server(self, *options):
+        needs("openssl")
+        port = self.free()
+        command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", self.identity, "-rev", *options]
+        server = Process(*command, ready="ACCEPT")
+        server.port = port
+        return server
+
+    def free(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            return listener.getsockname()[1]
+
+    def test_s_server(self):
+        for option, version in VERSIONS.items():
+            with self.s_server(option) as server:
+                output = self.send(server.port, "olleh", "eybdoog")
+                assert "hello\ngoodbye\n" in output and version in output, output
+
+    def test_s_server_alpn(self):
+        with self.s_server("-alpn", "two,one") as server:
+            assert "ALPN one" in self.send(server.port, "--alpn", "three,one")
+            output = self.send(server.port, "--alpn", "three", expect=1)
+            assert "no_application_protocol" in output, output
+
+    def test_s_server_certificates(self):
+        mine = self.path / "client.pem"
+        for option in VERSIONS:
+            with self.s_server(option, "-Verify", "1", "-verify_return_error", "-CAfile", self.ca) as server:
+                assert "hello\n" in self.send(server.port, "--cert", mine, "olleh")
+                output = self.send(server.port, "olleh", expect=1)
+                assert "certificate_required" in output or "handshake_failure" in output, output
+
+    def test_whom_it_does_not_trust(self):
+        other = self.path / "other"
+        other.mkdir()
+        foreign = authority(other)
+        with self.s_server() as server:
+            output = self.send(server.port, "secret", "--ca", foreign, expect=1)
+            assert "certificate" in output and "terces" not in output, output
+            output = self.send(server.port, "--name", "other.example", "secret", expect=1)
+            assert "other.example" in output and "terces" not in output, output
+
+    def test_gnutls_serv(self):
+        needs("gnutls-serv")
+        port = self.free()
+        key = self.path / "server.key"
+        files = ["--x509certfile", self.identity, "--x509keyfile", key]
+        for version, name in {"1.2": "TLSv1_2", "1.3": "TLSv1_3"}.items():
+            command = ["gnutls-serv", "--echo", "-p", port, *files, "--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}"]
+            with Process(*command, ready="Echo Server"):
+                output = self.send(port, "hello")
+                assert "hello\n" in output and name in output, output
+            port = self.free()
+
+    def test_python(self):
+        """A whole file there and back, and a close_notify in both directions."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.identity)
+        for version in [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]:
+            context.minimum_version = context.maximum_version = version
+            received = bytearray()
+
+            def serve():
+                connection, _ = listener.accept()
+                tls = context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=False)
+                while data := tls.recv(65536):
+                    received.extend(data)
+                tls.sendall(received)
+                tls.unwrap().close()
+
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                thread = threading.Thread(target=serve, daemon=True)
+                thread.start()
+                got = self.path / "got"
+                client = [EXAMPLES / "tls_echo", "--connect", f"tcp:127.0.0.1:{listener.getsockname()[1]}"]
+                with open(got, "wb") as output:
+                    command = [*client, "--ca", self.ca, "--file", self.large]
+                    subprocess.run(command, stdout=output, check=True, timeout=PATIENCE)
+                thread.join()
+            assert received == LARGE and got.read_bytes() == LARGE
+
+    def test_a_server_that_cuts_off(self):
+        """The end of TCP is not the end of TLS."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.identity)
+
+        def serve():
+            connection, _ = listener.accept()
+            tls = context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=False)
+            while tls.recv(100):
+                pass
+            tls.sendall(b"half of it")
+            os.close(tls.detach())
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=serve, daemon=True)
+            thread.start()
+            output = self.send(listener.getsockname()[1], expect=1)
+            thread.join()
+        assert "without close_notify" in output, output
+
+    def test_twisted(self):
+        python = twisted()
+        with Process(*python.command, "serve-tls", self.identity, ready="listening on ") as server:
+            port = server.output[0].rpartition(":")[2]
+            # It drops the answer to what came together with close_notify, so what is asked here is that both ends are in order.
+            assert "TLSv1_3" in self.send(port, "hello")
+
+
+if __name__ == "__main__":
+    main()
