@@ -12,6 +12,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE / "target"))
 RELEASE = TARGET / "release"
 LIBUV = TARGET / "libuv-echo"
+CERTIFICATE = TARGET / "certificate"
+TLS = ("--tls", str(CERTIFICATE))
 
 
 def build():
@@ -21,6 +23,8 @@ def build():
     made = subprocess.run(
         ["cc", "-O2", "-o", LIBUV, source, "-luv"], stderr=subprocess.DEVNULL
     )
+    if not CERTIFICATE.joinpath("cert.pem").exists():
+        subprocess.run([RELEASE / "certificate", CERTIFICATE], check=True)
     return made.returncode == 0
 
 

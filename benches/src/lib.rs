@@ -3,6 +3,7 @@
 //! `benches/run` drives all of it; see BENCHMARKS.md.
 
 pub mod args;
+pub mod certificate;
 pub mod load;
 pub mod servers;
 

@@ -38,7 +38,10 @@ pub fn run(args: &Args) -> Result<()> {
         args,
         dialer: Dialer::new(SocketAddr::from(([127, 0, 0, 1], args.port)), args)?,
         poll: Poll::new()?,
-        table: pattern::table(args.size * args.depth),
+        table: match args.workload.as_str() {
+            "lines" => b"0123456789abcdefgh\r\n".repeat(args.size / 20),
+            _ => pattern::table(args.size * args.depth),
+        },
         buffer: vec![0; 256 * 1024],
         done: 0,
         left: 0,
@@ -47,49 +50,30 @@ pub fn run(args: &Args) -> Result<()> {
         "echo" => load.echo(),
         "churn" => load.churn(),
         "idle" => load.idle(),
-        "sink" => load.sink(),
+        "sink" | "lines" => load.sink(),
         other => Err(format!("there is no workload {other}").into()),
     }
 }
 
 impl Load<'_> {
-    fn connect(&mut self, count: usize) -> Result<Vec<Conversation>> {
-        (0..count)
-            .map(|at| {
-                let mut wire = self.dialer.dial()?;
-                self.poll.registry().register(
-                    wire.socket(),
-                    Token(at),
-                    Interest::READABLE | Interest::WRITABLE,
-                )?;
-                Ok(Conversation {
-                    wire,
-                    sent: 0,
-                    received: 0,
-                })
-            })
-            .collect()
-    }
-
     /// Connects, and lets everyone talk once, a few at a time: the server's queue of connections has its limit.
     fn warm(&mut self) -> Result<Vec<Conversation>> {
         let mut all = Vec::new();
         while all.len() < self.args.connections {
             let count = (self.args.connections - all.len()).min(500);
-            let mut some = self.connect_from(all.len(), count)?;
+            let mut some = self.connect(all.len(), count)?;
             self.left = count as u64;
             let goal = self.done + self.left;
             for conversation in &mut some {
                 self.write(conversation, 1)?;
             }
-            let from = all.len();
             all.append(&mut some);
-            self.pump(&mut all, goal, None, from)?;
+            self.pump(&mut all, goal, None)?;
         }
         Ok(all)
     }
 
-    fn connect_from(&mut self, from: usize, count: usize) -> Result<Vec<Conversation>> {
+    fn connect(&mut self, from: usize, count: usize) -> Result<Vec<Conversation>> {
         let mut some = Vec::new();
         for at in 0..count {
             let mut wire = self.dialer.dial()?;
@@ -128,7 +112,7 @@ impl Load<'_> {
             0 => u64::MAX,
             messages => messages,
         };
-        self.pump(&mut all, goal, end.map(|end| start + end), 0)?;
+        self.pump(&mut all, goal, end.map(|end| start + end))?;
         self.report(start);
         self.rest()
     }
@@ -151,24 +135,32 @@ impl Load<'_> {
 
     /// Sends as fast as the server takes it.
     fn sink(&mut self) -> Result<()> {
-        let mut all = self.connect(self.args.connections)?;
+        let mut all = self.connect(0, self.args.connections)?;
         say("go");
         let start = Instant::now();
         let end = start + Duration::from_secs_f64(self.args.seconds);
         let mut events = Events::with_capacity(64);
-        loop {
+        while self.done < self.args.messages || self.args.messages == 0 && Instant::now() < end {
             for conversation in &mut all {
-                while conversation.wire.unsent() == 0 && Instant::now() < end {
+                conversation.wire.flush()?;
+                if conversation.wire.unsent() == 0 {
                     conversation.wire.send(&self.table[..self.args.size])?;
                     self.done += 1;
                 }
+            }
+            if all
+                .iter()
+                .all(|conversation| conversation.wire.unsent() > 0)
+            {
+                self.poll
+                    .poll(&mut events, Some(Duration::from_millis(50)))?;
+            }
+        }
+        for conversation in &mut all {
+            while conversation.wire.unsent() > 0 {
                 conversation.wire.flush()?;
             }
-            if Instant::now() >= end {
-                break;
-            }
-            self.poll
-                .poll(&mut events, Some(Duration::from_millis(50)))?;
+            conversation.wire.finish()?;
         }
         self.report(start);
         self.rest()
@@ -187,13 +179,7 @@ impl Load<'_> {
     }
 
     /// Answers what comes back with the next messages, until the goal is reached, or the end.
-    fn pump(
-        &mut self,
-        all: &mut [Conversation],
-        goal: u64,
-        end: Option<Instant>,
-        _from: usize,
-    ) -> Result<()> {
+    fn pump(&mut self, all: &mut [Conversation], goal: u64, end: Option<Instant>) -> Result<()> {
         let mut events = Events::with_capacity(1024);
         while self.done < goal && end.is_none_or(|end| Instant::now() < end) {
             self.poll
@@ -245,7 +231,7 @@ impl Load<'_> {
             0 => u64::MAX,
             messages => messages,
         };
-        let mut slots = self.connect(self.args.connections)?;
+        let mut slots = self.connect(0, self.args.connections)?;
         for conversation in &mut slots {
             self.write(conversation, 1)?;
         }
@@ -264,7 +250,7 @@ impl Load<'_> {
                 }
                 self.left = u64::MAX;
                 if self.done > before && self.done < goal {
-                    let mut fresh = self.connect_from(at, 1)?.remove(0);
+                    let mut fresh = self.connect(at, 1)?.remove(0);
                     self.write(&mut fresh, 1)?;
                     let old = std::mem::replace(&mut slots[at], fresh);
                     old.wire.close();

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 
 use crate::args::{Args, Result};
 
+mod lines;
 mod mio_loop;
+mod mio_rustls;
 mod retwist;
 mod tokio_echo;
 
@@ -14,6 +16,11 @@ pub fn serve(args: &Args) -> Result<()> {
         "retwist" | "retwist-again" => retwist::serve(args),
         "mio" | "mio-again" => mio_loop::serve(args),
         "tokio" => tokio_echo::serve(args),
+        "retwist-tls" | "retwist-tls-again" => retwist::serve_tls(args),
+        "mio-rustls" | "mio-rustls-again" => mio_rustls::serve(args),
+        "tokio-rustls" => tokio_echo::serve_tls(args),
+        "retwist-lines" => lines::serve(args),
+        "tokio-lines" => lines::serve_codec(args),
         other => Err(format!("there is no peer {other}").into()),
     }
 }

@@ -1,7 +1,7 @@
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::{Frame, Framing};
 
@@ -22,7 +22,7 @@ pub(crate) struct Cutter<F> {
     /// What was pushed back and did not come from there.
     pushed: Cell<Vec<u8>>,
     interrupted: Cell<bool>,
-    failure: RefCell<Option<Rc<dyn Error>>>,
+    failure: RefCell<Option<Arc<dyn Error + Send + Sync>>>,
 }
 
 /// How bytes are delivered.
@@ -59,12 +59,12 @@ impl<F: Framing> Cutter<F> {
         self.failure.take();
     }
 
-    pub(crate) fn fail(&self, error: Rc<dyn Error>) {
+    pub(crate) fn fail(&self, error: Arc<dyn Error + Send + Sync>) {
         self.mode.set(Mode::Failed);
         self.failure.replace(Some(error));
     }
 
-    pub(crate) fn failure(&self) -> Option<Rc<dyn Error>> {
+    pub(crate) fn failure(&self) -> Option<Arc<dyn Error + Send + Sync>> {
         self.failure.borrow().clone()
     }
 

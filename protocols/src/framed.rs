@@ -1,5 +1,6 @@
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use retwist_reactor::{Protocol, Reason, TransportRef};
 
@@ -70,7 +71,7 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
                     Some(frame.used.min(bytes.len()))
                 }
                 Err(error) => {
-                    let error = Rc::new(error);
+                    let error = Arc::new(error);
                     cutter.fail(error.clone());
                     Some(cutter.lend(bytes, || {
                         self.receiver.framing_failed(transport, &error, bytes);

@@ -51,7 +51,7 @@ use retwist_reactor::TransportRef;
 /// ```
 pub trait Framing: 'static {
     /// What the peer can do wrong. It ends the conversation, and becomes the reason for its loss.
-    type Error: Error + 'static;
+    type Error: Error + Send + Sync + 'static;
 
     /// Looks for the unit that `bytes` begins with: none if it is not whole yet. `bytes` may be
     /// empty.

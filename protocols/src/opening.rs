@@ -48,7 +48,7 @@ use crate::timer::Timer;
 #[allow(unused_variables, reason = "the names are documentation")]
 pub trait Opening: 'static {
     /// What can go wrong; the reason in `connection_lost` if it does.
-    type Error: Error + 'static;
+    type Error: Error + Send + Sync + 'static;
 
     /// The connection below is made. What is put into `reply` is sent.
     fn begin(&mut self, below: &TransportRef, reply: &mut Vec<u8>) -> Result<Step, Self::Error> {

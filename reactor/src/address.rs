@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Where one end of a transport is.
 ///
@@ -17,9 +17,9 @@ pub enum Address {
     /// A TCP port, IPv4 or IPv6 (with its scope, where it has one).
     Tcp(SocketAddr),
     /// A path in the file system; none where that end has not been bound to one.
-    Unix(Option<Rc<Path>>),
+    Unix(Option<Arc<Path>>),
     /// One end of a connection in memory, by the name that its maker gave to it.
-    Memory(Rc<str>),
+    Memory(Arc<str>),
     /// Not known: the end has gone, or the system does not say.
     Unknown,
 }

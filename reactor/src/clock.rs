@@ -23,23 +23,41 @@ struct Inner {
     start: Instant,
     /// Nanoseconds since `start`.
     elapsed: Cell<u64>,
-    /// A turn has begun, and nobody has asked for its time yet: most turns never do, and are spared the question.
-    stale: Cell<bool>,
+    flow: Cell<Flow>,
     timers: RefCell<Timers<Box<dyn FnOnce()>>>,
     turns: TurnQueue,
 }
 
+/// Whether time moves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    /// It stands still.
+    Standing,
+    /// A turn has begun, and nobody has asked for its time yet: most turns never do, and are spared the question.
+    Unknown,
+    /// Outside of a turn it is that of the system, each time that somebody asks: a delay is counted from there.
+    Flowing,
+}
+
 impl Clock {
+    /// A clock that its driver moves.
     pub(crate) fn new() -> Self {
         Clock {
             inner: Rc::new(Inner {
                 start: Instant::now(),
                 elapsed: Cell::new(0),
-                stale: Cell::new(false),
+                flow: Cell::new(Flow::Standing),
                 timers: RefCell::new(Timers::new()),
                 turns: TurnQueue::default(),
             }),
         }
+    }
+
+    /// A clock that shows the time of the system.
+    pub(crate) fn flowing() -> Self {
+        let clock = Clock::new();
+        clock.flow();
+        clock
     }
 
     /// The time of this turn.
@@ -91,7 +109,12 @@ impl Clock {
 
     /// A new turn: its time is that of the system when it is first asked for.
     pub(crate) fn tick(&self) {
-        self.inner.stale.set(true);
+        self.inner.flow.set(Flow::Unknown);
+    }
+
+    /// The turn is over.
+    pub(crate) fn flow(&self) {
+        self.inner.flow.set(Flow::Flowing);
     }
 
     pub(crate) fn elapsed(&self) -> u64 {
@@ -162,9 +185,12 @@ impl Clock {
 
 impl Inner {
     fn elapsed(&self) -> u64 {
-        if self.stale.replace(false) {
+        if self.flow.get() != Flow::Standing {
             let elapsed = to_nanos(self.start.elapsed());
             self.elapsed.set(self.elapsed.get().max(elapsed));
+            if self.flow.get() == Flow::Unknown {
+                self.flow.set(Flow::Standing);
+            }
         }
         self.elapsed.get()
     }

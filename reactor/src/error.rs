@@ -118,6 +118,30 @@ pub enum ConnectError {
     ReactorGone,
 }
 
+impl Clone for ConnectError {
+    /// An error of the system keeps its number; any other one its kind and its text.
+    fn clone(&self) -> Self {
+        match self {
+            ConnectError::ConnectionRefused(error) => ConnectError::ConnectionRefused(copy(error)),
+            ConnectError::Unreachable(error) => ConnectError::Unreachable(copy(error)),
+            ConnectError::TimedOut(after) => ConnectError::TimedOut(*after),
+            ConnectError::Bind(address, error) => ConnectError::Bind(*address, copy(error)),
+            ConnectError::Cancelled => ConnectError::Cancelled,
+            ConnectError::Refused => ConnectError::Refused,
+            ConnectError::Negotiation(reason) => ConnectError::Negotiation(reason.clone()),
+            ConnectError::Failed(error) => ConnectError::Failed(copy(error)),
+            ConnectError::ReactorGone => ConnectError::ReactorGone,
+        }
+    }
+}
+
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(number) => io::Error::from_raw_os_error(number),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
 impl From<io::Error> for ConnectError {
     fn from(error: io::Error) -> Self {
         match error.kind() {

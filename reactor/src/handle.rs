@@ -12,8 +12,8 @@ use crate::{
 ///
 /// What holds on every kind of transport (a revoked handle is deaf, a closed transport takes nothing more, a close comes once)
 /// is checked here, once, before the channel hears of it.
-pub(crate) struct Handle {
-    channel: Weak<dyn Channel>,
+pub(crate) struct Handle<C> {
+    channel: Weak<C>,
     seating: Cell<Seating>,
     /// What [`is_reading`](Transport::is_reading) answers: asked before each unit of a delivery, so the seat notes it here.
     reading: Cell<bool>,
@@ -28,8 +28,43 @@ enum Seating {
     Revoked,
 }
 
-impl Handle {
-    pub(crate) fn new(channel: Weak<dyn Channel>) -> Rc<Self> {
+/// A handle, whatever its channel, as the seat that it was made for sees it.
+pub(crate) trait SeatHandle: Transport {
+    fn channel(&self) -> Option<Rc<dyn Channel>>;
+    /// A handle on the same channel, for whoever sits there next.
+    fn for_next(&self) -> Rc<dyn SeatHandle>;
+    /// Whether more may be delivered, as long as its protocol sits there.
+    fn set_reading(&self, reading: bool);
+    /// Its protocol has been switched out, in a callback that is still running.
+    fn leave(&self);
+    /// Its protocol has been switched out.
+    fn revoke(&self);
+}
+
+impl<C: Channel> SeatHandle for Handle<C> {
+    fn channel(&self) -> Option<Rc<dyn Channel>> {
+        self.channel.upgrade().map(|channel| channel as Rc<_>)
+    }
+
+    fn for_next(&self) -> Rc<dyn SeatHandle> {
+        Handle::new(self.channel.clone())
+    }
+
+    fn set_reading(&self, reading: bool) {
+        self.reading.set(reading);
+    }
+
+    fn leave(&self) {
+        self.seating.set(Seating::Leaving);
+    }
+
+    fn revoke(&self) {
+        self.seating.set(Seating::Revoked);
+    }
+}
+
+impl<C: Channel> Handle<C> {
+    pub(crate) fn new(channel: Weak<C>) -> Rc<Self> {
         Rc::new(Handle {
             channel,
             seating: Cell::new(Seating::Current),
@@ -37,59 +72,36 @@ impl Handle {
         })
     }
 
-    pub(crate) fn channel(&self) -> Option<Rc<dyn Channel>> {
-        self.channel.upgrade()
-    }
-
-    pub(crate) fn weak_channel(&self) -> Weak<dyn Channel> {
-        self.channel.clone()
-    }
-
-    /// Whether more may be delivered, as long as its protocol sits there.
-    pub(crate) fn set_reading(&self, reading: bool) {
-        self.reading.set(reading);
-    }
-
-    /// Its protocol has been switched out, in a callback that is still running.
-    pub(crate) fn leave(&self) {
-        self.seating.set(Seating::Leaving);
-    }
-
-    /// Its protocol has been switched out.
-    pub(crate) fn revoke(&self) {
-        self.seating.set(Seating::Revoked);
-    }
-
     /// The channel, if this handle may change anything there.
     #[inline]
-    fn current(&self, wish: &str) -> Option<Rc<dyn Channel>> {
+    fn current(&self, wish: &str) -> Option<Rc<C>> {
         if self.seating.get() != Seating::Current {
-            return Self::refuse(wish);
+            refuse(wish);
+            return None;
         }
         self.channel.upgrade()
     }
 
     /// The same, if the connection has not ended.
-    fn live(&self, wish: &str) -> Option<Rc<dyn Channel>> {
+    fn live(&self, wish: &str) -> Option<Rc<C>> {
         self.current(wish)
             .filter(|channel| !channel.seat().is_lost())
     }
 
-    #[cold]
-    fn refuse(wish: &str) -> Option<Rc<dyn Channel>> {
-        log::warn!(
-            "{wish} through a revoked transport was ignored: another protocol sits there now; keep the transport that \
-             connection_made and transport_switched hand over"
-        );
-        None
-    }
-
-    fn ask<R>(&self, question: impl FnOnce(&dyn Channel) -> R) -> Option<R> {
+    fn ask<R>(&self, question: impl FnOnce(&C) -> R) -> Option<R> {
         self.channel.upgrade().map(|channel| question(&*channel))
     }
 }
 
-impl Transport for Handle {
+#[cold]
+fn refuse(wish: &str) {
+    log::warn!(
+        "{wish} through a revoked transport was ignored: another protocol sits there now; keep the transport that \
+         connection_made and transport_switched hand over"
+    );
+}
+
+impl<C: Channel> Transport for Handle<C> {
     fn write(&self, data: &[u8]) {
         if let Some(channel) = self.current("write")
             && !data.is_empty()
@@ -205,7 +217,7 @@ impl Transport for Handle {
     }
 }
 
-impl Producer for Handle {
+impl<C: Channel> Producer for Handle<C> {
     fn resume_producing(&self) {
         if let Some(channel) = self.live("resume_producing") {
             channel.seat().set_paused(false, &*channel);
@@ -223,14 +235,14 @@ impl Producer for Handle {
     }
 
     fn has_finished(&self) -> bool {
-        let finished = |channel: &dyn Channel| {
+        let finished = |channel: &C| {
             channel.seat().is_closing() || channel.seat().is_lost() || channel.has_finished()
         };
         self.ask(finished) != Some(false)
     }
 }
 
-impl fmt::Debug for Handle {
+impl<C: Channel> fmt::Debug for Handle<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport")
             .field("peer", &self.peer())

@@ -1,5 +1,6 @@
 use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
+use std::sync::Arc;
 
 use crate::panic::caught;
 use crate::{Protocol, TransportRef};
@@ -54,7 +55,7 @@ pub(crate) enum Called {
     /// It was made, and meanwhile calls came: whoever made the protocol busy has them made, see [`Held::take_late`].
     Late,
     /// It was made, and panicked with this message.
-    Panicked(Box<Rc<str>>),
+    Panicked(Box<Arc<str>>),
     /// It was not made: somebody else is calling the protocol.
     Busy,
 }

@@ -4,6 +4,7 @@ use std::rc::{Rc, Weak};
 
 use crate::channel::Channel;
 use crate::holder::Seated;
+use crate::panic::caught;
 use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, Protocol, ProtocolRef, Reason,
     Seat, TransportRef, Turn,
@@ -291,13 +292,22 @@ impl<L: Layer> Seated for L {
 
 impl<L: Layer> Turn for L {
     fn turn(&self) {
-        Layer::turn(self);
-        Layer::flush(self);
+        guarded(self, || {
+            Layer::turn(self);
+            Layer::flush(self);
+        });
     }
 
     fn flush(&self) {
         self.joint().seat.begin_flush();
-        Layer::flush(self);
+        guarded(self, || Layer::flush(self));
+    }
+}
+
+/// A panic in what a layer does of its own accord costs its connection, as one in a callback does.
+fn guarded(layer: &impl Layer, work: impl FnOnce()) {
+    if let Err(message) = caught(work) {
+        layer.joint().seat.panicked(&message);
     }
 }
 

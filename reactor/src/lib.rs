@@ -52,6 +52,7 @@ pub use error::{ConnectError, ListenError, RunError, chain};
 pub use factory::{Factory, FactoryRef, IntoProtocol};
 pub use layer::{Joint, Layer, LayerExt};
 pub use lifecycle::{Hold, Phase, SystemEvent, TriggerId};
+pub use panic::caught;
 pub use port::ListeningPort;
 pub use producer::{Flow, Producer, ProducerKind, ProducerRegistered};
 pub use protocol::{Protocol, ProtocolHandle, ProtocolRef};

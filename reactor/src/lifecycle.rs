@@ -41,7 +41,8 @@ pub struct TriggerId(u64);
 pub(crate) struct Triggers {
     waiting: RefCell<Vec<Trigger>>,
     next: Cell<u64>,
-    held: Rc<()>,
+    /// Of the event that came last: nobody waits for what held back the one before.
+    held: RefCell<Rc<()>>,
 }
 
 struct Trigger {
@@ -75,11 +76,14 @@ impl Triggers {
 
     /// Calls the triggers of a phase, one after the other: each may add and remove others.
     pub(crate) fn fire(&self, phase: Phase, event: SystemEvent) {
+        if phase == Phase::Before {
+            self.held.take();
+        }
         while let Some(trigger) =
             self.take(|trigger| trigger.phase == phase && trigger.event == event)
         {
             let hold = Hold {
-                _held: self.held.clone(),
+                _held: self.held.borrow().clone(),
             };
             logged("a system event trigger", || (trigger.call)(hold));
         }
@@ -87,7 +91,7 @@ impl Triggers {
 
     /// Whether somebody holds back the next phase.
     pub(crate) fn is_held(&self) -> bool {
-        Rc::strong_count(&self.held) > 1
+        Rc::strong_count(&self.held.borrow()) > 1
     }
 
     fn take(&self, wanted: impl Fn(&Trigger) -> bool) -> Option<Trigger> {

@@ -1,4 +1,4 @@
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{RefCell, RefMut};
 
 /// What was written to one connection and has not been handed to the system yet: one buffer, so that one `send` takes it all.
 #[derive(Default)]
@@ -52,7 +52,6 @@ pub(crate) struct Buffers {
     read: RefCell<Box<[u8]>>,
     /// What the connection whose turn it is has written. Most need no other buffer, and this one is still in the cache.
     turn: RefCell<Vec<u8>>,
-    lent: Cell<bool>,
     outputs: RefCell<Vec<Vec<u8>>>,
 }
 
@@ -67,7 +66,6 @@ impl Buffers {
         Buffers {
             read: RefCell::new(vec![0; READ].into_boxed_slice()),
             turn: RefCell::default(),
-            lent: Cell::new(false),
             outputs: RefCell::default(),
         }
     }
@@ -78,24 +76,17 @@ impl Buffers {
         self.read.try_borrow_mut().ok()
     }
 
-    /// Lends the buffer of the turn, which is empty then, to one connection until it gives it back. False if it is out.
+    /// What is written by the connection that has the read buffer, until its turn ends. Empty between turns.
     #[inline]
-    pub(crate) fn lend(&self) -> bool {
-        !self.lent.replace(true)
-    }
-
-    /// The buffer of the turn, for the connection that it is lent to.
-    #[inline]
-    pub(crate) fn lent(&self) -> RefMut<'_, Vec<u8>> {
+    pub(crate) fn turn(&self) -> RefMut<'_, Vec<u8>> {
         self.turn.borrow_mut()
     }
 
     #[inline]
     pub(crate) fn give_back(&self, turn: &mut Vec<u8>) {
-        self.lent.set(false);
         turn.clear();
         if turn.capacity() > SPARE_SIZE {
-            *turn = Vec::new();
+            turn.shrink_to(SPARE_SIZE);
         }
     }
 

@@ -1,11 +1,11 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::sync::Arc;
 
-/// Runs a callback. Its panic ends here, as the message that it carried.
+/// Runs a callback. Its panic ends here, as the message that it carried: rule 7, for code that calls what others wrote.
 ///
 /// What the callback left half done belongs to whoever owns it: a connection is aborted at once, so nobody looks at it again.
-pub(crate) fn caught<R>(callback: impl FnOnce() -> R) -> Result<R, Rc<str>> {
+pub fn caught<R>(callback: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     catch_unwind(AssertUnwindSafe(callback)).map_err(|payload| message(&*payload))
 }
 
@@ -17,12 +17,12 @@ pub(crate) fn logged(what: &str, callback: impl FnOnce()) {
 }
 
 #[cold]
-fn message(payload: &(dyn Any + Send)) -> Rc<str> {
+fn message(payload: &(dyn Any + Send)) -> Arc<str> {
     if let Some(text) = payload.downcast_ref::<&str>() {
-        Rc::from(*text)
+        Arc::from(*text)
     } else if let Some(text) = payload.downcast_ref::<String>() {
-        Rc::from(text.as_str())
+        Arc::from(text.as_str())
     } else {
-        Rc::from("a panic without a message")
+        Arc::from("a panic without a message")
     }
 }

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a connection ended; what [`Protocol::connection_lost`](crate::Protocol::connection_lost) is told.
@@ -18,7 +18,7 @@ pub enum Reason {
     Done,
     /// The system reported an error: reset by the peer, timed out, host unreachable.
     #[doc(alias = "ConnectionLost")]
-    Lost(Rc<io::Error>),
+    Lost(Arc<io::Error>),
     /// [`abort_connection`](crate::Transport::abort_connection) was called on this side.
     #[doc(alias = "ConnectionAborted")]
     Aborted,
@@ -28,17 +28,17 @@ pub enum Reason {
     /// ([`StreamSettings::output_limit`](crate::StreamSettings::output_limit)).
     OutputLimit(usize),
     /// A callback panicked with this message.
-    Panicked(Rc<str>),
+    Panicked(Arc<str>),
     /// The reactor ended before the connection could be closed in order.
     ReactorStopped,
     /// A layer or an application ended it, for a reason of its own.
-    Failed(Rc<dyn Error>),
+    Failed(Arc<dyn Error + Send + Sync>),
 }
 
 impl Reason {
     /// A reason of a layer's or an application's own.
-    pub fn failed(error: impl Error + 'static) -> Self {
-        Reason::Failed(Rc::new(error))
+    pub fn failed(error: impl Error + Send + Sync + 'static) -> Self {
+        Reason::Failed(Arc::new(error))
     }
 
     /// True for a clean end: nothing was lost.
@@ -57,7 +57,7 @@ impl Reason {
 
 impl From<io::Error> for Reason {
     fn from(error: io::Error) -> Self {
-        Reason::Lost(Rc::new(error))
+        Reason::Lost(Arc::new(error))
     }
 }
 

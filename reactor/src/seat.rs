@@ -1,11 +1,13 @@
+mod tell;
 mod wishes;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use crate::channel::Channel;
-use crate::handle::Handle;
+use crate::handle::{Handle, SeatHandle};
 use crate::holder::{Called, Held};
 use crate::{Protocol, ProtocolRef, Reason, TransportRef};
 
@@ -23,17 +25,23 @@ use crate::{Protocol, ProtocolRef, Reason, TransportRef};
 pub struct Seat {
     /// Borrowed while a callback runs, so that what is called need not be held any other way.
     occupant: RefCell<Occupant>,
-    /// Who was switched in by the callback that is running, and sits down when it returns (`SUCCEEDED`).
-    successor: Cell<Option<Box<Occupant>>>,
-    /// Bytes that belong to the transport.
-    unread: Cell<Vec<u8>>,
-    reason: Cell<Option<Box<Reason>>>,
+    rare: RefCell<Option<Box<Rare>>>,
     state: Cell<u32>,
+}
+
+/// What most seats hold never, or only at their end.
+#[derive(Default)]
+struct Rare {
+    /// Bytes that belong to the transport.
+    unread: Vec<u8>,
+    /// Who was switched in by the callback that is running, and sits down when it returns (`SUCCEEDED`).
+    successor: Option<Occupant>,
+    reason: Option<Reason>,
 }
 
 struct Occupant {
     protocol: Option<ProtocolRef>,
-    handle: Rc<Handle>,
+    handle: Rc<dyn SeatHandle>,
 }
 
 /// The channel is not established yet: nothing is told but its loss.
@@ -80,8 +88,7 @@ const OWED: u32 = UNTOLD | HANDSHAKE | END_OF_INPUT | END_OF_OUTPUT | LOST | FRE
 const CALLS_A_TURN: usize = 64;
 
 impl Occupant {
-    fn seated(protocol: ProtocolRef, channel: Weak<dyn Channel>) -> Self {
-        let handle = Handle::new(channel);
+    fn seated(protocol: ProtocolRef, handle: Rc<dyn SeatHandle>) -> Self {
         let transport: TransportRef = handle.clone();
         protocol.0.seated(&transport);
         Occupant {
@@ -93,12 +100,10 @@ impl Occupant {
 
 impl Seat {
     /// A seat of the channel that is just being made, with the protocol that will hear of it.
-    pub fn new(channel: Weak<dyn Channel>, protocol: ProtocolRef) -> Self {
+    pub fn new<C: Channel>(channel: Weak<C>, protocol: ProtocolRef) -> Self {
         Seat {
-            occupant: RefCell::new(Occupant::seated(protocol, channel)),
-            successor: Cell::default(),
-            unread: Cell::default(),
-            reason: Cell::new(None),
+            occupant: RefCell::new(Occupant::seated(protocol, Handle::new(channel))),
+            rare: RefCell::default(),
             state: Cell::new(UNOPENED | UNTOLD),
         }
     }
@@ -121,6 +126,7 @@ impl Seat {
     }
 
     /// Bytes have come. They are delivered now if nothing stands before them, and wait otherwise. The channel flushes after it.
+    #[inline(always)]
     pub fn deliver(&self, data: &mut [u8]) {
         let straight = !self.is(NOT_STRAIGHT)
             && self.make(|protocol, transport| protocol.deliver(transport, data));
@@ -148,9 +154,7 @@ impl Seat {
     #[cold]
     fn keep(&self, data: &[u8]) {
         if !self.is(CLOSING | LOST) {
-            let mut unread = self.unread.take();
-            unread.extend_from_slice(data);
-            self.unread.set(unread);
+            self.rare(|rare| rare.unread.extend_from_slice(data));
             self.set(UNREAD | FRESH);
         }
     }
@@ -172,8 +176,9 @@ impl Seat {
 
     /// The connection is about to end, and this is why, whatever [`lost`](Seat::lost) will be told. The first reason counts.
     pub fn fail(&self, reason: Reason) {
-        let first = self.reason.take();
-        self.reason.set(first.or_else(|| Some(Box::new(reason))));
+        self.rare(|rare| {
+            rare.reason.get_or_insert(reason);
+        });
     }
 
     /// The connection has ended. The protocol is told in the next turn; the channel asks for it, or is in it.
@@ -215,10 +220,7 @@ impl Seat {
 
     /// Why the connection has ended or is about to end, as far as it is known.
     pub fn reason(&self) -> Option<Reason> {
-        let reason = self.reason.take();
-        let copy = reason.as_deref().cloned();
-        self.reason.set(reason);
-        copy
+        self.rare.borrow().as_ref()?.reason.clone()
     }
 
     /// Whether a callback of this seat is running: what is written meanwhile is flushed by the channel when it returns.
@@ -269,133 +271,9 @@ impl Seat {
         self.clear(FLUSH);
     }
 
-    /// Makes the callbacks that are owed, in order, until nothing is. What a channel's turn is made of; it flushes after it.
-    pub fn settle(&self) {
-        self.clear(TURN);
-        for _ in 0..CALLS_A_TURN {
-            if self.is(CALLING) || !self.tell() {
-                return;
-            }
-        }
-        self.wants_turn();
-    }
-
-    /// The callbacks that are owed and can be made now. The others wait, and must not keep the loop awake: a protocol that is paused is
-    /// told of no bytes, nor of the end behind them; one that has closed, of no end.
-    fn owed(&self) -> u32 {
-        let waits = |state, facts| if self.is(state) { facts } else { 0 };
-        let waiting = waits(OVER, OWED)
-            | waits(UNOPENED, OWED & !LOST)
-            | waits(PAUSED, FRESH | END_OF_INPUT)
-            | waits(CLOSING, END_OF_INPUT);
-        self.state.get() & OWED & !waiting
-    }
-
-    /// Makes the one callback that comes first; false if there is none, or the protocol is busy elsewhere.
-    fn tell(&self) -> bool {
-        let owed = self.owed();
-        if owed == 0 {
-            return false;
-        }
-        if self.is_busy() {
-            self.wants_turn();
-            return false;
-        }
-        let order = [UNTOLD, HANDSHAKE, FRESH, END_OF_INPUT, END_OF_OUTPUT];
-        let first = order.into_iter().find(|fact| owed & fact != 0);
-        self.clear(first.unwrap_or(0));
-        match first {
-            Some(UNTOLD) => self.introduce(),
-            Some(HANDSHAKE) => {
-                self.call(|protocol, transport| protocol.handshake_completed(transport))
-            }
-            Some(FRESH) => self.deliver_unread(),
-            Some(END_OF_INPUT) => {
-                self.call(|protocol, transport| protocol.read_connection_lost(transport))
-            }
-            Some(_) => self.call(|protocol, transport| protocol.write_connection_lost(transport)),
-            None => self.tell_lost(),
-        };
-        first.is_some()
-    }
-
-    fn introduce(&self) -> bool {
-        match self.protocol() {
-            Some(protocol) if protocol.0.introduced().replace(true) => {
-                self.call(|protocol, transport| protocol.transport_switched(transport))
-            }
-            _ => self.call(|protocol, transport| protocol.connection_made(transport)),
-        }
-    }
-
-    fn deliver_unread(&self) -> bool {
-        let mut data = self.take_unread();
-        !data.is_empty()
-            && self
-                .call(|protocol, transport| protocol.data_received_in_place(transport, &mut data))
-    }
-
-    fn tell_lost(&self) -> bool {
-        self.set(OVER | CLOSING);
-        self.take_unread();
-        if let Some(reason) = self.reason.take() {
-            self.call(|protocol, _| protocol.connection_lost(&reason));
-            self.reason.set(Some(reason));
-        }
-        let protocol = self.occupant.borrow_mut().protocol.take();
-        protocol.is_some()
-    }
-
-    fn call(&self, mut callback: impl FnMut(&mut dyn Protocol, &TransportRef)) -> bool {
-        self.make(|protocol, transport| {
-            protocol.call(&mut |protocol| callback(protocol, transport))
-        })
-    }
-
-    /// Makes a callback. False, and no callback, if the protocol is busy.
-    #[inline]
-    fn make(&self, callback: impl FnOnce(&dyn Held, &TransportRef) -> Called) -> bool {
-        let called = {
-            let occupant = self.occupant.borrow();
-            let Some(protocol) = &occupant.protocol else {
-                return true;
-            };
-            let transport: TransportRef = occupant.handle.clone();
-            self.set(CALLING);
-            callback(&*protocol.0, &transport)
-        };
-        self.clear(CALLING);
-        match called {
-            Called::Made if !self.is(SUCCEEDED) => true,
-            called => self.called(called),
-        }
-    }
-
-    /// What a callback left to do, where it is not the usual.
-    #[cold]
-    fn called(&self, called: Called) -> bool {
-        let clock = self.channel().map(|channel| channel.clock());
-        let protocol = self.occupant.borrow().protocol.clone();
-        self.clear(SUCCEEDED);
-        if let Some(successor) = self.successor.take() {
-            self.occupant.replace(*successor).handle.revoke();
-        }
-        if !matches!(called, Called::Busy)
-            && let (Some(protocol), Some(clock)) = (protocol, clock)
-        {
-            for late in protocol.0.take_late() {
-                clock.call_soon(late);
-            }
-        }
-        if let Called::Panicked(message) = &called {
-            self.panicked(message);
-        }
-        !matches!(called, Called::Busy)
-    }
-
     /// Rule 7: a panic costs this connection, and nothing else.
     #[cold]
-    pub(crate) fn panicked(&self, message: &Rc<str>) {
+    pub(crate) fn panicked(&self, message: &Arc<str>) {
         let Some(channel) = self.channel() else {
             return;
         };
@@ -420,14 +298,15 @@ impl Seat {
 
     /// Asks who sits here, or sits down when the callback that is running returns.
     fn ask<R>(&self, question: impl FnOnce(&Occupant) -> R) -> R {
-        match self.successor.take() {
-            Some(successor) => {
-                let answer = question(&successor);
-                self.successor.set(Some(successor));
-                answer
-            }
+        let rare = self.rare.borrow();
+        match rare.as_ref().and_then(|rare| rare.successor.as_ref()) {
+            Some(successor) => question(successor),
             None => question(&self.occupant.borrow()),
         }
+    }
+
+    fn rare<R>(&self, look: impl FnOnce(&mut Rare) -> R) -> R {
+        look(self.rare.borrow_mut().get_or_insert_default())
     }
 
     fn channel(&self) -> Option<Rc<dyn Channel>> {
@@ -436,7 +315,10 @@ impl Seat {
 
     fn take_unread(&self) -> Vec<u8> {
         self.clear(UNREAD);
-        self.unread.take()
+        match self.rare.borrow_mut().as_mut() {
+            Some(rare) => std::mem::take(&mut rare.unread),
+            None => Vec::new(),
+        }
     }
 
     #[inline]

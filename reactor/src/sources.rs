@@ -134,11 +134,14 @@ impl Sources {
         }
     }
 
+    /// Tells the source that the event is for; false if there is none.
     #[inline]
-    pub(crate) fn dispatch(&self, event: &Event) {
-        if let Some(source) = self.get(event.token()) {
-            source.ready(Ready::of(event));
-        }
+    pub(crate) fn dispatch(&self, event: &Event) -> bool {
+        let Some(source) = self.get(event.token()) else {
+            return false;
+        };
+        source.ready(Ready::of(event));
+        true
     }
 
     #[inline]

@@ -144,7 +144,7 @@ const AGAIN: u32 = 1 << 12;
 const PRODUCER: u32 = 1 << 13;
 /// There is something in `output`.
 const QUEUED: u32 = 1 << 14;
-/// What is written goes into the buffer of the turn, see [`Buffers::lend`].
+/// What is written goes into the buffer of the turn, see [`Buffers::turn`].
 const LENT: u32 = 1 << 15;
 /// Only of what a wire is ready for: the connection has broken.
 const FAULT: u32 = 1 << 16;
@@ -184,7 +184,6 @@ impl<W: Wire> Stream<W> {
     #[inline]
     pub(crate) fn ready(&self, ready: Ready) {
         self.state.set(self.state.get() & !AGAIN | ready.0 & !FAULT);
-        self.borrow_buffer();
         if self.is(READABLE) && self.may_read() {
             self.read();
         } else if ready.0 & FAULT != 0 {
@@ -223,17 +222,21 @@ impl<W: Wire> Stream<W> {
         self.is(CLOSE) || !(self.seat.is_paused() || self.is(CLOGGED))
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(&self) {
         let Some(mut buffer) = self.commons.buffers.read() else {
             return self.look_again();
         };
         match self.wire.recv(&mut buffer) {
             Ok(count) if count > 0 => {
-                if count == buffer.len() || self.is(HUNG_UP) {
-                    self.look_again();
+                let state = self.state.get();
+                // Nobody else has the buffer of the turn: it goes with the one that was read into.
+                let lent = flag(state & QUEUED == 0, LENT);
+                if count < buffer.len() && state & HUNG_UP == 0 {
+                    self.state.set(state & !READABLE | lent);
                 } else {
-                    self.clear(READABLE);
+                    self.state.set(state | lent);
+                    self.look_again();
                 }
                 self.seat.deliver(&mut buffer[..count]);
             }
@@ -283,7 +286,7 @@ impl<W: Wire> Stream<W> {
     }
 
     /// Brings everything forward that can go forward: callbacks that are owed, the output, the producer, the close.
-    #[inline]
+    #[inline(always)]
     fn advance(&self) {
         match self.is(LENT) {
             true => self.send_lent(),
@@ -325,6 +328,7 @@ impl<W: Wire> Stream<W> {
     }
 
     /// Asks to be looked at in the next turn, once.
+    #[cold]
     fn look_again(&self) {
         if !self.is(AGAIN) {
             self.set(AGAIN);
@@ -361,7 +365,6 @@ const ROUNDS_A_TURN: usize = 16;
 
 impl<W: Wire> Turn for Stream<W> {
     fn turn(&self) {
-        self.borrow_buffer();
         self.seat.settle();
         self.advance();
     }

@@ -1,6 +1,7 @@
 //! A reactor starts, runs and ends, and what it is asked at the wrong time it answers.
 
 use std::cell::{Cell, RefCell};
+use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -33,6 +34,18 @@ pub fn reactor() -> Reactor {
         ..ReactorSettings::default()
     })
     .unwrap()
+}
+
+/// Makes passes until it is true.
+#[track_caller]
+pub fn until(reactor: &Reactor, condition: impl Fn() -> bool) {
+    for _ in 0..2_000 {
+        if condition() {
+            return;
+        }
+        reactor.iterate(Duration::from_millis(10)).unwrap();
+    }
+    panic!("{}: it never comes to that", Location::caller());
 }
 
 #[test]
@@ -104,9 +117,7 @@ fn connect(reactor: &Reactor, client: &Peer, server: &Peer) {
         .unwrap();
     let address = port.address().socket().unwrap();
     reactor.connect_tcp(address, move |_: &retwist::Address| ours.take());
-    while !(client.is_made() && server.is_made()) {
-        reactor.iterate(Duration::from_secs(1)).unwrap();
-    }
+    until(reactor, || client.is_made() && server.is_made());
 }
 
 #[test]

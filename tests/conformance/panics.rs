@@ -1,10 +1,11 @@
 //! A panic costs the connection in whose callback it was, and nothing else.
 
-use retwist::{ProducerKind, Reason};
+use retwist::{LayerExt, ProducerKind, Reason};
 
 use crate::peer::{Event, Peer};
 use crate::producers::{Made, Told};
 use crate::way::{How, Way};
+use crate::ways::Faulty;
 use crate::world::World;
 
 over_every_way! {
@@ -13,6 +14,7 @@ over_every_way! {
     a_panic_in_connection_lost_costs_nothing_more,
     a_panic_of_a_producer_costs_its_connection,
     a_panic_in_a_call_costs_nothing,
+    a_panic_in_the_turn_of_a_layer_costs_its_connection,
 }
 
 /// Two who talk while others fail, and go on after that.
@@ -117,6 +119,19 @@ fn a_panic_in_a_call_costs_nothing<W: Way>(how: How) {
             panic!("a bug in the application")
         });
         world.settle();
+    });
+}
+
+fn a_panic_in_the_turn_of_a_layer_costs_its_connection<W: Way>(how: How) {
+    with_bystanders::<W>(how, |world| {
+        let (client, server) = (Peer::new(), Peer::new());
+        let faulty = Faulty::new(server.quiet());
+        world.connect((&client, client.quiet()), (&server, faulty.below()));
+        world.until(|| client.is_made() && server.is_made());
+        faulty.arm();
+        world.until(|| client.is_over() && server.is_over());
+        assert!(matches!(server.reason(), Reason::Panicked(_)));
+        assert!(!client.reason().is_clean());
     });
 }
 

@@ -4,6 +4,6 @@ mod layers;
 mod memory;
 mod tcp;
 
-pub use layers::{Cut, Holding, Layered, last_words};
+pub use layers::{Cut, Faulty, Holding, Layered, last_words};
 pub use memory::Memory;
 pub use tcp::{TcpV4, TcpV6};

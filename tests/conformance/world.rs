@@ -101,6 +101,11 @@ impl<W: Way> World<W> {
         });
     }
 
+    /// Lets time pass.
+    pub fn pass(&self, time: Duration) {
+        self.way().pass(time);
+    }
+
     /// Lets arrive whatever is under way.
     pub fn settle(&self) {
         for _ in 0..UNDER_WAY {

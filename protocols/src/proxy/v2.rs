@@ -1,6 +1,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use retwist_reactor::Address;
 
@@ -101,7 +101,7 @@ fn ip<const LENGTH: usize>(octets: &[u8; LENGTH], port: u16) -> Address {
 fn unix(path: &[u8; PATH]) -> Address {
     let length = path.iter().position(|&byte| byte == 0).unwrap_or(PATH);
     let path = String::from_utf8_lossy(&path[..length]);
-    Address::Unix((length > 0).then(|| Rc::from(Path::new(&*path))))
+    Address::Unix((length > 0).then(|| Arc::from(Path::new(&*path))))
 }
 
 /// What stands in `header` from `start` on. All of it is in TLVs, and the checksum, if there is

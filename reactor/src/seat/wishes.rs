@@ -51,12 +51,13 @@ impl Seat {
         if self.is(CLOSING | LOST) {
             return;
         }
-        let mut waiting = self.unread.take();
-        waiting.splice(..0, data.iter().copied());
-        if !waiting.is_empty() {
+        let waiting = self.rare(|rare| {
+            rare.unread.splice(..0, data.iter().copied());
+            rare.unread.len()
+        });
+        if waiting > 0 {
             self.set(UNREAD);
         }
-        self.unread.set(waiting);
     }
 
     /// The newcomer starts reading, whatever the one before wanted.
@@ -64,9 +65,9 @@ impl Seat {
         let Some(before) = self.protocol() else {
             return next;
         };
-        let next = Occupant::seated(next, self.ask(|occupant| occupant.handle.weak_channel()));
+        let next = Occupant::seated(next, self.ask(|occupant| occupant.handle.for_next()));
         if self.is(CALLING) {
-            let between = self.successor.replace(Some(Box::new(next)));
+            let between = self.rare(|rare| rare.successor.replace(next));
             match between {
                 Some(between) => between.handle.revoke(),
                 None => self.occupant.borrow().handle.leave(),

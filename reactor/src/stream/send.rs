@@ -6,19 +6,11 @@ use super::*;
 const LARGE: usize = 16 * 1024;
 
 impl<W: Wire> Stream<W> {
-    /// A turn begins: until it sends, what is written is collected in the buffer that all turns share.
-    #[inline]
-    pub(super) fn borrow_buffer(&self) {
-        if !self.is(QUEUED | LENT) && self.commons.buffers.lend() {
-            self.set(LENT);
-        }
-    }
-
     /// Takes what is written, to be sent at the end of the turn or at the next flush.
     #[inline]
     pub(super) fn take(&self, data: &[u8]) {
         if self.is(LENT) && !self.is(DEAD | OUTPUT_ENDED | PRODUCER) {
-            let mut lent = self.commons.buffers.lent();
+            let mut lent = self.commons.buffers.turn();
             let waiting = lent.len();
             if waiting + data.len() < LARGE {
                 return lent.extend_from_slice(data);
@@ -42,7 +34,7 @@ impl<W: Wire> Stream<W> {
             false => data,
         };
         if self.is(LENT) {
-            self.commons.buffers.lent().extend_from_slice(data);
+            self.commons.buffers.turn().extend_from_slice(data);
         } else if !data.is_empty() {
             self.queue(data);
         }
@@ -66,7 +58,7 @@ impl<W: Wire> Stream<W> {
             self.rare(|rare| rare.output.clear(&self.commons.buffers));
         }
         if self.is(LENT) {
-            self.commons.buffers.lent().clear();
+            self.commons.buffers.turn().clear();
         }
     }
 
@@ -75,7 +67,7 @@ impl<W: Wire> Stream<W> {
         match self.state.get() & (LENT | QUEUED) {
             0 => 0,
             QUEUED => self.rare(|rare| rare.output.len()),
-            _ => self.commons.buffers.lent().len(),
+            _ => self.commons.buffers.turn().len(),
         }
     }
 
@@ -97,7 +89,7 @@ impl<W: Wire> Stream<W> {
     #[inline(always)]
     pub(super) fn send_lent(&self) {
         self.clear(LENT);
-        let mut lent = self.commons.buffers.lent();
+        let mut lent = self.commons.buffers.turn();
         if !lent.is_empty() && !self.is(DEAD) {
             let sent = match self.is(WRITABLE) {
                 true => self.send_now(&lent),

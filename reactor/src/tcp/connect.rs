@@ -34,6 +34,7 @@ impl Dialer for TcpDialer {
             socket: RefCell::new(None),
             token: Cell::new(Token(usize::MAX)),
             timeout: Cell::new(None),
+            cancelled: Cell::new(false),
         });
         if let Err(error) = attempt.begin(&core) {
             attempt.fail_soon(error);
@@ -52,6 +53,8 @@ struct TcpAttempt {
     socket: RefCell<Option<TcpStream>>,
     token: Cell<Token>,
     timeout: Cell<Option<DelayedCall>>,
+    /// It was given up, and a call that says so is on its way: what comes before that is too late.
+    cancelled: Cell<bool>,
 }
 
 impl TcpAttempt {
@@ -96,6 +99,7 @@ impl TcpAttempt {
     /// An event came: it is connected, it has failed, or it was about something else.
     fn check(&self, ready: Ready) {
         let peer = match self.socket.borrow().as_ref() {
+            _ if self.cancelled.get() => return,
             None => return,
             Some(socket) => match socket.take_error() {
                 Ok(None) => socket.peer_addr(),
@@ -120,7 +124,11 @@ impl TcpAttempt {
             .as_ref()
             .map(|c| c.factory().clone());
         let peer = self.how.address;
-        let Some(protocol) = factory.and_then(|factory| factory.build(&peer.into())) else {
+        let protocol = factory.and_then(|factory| factory.build(&peer.into()));
+        if self.cancelled.get() {
+            return;
+        }
+        let Some(protocol) = protocol else {
             return self.fail(&ConnectError::Refused);
         };
         let Some(connector) = self.connector.take() else {
@@ -189,6 +197,7 @@ struct Canceller(Weak<TcpAttempt>);
 impl Attempt for Canceller {
     fn cancel(&self) {
         if let Some(attempt) = self.0.upgrade() {
+            attempt.cancelled.set(true);
             attempt.fail_soon(ConnectError::Cancelled);
         }
     }

@@ -87,15 +87,12 @@ impl TcpPort {
                 Err(error) => match Trouble::of(&error) {
                     Trouble::Drained => return,
                     Trouble::ThisOne => {}
-                    Trouble::NoDescriptors => {
-                        log::warn!(
-                            "out of file descriptors: a connection to {} is refused ({error}); raise the limit of open files",
-                            self.bound.get()
-                        );
-                        if !core.reserve.lend(|| self.refuse()) {
-                            return self.rest(core);
-                        }
-                    }
+                    // It may be that nobody waits: without a descriptor the system does not even look.
+                    Trouble::NoDescriptors => match core.reserve.lend(|| self.refuse(&error)) {
+                        Some(Trouble::ThisOne) => {}
+                        Some(Trouble::Drained) => return,
+                        _ => return self.rest(core),
+                    },
                     Trouble::System => {
                         log::error!("accepting on {} failed: {error}", self.bound.get());
                         return self.rest(core);
@@ -125,10 +122,20 @@ impl TcpPort {
         crate::Turn::turn(&*stream);
     }
 
-    fn refuse(&self) {
-        if let Some(socket) = self.socket.borrow().as_ref() {
-            drop(socket.accept());
+    /// Accepts a connection only to close it.
+    fn refuse(&self, error: &io::Error) -> Trouble {
+        let accepted = match self.socket.borrow().as_ref() {
+            Some(socket) => socket.accept(),
+            None => return Trouble::Drained,
+        };
+        if let Err(error) = accepted {
+            return Trouble::of(&error);
         }
+        log::warn!(
+            "out of file descriptors: a connection to {} is refused ({error}); raise the limit of open files",
+            self.bound.get()
+        );
+        Trouble::ThisOne
     }
 
     fn rest(&self, core: &Rc<Core>) {

@@ -15,16 +15,15 @@ impl Reserve {
         reserve
     }
 
-    /// Frees the descriptor for the time of `refuse`. False if there was none to free.
-    pub(crate) fn lend(&self, refuse: impl FnOnce()) -> bool {
+    /// Frees the descriptor for the time of `refuse`. None, and no call, if there was none to free.
+    pub(crate) fn lend<R>(&self, refuse: impl FnOnce() -> R) -> Option<R> {
         let kept = self.kept.borrow_mut().take();
-        let lent = kept.is_some();
-        drop(kept);
-        if lent {
-            refuse();
-        }
+        let outcome = kept.map(|descriptor| {
+            drop(descriptor);
+            refuse()
+        });
         self.refill();
-        lent
+        outcome
     }
 
     fn refill(&self) {

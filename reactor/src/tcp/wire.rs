@@ -1,7 +1,7 @@
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -19,7 +19,22 @@ pub(crate) struct TcpWire {
     socket: RefCell<Option<TcpStream>>,
     token: Cell<Token>,
     sources: Rc<Sources>,
-    peer: SocketAddr,
+    peer: Peer,
+}
+
+/// An address in half the room: there may be very many.
+enum Peer {
+    V4(SocketAddrV4),
+    V6(Box<SocketAddrV6>),
+}
+
+impl Peer {
+    fn address(&self) -> SocketAddr {
+        match self {
+            Peer::V4(address) => (*address).into(),
+            Peer::V6(address) => (**address).into(),
+        }
+    }
 }
 
 impl TcpWire {
@@ -28,7 +43,10 @@ impl TcpWire {
             socket: RefCell::new(Some(socket)),
             token: Cell::new(Token(usize::MAX)),
             sources,
-            peer,
+            peer: match peer {
+                SocketAddr::V4(address) => Peer::V4(address),
+                SocketAddr::V6(address) => Peer::V6(Box::new(address)),
+            },
         }
     }
 
@@ -98,7 +116,7 @@ impl Wire for TcpWire {
         if let Err(error) = outcome {
             log::error!(
                 "connection with {}: cannot wait until it takes more: {error}",
-                self.peer
+                self.peer.address()
             );
         }
     }
@@ -112,7 +130,7 @@ impl Wire for TcpWire {
     }
 
     fn peer(&self) -> Address {
-        self.peer.into()
+        self.peer.address().into()
     }
 
     fn host(&self) -> Address {

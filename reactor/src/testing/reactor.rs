@@ -8,8 +8,8 @@ use super::pair::Pair;
 use crate::connector::{Attempt, Dialer};
 use crate::port::Listening;
 use crate::{
-    Address, Clock, ConnectError, Connector, FactoryRef, ListenError, ListeningPort, ProtocolRef,
-    ReactorTcp, TcpConnect, TcpListen,
+    Address, Clock, ConnectError, Connector, DelayedCall, FactoryRef, ListenError, ListeningPort,
+    ProtocolRef, ReactorTcp, TcpConnect, TcpListen,
 };
 
 /// A reactor without a network: records what was listened on and connected to, and makes the connections that a test asks for.
@@ -97,7 +97,7 @@ impl MemoryReactor {
             self.clock.run();
             return None;
         };
-        let connector = pending.connector.take()?;
+        let connector = pending.take()?;
         let peer = pending.how.wanted().into();
         let Some(client) = connector.factory().build(&peer) else {
             connector.failed(&ConnectError::Refused);
@@ -172,7 +172,12 @@ pub struct PendingConnection {
     how: TcpConnect,
     clock: Clock,
     /// None once it is made, has failed or was cancelled.
-    connector: Rc<RefCell<Option<Connector>>>,
+    waiting: Rc<RefCell<Option<Waiting>>>,
+}
+
+struct Waiting {
+    connector: Connector,
+    timeout: DelayedCall,
 }
 
 impl PendingConnection {
@@ -183,14 +188,24 @@ impl PendingConnection {
 
     /// Whether it still waits for an outcome.
     pub fn is_pending(&self) -> bool {
-        self.connector.borrow().is_some()
+        self.waiting.borrow().is_some()
     }
 
     /// It fails, in the next turn.
     pub fn fail(&self, error: ConnectError) {
-        if let Some(connector) = self.connector.take() {
+        if let Some(connector) = self.take() {
             self.clock.call_soon(move || connector.failed(&error));
         }
+    }
+}
+
+impl PendingConnection {
+    /// The outcome is there.
+    fn take(&self) -> Option<Connector> {
+        let waiting = self.waiting.take()?;
+        // Gone only if it is the outcome.
+        let _ = waiting.timeout.cancel();
+        Some(waiting.connector)
     }
 }
 
@@ -211,12 +226,16 @@ impl Dialer for MemoryDialer {
         let pending = PendingConnection {
             how: self.how.clone(),
             clock: self.clock.clone(),
-            connector: Rc::new(RefCell::new(Some(connector.clone()))),
+            waiting: Rc::default(),
         };
         let timed = pending.clone();
-        self.clock.call_later(self.how.timeout, move || {
+        let timeout = self.clock.call_later(self.how.timeout, move || {
             let timeout = timed.how.timeout;
             timed.fail(ConnectError::TimedOut(timeout));
+        });
+        *pending.waiting.borrow_mut() = Some(Waiting {
+            connector: connector.clone(),
+            timeout,
         });
         self.dialled.upgrade()?.borrow_mut().push(pending.clone());
         Some(Box::new(pending))

@@ -3,6 +3,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::stream::{Ready, Stream, Wire};
@@ -11,8 +12,8 @@ use crate::{Address, Clock};
 /// One end of a connection in memory. It behaves as TCP does where that hurts: a window that fills, an end of input behind the last byte, and a reset for
 /// whoever closes with input unread or is sent more after its close.
 pub(super) struct MemoryWire {
-    name: Rc<str>,
-    peer_name: Rc<str>,
+    name: Arc<str>,
+    peer_name: Arc<str>,
     /// What this end sends.
     outward: Rc<Way>,
     /// What this end receives.

@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -191,5 +191,37 @@ impl Layer for Farewell {
             below.write(b"farewell");
             below.lose_connection();
         });
+    }
+}
+
+/// A layer with a bug, which shows when it writes of its own accord.
+pub struct Faulty {
+    joint: Joint,
+    armed: Cell<bool>,
+}
+
+impl Faulty {
+    pub fn new(above: ProtocolRef) -> Rc<Self> {
+        Rc::new_cyclic(|me| Faulty {
+            joint: Joint::new(me, above),
+            armed: Cell::new(false),
+        })
+    }
+
+    /// From now on, its next turn is its last.
+    pub fn arm(&self) {
+        self.armed.set(true);
+        self.joint.seat().wants_turn();
+    }
+}
+
+impl Layer for Faulty {
+    fn joint(&self) -> &Joint {
+        &self.joint
+    }
+
+    fn turn(&self) {
+        assert!(!self.armed.replace(false), "a bug in a layer");
+        self.joint.seat().settle();
     }
 }

@@ -1,26 +1,17 @@
-//! SOCKS, both sides, and HTTP CONNECT: what is said, what is refused, and whose the bytes are that
-//! come behind it.
+//! The server: what it is asked for, what it refuses and in which words.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use retwist_protocols::{
-    Destination, HttpConnect, HttpConnectError, OpeningError, Policy, SocksClient, SocksError,
-    SocksReply, SocksRequest, SocksServer, Tap,
-};
-use retwist_reactor::testing::{ManualClock, MemoryReactor, Pair, RecordingTransport};
-use retwist_reactor::{
-    Address, ConnectError, Factory, FactoryRef, Protocol, ProtocolRef, ReactorTcp, Reason,
-    TcpConnect, TransportRef,
-};
+use retwist_protocols::{Destination, SocksReply, SocksRequest, SocksServer};
+use retwist_reactor::testing::{MemoryReactor, RecordingTransport};
+use retwist_reactor::{Address, ConnectError, Factory, FactoryRef, ReactorTcp, Reason, TcpConnect};
 
-mod client;
-
-const CUTS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
+use crate::common::CUTS;
 
 /// What was asked for, waiting for the test.
 type Asked = Rc<RefCell<Vec<SocksRequest>>>;

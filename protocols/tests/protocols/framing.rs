@@ -14,7 +14,7 @@ use retwist_protocols::{
 use retwist_reactor::testing::RecordingTransport;
 use retwist_reactor::{Protocol, Reason, TransportRef};
 
-const CUTS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
+use crate::common::CUTS;
 
 type Log = Rc<RefCell<Vec<String>>>;
 

@@ -1,7 +1,6 @@
 //! What each policy is there for.
 
-use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,41 +11,9 @@ use retwist_protocols::{
 use retwist_reactor::testing::{ManualClock, Pair, RecordingTransport};
 use retwist_reactor::{Address, Factory, Protocol, ProtocolRef, Reason, TransportRef};
 
+use crate::common::{Ear, address};
+
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Keeps what it hears.
-#[derive(Clone, Default)]
-struct Ear {
-    transport: Rc<RefCell<Option<TransportRef>>>,
-    heard: Rc<Cell<usize>>,
-    lost: Rc<RefCell<Option<Reason>>>,
-}
-
-impl Ear {
-    fn transport(&self) -> TransportRef {
-        self.transport.borrow().clone().expect("it is connected")
-    }
-
-    fn timed_out(&self) -> Option<TimedOut> {
-        let lost = self.lost.borrow();
-        lost.as_ref()?.downcast_ref().copied()
-    }
-}
-
-impl Protocol for Ear {
-    fn connection_made(&mut self, transport: &TransportRef) {
-        *self.transport.borrow_mut() = Some(transport.clone());
-    }
-
-    fn data_received(&mut self, _: &TransportRef, data: &[u8]) {
-        self.heard.set(self.heard.get() + data.len());
-    }
-
-    fn connection_lost(&mut self, reason: &Reason) {
-        assert!(self.lost.borrow().is_none(), "it is lost once");
-        *self.lost.borrow_mut() = Some(reason.clone());
-    }
-}
 
 /// Closes nothing.
 struct Stubborn;
@@ -72,9 +39,12 @@ fn an_idle_connection_is_closed() {
     pair.advance(9 * SECOND);
     ear.transport().write(b"x");
     pair.advance(9 * SECOND);
-    assert!(ear.timed_out().is_none(), "what comes and what goes counts");
+    assert!(
+        ear.error::<TimedOut>().is_none(),
+        "what comes and what goes counts"
+    );
     pair.advance(SECOND);
-    assert_eq!(ear.timed_out(), Some(TimedOut::Idle(10 * SECOND)));
+    assert_eq!(ear.error(), Some(TimedOut::Idle(10 * SECOND)));
     assert_eq!(pair.clock().pending_calls(), 0);
 }
 
@@ -93,8 +63,8 @@ fn a_connection_that_is_busy_for_too_long_is_closed() {
         pair.client().write(b"x");
         pair.advance(SECOND);
     }
-    assert_eq!(ear.timed_out(), Some(TimedOut::Total(5 * SECOND)));
-    assert_eq!(ear.heard.get(), 5);
+    assert_eq!(ear.error(), Some(TimedOut::Total(5 * SECOND)));
+    assert_eq!(ear.heard.borrow().len(), 5);
 }
 
 #[test]
@@ -109,11 +79,11 @@ fn a_close_that_takes_too_long_is_an_abort() {
     ear.transport().write(&vec![0; 1_000_000]);
     pair.advance(12 * SECOND);
     assert!(
-        ear.timed_out().is_none(),
+        ear.error::<TimedOut>().is_none(),
         "what was written may still be sent"
     );
     pair.advance(SECOND);
-    assert_eq!(ear.timed_out(), Some(TimedOut::Idle(10 * SECOND)));
+    assert_eq!(ear.error(), Some(TimedOut::Idle(10 * SECOND)));
     assert_eq!(pair.clock().pending_calls(), 0);
 }
 
@@ -128,10 +98,10 @@ fn phases_have_limits_of_their_own() {
     pair.advance(4 * SECOND);
     assert_eq!(timeout.set_idle(None), Some(5 * SECOND));
     pair.advance(1000 * SECOND);
-    assert!(ear.timed_out().is_none());
+    assert!(ear.error::<TimedOut>().is_none());
     assert_eq!(timeout.set_total(Some(SECOND)), None);
     pair.advance(SECOND);
-    assert_eq!(ear.timed_out(), Some(TimedOut::Total(SECOND)));
+    assert_eq!(ear.error(), Some(TimedOut::Total(SECOND)));
 }
 
 #[test]
@@ -148,9 +118,9 @@ fn reads_keep_to_the_rate() {
         pair.advance(SECOND);
         let most = 10_000 * seconds + 1000;
         assert!(
-            (most - 2000..=most).contains(&ear.heard.get()),
+            (most - 2000..=most).contains(&ear.heard.borrow().len()),
             "{} in {seconds} s",
-            ear.heard.get()
+            ear.heard.borrow().len()
         );
     }
     let outstanding = pair.client().buffered();
@@ -170,7 +140,7 @@ fn a_factory_reads_at_one_rate() {
         pair.client().write(&vec![0; 1_000_000]);
     }
     clock.advance(10 * SECOND);
-    let heard = ears.each_ref().map(|ear| ear.heard.get());
+    let heard = ears.each_ref().map(|ear| ear.heard.borrow().len());
     let sum: usize = heard.iter().sum();
     assert!((298_000..=304_000).contains(&sum), "{heard:?}");
     assert!(heard.iter().all(|&heard| heard > 90_000), "{heard:?}");
@@ -187,20 +157,20 @@ fn writes_keep_to_the_rate_after_a_burst() {
     ear.transport().write(&vec![0; 45_000]);
     ear.transport().lose_connection();
     pair.run();
-    assert_eq!(client.heard.get(), 5000);
+    assert_eq!(client.heard.borrow().len(), 5000);
     assert_eq!(ear.transport().buffered(), 40_000);
     for seconds in 1..4 {
         pair.advance(SECOND);
         let most = 5000 + 10_000 * seconds;
         assert!(
-            (most - 1024..=most).contains(&client.heard.get()),
+            (most - 1024..=most).contains(&client.heard.borrow().len()),
             "{}",
-            client.heard.get()
+            client.heard.borrow().len()
         );
         assert!(client.lost.borrow().is_none());
     }
     pair.advance(SECOND);
-    assert_eq!(client.heard.get(), 45_000);
+    assert_eq!(client.heard.borrow().len(), 45_000);
     assert!(client.lost.borrow().as_ref().is_some_and(Reason::is_clean));
 }
 
@@ -221,7 +191,7 @@ fn a_factory_writes_at_one_rate() {
         server.transport().write(&vec![0; 1_000_000]);
     }
     clock.advance(10 * SECOND);
-    let heard = ears.each_ref().map(|ear| ear.heard.get());
+    let heard = ears.each_ref().map(|ear| ear.heard.borrow().len());
     let sum: usize = heard.iter().sum();
     assert!((295_000..=302_000).contains(&sum), "{heard:?}");
     assert!(heard.iter().all(|&heard| heard > 50_000), "{heard:?}");
@@ -251,14 +221,9 @@ fn what_waits_for_the_rate_is_bounded() {
     assert_eq!(pair.clock().pending_calls(), 0);
 }
 
-fn peer(text: &str) -> Address {
-    let address: SocketAddr = text.parse().expect("a good address");
-    address.into()
-}
-
 fn connect(factory: &dyn Factory, from: &str) -> Option<RecordingTransport> {
     factory
-        .build_protocol(&peer(from))
+        .build_protocol(&address(from))
         .map(RecordingTransport::connect)
 }
 
@@ -330,7 +295,7 @@ fn a_factory_that_refuses_refuses() {
 #[test]
 fn a_protocol_that_is_never_connected_gives_its_place_back() {
     let limits = Limits::new().total(1).factory(|_: &Address| Ear::default());
-    drop(limits.build_protocol(&peer("192.0.2.1:1")));
+    drop(limits.build_protocol(&address("192.0.2.1:1")));
     assert_eq!(limits.policy().connections(), 0);
 }
 

@@ -13,7 +13,7 @@ use retwist_protocols::{
 use retwist_reactor::testing::{Pair, RecordingTransport};
 use retwist_reactor::{Address, LayerExt, Protocol, Reason, TransportRef};
 
-const CUTS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
+use crate::common::{CUTS, address};
 
 /// Keeps what it hears, and what it saw when it was connected.
 #[derive(Clone, Default)]
@@ -52,11 +52,6 @@ impl Server {
     fn error(&self) -> Option<ProxyError> {
         self.0.borrow().lost.as_ref()?.downcast_ref().cloned()
     }
-}
-
-fn address(text: &str) -> Address {
-    let address: std::net::SocketAddr = text.parse().expect("a good address");
-    address.into()
 }
 
 fn some_client() -> ProxyHeader {
@@ -179,7 +174,7 @@ fn ipv6_and_unix_addresses_come_through() {
         let (server, _recording) = receive(&bytes, 64);
         assert_eq!(server.0.borrow().header.as_deref(), Some(&six));
     }
-    let path: Rc<std::path::Path> = std::path::Path::new("/run/client").into();
+    let path = std::path::Path::new("/run/client").into();
     let unix = ProxyHeader::client(Address::Unix(Some(path)), Address::Unix(None));
     let (server, _recording) = receive(&unix.to_v2(), 64);
     assert_eq!(server.0.borrow().header.as_deref(), Some(&unix));

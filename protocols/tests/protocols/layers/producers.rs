@@ -1,13 +1,21 @@
-//! Producers above layers.
+//! Who produces is held back through every layer.
 
-use super::*;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use retwist_protocols::FileSender;
+use retwist_reactor::{Producer, ProducerKind, ProtocolHandle, TransportRef};
+
+use super::stack::{KINDS, stack};
+use super::witness::Witness;
 
 /// A push producer that counts.
 struct Source {
     transport: TransportRef,
-    left: std::cell::Cell<usize>,
-    paused: std::cell::Cell<bool>,
-    pauses: Rc<std::cell::Cell<usize>>,
+    left: Cell<usize>,
+    paused: Cell<bool>,
+    pauses: Rc<Cell<usize>>,
 }
 
 impl Producer for Source {
@@ -37,13 +45,13 @@ impl Producer for Source {
 #[test]
 fn a_producer_is_held_back_by_a_slow_reader() {
     for kind in KINDS {
-        let pauses = Rc::new(std::cell::Cell::new(0));
+        let pauses = Rc::new(Cell::new(0));
         let counted = pauses.clone();
         let server = Witness::new().answer(move |transport, _| {
             let source = Rc::new(Source {
                 transport: transport.clone(),
-                left: std::cell::Cell::new(500),
-                paused: std::cell::Cell::new(false),
+                left: Cell::new(500),
+                paused: Cell::new(false),
                 pauses: counted.clone(),
             });
             transport
@@ -96,35 +104,4 @@ fn a_pull_producer_is_waited_for() {
         pair.advance(Duration::from_secs(10));
         assert_eq!(received.borrow().len(), 100_000, "{kind:?}");
     }
-}
-
-/// A pull producer that can be told where to write.
-struct Moving(RefCell<TransportRef>);
-
-impl Producer for Moving {
-    fn resume_producing(&self) {
-        self.0.borrow().write(&[7; 100]);
-    }
-
-    fn pause_producing(&self) {}
-
-    fn stop_producing(&self) {}
-}
-
-#[test]
-fn a_throttle_that_slips_under_a_producer_holds_it_back() {
-    let server = Witness::new().begin(|transport| {
-        let producer = Rc::new(Moving(RefCell::new(transport.clone())));
-        transport
-            .register_producer(producer.clone(), ProducerKind::Pull)
-            .expect("no producer");
-        let above = ThrottleWrites::each(10_000, 1000).slip_under(transport);
-        producer.0.replace(above);
-    });
-    let client = Witness::new();
-    let received = client.received.clone();
-    let pair = Pair::new(client, server);
-    pair.advance(Duration::from_secs(1));
-    let early = received.borrow().len();
-    assert!((10_000..=11_000).contains(&early), "{early}");
 }

@@ -1,0 +1,129 @@
+use std::collections::HashSet;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use retwist_reactor::Clock;
+
+use crate::{Deferred, ThreadPool};
+
+/// Finds the addresses of a host. A closure is one.
+///
+/// ```
+/// use retwist_deferred::{Deferred, ResolveError, Resolver};
+///
+/// let local = |_host: &str, port: u16| {
+///     Deferred::<_, ResolveError>::succeed(vec![([127, 0, 0, 1], port).into()])
+/// };
+/// assert_eq!(local.resolve("anything", 80).take().unwrap().unwrap()[0].port(), 80);
+/// ```
+#[doc(alias = "IHostnameResolver")]
+#[doc(alias = "IResolverSimple")]
+pub trait Resolver: 'static {
+    /// The addresses of `host`, at least one, the best first, each with `port`. An address in text stands for itself. Cancelled, nothing
+    /// more comes of it.
+    #[doc(alias = "resolveHostName")]
+    #[doc(alias = "getHostByName")]
+    fn resolve(&self, host: &str, port: u16) -> Deferred<Vec<SocketAddr>, ResolveError>;
+}
+
+impl<F> Resolver for F
+where
+    F: Fn(&str, u16) -> Deferred<Vec<SocketAddr>, ResolveError> + 'static,
+{
+    fn resolve(&self, host: &str, port: u16) -> Deferred<Vec<SocketAddr>, ResolveError> {
+        self(host, port)
+    }
+}
+
+/// Asks the system (`getaddrinfo`), in a thread of the pool. The order is the system's: RFC 6724, as it is configured.
+#[derive(Clone, Debug)]
+#[doc(alias = "GAIResolver")]
+#[doc(alias = "ThreadedResolver")]
+pub struct SystemResolver {
+    pool: ThreadPool,
+    clock: Clock,
+    timeout: Duration,
+}
+
+impl SystemResolver {
+    /// A resolver that gives up after 30 s ([`timeout`](SystemResolver::timeout)).
+    pub fn new(pool: &ThreadPool, clock: &Clock) -> Self {
+        SystemResolver {
+            pool: pool.clone(),
+            clock: clock.clone(),
+            timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// Fails with [`Failure::TimedOut`](crate::Failure::TimedOut) after this time. The thread is busy until the system gives up too.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl Resolver for SystemResolver {
+    fn resolve(&self, host: &str, port: u16) -> Deferred<Vec<SocketAddr>, ResolveError> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Deferred::succeed(vec![(address, port).into()]);
+        }
+        if host.is_empty() || host.len() > LONGEST_NAME || host.contains('\0') {
+            return Deferred::fail(ResolveError::InvalidName(host.into()));
+        }
+        let host = host.to_owned();
+        let found = self.pool.defer_to_thread(move || ask(host, port));
+        found.timeout(self.timeout, &self.clock)
+    }
+}
+
+/// RFC 1035, and a dot at the end.
+const LONGEST_NAME: usize = 254;
+
+fn ask(host: String, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
+    let mut seen = HashSet::new();
+    match (&*host, port).to_socket_addrs() {
+        Ok(found) => {
+            let addresses: Vec<_> = found.filter(|address| seen.insert(*address)).collect();
+            match addresses.is_empty() {
+                true => Err(ResolveError::NoAddress(host)),
+                false => Ok(addresses),
+            }
+        }
+        Err(error) => Err(ResolveError::Failed(host, error)),
+    }
+}
+
+/// Why the addresses of a host are not known.
+#[derive(Debug)]
+#[doc(alias = "DNSLookupError")]
+#[non_exhaustive]
+pub enum ResolveError {
+    /// No host can have this name: it is empty, too long, or has a NUL in it. Nobody was asked.
+    InvalidName(String),
+    /// The host has no address.
+    NoAddress(String),
+    /// What the system said when it was asked for this host.
+    Failed(String, io::Error),
+}
+
+impl fmt::Display for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ResolveError::InvalidName(name) => write!(f, "{name:?} is not the name of a host"),
+            ResolveError::NoAddress(name) => write!(f, "{name} has no address"),
+            ResolveError::Failed(name, _) => write!(f, "the address of {name} was not found"),
+        }
+    }
+}
+
+impl Error for ResolveError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            ResolveError::Failed(_, error) => Some(error),
+            _ => None,
+        }
+    }
+}

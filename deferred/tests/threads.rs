@@ -1,0 +1,233 @@
+//! Jobs in other threads, and names.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::io;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use retwist_deferred::{
+    Deferred, Executor, Failure, Fault, ResolveError, Resolver, SystemResolver, ThreadPool,
+    gather_results,
+};
+use retwist_reactor::{Phase, Reactor, ReactorSettings, SystemEvent};
+
+fn quiet() -> Reactor {
+    let settings = ReactorSettings {
+        signals: false,
+        ..ReactorSettings::default()
+    };
+    Reactor::with_settings(settings).unwrap()
+}
+
+/// Runs the reactor until there is an outcome.
+fn outcome<T: 'static, E: Fault>(
+    reactor: &Reactor,
+    deferred: Deferred<T, E>,
+) -> Result<T, Failure<E>> {
+    let (place, handle) = (Rc::new(RefCell::new(None)), reactor.handle());
+    let result = place.clone();
+    deferred.done(move |outcome| {
+        *place.borrow_mut() = Some(outcome);
+        let _ = handle.crash();
+    });
+    if result.borrow().is_none() {
+        reactor.run().unwrap();
+    }
+    result
+        .take()
+        .expect("the reactor ran until there was an outcome")
+}
+
+#[test]
+fn jobs_run_elsewhere_and_deliver_here() {
+    let reactor = quiet();
+    let pool = ThreadPool::new(&reactor);
+    let here = thread::current().id();
+    let (there, sum) = outcome(
+        &reactor,
+        pool.defer_to_thread(|| Ok::<_, io::Error>((thread::current().id(), 1 + 1))),
+    )
+    .unwrap();
+    assert!(there != here && sum == 2);
+    let failure = outcome(
+        &reactor,
+        pool.defer_to_thread(|| std::fs::read("/no/such/file")),
+    )
+    .unwrap_err();
+    assert_eq!(failure.error().unwrap().kind(), io::ErrorKind::NotFound);
+    let failure = outcome(&reactor, pool.defer_to_thread(|| assert_eq!(1, 2, "no"))).unwrap_err();
+    assert!(failure.to_string().contains("no"), "{failure}");
+    assert_eq!(
+        pool.threads(),
+        1,
+        "one was enough, and a panic did not cost it"
+    );
+}
+
+#[test]
+fn a_task_awaits_a_thread() {
+    let reactor = quiet();
+    let executor = Executor::new(&reactor);
+    let pool = ThreadPool::new(&reactor);
+    let task = executor.spawn(async move {
+        let one = pool.defer_to_thread(|| Ok::<_, io::Error>(1)).await?;
+        let two = pool.defer_to_thread(|| Ok::<_, io::Error>(2)).await?;
+        Ok::<_, io::Error>(one + two)
+    });
+    assert_eq!(outcome(&reactor, task).unwrap(), 3);
+}
+
+#[test]
+fn there_are_as_many_threads_as_there_is_work_for_up_to_the_size() {
+    let reactor = quiet();
+    let pool = ThreadPool::new(&reactor);
+    assert_eq!(pool.threads(), 0);
+    pool.set_size(3);
+    let together = Arc::new(Barrier::new(3));
+    let seen = Arc::new(Mutex::new(HashSet::new()));
+    let jobs = (0..9).map(|_| {
+        let (together, seen) = (together.clone(), seen.clone());
+        pool.defer_to_thread(move || {
+            // Three at a time: with fewer threads nobody would get past this.
+            together.wait();
+            seen.lock().unwrap().insert(thread::current().id());
+            Ok::<_, io::Error>(())
+        })
+    });
+    outcome(&reactor, gather_results(jobs.collect())).unwrap();
+    assert_eq!((seen.lock().unwrap().len(), pool.threads()), (3, 3));
+}
+
+#[test]
+fn a_job_that_has_not_begun_can_be_cancelled() {
+    let reactor = quiet();
+    let pool = ThreadPool::new(&reactor);
+    pool.set_size(1);
+    let (go, wait) = mpsc::channel::<()>();
+    let begun = Arc::new(AtomicUsize::new(0));
+    let job = |begun: Arc<AtomicUsize>| {
+        move || {
+            begun.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, io::Error>(())
+        }
+    };
+    let first = pool.defer_to_thread(move || wait.recv().map_err(io::Error::other));
+    let mut second = pool.defer_to_thread(job(begun.clone()));
+    let third = pool.defer_to_thread(job(begun.clone()));
+    second.cancel();
+    assert!(matches!(second.take(), Some(Err(Failure::Cancelled))));
+    go.send(()).unwrap();
+    outcome(&reactor, gather_results(vec![first, third])).unwrap();
+    assert_eq!(begun.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn the_pool_ends_with_the_reactor() {
+    let reactor = quiet();
+    let pool = ThreadPool::new(&reactor);
+    pool.set_size(1);
+    let finished = Arc::new(AtomicUsize::new(0));
+    let (begun, has_begun) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    let note = finished.clone();
+    let mut running = pool.defer_to_thread(move || {
+        begun.send(()).unwrap();
+        wait.recv().unwrap();
+        note.fetch_add(1, Ordering::SeqCst);
+    });
+    let note = finished.clone();
+    let mut waiting = pool.defer_to_thread(move || {
+        note.fetch_add(100, Ordering::SeqCst);
+    });
+    has_begun.recv().unwrap();
+    let handle = reactor.handle();
+    reactor.call_soon(move || handle.stop().unwrap());
+    reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |_| {
+        go.send(()).unwrap()
+    });
+    reactor.run().unwrap();
+    assert_eq!(
+        finished.load(Ordering::SeqCst),
+        1,
+        "what has begun is waited for"
+    );
+    assert_eq!(pool.threads(), 0);
+    assert!(running.is_called() && waiting.is_called());
+    assert_eq!(waiting.take(), Some(Err(Failure::Abandoned)));
+    drop(running.take());
+    assert_eq!(
+        pool.defer_to_thread(|| ()).take(),
+        Some(Err(Failure::Abandoned))
+    );
+}
+
+#[test]
+fn fewer_threads_when_the_size_is_cut() {
+    let reactor = quiet();
+    let pool = ThreadPool::new(&reactor);
+    let together = Arc::new(Barrier::new(4));
+    let jobs = (0..4).map(|_| {
+        let together = together.clone();
+        pool.defer_to_thread(move || {
+            together.wait();
+        })
+    });
+    outcome(&reactor, gather_results(jobs.collect())).unwrap();
+    assert_eq!(pool.threads(), 4);
+    pool.set_size(1);
+    while pool.threads() > 1 {
+        thread::yield_now();
+    }
+    outcome(&reactor, pool.defer_to_thread(|| ())).unwrap();
+}
+
+#[test]
+fn names() {
+    let reactor = quiet();
+    let pool = ThreadPool::new(&reactor);
+    let resolver = SystemResolver::new(&pool, reactor.clock());
+    let literal = resolver.resolve("::1", 7).take().unwrap().unwrap();
+    assert_eq!(literal, ["[::1]:7".parse().unwrap()]);
+    for bad in ["", "a\0b", &"x".repeat(255)] {
+        let failure = resolver.resolve(bad, 7).take().unwrap().unwrap_err();
+        assert!(matches!(
+            failure.error(),
+            Some(ResolveError::InvalidName(_))
+        ));
+    }
+    assert_eq!(pool.threads(), 0, "nobody was asked");
+    let local = outcome(&reactor, resolver.resolve("localhost", 7)).unwrap();
+    assert!(
+        local
+            .iter()
+            .all(|address| address.ip().is_loopback() && address.port() == 7)
+    );
+    let failure = outcome(&reactor, resolver.resolve("no-such-host.invalid", 7)).unwrap_err();
+    assert!(
+        failure.to_string().contains("no-such-host.invalid"),
+        "{failure}"
+    );
+    assert_eq!(reactor.clock().pending_calls(), 0);
+}
+
+#[test]
+fn a_look_up_is_cancelled_and_times_out() {
+    let reactor = quiet();
+    let pool = ThreadPool::new(&reactor);
+    pool.set_size(1);
+    let (go, wait) = mpsc::channel::<()>();
+    let busy = pool.defer_to_thread(move || wait.recv().unwrap());
+    let resolver = SystemResolver::new(&pool, reactor.clock()).timeout(Duration::from_millis(1));
+    let mut cancelled = resolver.resolve("localhost", 7);
+    cancelled.cancel();
+    assert!(matches!(cancelled.take(), Some(Err(Failure::Cancelled))));
+    assert_eq!(reactor.clock().pending_calls(), 0);
+    let failure = outcome(&reactor, resolver.resolve("localhost", 7)).unwrap_err();
+    assert!(matches!(failure, Failure::TimedOut(_)));
+    go.send(()).unwrap();
+    outcome(&reactor, busy).unwrap();
+}

@@ -1,0 +1,10 @@
+//! Framings, layers and proxies over transports in memory, at any cut.
+
+mod common;
+mod framing;
+mod layers;
+mod lines;
+mod policies;
+mod proxy_protocol;
+mod relay;
+mod socks;

@@ -1,0 +1,68 @@
+//! Cases that need a process of their own: this program again, with one of its ignored tests.
+
+use std::env;
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Set for a test that has been started by another one.
+const STARTED: &str = "RETWIST_TEST_CHILD";
+
+/// Whether this is such a process. Somebody who runs all ignored tests does not mean these.
+pub fn is_child() -> bool {
+    env::var_os(STARTED).is_some()
+}
+
+/// A process that runs one test, and what it prints. It is killed if it is dropped before it ends.
+pub struct Process {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Process {
+    /// Runs the ignored test of this name.
+    pub fn start(test: &str) -> Self {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args([
+                "--exact",
+                test,
+                "--ignored",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env(STARTED, "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Process { child, lines }
+    }
+
+    /// The rest of the line that begins with `word`, once it is printed.
+    #[track_caller]
+    pub fn says(&mut self, word: &str) -> String {
+        let rest = self.lines.by_ref().find_map(|line| {
+            let line = line.unwrap();
+            line.strip_prefix(word).map(|rest| rest.trim().to_owned())
+        });
+        rest.unwrap_or_else(|| panic!("the process has ended and never said {word:?}"))
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nothing to kill if it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,323 @@
+//! Connecting: how it fails, how it is given up, and how it is tried again.
+
+use std::cell::{Cell, RefCell};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::time::Duration;
+
+use retwist::{
+    Address, ConnectError, Connector, ConnectorError, ConnectorState, Factory, ProtocolRef,
+    Reactor, Reason, TcpConnect, TcpListen,
+};
+
+use crate::lifecycle::{Log, reactor, until};
+use crate::peer::Peer;
+
+type Hook = Box<dyn Fn(&Connector)>;
+
+/// Says what it hears, and does what a case wants when it has failed or lost.
+struct Client {
+    log: Log,
+    peer: Option<Peer>,
+    failures: Rc<RefCell<Vec<String>>>,
+    built: Hook,
+    over: Hook,
+    connector: RefCell<Option<Connector>>,
+}
+
+impl Client {
+    fn new(log: &Log, peer: Option<&Peer>) -> Self {
+        Client {
+            log: log.clone(),
+            peer: peer.cloned(),
+            failures: Rc::default(),
+            built: Box::new(|_| ()),
+            over: Box::new(|_| ()),
+            connector: RefCell::default(),
+        }
+    }
+
+    fn when_built(mut self, hook: impl Fn(&Connector) + 'static) -> Self {
+        self.built = Box::new(hook);
+        self
+    }
+
+    fn when_over(mut self, hook: impl Fn(&Connector) + 'static) -> Self {
+        self.over = Box::new(hook);
+        self
+    }
+}
+
+impl Factory for Client {
+    fn build_protocol(&self, _: &Address) -> Option<ProtocolRef> {
+        self.log.say("build");
+        (self.built)(self.connector.borrow().as_ref().unwrap());
+        self.peer.as_ref().map(Peer::quiet)
+    }
+
+    fn start_factory(&self) {
+        self.log.say("start");
+    }
+
+    fn stop_factory(&self) {
+        self.log.say("stop");
+    }
+
+    fn started_connecting(&self, connector: &Connector) {
+        assert_eq!(connector.state(), ConnectorState::Connecting);
+        self.connector.replace(Some(connector.clone()));
+        self.log.say("connecting");
+    }
+
+    fn client_connection_failed(&self, connector: &Connector, error: &ConnectError) {
+        assert_eq!(connector.state(), ConnectorState::Disconnected);
+        self.log.say("failed");
+        self.failures.borrow_mut().push(format!("{error:?}"));
+        (self.over)(connector);
+    }
+
+    fn client_connection_lost(&self, connector: &Connector, _: &Reason) {
+        assert_eq!(connector.state(), ConnectorState::Disconnected);
+        self.log.say("lost");
+        (self.over)(connector);
+    }
+}
+
+/// Where `server` listens.
+fn serve(reactor: &Reactor, server: &Peer) -> SocketAddr {
+    let peer = server.clone();
+    let listen = TcpListen::port(0).interface(Ipv4Addr::LOCALHOST);
+    let port = reactor
+        .listen_tcp(listen, move |_: &Address| peer.quiet())
+        .unwrap();
+    port.address().socket().unwrap()
+}
+
+/// An address of this machine where nobody listens.
+fn closed() -> SocketAddr {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    port.local_addr().unwrap()
+}
+
+/// An address that never answers: its queue of connections is full.
+fn silent() -> (SocketAddr, socket2::Socket, Vec<std::net::TcpStream>) {
+    use socket2::{Domain, Socket, Type};
+    let port = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    port.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+        .unwrap();
+    port.listen(0).unwrap();
+    let address = port.local_addr().unwrap().as_socket().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(client) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50))
+    {
+        waiting.push(client);
+    }
+    (address, port, waiting)
+}
+
+#[test]
+fn a_connection_is_told_in_order() {
+    let reactor = reactor();
+    let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
+    let connector = reactor.connect_tcp(serve(&reactor, &server), Client::new(&log, Some(&client)));
+    assert_eq!(log.story(), "start connecting");
+    until(&reactor, || client.is_made() && server.is_made());
+    assert_eq!(connector.state(), ConnectorState::Connected);
+    assert_eq!(connector.connect(), Err(ConnectorError::Busy));
+    assert!(!connector.stop_connecting());
+    server.transport().lose_connection();
+    until(&reactor, || client.is_over());
+    assert_eq!(log.story(), "start connecting build lost stop");
+    assert_eq!(connector.state(), ConnectorState::Disconnected);
+}
+
+#[test]
+fn a_refusal_is_told_in_a_later_turn() {
+    let reactor = reactor();
+    let log = Log::default();
+    let factory = Client::new(&log, None);
+    let failures = factory.failures.clone();
+    reactor.connect_tcp(closed(), factory);
+    assert_eq!(log.story(), "start connecting");
+    until(&reactor, || log.story() == "start connecting failed stop");
+    assert!(
+        failures.borrow()[0].starts_with("ConnectionRefused"),
+        "{failures:?}"
+    );
+}
+
+#[test]
+fn no_answer_is_a_failure_in_time() {
+    let reactor = reactor();
+    let log = Log::default();
+    let factory = Client::new(&log, None);
+    let failures = factory.failures.clone();
+    let (silent, _port, _waiting) = silent();
+    reactor.connect_tcp(
+        TcpConnect::address(silent).timeout(Duration::from_millis(20)),
+        factory,
+    );
+    until(&reactor, || log.story() == "start connecting failed stop");
+    assert_eq!(*failures.borrow(), ["TimedOut(20ms)"]);
+    assert_eq!(reactor.clock().pending_calls(), 0);
+}
+
+#[test]
+fn an_address_that_is_not_ours_is_a_failure_of_its_own() {
+    let reactor = reactor();
+    let log = Log::default();
+    let factory = Client::new(&log, None);
+    let failures = factory.failures.clone();
+    let elsewhere = SocketAddr::from(([192, 0, 2, 1], 0));
+    reactor.connect_tcp(
+        TcpConnect::address(closed()).bind_address(elsewhere),
+        factory,
+    );
+    assert_eq!(log.story(), "start connecting");
+    until(&reactor, || log.story() == "start connecting failed stop");
+    assert!(failures.borrow()[0].starts_with("Bind"), "{failures:?}");
+}
+
+#[test]
+fn the_address_to_connect_from_can_be_chosen() {
+    let reactor = reactor();
+    let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
+    let from = SocketAddr::from(([127, 0, 0, 7], 0));
+    let how = TcpConnect::address(serve(&reactor, &server)).bind_address(from);
+    reactor.connect_tcp(how, Client::new(&log, Some(&client)));
+    until(&reactor, || server.is_made());
+    assert_eq!(server.transport().peer().ip(), Some(from.ip()));
+}
+
+#[test]
+fn a_factory_that_refuses_has_failed() {
+    let reactor = reactor();
+    let (log, server) = (Log::default(), Peer::new());
+    let factory = Client::new(&log, None);
+    let failures = factory.failures.clone();
+    reactor.connect_tcp(serve(&reactor, &server), factory);
+    until(&reactor, || {
+        log.story() == "start connecting build failed stop"
+    });
+    assert_eq!(*failures.borrow(), ["Refused"]);
+    until(&reactor, || server.is_over());
+}
+
+#[test]
+fn who_stops_connecting_is_never_connected() {
+    let reactor = reactor();
+    let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
+    let factory = Client::new(&log, Some(&client));
+    let failures = factory.failures.clone();
+    // By the time of the first turn the system has made the connection.
+    let connector = reactor.connect_tcp(serve(&reactor, &server), factory);
+    assert!(connector.stop_connecting());
+    connector.disconnect();
+    assert_eq!(log.story(), "start connecting");
+    until(&reactor, || log.story() == "start connecting failed stop");
+    assert_eq!(*failures.borrow(), ["Cancelled"]);
+    assert!(!connector.stop_connecting());
+    assert!(!client.is_made());
+    assert_eq!(reactor.clock().pending_calls(), 0);
+}
+
+#[test]
+fn who_stops_connecting_while_the_protocol_is_made_is_never_connected() {
+    let reactor = reactor();
+    let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
+    let factory = Client::new(&log, Some(&client)).when_built(Connector::disconnect);
+    reactor.connect_tcp(serve(&reactor, &server), factory);
+    until(&reactor, || log.story().ends_with("stop"));
+    assert_eq!(log.story(), "start connecting build failed stop");
+    assert!(client.is_dropped() && !client.is_made());
+}
+
+#[test]
+fn a_connector_disconnects_in_order() {
+    let reactor = reactor();
+    let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
+    let connector = reactor.connect_tcp(serve(&reactor, &server), Client::new(&log, Some(&client)));
+    until(&reactor, || client.is_made() && server.is_made());
+    client.transport().write(b"last words");
+    connector.disconnect();
+    connector.disconnect();
+    until(&reactor, || client.is_over() && server.is_over());
+    assert_eq!(server.story(), "made 'last words' read-lost lost");
+    assert!(client.reason().is_clean());
+    connector.disconnect();
+    assert_eq!(log.story(), "start connecting build lost stop");
+}
+
+#[test]
+fn a_client_connects_again_when_it_has_failed_and_when_it_has_lost() {
+    for refused in [true, false] {
+        let reactor = reactor();
+        let (log, server) = (Log::default(), Peer::new());
+        let tries = Rc::new(Cell::new(0));
+        let count = tries.clone();
+        let factory = Client::new(&log, None).when_over(move |connector| {
+            count.set(count.get() + 1);
+            if count.get() < 3 {
+                connector.connect().unwrap();
+            }
+        });
+        let address = match refused {
+            true => closed(),
+            false => serve(&reactor, &server),
+        };
+        reactor.connect_tcp(address, factory);
+        until(&reactor, || tries.get() == 3);
+        reactor.iterate(Duration::ZERO).unwrap();
+        let story = log.story().replace("build ", "");
+        assert_eq!(
+            story,
+            "start connecting failed connecting failed connecting failed stop"
+        );
+    }
+}
+
+#[test]
+fn a_client_may_connect_again_much_later() {
+    let reactor = reactor();
+    let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
+    let connector = reactor.connect_tcp(closed(), Client::new(&log, Some(&client)));
+    until(&reactor, || log.story().ends_with("stop"));
+    connector.connect().unwrap();
+    until(&reactor, || {
+        log.story() == "start connecting failed stop start connecting failed stop"
+    });
+    drop((connector, server));
+}
+
+#[test]
+fn a_factory_that_panics_has_failed() {
+    let reactor = reactor();
+    let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
+    let factory = Client::new(&log, Some(&client)).when_built(|_| panic!("a bug in a factory"));
+    reactor.connect_tcp(serve(&reactor, &server), factory);
+    until(&reactor, || {
+        log.story() == "start connecting build failed stop"
+    });
+}
+
+#[test]
+fn a_client_writes_what_it_likes_before_the_server_accepts() {
+    let reactor = reactor();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let client = Peer::new();
+    let quiet = Cell::new(Some(client.quiet()));
+    reactor.connect_tcp(listener.local_addr().unwrap(), move |_: &Address| {
+        quiet.take()
+    });
+    until(&reactor, || client.is_made());
+    client.transport().write(b"early");
+    client.transport().lose_connection();
+    reactor.iterate(Duration::ZERO).unwrap();
+    let (mut accepted, _) = listener.accept().unwrap();
+    let mut heard = String::new();
+    std::io::Read::read_to_string(&mut accepted, &mut heard).unwrap();
+    assert_eq!(heard, "early");
+    drop(accepted);
+    until(&reactor, || client.is_over());
+    assert!(client.reason().is_clean());
+}

@@ -1,0 +1,271 @@
+//! Listening: addresses, stopping and starting again, and who is let in.
+
+use std::cell::{Cell, RefCell};
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+use retwist::{
+    Address, Factory, FactoryRef, ListenError, ListeningPort, ProtocolRef, TcpListen, TcpOptions,
+};
+
+use crate::lifecycle::{Log, reactor, until};
+use crate::peer::{Event, Peer};
+
+fn local() -> TcpListen {
+    TcpListen::port(0).interface(Ipv4Addr::LOCALHOST)
+}
+
+fn nobody(_: &Address) -> Option<ProtocolRef> {
+    None
+}
+
+/// The port's address, as somebody connects to it.
+fn address(port: &ListeningPort) -> SocketAddr {
+    port.address().socket().unwrap()
+}
+
+/// Says what it hears, and lets everyone in.
+struct Counted(Log, Peer);
+
+impl Factory for Counted {
+    fn build_protocol(&self, peer: &Address) -> Option<ProtocolRef> {
+        assert!(peer.ip().unwrap().is_loopback());
+        self.0.say("build");
+        Some(self.1.quiet())
+    }
+
+    fn start_factory(&self) {
+        self.0.say("start");
+    }
+
+    fn stop_factory(&self) {
+        self.0.say("stop");
+    }
+}
+
+#[test]
+fn port_0_becomes_a_real_one_and_is_kept() {
+    let reactor = reactor();
+    let port = reactor.listen_tcp(local(), nobody).unwrap();
+    let first = address(&port);
+    assert_ne!(first.port(), 0);
+    port.stop_listening();
+    assert!(!port.is_listening());
+    assert!(TcpStream::connect(first).is_err());
+    port.start_listening().unwrap();
+    assert_eq!(address(&port), first);
+    TcpStream::connect(first).unwrap();
+}
+
+#[test]
+fn a_port_that_listens_cannot_be_started_and_is_stopped_once() {
+    let reactor = reactor();
+    let log = Log::default();
+    let port = reactor
+        .listen_tcp(local(), Counted(log.clone(), Peer::new()))
+        .unwrap();
+    assert!(matches!(
+        port.start_listening(),
+        Err(ListenError::AlreadyListening)
+    ));
+    port.stop_listening();
+    port.stop_listening();
+    assert_eq!(log.story(), "start stop");
+}
+
+#[test]
+fn a_factory_is_started_by_its_first_port_and_stopped_by_its_last() {
+    let reactor = reactor();
+    let log = Log::default();
+    let factory = FactoryRef::from(Counted(log.clone(), Peer::new()));
+    let ports: Vec<_> = (0..3)
+        .map(|_| reactor.listen_tcp(local(), factory.clone()).unwrap())
+        .collect();
+    assert_eq!(log.story(), "start");
+    ports.iter().for_each(ListeningPort::stop_listening);
+    assert_eq!(log.story(), "start stop");
+    ports[1].start_listening().unwrap();
+    assert_eq!(log.story(), "start stop start");
+    drop(reactor);
+    assert_eq!(log.story(), "start stop start stop");
+}
+
+#[test]
+fn a_factory_that_cannot_listen_is_not_started() {
+    let reactor = reactor();
+    let taken = reactor.listen_tcp(local(), nobody).unwrap();
+    let log = Log::default();
+    let refused = reactor.listen_tcp(address(&taken), Counted(log.clone(), Peer::new()));
+    assert!(matches!(refused, Err(ListenError::AddressInUse(at, _)) if at == address(&taken)));
+    let elsewhere = SocketAddr::from(([192, 0, 2, 1], 0));
+    let refused = reactor.listen_tcp(elsewhere, Counted(log.clone(), Peer::new()));
+    assert!(matches!(refused, Err(ListenError::AddressNotAvailable(..))));
+    assert_eq!(log.story(), "");
+}
+
+#[test]
+fn accepted_connections_outlive_their_port() {
+    let reactor = reactor();
+    let (log, server) = (Log::default(), Peer::new());
+    let port = reactor
+        .listen_tcp(local(), Counted(log.clone(), server.clone()))
+        .unwrap();
+    let client = TcpStream::connect(address(&port)).unwrap();
+    until(&reactor, || server.is_made());
+    port.stop_listening();
+    server.transport().write(b"still here");
+    until(&reactor, || server.transport().buffered() == 0);
+    let mut heard = [0; 10];
+    (&client).read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"still here");
+    assert!(!server.is_over());
+    assert_eq!(log.story(), "start build stop");
+}
+
+#[test]
+fn a_factory_may_refuse() {
+    let reactor = reactor();
+    let port = reactor.listen_tcp(local(), nobody).unwrap();
+    let mut client = TcpStream::connect(address(&port)).unwrap();
+    client.set_nonblocking(true).unwrap();
+    until(&reactor, || {
+        client
+            .try_clone()
+            .unwrap()
+            .read(&mut [0; 1])
+            .is_ok_and(|count| count == 0)
+    });
+    client.set_nonblocking(false).unwrap();
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn a_factory_that_panics_refuses_and_the_port_goes_on() {
+    let reactor = reactor();
+    let server = Peer::new();
+    let (peer, first) = (server.clone(), Cell::new(true));
+    let factory = move |_: &Address| {
+        assert!(!first.replace(false), "a bug in a factory");
+        peer.quiet()
+    };
+    let port = reactor.listen_tcp(local(), factory).unwrap();
+    let _clients = [(); 2].map(|()| TcpStream::connect(address(&port)).unwrap());
+    until(&reactor, || server.is_made());
+}
+
+#[test]
+fn a_factory_may_stop_its_own_port() {
+    let reactor = reactor();
+    let (server, port) = (Peer::new(), Rc::new(RefCell::new(None::<ListeningPort>)));
+    let (peer, own) = (server.clone(), port.clone());
+    let factory = move |_: &Address| {
+        own.borrow().as_ref().unwrap().stop_listening();
+        peer.quiet()
+    };
+    port.replace(Some(reactor.listen_tcp(local(), factory).unwrap()));
+    let at = address(port.borrow().as_ref().unwrap());
+    let _client = TcpStream::connect(at).unwrap();
+    until(&reactor, || server.is_made());
+    assert!(TcpStream::connect(at).is_err());
+    reactor.iterate(Duration::ZERO).unwrap();
+    assert!(!server.is_over());
+}
+
+#[test]
+fn many_connections_at_once_are_all_accepted() {
+    let reactor = reactor();
+    let accepted = Rc::new(Cell::new(0));
+    let count = accepted.clone();
+    let factory = move |_: &Address| {
+        count.set(count.get() + 1);
+        Peer::new().quiet()
+    };
+    let port = reactor
+        .listen_tcp(local().accepts_a_turn(3), factory)
+        .unwrap();
+    let clients: Vec<_> = (0..100)
+        .map(|_| TcpStream::connect(address(&port)).unwrap())
+        .collect();
+    reactor.iterate(Duration::from_millis(10)).unwrap();
+    assert!(
+        (1..=6).contains(&accepted.get()),
+        "{} accepted in one turn",
+        accepted.get()
+    );
+    until(&reactor, || accepted.get() == clients.len());
+}
+
+#[test]
+fn each_family_has_its_own_ports_unless_both_are_asked_for() {
+    let reactor = reactor();
+    let v6 = reactor
+        .listen_tcp(TcpListen::port(0).interface(Ipv6Addr::UNSPECIFIED), nobody)
+        .unwrap();
+    let number = address(&v6).port();
+    assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, number)).is_err());
+    TcpStream::connect((Ipv6Addr::LOCALHOST, number)).unwrap();
+    let v4 = TcpListen::port(number).interface(Ipv4Addr::UNSPECIFIED);
+    reactor.listen_tcp(v4, nobody).unwrap();
+    TcpStream::connect((Ipv4Addr::LOCALHOST, number)).unwrap();
+
+    let server = Peer::new();
+    let peer = server.clone();
+    let both = TcpListen::port(0)
+        .interface(Ipv6Addr::UNSPECIFIED)
+        .dual_stack(true);
+    let both = reactor
+        .listen_tcp(both, move |_: &Address| peer.quiet())
+        .unwrap();
+    let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, address(&both).port())).unwrap();
+    until(&reactor, || server.is_made());
+    let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
+    assert_eq!(server.transport().peer().ip(), Some(mapped));
+}
+
+#[test]
+fn a_port_is_shared_only_by_those_who_say_so() {
+    let reactor = reactor();
+    let first = reactor
+        .listen_tcp(local().reuse_port(true), nobody)
+        .unwrap();
+    let same = || TcpListen::address(address(&first));
+    reactor.listen_tcp(same().reuse_port(true), nobody).unwrap();
+    let refused = reactor.listen_tcp(same(), nobody);
+    assert!(matches!(refused, Err(ListenError::AddressInUse(..))));
+}
+
+#[test]
+fn the_options_of_the_socket_can_be_reached_from_any_layer() {
+    use crate::way::{How, Way};
+    use crate::ways::{Layered, Memory, TcpV4};
+    use crate::world::World;
+    fn options<W: Way>() -> Option<TcpOptions> {
+        let (client, server) = (Peer::new(), Peer::new());
+        let found = Rc::new(RefCell::new(None));
+        let result = found.clone();
+        let asks = server.reacting(move |transport, event| {
+            if let Event::Made = event {
+                let options = TcpOptions::of(&**transport);
+                if let Some(options) = &options {
+                    options.set_no_delay(false).unwrap();
+                    options
+                        .set_keep_alive(Some(Duration::from_secs(60)))
+                        .unwrap();
+                    options.set_keep_alive(None).unwrap();
+                }
+                result.replace(options);
+            }
+        });
+        drop(World::<W>::connected(
+            How::default(),
+            (&client, client.quiet()),
+            (&server, asks),
+        ));
+        found.take()
+    }
+    let gone = options::<Layered<Layered<TcpV4>>>().unwrap();
+    assert!(gone.set_no_delay(true).is_err());
+    assert!(options::<Layered<Memory>>().is_none());
+}

@@ -1,0 +1,147 @@
+//! SIGINT and SIGTERM: the first ends a reactor in order, the second at once.
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::os::unix::process::ExitStatusExt;
+use std::thread;
+
+use retwist::{Address, Phase, Reactor, ReactorSettings, SystemEvent, TcpListen};
+use rustix::process::Signal;
+
+use crate::child::{Process, is_child};
+use crate::peer::{Event, Peer};
+
+#[test]
+fn a_signal_ends_a_reactor_in_order() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut server = Process::start("signals::serves");
+        let mut client = TcpStream::connect(server.says("listening on")).unwrap();
+        server.says("made");
+        server.signal(signal);
+        assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+        server.says("lost");
+        server.says("ended");
+        assert!(server.end().success());
+    }
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn serves() {
+    if !is_child() {
+        return;
+    }
+    let reactor = Reactor::new().unwrap();
+    let factory = |_: &Address| {
+        Peer::new().reacting(|_, event| match event {
+            Event::Made => println!("\nmade"),
+            Event::Lost => println!("\nlost"),
+            _ => {}
+        })
+    };
+    let listen = TcpListen::port(0).interface([127, 0, 0, 1]);
+    let port = reactor.listen_tcp(listen, factory).unwrap();
+    reactor.call_when_running(move || println!("\nlistening on {}", port.address()));
+    reactor.run().unwrap();
+    println!("ended");
+}
+
+#[test]
+fn a_second_signal_ends_a_shutdown_that_hangs() {
+    let mut process = Process::start("signals::hangs");
+    process.says("running");
+    process.signal(Signal::INT);
+    process.says("held");
+    process.signal(Signal::INT);
+    process.says("ended");
+    assert!(process.end().success());
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn hangs() {
+    if !is_child() {
+        return;
+    }
+    let reactor = Reactor::new().unwrap();
+    let mut kept = Vec::new();
+    reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |hold| {
+        kept.push(hold);
+        println!("\nheld");
+        std::mem::forget(kept);
+    });
+    reactor.call_when_running(|| println!("\nrunning"));
+    reactor.run().unwrap();
+    println!("ended");
+}
+
+#[test]
+fn a_signal_ends_a_start_that_hangs() {
+    let mut process = Process::start("signals::never_starts");
+    process.says("starting");
+    process.signal(Signal::TERM);
+    process.says("ended");
+    assert!(process.end().success());
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn never_starts() {
+    if !is_child() {
+        return;
+    }
+    let reactor = Reactor::new().unwrap();
+    reactor.add_system_event_trigger(Phase::Before, SystemEvent::Startup, |hold| {
+        println!("\nstarting");
+        std::mem::forget(hold);
+    });
+    reactor.run().unwrap();
+    println!("ended");
+}
+
+#[test]
+fn signals_do_what_they_did_once_the_reactor_has_run() {
+    let mut process = Process::start("signals::runs_and_goes_on");
+    process.says("has run");
+    process.signal(Signal::TERM);
+    assert_eq!(process.end().signal(), Some(Signal::TERM.as_raw()));
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn runs_and_goes_on() {
+    if !is_child() {
+        return;
+    }
+    let reactor = Reactor::new().unwrap();
+    let handle = reactor.handle();
+    reactor.call_when_running(move || handle.stop().unwrap());
+    reactor.run().unwrap();
+    println!("\nhas run");
+    loop {
+        thread::park();
+    }
+}
+
+#[test]
+fn a_reactor_that_leaves_signals_alone_is_not_stopped_by_them() {
+    let mut process = Process::start("signals::leaves_signals_alone");
+    process.says("running");
+    process.signal(Signal::TERM);
+    assert_eq!(process.end().signal(), Some(Signal::TERM.as_raw()));
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn leaves_signals_alone() {
+    if !is_child() {
+        return;
+    }
+    let settings = ReactorSettings {
+        signals: false,
+        ..ReactorSettings::default()
+    };
+    let reactor = Reactor::with_settings(settings).unwrap();
+    reactor.call_when_running(|| println!("\nrunning"));
+    reactor.run().unwrap();
+}
