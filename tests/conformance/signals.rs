@@ -49,7 +49,7 @@ fn serves() {
 #[test]
 fn a_second_signal_ends_a_shutdown_that_hangs() {
     let mut process = Process::start("signals::hangs");
-    process.says("running");
+    process.says("started");
     process.signal(Signal::INT);
     process.says("held");
     process.signal(Signal::INT);
@@ -70,7 +70,7 @@ fn hangs() {
         println!("\nheld");
         std::mem::forget(kept);
     });
-    reactor.call_when_running(|| println!("\nrunning"));
+    reactor.call_when_running(|| println!("\nstarted"));
     reactor.run().unwrap();
     println!("ended");
 }
