@@ -49,7 +49,7 @@ fn serves() {
 #[test]
 fn a_second_signal_ends_a_shutdown_that_hangs() {
     let mut process = Process::start("signals::hangs");
-    process.says("running");
+    process.says("started");
     process.signal(Signal::INT);
     process.says("held");
     process.signal(Signal::INT);
@@ -70,7 +70,7 @@ fn hangs() {
         println!("\nheld");
         std::mem::forget(kept);
     });
-    reactor.call_when_running(|| println!("\nrunning"));
+    reactor.call_when_running(|| println!("\nstarted"));
     reactor.run().unwrap();
     println!("ended");
 }
@@ -126,7 +126,7 @@ fn runs_and_goes_on() {
 #[test]
 fn a_reactor_that_leaves_signals_alone_is_not_stopped_by_them() {
     let mut process = Process::start("signals::leaves_signals_alone");
-    process.says("running");
+    process.says("started");
     process.signal(Signal::TERM);
     assert_eq!(process.end().signal(), Some(Signal::TERM.as_raw()));
 }
@@ -142,6 +142,6 @@ fn leaves_signals_alone() {
         ..ReactorSettings::default()
     };
     let reactor = Reactor::with_settings(settings).unwrap();
-    reactor.call_when_running(|| println!("\nrunning"));
+    reactor.call_when_running(|| println!("\nstarted"));
     reactor.run().unwrap();
 }

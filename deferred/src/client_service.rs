@@ -1,0 +1,341 @@
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::mem;
+use std::rc::Rc;
+
+use retwist_reactor::{Clock, DelayedCall, LayerExt, Protocol, ProtocolHandle, Reason, chain};
+
+use crate::connect::{opening, when_opened};
+use crate::watch::Watch;
+use crate::{
+    AttemptError, Backoff, Canceller, ClientEndpoint, Deferred, Failure, Outcome, Promise,
+    ServiceError,
+};
+
+/// Keeps a connection: connects, and connects again when it fails or is lost, until it is stopped.
+///
+/// ```text
+/// init --start--> connecting --prepared--> connected --stop--> disconnecting --lost--> stopped
+///                   ^    | failed              | lost            | start ^ stop          | start
+///                   |    v                     |                 v       |               v
+///                   +- waiting <---------------+               restarting --lost--> connecting
+/// ```
+///
+/// Stopped while it is waiting, or connecting, it is stopped at once, unless there is a connection already that has to be closed. Each retry is
+/// logged, with what went wrong and how long it waits ([`Backoff`]).
+///
+/// A cheap handle: clones are the same service. It goes on until it is stopped, or the reactor ends.
+pub struct ClientService<P: Protocol> {
+    inner: Rc<Inner<P>>,
+}
+
+struct Inner<P: Protocol> {
+    clock: Clock,
+    endpoint: Box<dyn ClientEndpoint>,
+    protocol: Box<dyn Fn() -> P>,
+    prepare: RefCell<Option<Prepare<P>>>,
+    backoff: RefCell<Backoff>,
+    state: RefCell<State<P>>,
+    /// Which attempt it is, so that what comes of an earlier one is known as that.
+    attempt: Cell<u64>,
+    /// How many have failed in a row.
+    failures: Cell<u32>,
+    waiting: RefCell<Vec<Waiter<P>>>,
+    stopping: RefCell<Vec<Promise<(), Infallible>>>,
+}
+
+type Prepare<P> = Rc<dyn Fn(&ProtocolHandle<P>) -> Deferred<(), Box<dyn Error>>>;
+
+enum State<P: Protocol> {
+    Init,
+    Connecting(Canceller, Rc<Watch>),
+    Waiting(DelayedCall),
+    Connected(ProtocolHandle<P>, Rc<Watch>),
+    Disconnecting,
+    Restarting,
+    Stopped,
+}
+
+/// Somebody who waits for a connection.
+struct Waiter<P: Protocol> {
+    promise: Promise<ProtocolHandle<P>, ServiceError>,
+    /// After how many more failures it is told of one.
+    patience: Option<u32>,
+}
+
+/// What a [`ClientService`] is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceState {
+    /// It has not been started.
+    Init,
+    /// It connects, or what was given to [`prepare_connection`](ClientService::prepare_connection) is under way.
+    Connecting,
+    /// It waits before it tries again.
+    Waiting,
+    /// There is a connection.
+    Connected,
+    /// It was stopped, and its connection is being closed.
+    Disconnecting,
+    /// It was stopped and started again, and its old connection is being closed.
+    Restarting,
+    /// It was stopped.
+    Stopped,
+}
+
+impl<P: Protocol> ClientService<P> {
+    /// Will connect to `endpoint`, each time with a protocol that `protocol` makes.
+    pub fn new(
+        clock: &Clock,
+        endpoint: impl ClientEndpoint + 'static,
+        protocol: impl Fn() -> P + 'static,
+    ) -> Self {
+        ClientService {
+            inner: Rc::new(Inner {
+                clock: clock.clone(),
+                endpoint: Box::new(endpoint),
+                protocol: Box::new(protocol),
+                prepare: RefCell::default(),
+                backoff: RefCell::default(),
+                state: RefCell::new(State::Init),
+                attempt: Cell::new(0),
+                failures: Cell::new(0),
+                waiting: RefCell::default(),
+                stopping: RefCell::default(),
+            }),
+        }
+    }
+
+    /// How long it waits, from the next failure on.
+    #[doc(alias = "retryPolicy")]
+    pub fn set_backoff(&self, backoff: Backoff) {
+        *self.inner.backoff.borrow_mut() = backoff;
+    }
+
+    /// What each new connection goes through before it counts: logging in, say. If it fails, the connection is closed, and that is a failed attempt.
+    #[doc(alias = "prepareConnection")]
+    pub fn prepare_connection(
+        &self,
+        prepare: impl Fn(&ProtocolHandle<P>) -> Deferred<(), Box<dyn Error>> + 'static,
+    ) {
+        *self.inner.prepare.borrow_mut() = Some(Rc::new(prepare));
+    }
+
+    /// Keeps a connection, from now on. Nothing if it does so already.
+    #[doc(alias = "startService")]
+    pub fn start(&self) {
+        let state = self.state();
+        match state {
+            ServiceState::Init | ServiceState::Stopped => self.inner.connect(),
+            ServiceState::Disconnecting => self.inner.enter(State::Restarting),
+            _ => {}
+        }
+    }
+
+    /// Keeps none any more. The Deferred fires when the connection has been closed; at once, if there is none. Those who wait for a connection are told that it was
+    /// cancelled.
+    #[doc(alias = "stopService")]
+    pub fn stop(&self) -> Deferred<(), Infallible> {
+        let (promise, stopped) = Deferred::new();
+        self.inner.stopping.borrow_mut().push(promise);
+        self.inner.stop();
+        stopped
+    }
+
+    /// The protocol of the connection: now, or when there is one. With `fail_after`, it fails once that many attempts have failed; without, it waits until the service is stopped.
+    #[doc(alias = "whenConnected")]
+    #[doc(alias = "failAfterFailures")]
+    pub fn when_connected(
+        &self,
+        fail_after: Option<u32>,
+    ) -> Deferred<ProtocolHandle<P>, ServiceError> {
+        match &*self.inner.state.borrow() {
+            State::Connected(protocol, _) => return Deferred::succeed(protocol.clone()),
+            State::Stopped => return Deferred::fired(Err(Failure::Cancelled)),
+            _ => {}
+        }
+        let (promise, connected) = Deferred::new();
+        self.inner.waiting.borrow_mut().push(Waiter {
+            promise,
+            patience: fail_after,
+        });
+        connected
+    }
+
+    /// What it is doing.
+    pub fn state(&self) -> ServiceState {
+        match &*self.inner.state.borrow() {
+            State::Init => ServiceState::Init,
+            State::Connecting(..) => ServiceState::Connecting,
+            State::Waiting(_) => ServiceState::Waiting,
+            State::Connected(..) => ServiceState::Connected,
+            State::Disconnecting => ServiceState::Disconnecting,
+            State::Restarting => ServiceState::Restarting,
+            State::Stopped => ServiceState::Stopped,
+        }
+    }
+}
+
+impl<P: Protocol> Inner<P> {
+    fn enter(&self, state: State<P>) {
+        let before = mem::replace(&mut *self.state.borrow_mut(), state);
+        drop(before);
+    }
+
+    fn connect(self: &Rc<Self>) {
+        let attempt = self.attempt.get() + 1;
+        self.attempt.set(attempt);
+        let (above, opened) = opening((self.protocol)());
+        let watch = Watch::new(above);
+        let me = self.clone();
+        watch.on_lost(move |reason| me.lost(attempt, reason));
+        let prepare = self.prepare.borrow().clone();
+        let connecting = when_opened(self.endpoint.connect(watch.below()), opened)
+            .map_err(AttemptError::Endpoint)
+            .add_callback(move |protocol| match prepare {
+                Some(prepare) => prepare(&protocol)
+                    .map_err(AttemptError::Prepare)
+                    .map(|()| protocol),
+                None => Deferred::succeed(protocol),
+            });
+        self.enter(State::Connecting(connecting.canceller(), watch.clone()));
+        let me = self.clone();
+        connecting.done(move |outcome| me.attempted(attempt, &watch, outcome));
+    }
+
+    /// The attempt has an outcome; nobody asks for it if the service was stopped meanwhile.
+    fn attempted(
+        self: &Rc<Self>,
+        attempt: u64,
+        watch: &Rc<Watch>,
+        outcome: Outcome<ProtocolHandle<P>, AttemptError>,
+    ) {
+        let is_wanted = matches!(&*self.state.borrow(), State::Connecting(..));
+        if !is_wanted || attempt != self.attempt.get() {
+            return;
+        }
+        match (outcome, watch.lost()) {
+            (Ok(protocol), None) => {
+                self.failures.set(0);
+                self.enter(State::Connected(protocol.clone(), watch.clone()));
+                for waiter in self.waiting.take() {
+                    // Cancelled, it has its outcome.
+                    let _ = waiter.promise.callback(protocol.clone());
+                }
+            }
+            (Ok(_) | Err(Failure::Cancelled), Some(reason)) => {
+                self.failed(Failure::Error(AttemptError::Lost(reason.clone())));
+            }
+            (Err(failure), _) => {
+                if watch.is_open() {
+                    watch.close();
+                }
+                self.failed(failure);
+            }
+        }
+    }
+
+    fn failed(self: &Rc<Self>, failure: Failure<AttemptError>) {
+        let failures = self.failures.get().saturating_add(1);
+        self.failures.set(failures);
+        self.wait(&chain(&failure));
+        let error = ServiceError::new(failures, failure);
+        let waiting = self.waiting.take();
+        for mut waiter in waiting {
+            waiter.patience = waiter.patience.map(|patience| patience.saturating_sub(1));
+            match waiter.patience {
+                Some(0) => {
+                    // Cancelled, it has its outcome.
+                    let _ = waiter.promise.errback(error.clone());
+                }
+                _ => self.waiting.borrow_mut().push(waiter),
+            }
+        }
+    }
+
+    fn wait(self: &Rc<Self>, why: &str) {
+        let delay = self.backoff.borrow().delay(self.failures.get());
+        log::info!("{why}; connecting again in {:.1} s", delay.as_secs_f64());
+        let me = self.clone();
+        let timer = self.clock.call_later(delay, move || me.connect());
+        self.enter(State::Waiting(timer));
+    }
+
+    /// The connection of an attempt has ended.
+    fn lost(self: &Rc<Self>, attempt: u64, reason: &Reason) {
+        if attempt != self.attempt.get() {
+            return;
+        }
+        let state = mem::replace(&mut *self.state.borrow_mut(), State::Stopped);
+        match state {
+            State::Connected(..) => self.wait(&chain(reason)),
+            State::Disconnecting => self.stopped(),
+            State::Restarting => {
+                self.connect();
+                self.tell_stopped();
+            }
+            State::Connecting(canceller, watch) => {
+                self.enter(State::Connecting(canceller.clone(), watch));
+                canceller.cancel();
+            }
+            other => self.enter(other),
+        }
+    }
+
+    fn stop(&self) {
+        let waiting = self.waiting.take();
+        let state = mem::replace(&mut *self.state.borrow_mut(), State::Disconnecting);
+        match state {
+            State::Connected(_, watch) => watch.close(),
+            State::Connecting(canceller, watch) => {
+                canceller.cancel();
+                match watch.is_open() {
+                    true => watch.close(),
+                    false => self.stopped(),
+                }
+            }
+            State::Waiting(timer) => {
+                // Waiting for its time, it is there.
+                let _ = timer.cancel();
+                self.stopped();
+            }
+            State::Disconnecting | State::Restarting => {}
+            State::Init | State::Stopped => self.stopped(),
+        }
+        for waiter in waiting {
+            // Cancelled, it has its outcome.
+            let _ = waiter.promise.fire(Err(Failure::Cancelled));
+        }
+    }
+
+    fn stopped(&self) {
+        self.failures.set(0);
+        self.enter(State::Stopped);
+        self.tell_stopped();
+    }
+
+    /// The connection that there was when it was stopped has been closed.
+    fn tell_stopped(&self) {
+        for promise in self.stopping.take() {
+            // Cancelled, it has its outcome.
+            let _ = promise.callback(());
+        }
+    }
+}
+
+impl<P: Protocol> Clone for ClientService<P> {
+    fn clone(&self) -> Self {
+        ClientService {
+            inner: self.inner.clone(),
+        }
+    }
+}
+
+impl<P: Protocol> fmt::Debug for ClientService<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientService")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,323 @@
+//! The whole state machine of a service that keeps a connection.
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use retwist_deferred::{
+    AttemptError, Backoff, ClientService, Deferred, Failure, Promise, ServiceState, TcpEndpoint,
+    gather_results,
+};
+use retwist_reactor::testing::{MemoryReactor, Pair};
+use retwist_reactor::{
+    FactoryRef, Protocol, ReactorTcp, Reason, TcpConnect, TcpListen, TransportRef,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const ADDRESS: &str = "192.0.2.1:80";
+
+type Preparing = Promise<(), Box<dyn Error>>;
+
+struct Client {
+    log: Rc<RefCell<Vec<String>>>,
+}
+
+impl Protocol for Client {
+    fn connection_made(&mut self, _: &TransportRef) {
+        self.log.borrow_mut().push("made".into());
+    }
+
+    fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
+
+    fn connection_lost(&mut self, reason: &Reason) {
+        self.log.borrow_mut().push(reason.to_string());
+    }
+}
+
+/// Closes when it is closed, and only then.
+struct Server;
+
+impl Protocol for Server {
+    fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
+    fn read_connection_lost(&mut self, _: &TransportRef) {}
+}
+
+struct World {
+    reactor: Rc<MemoryReactor>,
+    service: ClientService<Client>,
+    log: Rc<RefCell<Vec<String>>>,
+}
+
+impl World {
+    fn new() -> Self {
+        let reactor = Rc::new(MemoryReactor::new());
+        let listen = TcpListen::address(ADDRESS.parse().unwrap());
+        reactor
+            .listen(listen, FactoryRef::from(|_: &_| Server))
+            .unwrap();
+        let log: Rc<RefCell<Vec<String>>> = Rc::default();
+        let connect = TcpConnect::address(ADDRESS.parse().unwrap());
+        let endpoint = TcpEndpoint::new(reactor.clone(), connect);
+        let place = log.clone();
+        let service = ClientService::new(reactor.clock(), endpoint, move || Client {
+            log: place.clone(),
+        });
+        service.set_backoff(Backoff {
+            jitter: Duration::ZERO,
+            factor: 2.0,
+            ..Backoff::default()
+        });
+        World {
+            reactor,
+            service,
+            log,
+        }
+    }
+
+    fn succeed(&self) -> Pair {
+        let pending = self.reactor.connecting().remove(0);
+        let pair = self.reactor.complete(&pending).unwrap();
+        pair.run();
+        pair
+    }
+
+    fn refuse(&self) {
+        let error = io::Error::from(io::ErrorKind::ConnectionRefused);
+        self.reactor.connecting()[0].fail(error.into());
+        self.reactor.clock().run();
+    }
+
+    fn pass(&self, time: Duration) {
+        self.reactor.clock().advance(time);
+    }
+
+    fn state(&self) -> ServiceState {
+        self.service.state()
+    }
+
+    /// Nothing is under way and nothing is left.
+    fn is_over(&self) -> bool {
+        self.pass(SECOND * 60);
+        self.state() == ServiceState::Stopped
+            && self.reactor.connecting().is_empty()
+            && self.reactor.clock().pending_calls() == 0
+    }
+}
+
+#[test]
+fn it_connects_and_connects_again() {
+    let world = World::new();
+    assert_eq!(world.state(), ServiceState::Init);
+    let mut early = world.service.when_connected(None);
+    world.service.start();
+    world.service.start();
+    assert_eq!(
+        (world.state(), world.reactor.connecting().len()),
+        (ServiceState::Connecting, 1)
+    );
+    let pair = world.succeed();
+    assert_eq!(world.state(), ServiceState::Connected);
+    assert!(early.take().unwrap().is_ok());
+    assert!(
+        world
+            .service
+            .when_connected(Some(1))
+            .take()
+            .unwrap()
+            .is_ok(),
+        "at once"
+    );
+
+    pair.server().lose_connection();
+    pair.run();
+    assert_eq!(*world.log.borrow(), ["made", "connection closed cleanly"]);
+    assert_eq!(world.state(), ServiceState::Waiting);
+    world.pass(SECOND);
+    assert_eq!(world.state(), ServiceState::Connecting);
+    let _pair = world.succeed();
+    assert_eq!(world.state(), ServiceState::Connected);
+}
+
+#[test]
+fn it_waits_longer_after_each_failure_and_begins_anew_after_a_success() {
+    let world = World::new();
+    world.service.start();
+    for wait in [2, 4, 8, 16, 32, 60, 60] {
+        world.refuse();
+        assert_eq!(world.state(), ServiceState::Waiting);
+        world.pass(SECOND * wait - Duration::from_millis(1));
+        assert_eq!(world.state(), ServiceState::Waiting);
+        world.pass(Duration::from_millis(1));
+        assert_eq!(world.state(), ServiceState::Connecting);
+    }
+    let pair = world.succeed();
+    pair.server().abort_connection();
+    pair.run();
+    world.pass(SECOND);
+    world.refuse();
+    world.pass(SECOND * 2);
+    assert_eq!(world.state(), ServiceState::Connecting);
+}
+
+#[test]
+fn patience_ends_after_so_many_failures() {
+    let world = World::new();
+    world.service.start();
+    let mut one = world.service.when_connected(Some(1));
+    let mut two = world.service.when_connected(Some(2));
+    let mut all = world.service.when_connected(None);
+    world.refuse();
+    let failure = one.take().unwrap().unwrap_err();
+    assert!(matches!(
+        failure.error().unwrap().last(),
+        Failure::Error(AttemptError::Endpoint(_))
+    ));
+    assert!(!two.is_called());
+    world.pass(SECOND * 2);
+    world.refuse();
+    assert!(two.take().unwrap().is_err());
+    world.pass(SECOND * 4);
+    let _pair = world.succeed();
+    assert!(all.take().unwrap().is_ok());
+}
+
+#[test]
+fn stopped_in_each_state_it_stops_and_leaves_nothing() {
+    // Init.
+    let world = World::new();
+    assert!(world.service.stop().is_called());
+    assert!(world.is_over());
+    assert!(matches!(
+        world.service.when_connected(None).take(),
+        Some(Err(Failure::Cancelled))
+    ));
+
+    // Connecting.
+    let world = World::new();
+    world.service.start();
+    let mut waiting = world.service.when_connected(None);
+    assert!(world.service.stop().is_called());
+    assert!(matches!(waiting.take(), Some(Err(Failure::Cancelled))));
+    assert!(world.is_over());
+
+    // Waiting.
+    let world = World::new();
+    world.service.start();
+    world.refuse();
+    assert!(world.service.stop().is_called());
+    assert!(world.is_over());
+
+    // Connected: it waits for the close.
+    let world = World::new();
+    world.service.start();
+    let pair = world.succeed();
+    let stopped = world.service.stop();
+    let again = world.service.stop();
+    pair.run();
+    assert_eq!(
+        (world.state(), stopped.is_called()),
+        (ServiceState::Disconnecting, false)
+    );
+    pair.server().lose_connection();
+    pair.run();
+    assert!(gather_results(vec![stopped, again]).is_called());
+    assert!(world.is_over());
+    assert_eq!(world.log.borrow().len(), 2);
+
+    // And from the end, anew.
+    world.service.start();
+    let _pair = world.succeed();
+    assert_eq!(world.state(), ServiceState::Connected);
+}
+
+#[test]
+fn started_while_it_stops_it_connects_again_after_the_close() {
+    for stopped_again in [false, true] {
+        let world = World::new();
+        world.service.start();
+        let pair = world.succeed();
+        let stopping = world.service.stop();
+        world.service.start();
+        assert_eq!(world.state(), ServiceState::Restarting);
+        if stopped_again {
+            drop(world.service.stop());
+            assert_eq!(world.state(), ServiceState::Disconnecting);
+        }
+        pair.server().lose_connection();
+        pair.run();
+        let expected = if stopped_again {
+            ServiceState::Stopped
+        } else {
+            ServiceState::Connecting
+        };
+        assert_eq!(world.state(), expected);
+        assert!(stopping.is_called());
+    }
+}
+
+#[test]
+fn a_connection_counts_once_it_is_prepared() {
+    let world = World::new();
+    let promises: Rc<RefCell<Vec<Preparing>>> = Rc::default();
+    let place = promises.clone();
+    world.service.prepare_connection(move |_| {
+        let (promise, prepared) = Deferred::new();
+        place.borrow_mut().push(promise);
+        prepared
+    });
+    world.service.start();
+    let mut connected = world.service.when_connected(Some(4));
+
+    // It fails: the connection is closed.
+    let pair = world.succeed();
+    assert_eq!(world.state(), ServiceState::Connecting);
+    promises
+        .borrow_mut()
+        .pop()
+        .unwrap()
+        .errback("no".into())
+        .unwrap();
+    pair.server().lose_connection();
+    pair.run();
+    assert_eq!(world.state(), ServiceState::Waiting);
+    assert!(!pair.client().is_connected());
+
+    // The connection is lost meanwhile.
+    world.pass(SECOND * 2);
+    let pair = world.succeed();
+    pair.server().abort_connection();
+    pair.run();
+    assert_eq!(world.state(), ServiceState::Waiting);
+
+    // It is stopped meanwhile.
+    world.pass(SECOND * 4);
+    let pair = world.succeed();
+    let stopped = world.service.stop();
+    assert!(matches!(connected.take(), Some(Err(Failure::Cancelled))));
+    assert_eq!(world.state(), ServiceState::Disconnecting);
+    pair.server().lose_connection();
+    pair.run();
+    assert!(stopped.is_called());
+
+    // It succeeds.
+    promises.borrow_mut().clear();
+    world.service.start();
+    let _pair = world.succeed();
+    let promise = promises.borrow_mut().pop().unwrap();
+    promise.callback(()).unwrap();
+    assert_eq!(world.state(), ServiceState::Connected);
+}
+
+#[test]
+fn waits_stay_within_their_bounds() {
+    let backoff = Backoff::default();
+    for failures in [0, 1, 5, 100, u32::MAX] {
+        let least = 1.5_f64.powi(failures.min(100) as i32).min(60.0);
+        for _ in 0..100 {
+            let delay = backoff.delay(failures).as_secs_f64();
+            assert!((least..=least + 1.0).contains(&delay), "{delay}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A client's factory that does not give up.
+
+use std::io;
+use std::time::Duration;
+
+use retwist_deferred::{Backoff, Reconnecting, Retries};
+use retwist_reactor::testing::MemoryReactor;
+use retwist_reactor::{
+    Address, FactoryRef, Protocol, ReactorTcp, TcpConnect, TcpListen, TransportRef,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const ADDRESS: &str = "192.0.2.1:80";
+
+struct Client;
+
+impl Protocol for Client {
+    fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
+}
+
+fn connect(reactor: &MemoryReactor) -> Retries {
+    let factory = Reconnecting::new(reactor.clock(), |_: &Address| Client);
+    let retries = factory.retries();
+    retries.set_backoff(Backoff {
+        factor: 2.0,
+        jitter: Duration::ZERO,
+        ..Backoff::default()
+    });
+    reactor.connect(
+        TcpConnect::address(ADDRESS.parse().unwrap()),
+        FactoryRef::from(factory),
+    );
+    retries
+}
+
+fn refuse(reactor: &MemoryReactor) {
+    let error = io::Error::from(io::ErrorKind::ConnectionRefused);
+    reactor.connecting()[0].fail(error.into());
+    reactor.clock().run();
+}
+
+#[test]
+fn it_tries_again_and_again() {
+    let reactor = MemoryReactor::new();
+    let listen = TcpListen::address(ADDRESS.parse().unwrap());
+    reactor
+        .listen(listen, FactoryRef::from(|_: &Address| Client))
+        .unwrap();
+    let retries = connect(&reactor);
+    for wait in [2, 4, 8] {
+        refuse(&reactor);
+        reactor.clock().advance(SECOND * wait);
+        assert_eq!(reactor.connecting().len(), 1);
+    }
+    let pair = reactor.complete(&reactor.connecting()[0]).unwrap();
+    pair.run();
+    retries.reset_delay();
+    pair.server().lose_connection();
+    pair.run();
+    reactor.clock().advance(SECOND * 2);
+    assert_eq!(reactor.connecting().len(), 1);
+    retries.stop_trying();
+    reactor.clock().run();
+    assert_eq!(
+        (reactor.connecting().len(), reactor.clock().pending_calls()),
+        (0, 0)
+    );
+}
+
+#[test]
+fn it_stops_when_it_is_told_or_has_tried_enough() {
+    let reactor = MemoryReactor::new();
+    let retries = connect(&reactor);
+    refuse(&reactor);
+    assert_eq!(reactor.clock().pending_calls(), 1);
+    retries.stop_trying();
+    assert_eq!(reactor.clock().pending_calls(), 0);
+
+    let reactor = MemoryReactor::new();
+    connect(&reactor).set_most(1);
+    refuse(&reactor);
+    reactor.clock().advance(SECOND * 2);
+    refuse(&reactor);
+    assert_eq!(reactor.clock().pending_calls(), 0);
+}
