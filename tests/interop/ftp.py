@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 
-from common import PATIENCE, Server, TestCase, main, needs, run
+from common import PATIENCE, Server, TestCase, main, needs, run, talk
 
 SMALL = b"a small file\r\n"
 LARGE = os.urandom(3_000_001)
@@ -386,9 +386,8 @@ class Ftp(TestCase):
     def test_gnutls(self):
         needs("gnutls-cli")
         with self.serve() as server:
-            # It takes what it reads at once for one line, and leaves at the end of its input, whatever is still to come.
-            gnutls = f"gnutls-cli --crlf --starttls-proto=ftp --x509cafile {self.ca} -p {server.port} localhost"
-            output = run("sh", "-c", f"(for line in 'USER ftp' 'PASS x' PWD; do sleep 0.5; echo $line; done; sleep 0.5) | {gnutls}")
+            client = ["gnutls-cli", "--crlf", "--starttls-proto=ftp", "--x509cafile", self.ca, "-p", server.port, "localhost"]
+            output = talk(client, ("USER ftp\n", "331"), ("PASS x\n", "230"), ("PWD\n", "257"), ("QUIT\n", "221"))
             assert "certificate is trusted" in output and '257 "/"' in output, output
 
 

@@ -4,7 +4,7 @@ import smtplib
 import socket
 import ssl
 
-from common import Server, TestCase, main, needs, run, twisted
+from common import Server, TestCase, main, needs, run, talk, twisted
 
 FROM, TO = "me@example.org", "you@example.org"
 MESSAGE = f"From: {FROM}\r\nTo: {TO}\r\nSubject: dots\r\n\r\n.\r\n..\r\n.dot\r\nend.\r\n"
@@ -202,10 +202,8 @@ class Smtp(TestCase):
     def test_gnutls(self):
         needs("gnutls-cli")
         with self.serve() as server:
-            output = run(
-                *["gnutls-cli", "--starttls-proto=smtp", "--x509cafile", self.ca, "-p", server.port, "localhost"],
-                input="EHLO me\r\nQUIT\r\n",
-            )
+            client = ["gnutls-cli", "--crlf", "--starttls-proto=smtp", "--x509cafile", self.ca, "-p", server.port, "localhost"]
+            output = talk(client, ("EHLO me\n", "250 "), ("QUIT\n", "221"))
             assert "certificate is trusted" in output and "250-SIZE" in output, output
 
 

@@ -8,8 +8,9 @@ import ssl
 import subprocess
 import threading
 
-from common import EXAMPLES, PATIENCE, Process, Server, TestCase, authority, example, main, needs, run, twisted
+from common import EXAMPLES, PATIENCE, Process, Server, TestCase, authority, example, main, needs, run, talk, twisted
 
+HELLO = ("hello\n", "\nhello\n")
 LARGE = os.urandom(5_000_000)
 VERSIONS = {"-tls1_2": "TLSv1_2", "-tls1_3": "TLSv1_3"}
 
@@ -18,13 +19,10 @@ class TlsServer(TestCase):
     def serve(self, *options):
         return Server("tls_echo", "--ca-out", self.ca, *options)
 
-    def s_client(self, server, *options, talk="echo hello; sleep 0.5", expect=0):
-        """s_client leaves at the end of its input, whatever is still to come."""
+    def s_client(self, server, *options, expect=0):
         needs("openssl")
-        options = " ".join(str(option) for option in options)
-        trust = f"-CAfile {self.ca} -verify_return_error -verify_hostname localhost"
-        command = f"openssl s_client -connect {server.at} -servername localhost {trust} {options}"
-        return run("sh", "-c", f"({talk}) | {command}", expect=expect)
+        trust = ["-CAfile", self.ca, "-verify_return_error", "-verify_hostname", "localhost", "-servername", "localhost"]
+        return talk(["openssl", "s_client", "-connect", server.at, *trust, *options], HELLO, expect=expect)
 
     def test_s_client(self):
         with self.serve() as server:
@@ -43,7 +41,7 @@ class TlsServer(TestCase):
 
     def test_s_client_reconnects(self):
         with self.serve() as server:
-            output = self.s_client(server, "-tls1_2 -reconnect")
+            output = self.s_client(server, "-tls1_2", "-reconnect")
             assert output.count("Reused, TLSv1.2") == 5, output
             session = self.path / "session"
             for option in VERSIONS:
@@ -80,19 +78,19 @@ class TlsServer(TestCase):
             assert "verify error" in output, output
             output = self.s_client(server, "-verify_hostname", "other.example", expect=1)
             assert "hostname mismatch" in output, output
-            output = self.s_client(server, "-tls1_1 -cipher DEFAULT@SECLEVEL=0", expect=1)
+            output = self.s_client(server, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0", expect=1)
             assert re.search("alert (protocol version|handshake failure)", output), output
 
     def test_gnutls_cli(self):
         needs("gnutls-cli")
         with self.serve("--alpn", "one") as server:
             for priority in ["NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.3"]:
-                client = f"gnutls-cli --x509cafile {self.ca} --priority {priority} --alpn one -p {server.port} localhost"
-                output = run("sh", "-c", f"(echo hello; sleep 0.5) | {client}")
+                client = ["gnutls-cli", "--x509cafile", self.ca, "--priority", priority, "--alpn", "one"]
+                output = talk([*client, "-p", server.port, "localhost"], HELLO)
                 assert "certificate is trusted" in output and "\nhello\n" in output, output
                 assert "ALPN one" in server.text()
-            client = f"gnutls-cli --x509cafile {self.ca} --resume --waitresumption -p {server.port} localhost"
-            output = run("sh", "-c", f"(sleep 1; echo hello; sleep 0.5) | {client}")
+            client = ["gnutls-cli", "--x509cafile", self.ca, "--resume", "--waitresumption"]
+            output = talk([*client, "-p", server.port, "localhost"], HELLO)
             assert "This is a resumed session" in output and "\nhello\n" in output, output
 
     def test_python(self):

@@ -1,0 +1,114 @@
+//! What a connection costs, counted by the allocator.
+
+use std::alloc::System;
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+use retwist::{Address, Protocol, Reactor, TcpListen, TransportRef};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+struct Echo {
+    heard: Rc<Cell<usize>>,
+}
+
+impl Protocol for Echo {
+    fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+        self.heard.set(self.heard.get() + data.len());
+        transport.write(data);
+    }
+}
+
+/// A reactor that serves echo, and how many bytes it has heard, with so many clients.
+struct Served {
+    reactor: Reactor,
+    heard: Rc<Cell<usize>>,
+    address: std::net::SocketAddr,
+}
+
+impl Served {
+    fn new() -> Self {
+        let reactor = Reactor::new().unwrap();
+        let heard = Rc::new(Cell::new(0));
+        let counter = heard.clone();
+        let factory = move |_: &Address| Echo {
+            heard: counter.clone(),
+        };
+        let listen = TcpListen::port(0).interface(Ipv4Addr::LOCALHOST);
+        let port = reactor.listen_tcp(listen, factory).unwrap();
+        let address = port.address().socket().unwrap();
+        Served {
+            reactor,
+            heard,
+            address,
+        }
+    }
+
+    /// One message there and back.
+    fn exchange(&self, client: &mut TcpStream, message: &[u8], answer: &mut [u8]) {
+        let before = self.heard.get();
+        client.write_all(message).unwrap();
+        while self.heard.get() < before + message.len() {
+            self.reactor.iterate(Duration::from_secs(1)).unwrap();
+        }
+        client.read_exact(answer).unwrap();
+    }
+}
+
+/// One test, since the allocator counts for the whole process: others would be counted with it.
+#[test]
+fn connections_are_cheap() {
+    a_callback_in_its_steady_state_allocates_nothing();
+    an_idle_connection_costs_at_most_512_bytes();
+}
+
+fn a_callback_in_its_steady_state_allocates_nothing() {
+    let served = Served::new();
+    let mut clients = [(); 3].map(|()| TcpStream::connect(served.address).unwrap());
+    for size in [1, 100, 4_000, 40_000] {
+        let (message, mut answer) = (vec![7; size], vec![0; size]);
+        for _ in 0..20 {
+            for client in &mut clients {
+                served.exchange(client, &message, &mut answer);
+            }
+        }
+        let region = Region::new(GLOBAL);
+        for _ in 0..200 {
+            for client in &mut clients {
+                served.exchange(client, &message, &mut answer);
+            }
+        }
+        let change = region.change();
+        assert_eq!(
+            change.allocations + change.reallocations,
+            0,
+            "messages of {size} bytes: {change:?}"
+        );
+    }
+}
+
+fn an_idle_connection_costs_at_most_512_bytes() {
+    const CONNECTIONS: usize = 1_000;
+    let served = Served::new();
+    // What is made once for all of them.
+    let mut first = TcpStream::connect(served.address).unwrap();
+    let mut answer = [0; 5];
+    served.exchange(&mut first, b"first", &mut answer);
+    let mut clients = Vec::with_capacity(CONNECTIONS);
+    let region = Region::new(GLOBAL);
+    for _ in 0..CONNECTIONS {
+        let mut client = TcpStream::connect(served.address).unwrap();
+        served.exchange(&mut client, b"hello", &mut answer);
+        clients.push(client);
+    }
+    let change = region.change();
+    let bytes = change.bytes_allocated as isize - change.bytes_deallocated as isize;
+    let each = bytes / CONNECTIONS as isize;
+    println!("an idle echo connection costs {each} bytes of heap");
+    assert!(each <= 512, "{each} bytes");
+}
