@@ -10,8 +10,7 @@ use retwist_reactor::{Clock, DelayedCall, LayerExt, Protocol, ProtocolHandle, Re
 use crate::connect::{opening, when_opened};
 use crate::watch::Watch;
 use crate::{
-    AttemptError, Backoff, Canceller, ClientEndpoint, Deferred, Failure, Outcome, Promise,
-    ServiceError,
+    AttemptError, Backoff, Canceller, Deferred, Dialer, Failure, Outcome, Promise, ServiceError,
 };
 
 /// Keeps a connection: connects, and connects again when it fails or is lost, until it is stopped.
@@ -33,7 +32,7 @@ pub struct ClientService<P: Protocol> {
 
 struct Inner<P: Protocol> {
     clock: Clock,
-    endpoint: Box<dyn ClientEndpoint>,
+    dialer: Box<dyn Dialer>,
     protocol: Box<dyn Fn() -> P>,
     prepare: RefCell<Option<Prepare<P>>>,
     backoff: RefCell<Backoff>,
@@ -85,16 +84,16 @@ pub enum ServiceState {
 }
 
 impl<P: Protocol> ClientService<P> {
-    /// Will connect to `endpoint`, each time with a protocol that `protocol` makes.
+    /// Will connect by way of `dialer`, each time with a protocol that `protocol` makes.
     pub fn new(
         clock: &Clock,
-        endpoint: impl ClientEndpoint + 'static,
+        dialer: impl Dialer + 'static,
         protocol: impl Fn() -> P + 'static,
     ) -> Self {
         ClientService {
             inner: Rc::new(Inner {
                 clock: clock.clone(),
-                endpoint: Box::new(endpoint),
+                dialer: Box::new(dialer),
                 protocol: Box::new(protocol),
                 prepare: RefCell::default(),
                 backoff: RefCell::default(),
@@ -191,8 +190,8 @@ impl<P: Protocol> Inner<P> {
         let me = self.clone();
         watch.on_lost(move |reason| me.lost(attempt, reason));
         let prepare = self.prepare.borrow().clone();
-        let connecting = when_opened(self.endpoint.connect(watch.below()), opened)
-            .map_err(AttemptError::Endpoint)
+        let connecting = when_opened(self.dialer.connect(watch.below()), opened)
+            .map_err(AttemptError::Dial)
             .add_callback(move |protocol| match prepare {
                 Some(prepare) => prepare(&protocol)
                     .map_err(AttemptError::Prepare)

@@ -17,7 +17,7 @@ pub fn connect(
     how: impl Into<TcpConnect>,
 ) -> Deferred<AsyncTransport, ConnectError> {
     let (protocol, opened) = AsyncTransport::protocol();
-    when_opened(dial(reactor, how.into(), protocol), opened)
+    when_opened(dial_tcp(reactor, how.into(), protocol), opened)
 }
 
 /// Connects a protocol over TCP, and promises it, with its type: by then it has heard `connection_made`. Cancelled, it gives up.
@@ -47,13 +47,21 @@ pub fn connect_protocol<P: Protocol>(
     protocol: P,
 ) -> Deferred<ProtocolHandle<P>, ConnectError> {
     let (protocol, opened) = opening(protocol);
-    when_opened(dial(reactor, how.into(), protocol), opened)
+    when_opened(dial_tcp(reactor, how.into(), protocol), opened)
 }
 
-/// Connects `protocol`. The connector comes when the protocol is in its seat; a layer may still have to negotiate.
-pub fn dial(
+pub(crate) fn dial_tcp(
     reactor: &dyn ReactorTcp,
     how: TcpConnect,
+    protocol: ProtocolRef,
+) -> Deferred<Connector, ConnectError> {
+    dial(|factory| reactor.connect(how, factory), protocol)
+}
+
+/// Connects `protocol`, by way of `connect`, which connects a factory. The connector comes when the protocol is in its seat; a
+/// layer may still have to negotiate.
+pub(crate) fn dial(
+    connect: impl FnOnce(FactoryRef) -> Connector,
     protocol: ProtocolRef,
 ) -> Deferred<Connector, ConnectError> {
     let connector: Rc<RefCell<Option<Connector>>> = Rc::default();
@@ -70,7 +78,7 @@ pub fn dial(
         promise: promise.clone(),
         connector: connector.clone(),
     };
-    let dialled = reactor.connect(how, FactoryRef::from(dial));
+    let dialled = connect(FactoryRef::from(dial));
     if dialled.state() == ConnectorState::Disconnected {
         connector.take();
         // Nothing has been begun, so nobody else has fired it.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use retwist_reactor::{ConnectError, Connector, DelayedCall, ProtocolRef, ReactorTcp, TcpConnect};
 
-use crate::connect::dial;
-use crate::{Canceller, ClientEndpoint, Deferred, EndpointError, Failure, Promise, Resolver};
+use crate::connect::dial_tcp;
+use crate::{Canceller, Deferred, DialError, Dialer, Failure, Promise, Resolver};
 
 /// A TCP port of a host, by name.
 ///
@@ -17,7 +17,7 @@ use crate::{Canceller, ClientEndpoint, Deferred, EndpointError, Failure, Promise
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_deferred::{ClientEndpointExt, HostnameEndpoint, SystemResolver, ThreadPool};
+/// use retwist_deferred::{DialerExt, HostnameEndpoint, SystemResolver, ThreadPool};
 /// use retwist_reactor::{Protocol, Reactor, TransportRef};
 /// use std::rc::Rc;
 ///
@@ -79,12 +79,12 @@ impl HostnameEndpoint {
     }
 }
 
-impl ClientEndpoint for HostnameEndpoint {
-    fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, EndpointError> {
+impl Dialer for HostnameEndpoint {
+    fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, DialError> {
         let (reactor, stagger, timeout) = (self.reactor.clone(), self.stagger, self.timeout);
         self.resolver
             .resolve(&self.host, self.port)
-            .map_err(EndpointError::Resolve)
+            .map_err(DialError::Resolve)
             .add_callback(move |addresses| {
                 let place: Rc<RefCell<Option<Rc<Eyeballs>>>> = Rc::default();
                 let (promise, connected) = Deferred::with_canceller({
@@ -117,7 +117,7 @@ impl ClientEndpoint for HostnameEndpoint {
 struct Eyeballs {
     reactor: Rc<dyn ReactorTcp>,
     protocol: ProtocolRef,
-    promise: Promise<Connector, EndpointError>,
+    promise: Promise<Connector, DialError>,
     stagger: Duration,
     timeout: Duration,
     field: RefCell<Field>,
@@ -143,7 +143,7 @@ impl Eyeballs {
             return self.give_up_if_over();
         };
         let how = TcpConnect::address(address).timeout(self.timeout);
-        let attempt = dial(&*self.reactor, how, self.protocol.clone());
+        let attempt = dial_tcp(&*self.reactor, how, self.protocol.clone());
         let canceller = attempt.canceller();
         let mut field = self.field.borrow_mut();
         field.running.push((address, canceller));
@@ -191,7 +191,7 @@ impl Eyeballs {
             _ => return,
         };
         // Nobody has fired it: it is not over.
-        let _ = self.promise.errback(EndpointError::AllFailed(failed));
+        let _ = self.promise.errback(DialError::AllFailed(failed));
     }
 
     /// Gives up all attempts but the one that has ended.

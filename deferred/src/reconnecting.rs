@@ -10,7 +10,7 @@ use retwist_reactor::{
 
 use crate::Backoff;
 
-/// A client's factory that connects again when a connection fails or is lost: what [`ClientService`](crate::ClientService) is to an endpoint, this
+/// A client's factory that connects again when a connection fails or is lost: what [`ClientService`](crate::ClientService) is to a dialer, this
 /// is to `connect_tcp`.
 ///
 /// ```

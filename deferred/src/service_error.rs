@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use retwist_reactor::Reason;
 
-use crate::{EndpointError, Failure};
+use crate::{DialError, Failure};
 
 /// A [`ClientService`](crate::ClientService) has no connection yet, after so many attempts as somebody was ready to wait for.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl Error for ServiceError {
 #[non_exhaustive]
 pub enum AttemptError {
     /// There was no connection.
-    Endpoint(EndpointError),
+    Dial(DialError),
     /// There was one, and preparing it failed.
     Prepare(Box<dyn Error>),
     /// There was one, and it was lost while it was being prepared.
@@ -54,7 +54,7 @@ pub enum AttemptError {
 impl fmt::Display for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AttemptError::Endpoint(_) => f.write_str("connecting failed"),
+            AttemptError::Dial(_) => f.write_str("connecting failed"),
             AttemptError::Prepare(_) => f.write_str("preparing the connection failed"),
             AttemptError::Lost(_) => {
                 f.write_str("the connection was lost while it was being prepared")
@@ -66,7 +66,7 @@ impl fmt::Display for AttemptError {
 impl Error for AttemptError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            AttemptError::Endpoint(error) => Some(error),
+            AttemptError::Dial(error) => Some(error),
             AttemptError::Prepare(error) => Some(&**error),
             AttemptError::Lost(reason) => Some(reason),
         }

@@ -7,8 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_deferred::{
-    AttemptError, Backoff, ClientService, Deferred, Failure, Promise, ServiceState, TcpEndpoint,
-    gather_results,
+    AttemptError, Backoff, ClientService, Deferred, Failure, Promise, ServiceState, gather_results,
 };
 use retwist_reactor::testing::{MemoryReactor, Pair};
 use retwist_reactor::{
@@ -59,9 +58,10 @@ impl World {
             .unwrap();
         let log: Rc<RefCell<Vec<String>>> = Rc::default();
         let connect = TcpConnect::address(ADDRESS.parse().unwrap());
-        let endpoint = TcpEndpoint::new(reactor.clone(), connect);
+        let network = reactor.clone();
+        let dialer = move |factory| network.connect(connect.clone(), factory);
         let place = log.clone();
-        let service = ClientService::new(reactor.clock(), endpoint, move || Client {
+        let service = ClientService::new(reactor.clock(), dialer, move || Client {
             log: place.clone(),
         });
         service.set_backoff(Backoff {
@@ -172,7 +172,7 @@ fn patience_ends_after_so_many_failures() {
     let failure = one.take().unwrap().unwrap_err();
     assert!(matches!(
         failure.error().unwrap().last(),
-        Failure::Error(AttemptError::Endpoint(_))
+        Failure::Error(AttemptError::Dial(_))
     ));
     assert!(!two.is_called());
     world.pass(SECOND * 2);

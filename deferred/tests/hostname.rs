@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_deferred::{
-    ClientEndpointExt, Deferred, EndpointError, Failure, HostnameEndpoint, Promise, ResolveError,
-    Resolver, listen,
+    Deferred, DialError, DialerExt, Failure, HostnameEndpoint, Promise, ResolveError, Resolver,
+    listen,
 };
 use retwist_reactor::testing::MemoryReactor;
 use retwist_reactor::{ConnectError, Protocol, ProtocolHandle, TcpListen, TransportRef};
@@ -26,7 +26,7 @@ impl Protocol for Client {
 
 struct World {
     reactor: Rc<MemoryReactor>,
-    connecting: Deferred<ProtocolHandle<Client>, EndpointError>,
+    connecting: Deferred<ProtocolHandle<Client>, DialError>,
 }
 
 impl World {
@@ -115,7 +115,7 @@ fn all_errors_are_reported() {
     world.refuse(0);
     world.refuse(0);
     let failure = world.connecting.take().unwrap().unwrap_err();
-    let Failure::Error(EndpointError::AllFailed(attempts)) = &failure else {
+    let Failure::Error(DialError::AllFailed(attempts)) = &failure else {
         panic!("{failure}");
     };
     assert_eq!(attempts.len(), 2);
@@ -167,6 +167,6 @@ fn cancelling_reaches_the_resolver_and_its_errors_are_ours() {
     let mut world = World::with_resolver(|_: &str, _: u16| Deferred::succeed(Vec::new()));
     assert!(matches!(
         world.connecting.take(),
-        Some(Err(Failure::Error(EndpointError::AllFailed(_))))
+        Some(Err(Failure::Error(DialError::AllFailed(_))))
     ));
 }

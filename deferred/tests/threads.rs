@@ -13,7 +13,7 @@ use retwist_deferred::{
     Deferred, Executor, Failure, Fault, ResolveError, Resolver, SystemResolver, ThreadPool,
     gather_results,
 };
-use retwist_reactor::{Phase, Reactor, ReactorSettings, SystemEvent};
+use retwist_reactor::{Reactor, ReactorSettings};
 
 fn quiet() -> Reactor {
     let settings = ReactorSettings {
@@ -134,21 +134,21 @@ fn the_pool_ends_with_the_reactor() {
     let (begun, has_begun) = mpsc::channel();
     let (go, wait) = mpsc::channel::<()>();
     let note = finished.clone();
+    let note = finished.clone();
     let mut running = pool.defer_to_thread(move || {
         begun.send(()).unwrap();
-        wait.recv().unwrap();
+        // Until the other job has been dropped, which is when the pool ends.
+        wait.recv().unwrap_err();
         note.fetch_add(1, Ordering::SeqCst);
     });
     let note = finished.clone();
     let mut waiting = pool.defer_to_thread(move || {
         note.fetch_add(100, Ordering::SeqCst);
+        drop(go);
     });
     has_begun.recv().unwrap();
     let handle = reactor.handle();
     reactor.call_soon(move || handle.stop().unwrap());
-    reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |_| {
-        go.send(()).unwrap()
-    });
     reactor.run().unwrap();
     assert_eq!(
         finished.load(Ordering::SeqCst),
