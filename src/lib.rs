@@ -65,6 +65,7 @@
 //! | put something between a transport and a protocol | [`Layer`] |
 //! | start TLS, stack it, leave it | [`tls`] |
 //! | receive lines, records, messages; limit, throttle, watch | [`protocols`] |
+//! | wait for several things, write `async fn`, stay connected, use threads | [`deferred`] |
 //! | say where as a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |
 //! | find out why it ended | [`Reason`], [`ConnectError`], [`ListenError`] |
 //! | call in from another thread | [`Remote`] |
@@ -79,6 +80,8 @@
 
 pub mod endpoint;
 
+#[doc(inline)]
+pub use retwist_deferred as deferred;
 #[doc(inline)]
 pub use retwist_protocols as protocols;
 pub use retwist_reactor::*;
