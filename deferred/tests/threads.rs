@@ -134,7 +134,6 @@ fn the_pool_ends_with_the_reactor() {
     let (begun, has_begun) = mpsc::channel();
     let (go, wait) = mpsc::channel::<()>();
     let note = finished.clone();
-    let note = finished.clone();
     let mut running = pool.defer_to_thread(move || {
         begun.send(()).unwrap();
         // Until the other job has been dropped, which is when the pool ends.
