@@ -67,6 +67,7 @@
 //! | receive lines, records, messages; limit, throttle, watch | [`protocols`] |
 //! | say where as a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |
 //! | find out why it ended | [`Reason`], [`ConnectError`], [`ListenError`] |
+//! | wait for a value, write `async fn`, use threads, look up names | [`deferred`] |
 //! | call in from another thread | [`Remote`] |
 //! | test all this without sockets or waiting | [`testing`] |
 //!
@@ -79,6 +80,8 @@
 
 pub mod endpoint;
 
+#[doc(inline)]
+pub use retwist_deferred as deferred;
 #[doc(inline)]
 pub use retwist_protocols as protocols;
 pub use retwist_reactor::*;
