@@ -68,6 +68,7 @@
 //! | wait for several things, write `async fn`, stay connected, use threads | [`deferred`] |
 //! | say where as a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |
 //! | find out why it ended | [`Reason`], [`ConnectError`], [`ListenError`] |
+//! | wait for a value, write `async fn`, use threads, look up names | [`deferred`] |
 //! | call in from another thread | [`Remote`] |
 //! | test all this without sockets or waiting | [`testing`] |
 //!

@@ -104,6 +104,10 @@ fn the_dependencies_point_one_way() {
         BTreeSet::from(["retwist-reactor"])
     );
     assert_eq!(ours("retwist-tls"), BTreeSet::from(["retwist-reactor"]));
+    assert_eq!(
+        ours("retwist-deferred"),
+        BTreeSet::from(["retwist-reactor"])
+    );
 }
 
 #[test]
@@ -128,7 +132,12 @@ fn the_reactor_does_not_know_tls() {
 #[test]
 fn only_the_reactor_knows_the_system() {
     let metadata = Metadata::read();
-    for name in ["retwist-protocols", "retwist-tls", "retwist"] {
+    for name in [
+        "retwist-deferred",
+        "retwist-protocols",
+        "retwist-tls",
+        "retwist",
+    ] {
         for unwanted in ["mio", "socket2", "libc", "signal-hook", "signal-hook-mio"] {
             assert!(
                 !metadata.dependencies(name).contains(unwanted),

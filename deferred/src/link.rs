@@ -1,5 +1,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
 use std::io::{self, Read};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -141,10 +143,15 @@ impl Link {
         self.paused.set(true);
         transport.pause_producing();
         self.let_go(&transport);
+        let before = transport.protocol();
         let result = change(&transport);
-        if transport.is_connected() {
-            // Nothing was put there: what was given back is delivered again.
-            self.attend(&transport);
+        match (before, transport.protocol()) {
+            // Something is under this protocol now, and it will hear of its new transport. Until then, who writes waits.
+            (Some(before), Some(now)) if !now.ptr_eq(&before) => {
+                self.transport.take();
+            }
+            // What was given back is delivered again.
+            _ => self.attend(&transport),
         }
         Some(result)
     }
@@ -272,6 +279,27 @@ pub(crate) struct Proxy {
     /// Who waits for the connection.
     pub(crate) opening: Option<Promise<AsyncTransport, Reason>>,
 }
+
+impl Drop for Proxy {
+    /// Nobody lets it sit anywhere any more.
+    fn drop(&mut self) {
+        if self.link.reason().is_none() {
+            self.link.lost(&Reason::failed(TakenOver));
+        }
+    }
+}
+
+/// Another protocol was put in the seat.
+#[derive(Debug)]
+struct TakenOver;
+
+impl fmt::Display for TakenOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another protocol has taken the connection over")
+    }
+}
+
+impl Error for TakenOver {}
 
 impl Protocol for Proxy {
     fn connection_made(&mut self, transport: &TransportRef) {

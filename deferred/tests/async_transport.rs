@@ -446,3 +446,19 @@ fn with_transport_that_changes_nothing_loses_nothing() {
     });
     assert_eq!(&done(&mut task), b"before");
 }
+
+#[test]
+fn taken_over_by_another_protocol_it_says_so() {
+    let world = World::new();
+    let (pair, _ear, mut connection) = world.against_ear();
+    let next = ProtocolHandle::new(Ear::default());
+    let taken = connection.with_transport(|transport| transport.switch_protocol((&next).into()));
+    drop(taken);
+    pair.run();
+    let mut task = world.run(async move {
+        let error = connection.read(&mut [0]).await.unwrap_err();
+        Ok(error.to_string())
+    });
+    assert!(done(&mut task).contains("taken the connection over"));
+    assert!(pair.client().is_connected(), "it is the other one's now");
+}
