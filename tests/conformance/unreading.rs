@@ -58,7 +58,8 @@ fn who_is_paused_gets_them_when_it_resumes<W: Way>(how: How) {
     client.transport().write(b"hello, world");
     world.comes_to_rest();
     let first = server.count();
-    assert!(first == how.cut.min(12), "{}", server.story());
+    // A layer may put together again what was cut below it.
+    assert!([how.cut.min(12), 12].contains(&first), "{}", server.story());
     server.transport().resume_producing();
     world.until(|| server.count() == first + 12);
     assert!(server.received().ends_with(b"hello, world"));

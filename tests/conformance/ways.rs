@@ -3,7 +3,9 @@
 mod layers;
 mod memory;
 mod tcp;
+mod tls;
 
 pub use layers::{Cut, Faulty, Holding, Layered, last_words};
 pub use memory::Memory;
 pub use tcp::{TcpV4, TcpV6};
+pub use tls::Tls;

@@ -1,5 +1,5 @@
 use std::ops::ControlFlow;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use retwist_reactor::{Layer, LayerExt, Producer, ProducerKind, Protocol, Reason, TransportRef};
@@ -119,6 +119,11 @@ impl TlsTransport {
     /// What comes now is not for TLS. It stays below, for whoever sits there next.
     fn peer_closed(&self) {
         self.set(PEER_CLOSED);
+        if self.joint.below(|below| below.buffered()) == Some(0) {
+            // It may well be the answer to our own, which has been sent then.
+            self.sent();
+            self.joint.seat().settle();
+        }
         self.joint.below(|below| below.pause_producing());
         if !self.is(LEAVE) {
             self.joint.seat().read_connection_lost();
@@ -206,13 +211,15 @@ impl TlsTransport {
         sealed
     }
 
+    /// However large it is, it is one write below too, which the limit there takes as a whole.
     fn seal(&self, session: &mut Session, data: &[u8]) -> Result<(), TlsError> {
-        data.chunks(PIECE).try_for_each(|piece| {
-            let mut out = Records::take();
-            let sealed = session.encrypt(piece, &mut out);
-            self.send(out);
-            sealed
-        })
+        if data.is_empty() {
+            return Ok(());
+        }
+        let mut out = Records::take();
+        let sealed = session.encrypt(data, &mut out);
+        self.send(out);
+        sealed
     }
 
     /// Our close_notify, once it is time for it.
@@ -229,8 +236,7 @@ impl TlsTransport {
                 self.joint.below(|below| below.unregister_producer());
             }
             if self.is(CLOSE_WRITE) {
-                self.joint.seat().write_connection_lost();
-                self.joint.seat().wants_turn();
+                self.tell_when_sent();
             }
         }
         if self.is(LEAVE) && !self.is(PEER_CLOSED) && !self.has_deadline() {
@@ -240,6 +246,27 @@ impl TlsTransport {
             session.let_clear_end();
         }
         Ok(())
+    }
+
+    /// The protocol hears of its half-close when all that it wrote is handed over. Below, that is when a producer is asked for more.
+    fn tell_when_sent(&self) {
+        let watch = Rc::new(Sent(self.me.clone()));
+        let registered = self
+            .joint
+            .below(|below| below.register_producer(watch.clone(), ProducerKind::Pull));
+        self.set(SENDING);
+        if registered != Some(Ok(())) {
+            self.sent();
+        }
+    }
+
+    fn sent(&self) {
+        if self.is(SENDING) {
+            self.clear(SENDING);
+            self.joint.below(|below| below.unregister_producer());
+            self.joint.seat().write_connection_lost();
+            self.joint.seat().wants_turn();
+        }
     }
 
     /// All is sent: what follows from it.
@@ -386,4 +413,23 @@ struct Nobody;
 
 impl Protocol for Nobody {
     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
+}
+
+/// Waits until the transport below has handed over our close_notify. It writes nothing, and no close waits for it.
+struct Sent(Weak<TlsTransport>);
+
+impl Producer for Sent {
+    fn resume_producing(&self) {
+        if let Some(tls) = self.0.upgrade() {
+            tls.sent();
+        }
+    }
+
+    fn pause_producing(&self) {}
+
+    fn stop_producing(&self) {}
+
+    fn has_finished(&self) -> bool {
+        true
+    }
 }

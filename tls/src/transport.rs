@@ -72,6 +72,8 @@ pub(crate) const PEER_CLOSED: u16 = 1 << 6;
 pub(crate) const RELEASE: u16 = 1 << 7;
 /// There is nothing left to do here: closed below, failed, or left.
 pub(crate) const OVER: u16 = 1 << 8;
+/// The half-close of the protocol above is on its way, and it is to be told when that has been handed over.
+pub(crate) const SENDING: u16 = 1 << 9;
 
 /// From this size on, what is written is encrypted from where it is.
 const LARGE: usize = 1 << 14;
@@ -181,6 +183,9 @@ impl Layer for TlsTransport {
         if data.len() >= LARGE && self.write_through(data) {
             return;
         }
+        if self.queue.borrow().len() >= self.bounds.output_limit {
+            return self.abort_connection(Reason::OutputLimit(self.bounds.output_limit));
+        }
         let waiting = {
             let mut queue = self.queue.borrow_mut();
             queue.push(data);
@@ -189,9 +194,6 @@ impl Layer for TlsTransport {
         // Now, so that the transport below can hold a producer back.
         if waiting >= PIECE && self.write_through(&[]) {
             return;
-        }
-        if waiting > self.bounds.output_limit {
-            return self.abort_connection(Reason::OutputLimit(self.bounds.output_limit));
         }
         self.wants_flush();
     }
@@ -254,7 +256,11 @@ impl Layer for TlsTransport {
         if self.is(HANDSHAKING) {
             return self.take_producer();
         }
-        if self.is(CLOSE | CLOSE_WRITE) && !self.is(NOTIFIED) {
+        if self.is(NOTIFIED) {
+            // Whoever is registered below now is our own.
+            return None;
+        }
+        if self.is(CLOSE | CLOSE_WRITE) {
             // The close below waits for it, and must go on waiting until our close_notify is written.
             self.set(RELEASE);
             return None;

@@ -202,7 +202,8 @@ fn what_waits_for_the_handshake_is_bounded() {
     let (a, notes) = tape(|heard, transport| {
         if heard == Heard::Made {
             let tls = start_tls(transport, client().output_limit(1000)).unwrap();
-            tls.write(&[b'x'; 1001]);
+            tls.write(&[b'x'; 1000]);
+            tls.write(b"x");
         }
     });
     let (b, _) = quiet();
