@@ -65,6 +65,7 @@
 //! | put something between a transport and a protocol | [`Layer`] |
 //! | start TLS, stack it, leave it | [`tls`] |
 //! | receive lines, records, messages; limit, throttle, watch | [`protocols`] |
+//! | wait for several things, write `async fn`, stay connected, use threads | [`deferred`] |
 //! | say where as a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |
 //! | find out why it ended | [`Reason`], [`ConnectError`], [`ListenError`] |
 //! | wait for a value, write `async fn`, use threads, look up names | [`deferred`] |

@@ -221,6 +221,19 @@ class Ftp(TestCase):
         self.nothing_left()
         connection.close()
 
+    def test_a_download_is_finished_when_the_server_is_to_end(self):
+        (self.root / "large").write_bytes(LARGE * 10)
+        with self.serve() as server:
+            client = self.client(server, ftplib.FTP_TLS)
+            client.voidcmd("TYPE I")
+            connection = client.transfercmd("RETR large")
+            server.process.terminate()
+            received = bytearray()
+            while data := connection.recv(65536):
+                received += data
+            connection.unwrap().close()
+        assert received == LARGE * 10
+
     def test_a_download_that_is_dropped(self):
         (self.root / "large").write_bytes(LARGE * 20)
         with self.serve() as server:

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs the programs from outside the project that the tests talk to, as far as they are missing (Debian, Ubuntu).
 set -euo pipefail
+export PATH="$PATH:/usr/sbin"
 
 # program:package
 needed=(
