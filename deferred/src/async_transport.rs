@@ -68,6 +68,12 @@ impl AsyncTransport {
         self.link.with_transport(change)
     }
 
+    /// The transport, to ask it something that this type does not tell: `TlsTransport::of`, say. None if the connection has ended, or was adopted in
+    /// this very turn.
+    pub fn transport(&self) -> Option<TransportRef> {
+        self.link.transport()
+    }
+
     /// Ends the connection now, see [`abort_connection`](retwist_reactor::Transport::abort_connection). Dropping it closes in order.
     pub fn abort(&self) {
         if let Some(transport) = self.link.transport() {

@@ -6,6 +6,7 @@ mod command_line;
 mod echo;
 mod forward;
 mod frames;
+mod http;
 mod interop;
 mod program;
 mod proxy_protocol;

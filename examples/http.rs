@@ -1,0 +1,177 @@
+//! A web server: hyper, whose connections are transports.
+//!
+//! ```text
+//! cargo run --release --example http
+//! curl -d 'some text' http://localhost:8080/echo
+//! cargo run --release --example http -- tcp:8443 --tls --ca-out ca.pem
+//! curl --cacert ca.pem https://localhost:8443/
+//! ```
+//!
+//! HTTP/1.1 in clear, and HTTP/2 too under TLS, where the client agrees (ALPN). hyper knows nothing of the reactor, nor of TLS: it reads and writes an
+//! [`AsyncTransport`] by way of the thirty lines at the end of this file, and is a task like any other.
+
+mod support;
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_io::{AsyncRead, AsyncWrite};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::rt::ReadBufCursor;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use lexopt::{Arg, ValueExt};
+use retwist::deferred::{AsyncTransport, Executor, Spawner};
+use retwist::tls::{ServerOptions, TlsFactory, TlsRole, TlsTransport};
+use retwist::{Address, Phase, SystemEvent};
+use support::tls::Credentials;
+
+const HELP: &str = "
+A web server: GET / tells the time of day to nobody in particular, POST /echo sends back what it is sent.
+
+Usage: http [ENDPOINT...] [--tls [--cert FILE [--key FILE] | --ca-out FILE]]
+
+ENDPOINT        where to listen; tcp:8080:interface=127.0.0.1 if none is given
+--tls           TLS from the first byte, and HTTP/2 for who can
+--cert FILE     the certificate to show, and those that certify it, PEM
+--key FILE      its private key, PEM; it is in the file of the certificate if this is not given
+--ca-out FILE   without --cert the server makes an authority for itself, whose certificate is written here
+";
+
+type Body = Either<Full<Bytes>, Incoming>;
+
+async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let text = |text: &'static str| Either::Left(Full::new(Bytes::from_static(text.as_bytes())));
+    let mut response = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/") => return Ok(Response::new(text("It is day, somewhere.\n"))),
+        // Sent back as it comes: nobody holds more of it than the peer has yet to take.
+        (&Method::POST, "/echo") => return Ok(Response::new(Either::Right(request.into_body()))),
+        (_, "/" | "/echo") => Response::new(text("That is not done here.\n")),
+        _ => Response::new(text("There is nothing here.\n")),
+    };
+    *response.status_mut() = match request.uri().path() {
+        "/" | "/echo" => StatusCode::METHOD_NOT_ALLOWED,
+        _ => StatusCode::NOT_FOUND,
+    };
+    Ok(response)
+}
+
+async fn serve(connection: AsyncTransport, tasks: Tasks) -> hyper::Result<()> {
+    let transport = connection.transport();
+    let negotiated = transport.as_ref().and_then(TlsTransport::of);
+    let stream = Stream(connection);
+    match negotiated.is_some_and(|negotiated| negotiated.speaks("h2")) {
+        true => {
+            http2::Builder::new(tasks)
+                .serve_connection(stream, service_fn(answer))
+                .await
+        }
+        false => {
+            http1::Builder::new()
+                .serve_connection(stream, service_fn(answer))
+                .await
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    support::main(HELP, |reactor, mut arguments| {
+        let mut endpoints = Vec::new();
+        let mut credentials = Credentials::default();
+        let mut tls = false;
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Arg::Value(endpoint) => endpoints.push(endpoint.string()?),
+                Arg::Long("tls") => tls = true,
+                Arg::Long(other) => {
+                    let other = other.to_owned();
+                    credentials.option(&other, &mut arguments)?;
+                }
+                Arg::Short(_) => return Err(argument.unexpected().into()),
+            }
+        }
+        let executor = Executor::new(reactor);
+        let tasks = Tasks(executor.spawner());
+        // It lives as long as the reactor does.
+        reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, |_| drop(executor));
+        let factory = move |peer: &Address| {
+            let (protocol, opening) = AsyncTransport::protocol();
+            let (again, peer) = (tasks.clone(), peer.clone());
+            let serving = async move {
+                match opening.await {
+                    Ok(connection) => serve(connection, again).await,
+                    // What went wrong, the TLS layer has said.
+                    Err(_) => Ok(()),
+                }
+            };
+            tasks.0.spawn(serving).done(move |outcome| match outcome {
+                Ok(()) => log::info!("{peer}: done"),
+                Err(failure) => log::info!("{peer}: {}", retwist::chain(&failure)),
+            });
+            protocol
+        };
+        let endpoints = support::servers_from(&endpoints, "tcp:8080:interface=127.0.0.1")?;
+        for endpoint in endpoints {
+            let factory = factory.clone();
+            if tls {
+                let options = ServerOptions::new(credentials.of_server()?).alpn(["h2", "http/1.1"]);
+                let role = TlsRole::server(options.build()?);
+                support::listen(reactor, &endpoint, TlsFactory::new(role, factory))?;
+            } else {
+                support::listen(reactor, &endpoint, factory)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Runs what hyper wants to run beside: the streams of HTTP/2.
+#[derive(Clone)]
+struct Tasks(Spawner);
+
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Tasks {
+    fn execute(&self, future: F) {
+        drop(self.0.spawn(future));
+    }
+}
+
+/// A transport as hyper's own traits want it.
+struct Stream(AsyncTransport);
+
+impl hyper::rt::Read for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut buffer = [0; 8192];
+        let room = buffer.len().min(cursor.remaining());
+        let count = ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer[..room]))?;
+        cursor.put_slice(&buffer[..count]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl hyper::rt::Write for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(context)
+    }
+}
