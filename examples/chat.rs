@@ -5,8 +5,8 @@
 //! nc 127.0.0.1 8011        # in two terminals or more
 //! ```
 //!
-//! The first line that somebody writes is his name. Nobody waits for a slow reader: what he has not read yet is kept for him, up to
-//! 1 MiB, and when it gets more he is thrown out.
+//! The first line that somebody writes is his name. Nobody waits for a slow reader: what he has not
+//! read yet is kept for him, up to 1 MiB, and when it gets more he is thrown out.
 
 mod support;
 

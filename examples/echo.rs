@@ -7,8 +7,9 @@
 //!
 //! Then type something into `nc -N 127.0.0.1 8007`.
 //!
-//! With `--proxy-protocol` it stands behind a proxy such as haproxy (`send-proxy` or `send-proxy-v2`), and says first whom it took the
-//! connection for: `SRC 192.0.2.1 1234 DST 198.51.100.9 443`, `UNKNOWN`, or `LOCAL`.
+//! With `--proxy-protocol` it stands behind a proxy such as haproxy (`send-proxy` or
+//! `send-proxy-v2`), and says first whom it took the connection for: `SRC 192.0.2.1 1234 DST
+//! 198.51.100.9 443`, `UNKNOWN`, or `LOCAL`.
 
 mod support;
 
@@ -35,15 +36,16 @@ struct Echo;
 impl Protocol for Echo {
     fn connection_made(&mut self, transport: &TransportRef) {
         log::info!("{} is connected", transport.peer());
-        // Only where one was demanded, and then it has come: before that, there is no connection for us.
+        // Only where one was demanded, and then it has come: before that, there is no connection
+        // for us.
         if let Some(header) = ProxyHeader::of(&**transport) {
             transport.write(introduction(&header).as_bytes());
         }
     }
 
     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
-        // That is all. A client that does not read what it gets is soon read no further, and one that closes its write half still
-        // gets everything before we close.
+        // That is all. A client that does not read what it gets is soon read no further, and one
+        // that closes its write half still gets everything before we close.
         transport.write(data);
     }
 

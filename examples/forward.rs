@@ -5,11 +5,12 @@
 //! cargo run --release --example forward -- tcp:8010:interface=127.0.0.1 tcp:127.0.0.1:8007
 //! ```
 //!
-//! Neither side is read faster than the other one takes it, and the end of one side's input is the end of the other side's, no
-//! more: a client may close its write half and still get its answer.
+//! Neither side is read faster than the other one takes it, and the end of one side's input is the
+//! end of the other side's, no more: a client may close its write half and still get its answer.
 //!
-//! With `--proxy-protocol send` the server is told on whose behalf the connection is made; with `--proxy-protocol receive` whoever
-//! connects has to say so. A proxy in the middle of a chain is given both.
+//! With `--proxy-protocol send` the server is told on whose behalf the connection is made; with
+//! `--proxy-protocol receive` whoever connects has to say so. A proxy in the middle of a chain is
+//! given both.
 
 mod support;
 
@@ -48,7 +49,8 @@ struct Entrance(Rc<Forward>);
 
 impl Protocol for Entrance {
     fn connection_made(&mut self, transport: &TransportRef) {
-        // What comes in is not read before the way out is open, and if it cannot be opened, both are closed.
+        // What comes in is not read before the way out is open, and if it cannot be opened, both
+        // are closed.
         let (inbound, outbound) = Relay::pair();
         let outbound: ProtocolRef = match self.0.send {
             Some(version) => version(&ProxyHeader::on_behalf_of(&**transport)).wrap(outbound),

@@ -5,8 +5,8 @@
 //! printf '5:hello,' | nc -N 127.0.0.1 8012
 //! ```
 //!
-//! The protocol is four lines long, and the same for all framings. A message that is longer than the maximum, or is none, ends the
-//! connection before it is waited for.
+//! The protocol is four lines long, and the same for all framings. A message that is longer than
+//! the maximum, or is none, ends the connection before it is waited for.
 
 mod support;
 
@@ -44,8 +44,8 @@ impl<F: Framing> FrameReceiver<F> for Echo {
     }
 }
 
-/// Lines as both kinds of clients send them: a CR before the LF is handed over with the line, so that it is sent back, and does
-/// not count.
+/// Lines as both kinds of clients send them: a CR before the LF is handed over with the line, so
+/// that it is sent back, and does not count.
 struct AnyLines {
     lines: Lines,
     max: usize,

@@ -7,8 +7,9 @@
 //! curl --cacert ca.pem https://localhost:8443/
 //! ```
 //!
-//! HTTP/1.1 in clear, and HTTP/2 too under TLS, where the client agrees (ALPN). hyper knows nothing of the reactor, nor of TLS: it reads and writes an
-//! [`AsyncTransport`] by way of the thirty lines at the end of this file, and is a task like any other.
+//! HTTP/1.1 in clear, and HTTP/2 too under TLS, where the client agrees (ALPN). hyper knows nothing
+//! of the reactor, nor of TLS: it reads and writes an [`AsyncTransport`] by way of the thirty lines
+//! at the end of this file, and is a task like any other.
 
 mod support;
 

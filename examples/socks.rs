@@ -5,7 +5,8 @@
 //! curl --proxy socks5h://alice:secret@127.0.0.1:1080 http://localhost:8000/
 //! ```
 //!
-//! It connects to addresses and to `localhost`. Looking up other names would hold up everybody else's connections.
+//! It connects to addresses and to `localhost`. Looking up other names would hold up everybody
+//! else's connections.
 
 mod support;
 

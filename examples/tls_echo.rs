@@ -5,8 +5,8 @@
 //! cargo run --release --example tls_echo -- --connect tcp:localhost:8443 --ca ca.pem hello
 //! ```
 //!
-//! or, from elsewhere, `openssl s_client -connect localhost:8443 -CAfile ca.pem`. The protocols are the same as without TLS: what makes the
-//! difference is the factory that they are wrapped in.
+//! or, from elsewhere, `openssl s_client -connect localhost:8443 -CAfile ca.pem`. The protocols are
+//! the same as without TLS: what makes the difference is the factory that they are wrapped in.
 
 mod support;
 

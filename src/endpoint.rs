@@ -1,4 +1,5 @@
-//! Endpoints from strings: where to listen and what to connect to, as an administrator writes it on a command line or in a file.
+//! Endpoints from strings: where to listen and what to connect to, as an administrator writes it on
+//! a command line or in a file.
 //!
 //! ```no_run
 //! use retwist::endpoint::{client_from_string, server_from_string};
@@ -16,8 +17,9 @@
 //!
 //! # The language
 //!
-//! Twisted's: the kind, then its arguments, all separated by `:`. An argument is given by its place or by its name, as
-//! `name=value`. A backslash takes the meaning from a `:`, a `=` or a backslash that belongs to a value; [`quote`] writes them.
+//! Twisted's: the kind, then its arguments, all separated by `:`. An argument is given by its place
+//! or by its name, as `name=value`. A backslash takes the meaning from a `:`, a `=` or a backslash
+//! that belongs to a value; [`quote`] writes them.
 //!
 //! | a server | |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! The architecture, held by a test: which way the dependencies point, how long a file may get, and what no crate may do.
+//! The architecture, held by a test: which way the dependencies point, how long a file may get, and
+//! what no crate may do.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,5 @@
-//! Async code over TLS: from the first byte, and entered in the middle of a conversation, cut to any size.
+//! Async code over TLS: from the first byte, and entered in the middle of a conversation, cut to
+//! any size.
 
 use std::io;
 use std::rc::Rc;

@@ -77,8 +77,8 @@ fn a_callback_in_its_steady_state_allocates_nothing() {
                 served.exchange(client, &message, &mut answer);
             }
         }
-        // What the system cuts a message into is not always the same, and the first of a kind may still grow a buffer;
-        // a callback that allocates does so each time.
+        // What the system cuts a message into is not always the same, and the first of a kind may
+        // still grow a buffer; a callback that allocates does so each time.
         let mut allocated = (0..5).map(|_| {
             let region = Region::new(GLOBAL);
             for _ in 0..200 {

@@ -17,7 +17,8 @@ pub struct Args {
     pub size: usize,
     /// Messages in flight on each connection.
     pub depth: usize,
-    /// Messages in all, or connections where each message has one of its own. 0: as many as fit into `seconds`.
+    /// Messages in all, or connections where each message has one of its own. 0: as many as fit
+    /// into `seconds`.
     pub messages: u64,
     pub seconds: f64,
     /// What the load does: `echo`, `sink`, `churn`, `idle`.

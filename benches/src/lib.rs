@@ -7,7 +7,8 @@ pub mod certificate;
 pub mod load;
 pub mod servers;
 
-/// A byte stream that both ends of a measurement can make from any position on, so that every byte that comes back is checked.
+/// A byte stream that both ends of a measurement can make from any position on, so that every byte
+/// that comes back is checked.
 pub mod pattern {
     /// No power of two, so that a piece that is missing, doubled or moved does not fit.
     const PERIOD: usize = 251;

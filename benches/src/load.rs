@@ -1,7 +1,8 @@
 //! The load generator: one thread, readiness from mio, every byte compared with what was sent.
 //!
-//! It prints one line: messages (or connections) in the window, and the window's seconds. Before the window it lets every connection
-//! talk once. `go` on standard output marks the start of the window and the last line its end, for a runner that reads the server's clock.
+//! It prints one line: messages (or connections) in the window, and the window's seconds. Before
+//! the window it lets every connection talk once. `go` on standard output marks the start of the
+//! window and the last line its end, for a runner that reads the server's clock.
 
 use std::io::{BufRead, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -56,7 +57,8 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 impl Load<'_> {
-    /// Connects, and lets everyone talk once, a few at a time: the server's queue of connections has its limit.
+    /// Connects, and lets everyone talk once, a few at a time: the server's queue of connections
+    /// has its limit.
     fn warm(&mut self) -> Result<Vec<Conversation>> {
         let mut all = Vec::new();
         while all.len() < self.args.connections {

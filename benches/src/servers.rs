@@ -1,4 +1,5 @@
-//! Echo servers, each written as its users would write it. Every one prints the port that it listens on, and runs until it is killed.
+//! Echo servers, each written as its users would write it. Every one prints the port that it
+//! listens on, and runs until it is killed.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -31,7 +32,8 @@ fn listening(address: SocketAddr) {
     let _ = std::io::stdout().flush();
 }
 
-/// A listening socket like those of all peers: the same backlog, and small writes at once, which accepted sockets inherit.
+/// A listening socket like those of all peers: the same backlog, and small writes at once, which
+/// accepted sockets inherit.
 fn bind(port: u16) -> Result<std::net::TcpListener> {
     use socket2::{Domain, Socket, Type};
     let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking().cloexec(), None)?;

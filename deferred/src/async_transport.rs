@@ -10,24 +10,32 @@ use retwist_reactor::{Address, ProtocolRef, Reason, TransportRef};
 use crate::Deferred;
 use crate::link::{Link, Proxy};
 
-/// A transport for async code: [`AsyncRead`] and [`AsyncWrite`] over a connection of any kind, layers included.
+/// A transport for async code: [`AsyncRead`] and [`AsyncWrite`] over a connection of any kind,
+/// layers included.
 ///
-/// It sits in the transport's seat by way of [`switch_protocol`](retwist_reactor::Transport::switch_protocol). Callback code hands its live connection over with
-/// [`adopt`](AsyncTransport::adopt), and gets it back with [`switch_protocol`](AsyncTransport::switch_protocol); bytes that nobody has used go along, both ways.
+/// It sits in the transport's seat by way of
+/// [`switch_protocol`](retwist_reactor::Transport::switch_protocol). Callback code hands its live
+/// connection over with [`adopt`](AsyncTransport::adopt), and gets it back with
+/// [`switch_protocol`](AsyncTransport::switch_protocol); bytes that nobody has used go along, both
+/// ways.
 ///
-/// Back-pressure works both ways. No more than about 64 KiB are read that nobody has asked for; a write waits while more than the transport's high-water
-/// mark is waiting to be sent. What is written goes out at the end of the turn, so that a flush has nothing to wait for. Closing
-/// ([`poll_close`](AsyncWrite::poll_close)) closes the write half, after all that was written has been handed over, and reading goes on.
-/// Dropping it closes the connection in order: what was written is sent first.
+/// Back-pressure works both ways. No more than about 64 KiB are read that nobody has asked for; a
+/// write waits while more than the transport's high-water mark is waiting to be sent. What is
+/// written goes out at the end of the turn, so that a flush has nothing to wait for. Closing
+/// ([`poll_close`](AsyncWrite::poll_close)) closes the write half, after all that was written has
+/// been handed over, and reading goes on. Dropping it closes the connection in order: what was
+/// written is sent first.
 ///
-/// An error is an [`io::Error`] with the connection's [`Reason`] inside (`error.get_ref()`), and of the kind that the system gave, if it did.
+/// An error is an [`io::Error`] with the connection's [`Reason`] inside (`error.get_ref()`), and of
+/// the kind that the system gave, if it did.
 pub struct AsyncTransport {
     link: Rc<Link>,
 }
 
 impl AsyncTransport {
-    /// A protocol to be returned by a factory, or put over a layer, and the transport that it will be once it is connected (where a layer
-    /// negotiates: once it has). It fails with the reason for which there will be no connection.
+    /// A protocol to be returned by a factory, or put over a layer, and the transport that it will
+    /// be once it is connected (where a layer negotiates: once it has). It fails with the reason
+    /// for which there will be no connection.
     pub fn protocol() -> (ProtocolRef, Deferred<AsyncTransport, Reason>) {
         let (promise, opening) = Deferred::new();
         let proxy = Proxy {
@@ -37,8 +45,9 @@ impl AsyncTransport {
         (proxy.into(), opening)
     }
 
-    /// Takes a live connection over from the protocol that sits there, which hears nothing more of it. Bytes that it gave back
-    /// ([`unread`](retwist_reactor::Transport::unread)) are read first. None if the connection has ended, or `transport` is not that protocol's any more.
+    /// Takes a live connection over from the protocol that sits there, which hears nothing more of
+    /// it. Bytes that it gave back ([`unread`](retwist_reactor::Transport::unread)) are read first.
+    /// None if the connection has ended, or `transport` is not that protocol's any more.
     ///
     /// A producer has to be unregistered before; with one, every write fails.
     pub fn adopt(transport: &TransportRef) -> Option<AsyncTransport> {
@@ -56,25 +65,30 @@ impl AsyncTransport {
         AsyncTransport { link }
     }
 
-    /// Hands the connection to a protocol, with all the bytes that nobody has read. It hears [`connection_made`](retwist_reactor::Protocol::connection_made) or
-    /// [`transport_switched`](retwist_reactor::Protocol::transport_switched), as always. False, and nothing happens, if the connection has ended.
+    /// Hands the connection to a protocol, with all the bytes that nobody has read. It hears
+    /// [`connection_made`](retwist_reactor::Protocol::connection_made) or
+    /// [`transport_switched`](retwist_reactor::Protocol::transport_switched), as always. False, and
+    /// nothing happens, if the connection has ended.
     pub fn switch_protocol(self, next: impl Into<ProtocolRef>) -> bool {
         self.link.switch_protocol(next.into())
     }
 
-    /// Hands the transport to `change`, which may put a layer under this protocol: `start_tls`, say. What was read ahead goes
-    /// through that layer. None, and no call, if the connection has ended, or was adopted in this very turn.
+    /// Hands the transport to `change`, which may put a layer under this protocol: `start_tls`,
+    /// say. What was read ahead goes through that layer. None, and no call, if the connection has
+    /// ended, or was adopted in this very turn.
     pub fn with_transport<R>(&self, change: impl FnOnce(&TransportRef) -> R) -> Option<R> {
         self.link.with_transport(change)
     }
 
-    /// The transport, to ask it something that this type does not tell: `TlsTransport::of`, say. None if the connection has ended, or was adopted in
-    /// this very turn.
+    /// The transport, to ask it something that this type does not tell: `TlsTransport::of`, say.
+    /// None if the connection has ended, or was adopted in this very turn.
     pub fn transport(&self) -> Option<TransportRef> {
         self.link.transport()
     }
 
-    /// Ends the connection now, see [`abort_connection`](retwist_reactor::Transport::abort_connection). Dropping it closes in order.
+    /// Ends the connection now, see
+    /// [`abort_connection`](retwist_reactor::Transport::abort_connection). Dropping it closes in
+    /// order.
     pub fn abort(&self) {
         if let Some(transport) = self.link.transport() {
             transport.abort_connection();

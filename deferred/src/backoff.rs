@@ -3,8 +3,8 @@ use std::time::Duration;
 
 /// How long to wait before the next attempt, by the number of those that have failed in a row.
 ///
-/// The default is Twisted's: 1 s, half as much again for each failure, at most 60 s, and up to 1 s more by chance, so that
-/// clients that have lost their server together do not come back together.
+/// The default is Twisted's: 1 s, half as much again for each failure, at most 60 s, and up to 1 s
+/// more by chance, so that clients that have lost their server together do not come back together.
 ///
 /// ```
 /// use retwist_deferred::Backoff;
@@ -16,7 +16,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq)]
 #[doc(alias = "backoffPolicy")]
 pub struct Backoff {
-    /// The wait after the first failure is `factor` times this; after a connection that was lost, it is this. Default 1 s.
+    /// The wait after the first failure is `factor` times this; after a connection that was lost,
+    /// it is this. Default 1 s.
     pub initial: Duration,
     /// By what the wait grows with each failure. Default 1.5.
     pub factor: f64,
@@ -50,7 +51,8 @@ impl Backoff {
     }
 }
 
-/// A number from 0 to 1. The keys of the standard library's hash maps are random, and good enough for this.
+/// A number from 0 to 1. The keys of the standard library's hash maps are random, and good enough
+/// for this.
 fn chance() -> f64 {
     let random = RandomState::new().hash_one(0) >> 32;
     random as f64 / f64::from(u32::MAX)

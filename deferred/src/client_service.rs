@@ -22,10 +22,12 @@ use crate::{
 ///                   +- waiting <---------------+               restarting --lost--> connecting
 /// ```
 ///
-/// Stopped while it is waiting, or connecting, it is stopped at once, unless there is a connection already that has to be closed. Each retry is
-/// logged, with what went wrong and how long it waits ([`Backoff`]).
+/// Stopped while it is waiting, or connecting, it is stopped at once, unless there is a connection
+/// already that has to be closed. Each retry is logged, with what went wrong and how long it waits
+/// ([`Backoff`]).
 ///
-/// A cheap handle: clones are the same service. It goes on until it is stopped, or the reactor ends.
+/// A cheap handle: clones are the same service. It goes on until it is stopped, or the reactor
+/// ends.
 pub struct ClientService<P: Protocol> {
     inner: Rc<Inner<P>>,
 }
@@ -69,7 +71,8 @@ struct Waiter<P: Protocol> {
 pub enum ServiceState {
     /// It has not been started.
     Init,
-    /// It connects, or what was given to [`prepare_connection`](ClientService::prepare_connection) is under way.
+    /// It connects, or what was given to [`prepare_connection`](ClientService::prepare_connection)
+    /// is under way.
     Connecting,
     /// It waits before it tries again.
     Waiting,
@@ -112,7 +115,8 @@ impl<P: Protocol> ClientService<P> {
         *self.inner.backoff.borrow_mut() = backoff;
     }
 
-    /// What each new connection goes through before it counts: logging in, say. If it fails, the connection is closed, and that is a failed attempt.
+    /// What each new connection goes through before it counts: logging in, say. If it fails, the
+    /// connection is closed, and that is a failed attempt.
     #[doc(alias = "prepareConnection")]
     pub fn prepare_connection(
         &self,
@@ -132,8 +136,8 @@ impl<P: Protocol> ClientService<P> {
         }
     }
 
-    /// Keeps none any more. The Deferred fires when the connection has been closed; at once, if there is none. Those who wait for a connection are told that it was
-    /// cancelled.
+    /// Keeps none any more. The Deferred fires when the connection has been closed; at once, if
+    /// there is none. Those who wait for a connection are told that it was cancelled.
     #[doc(alias = "stopService")]
     pub fn stop(&self) -> Deferred<(), Infallible> {
         let (promise, stopped) = Deferred::new();
@@ -142,7 +146,8 @@ impl<P: Protocol> ClientService<P> {
         stopped
     }
 
-    /// The protocol of the connection: now, or when there is one. With `fail_after`, it fails once that many attempts have failed; without, it waits until the service is stopped.
+    /// The protocol of the connection: now, or when there is one. With `fail_after`, it fails once
+    /// that many attempts have failed; without, it waits until the service is stopped.
     #[doc(alias = "whenConnected")]
     #[doc(alias = "failAfterFailures")]
     pub fn when_connected(

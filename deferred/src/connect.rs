@@ -10,8 +10,8 @@ use crate::{AsyncTransport, Deferred, Fault, Promise};
 
 /// Connects over TCP, for async code. Cancelled, or dropped while it is awaited, it gives up.
 ///
-/// `reactor` is a [`ReactorHandle`](retwist_reactor::ReactorHandle), or a [`MemoryReactor`](retwist_reactor::testing::MemoryReactor) in a
-/// test.
+/// `reactor` is a [`ReactorHandle`](retwist_reactor::ReactorHandle), or a
+/// [`MemoryReactor`](retwist_reactor::testing::MemoryReactor) in a test.
 pub fn connect(
     reactor: &dyn ReactorTcp,
     how: impl Into<TcpConnect>,
@@ -20,7 +20,8 @@ pub fn connect(
     when_opened(dial_tcp(reactor, how.into(), protocol), opened)
 }
 
-/// Connects a protocol over TCP, and promises it, with its type: by then it has heard `connection_made`. Cancelled, it gives up.
+/// Connects a protocol over TCP, and promises it, with its type: by then it has heard
+/// `connection_made`. Cancelled, it gives up.
 ///
 /// ```
 /// use retwist_deferred::connect_protocol;
@@ -58,8 +59,8 @@ pub(crate) fn dial_tcp(
     dial(|factory| reactor.connect(how, factory), protocol)
 }
 
-/// Connects `protocol`, by way of `connect`, which connects a factory. The connector comes when the protocol is in its seat; a
-/// layer may still have to negotiate.
+/// Connects `protocol`, by way of `connect`, which connects a factory. The connector comes when the
+/// protocol is in its seat; a layer may still have to negotiate.
 pub(crate) fn dial(
     connect: impl FnOnce(FactoryRef) -> Connector,
     protocol: ProtocolRef,
@@ -87,7 +88,8 @@ pub(crate) fn dial(
     made
 }
 
-/// What was made and then has opened: `opened` is its outcome, and cancelling it closes the connection.
+/// What was made and then has opened: `opened` is its outcome, and cancelling it closes the
+/// connection.
 pub(crate) fn when_opened<T: 'static, E: Fault + From<ConnectError>>(
     made: Deferred<Connector, E>,
     opened: Deferred<T, Reason>,

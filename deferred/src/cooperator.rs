@@ -10,8 +10,9 @@ use crate::{Deferred, Failure, Fault, IntoDeferred, Outcome, Promise};
 
 /// Does long work in small steps, between which the loop serves its connections.
 ///
-/// Work is an iterator: each item is one step, done when the iterator is asked for it. All that cooperate take their steps in turn, for at most 10 ms
-/// in each turn of the loop. An item that is a Deferred is waited for.
+/// Work is an iterator: each item is one step, done when the iterator is asked for it. All that
+/// cooperate take their steps in turn, for at most 10 ms in each turn of the loop. An item that is
+/// a Deferred is waited for.
 ///
 /// ```
 /// use retwist_deferred::Cooperator;
@@ -75,8 +76,8 @@ impl Cooperator {
         }
     }
 
-    /// Does `work`, from this turn's end on. The Deferred fires when the iterator has ended, and fails when a step does; cancelling it stops the
-    /// work.
+    /// Does `work`, from this turn's end on. The Deferred fires when the iterator has ended, and
+    /// fails when a step does; cancelling it stops the work.
     #[doc(alias = "coiterate")]
     #[doc(alias = "whenDone")]
     pub fn cooperate<I, E>(&self, work: I) -> (CooperativeTask, Deferred<(), E>)
@@ -141,7 +142,8 @@ impl Inner {
     }
 }
 
-/// Work that was given to a [`Cooperator`]. Dropping it lets the work go on, unless it is paused, for nobody could resume it then.
+/// Work that was given to a [`Cooperator`]. Dropping it lets the work go on, unless it is paused,
+/// for nobody could resume it then.
 #[derive(Clone)]
 pub struct CooperativeTask {
     work: Rc<dyn Work>,
@@ -158,7 +160,8 @@ impl CooperativeTask {
         self.work.resume()
     }
 
-    /// Takes no step any more: the Deferred fails with [`Failure::Cancelled`]. Nothing if it has ended.
+    /// Takes no step any more: the Deferred fails with [`Failure::Cancelled`]. Nothing if it has
+    /// ended.
     pub fn stop(&self) {
         self.work.stop();
     }

@@ -30,28 +30,30 @@ use crate::{Failure, Fault, IntoDeferred, Outcome, Promise};
 /// promise.callback("43").unwrap_err();
 /// ```
 ///
-/// Each method that adds a callback takes the Deferred and returns the next one in the chain, of the type that the callback makes. A
-/// callback returns a [`Result`], or another Deferred, which is then waited for. It runs when there is an outcome, on the spot:
-/// inside [`Promise::callback`], or inside the method that adds it, where the outcome is there already. If it panics, the next one fails
-/// with [`Failure::Panicked`].
+/// Each method that adds a callback takes the Deferred and returns the next one in the chain, of
+/// the type that the callback makes. A callback returns a [`Result`], or another Deferred, which is
+/// then waited for. It runs when there is an outcome, on the spot: inside [`Promise::callback`], or
+/// inside the method that adds it, where the outcome is there already. If it panics, the next one
+/// fails with [`Failure::Panicked`].
 ///
-/// It is a [`Future`] too. Dropping it changes nothing: callbacks that were added still run, and a failure that nobody has handled
-/// is logged. Only once it has been polled it belongs to the code that awaits it, and is cancelled if it is dropped, like any other future.
+/// It is a [`Future`] too. Dropping it changes nothing: callbacks that were added still run, and a
+/// failure that nobody has handled is logged. Only once it has been polled it belongs to the code
+/// that awaits it, and is cancelled if it is dropped, like any other future.
 pub struct Deferred<T: 'static, E: Fault> {
     shared: Rc<Shared<T, E>>,
     awaited: Cell<bool>,
 }
 
 impl<T: 'static, E: Fault> Deferred<T, E> {
-    /// The two halves: who works keeps the promise, who waits gets the Deferred. Cancelled, it fails with [`Failure::Cancelled`], and the work
-    /// goes on unheard.
+    /// The two halves: who works keeps the promise, who waits gets the Deferred. Cancelled, it
+    /// fails with [`Failure::Cancelled`], and the work goes on unheard.
     #[allow(clippy::new_ret_no_self, reason = "it comes with its other half")]
     pub fn new() -> (Promise<T, E>, Self) {
         Deferred::from_shared(Shared::waiting(None))
     }
 
-    /// The two halves, for work that can be cancelled: `canceller` ends it. It may fire the promise that it is handed; if it does not, the
-    /// Deferred fails with [`Failure::Cancelled`].
+    /// The two halves, for work that can be cancelled: `canceller` ends it. It may fire the promise
+    /// that it is handed; if it does not, the Deferred fails with [`Failure::Cancelled`].
     pub fn with_canceller(
         canceller: impl FnOnce(&Promise<T, E>) + 'static,
     ) -> (Promise<T, E>, Self) {
@@ -114,7 +116,8 @@ impl<T: 'static, E: Fault> Deferred<T, E> {
         })
     }
 
-    /// Calls `call` with the failure; a value goes past it. ([`add_both`](Deferred::add_both) is the one that can change the type of the error.)
+    /// Calls `call` with the failure; a value goes past it. ([`add_both`](Deferred::add_both) is
+    /// the one that can change the type of the error.)
     #[doc(alias = "addErrback")]
     pub fn add_errback<R: IntoDeferred<Value = T, Error = E>>(
         self,
@@ -147,7 +150,8 @@ impl<T: 'static, E: Fault> Deferred<T, E> {
         self.add_both(|outcome| outcome.map(change))
     }
 
-    /// The error, changed: what [`?`](std::ops::Try) would do on the way from one layer to the next.
+    /// The error, changed: what [`?`](std::ops::Try) would do on the way from one layer to the
+    /// next.
     pub fn map_err<F: Fault>(self, change: impl FnOnce(E) -> F + 'static) -> Deferred<T, F> {
         self.add_both(|outcome| outcome.map_err(|failure| failure.map(change)))
     }
@@ -157,7 +161,8 @@ impl<T: 'static, E: Fault> Deferred<T, E> {
         drop(self.add_both(call));
     }
 
-    /// Fails with [`Failure::TimedOut`], and cancels the work, if there is no outcome `after` this time. Nothing is left on the clock once there is one.
+    /// Fails with [`Failure::TimedOut`], and cancels the work, if there is no outcome `after` this
+    /// time. Nothing is left on the clock once there is one.
     #[doc(alias = "addTimeout")]
     pub fn timeout(self, after: Duration, clock: &Clock) -> Self {
         let canceller = self.canceller();
@@ -179,8 +184,8 @@ impl<T: 'static, E: Fault> Deferred<T, E> {
         })
     }
 
-    /// Ends the work that is waited for, wherever in the chain it is: it fails with [`Failure::Cancelled`], or as its canceller
-    /// says. Nothing if it has an outcome.
+    /// Ends the work that is waited for, wherever in the chain it is: it fails with
+    /// [`Failure::Cancelled`], or as its canceller says. Nothing if it has an outcome.
     pub fn cancel(&self) {
         cancel(self.as_cancel());
     }

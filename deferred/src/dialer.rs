@@ -11,7 +11,8 @@ use crate::{AsyncTransport, Deferred, Failure, ResolveError};
 
 /// A way to connect a protocol, whatever it takes to get there.
 ///
-/// A closure that connects a factory is one. One that adds a layer puts it under the protocol, and has another one connect both.
+/// A closure that connects a factory is one. One that adds a layer puts it under the protocol, and
+/// has another one connect both.
 ///
 /// ```
 /// use retwist_deferred::DialerExt;
@@ -29,15 +30,15 @@ use crate::{AsyncTransport, Deferred, Failure, ResolveError};
 /// ```
 #[doc(alias = "IStreamClientEndpoint")]
 pub trait Dialer {
-    /// Connects `protocol`: it is put in a seat once, or never. The connector comes when it is; a layer may still have to
-    /// negotiate. Cancelled, it gives up.
+    /// Connects `protocol`: it is put in a seat once, or never. The connector comes when it is; a
+    /// layer may still have to negotiate. Cancelled, it gives up.
     fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, DialError>;
 }
 
 /// The ways to connect to any [`Dialer`].
 pub trait DialerExt: Dialer {
-    /// Connects a protocol and promises it, with its type: by then it has heard `connection_made`, and all layers have
-    /// negotiated. Cancelled, it gives up.
+    /// Connects a protocol and promises it, with its type: by then it has heard `connection_made`,
+    /// and all layers have negotiated. Cancelled, it gives up.
     #[doc(alias = "connectProtocol")]
     fn connect_to<P: Protocol>(&self, protocol: P) -> Deferred<ProtocolHandle<P>, DialError> {
         let (protocol, opened) = opening(protocol);
@@ -53,7 +54,8 @@ pub trait DialerExt: Dialer {
 
 impl<E: Dialer + ?Sized> DialerExt for E {}
 
-/// Whatever connects a factory is a way to connect a protocol: an endpoint that was made from a string, say.
+/// Whatever connects a factory is a way to connect a protocol: an endpoint that was made from a
+/// string, say.
 impl<F: Fn(FactoryRef) -> Connector> Dialer for F {
     fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, DialError> {
         dial(self, protocol).map_err(DialError::Connect)
@@ -68,7 +70,8 @@ pub enum DialError {
     Resolve(ResolveError),
     /// The connection could not be made.
     Connect(ConnectError),
-    /// The host has several addresses, and there is a connection with none: each with its reason, in the order in which they ended.
+    /// The host has several addresses, and there is a connection with none: each with its reason,
+    /// in the order in which they ended.
     AllFailed(Vec<(SocketAddr, Failure<ConnectError>)>),
 }
 

@@ -16,8 +16,9 @@ use crate::{Deferred, Failure, Promise, TaskOutput};
 
 /// Runs futures on a reactor, in its thread, so that they need not be [`Send`].
 ///
-/// It owns its tasks: when it is dropped, and when the reactor shuts down, those that have not finished are dropped. What code
-/// outside `main` needs is a [`Spawner`], to which this dereferences.
+/// It owns its tasks: when it is dropped, and when the reactor shuts down, those that have not
+/// finished are dropped. What code outside `main` needs is a [`Spawner`], to which this
+/// dereferences.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,8 +48,9 @@ pub struct Spawner {
 }
 
 impl Executor {
-    /// An executor on this reactor. Its wakers work from any thread. Its tasks end with the reactor: once the connections have been closed, and
-    /// before what is called [`After`](Phase::After) shutdown.
+    /// An executor on this reactor. Its wakers work from any thread. Its tasks end with the
+    /// reactor: once the connections have been closed, and before what is called
+    /// [`After`](Phase::After) shutdown.
     pub fn new(reactor: &ReactorHandle) -> Self {
         let executor = Executor::with_remote(reactor.clock(), Some(reactor.remote()));
         let tasks = executor.spawner.tasks.clone();
@@ -60,7 +62,8 @@ impl Executor {
         executor
     }
 
-    /// An executor on a clock alone, for tests. What another thread wakes has its turn when something here is woken next.
+    /// An executor on a clock alone, for tests. What another thread wakes has its turn when
+    /// something here is woken next.
     pub fn on_clock(clock: &Clock) -> Self {
         Executor::with_remote(clock, None)
     }
@@ -107,10 +110,12 @@ impl Drop for Executor {
 }
 
 impl Spawner {
-    /// Runs `future`, from this turn's end on, and promises its output. The future returns a [`Result`], or nothing.
+    /// Runs `future`, from this turn's end on, and promises its output. The future returns a
+    /// [`Result`], or nothing.
     ///
-    /// Cancelling the Deferred drops the future where it stands; dropping the Deferred lets it run. A panic in it is
-    /// [`Failure::Panicked`]. Where the executor has ended, the future is dropped, and abandoned.
+    /// Cancelling the Deferred drops the future where it stands; dropping the Deferred lets it run.
+    /// A panic in it is [`Failure::Panicked`]. Where the executor has ended, the future is dropped,
+    /// and abandoned.
     #[doc(alias = "ensureDeferred")]
     #[doc(alias = "fromCoroutine")]
     #[doc(alias = "inlineCallbacks")]

@@ -9,9 +9,11 @@ use retwist_reactor::chain;
 /// What comes of a [`Deferred`](crate::Deferred): the value, or why there is none.
 pub type Outcome<T, E> = Result<T, Failure<E>>;
 
-/// Why there is no value: an error of the work itself, or one of the ways in which any work can end early.
+/// Why there is no value: an error of the work itself, or one of the ways in which any work can end
+/// early.
 ///
-/// It is an [`Error`] where `E` is one, and stands for it: [`Failure::Error`] prints as the error and has the same source.
+/// It is an [`Error`] where `E` is one, and stands for it: [`Failure::Error`] prints as the error
+/// and has the same source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure<E> {
@@ -29,7 +31,8 @@ pub enum Failure<E> {
     Abandoned,
 }
 
-/// What work may fail with: any [`Error`], a `Box<dyn Error>`, a text. There is nothing to implement.
+/// What work may fail with: any [`Error`], a `Box<dyn Error>`, a text. There is nothing to
+/// implement.
 ///
 /// The bound is what it takes to print, in the log, a failure that nobody has handled.
 pub trait Fault: Into<Box<dyn Error>> + 'static {}

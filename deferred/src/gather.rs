@@ -11,8 +11,8 @@ use crate::{Canceller, Deferred, Failure, Fault, Outcome, Promise};
 
 /// All values, in the order of the Deferreds; at once if there are none.
 ///
-/// The first failure is that of the whole: the others are cancelled, since nobody would hear what comes of them. Cancelled, it
-/// cancels all.
+/// The first failure is that of the whole: the others are cancelled, since nobody would hear what
+/// comes of them. Cancelled, it cancels all.
 ///
 /// ```
 /// use retwist_deferred::{Deferred, gather_results};
@@ -34,8 +34,8 @@ pub fn gather_results<T: 'static, E: Fault>(deferreds: Vec<Deferred<T, E>>) -> D
     )
 }
 
-/// What comes of each, in the order of the Deferreds; at once if there are none. It never fails; cancelled, it cancels all, and
-/// that is then what came of them.
+/// What comes of each, in the order of the Deferreds; at once if there are none. It never fails;
+/// cancelled, it cancels all, and that is then what came of them.
 #[doc(alias = "DeferredList")]
 pub fn deferred_list<T: 'static, E: Fault>(
     deferreds: Vec<Deferred<T, E>>,
@@ -47,8 +47,8 @@ pub fn deferred_list<T: 'static, E: Fault>(
     )
 }
 
-/// The first value, with the place of its Deferred; the others are cancelled then. If all fail, so does the whole; at once if there
-/// are none. Cancelled, it cancels all.
+/// The first value, with the place of its Deferred; the others are cancelled then. If all fail, so
+/// does the whole; at once if there are none. Cancelled, it cancels all.
 pub fn race<T: 'static, E: Error + 'static>(
     deferreds: Vec<Deferred<T, E>>,
 ) -> Deferred<(usize, T), AllFailed<E>> {

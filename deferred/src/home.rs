@@ -6,8 +6,8 @@ use std::ops::Deref;
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Something that stays in its thread and can be found again there by those who were in others: the one place where the two
-/// worlds meet.
+/// Something that stays in its thread and can be found again there by those who were in others: the
+/// one place where the two worlds meet.
 pub(crate) struct Home<T: 'static> {
     kept: Rc<T>,
     number: u64,

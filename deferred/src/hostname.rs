@@ -12,8 +12,9 @@ use crate::{Canceller, Deferred, DialError, Dialer, Failure, Promise, Resolver};
 
 /// A TCP port of a host, by name.
 ///
-/// Happy eyeballs, RFC 8305: the addresses are tried in the resolver's order, with the families by turns; if one has not answered in 250 ms, or
-/// has failed, the next is tried beside it; the first connection is taken, and the other attempts are given up.
+/// Happy eyeballs, RFC 8305: the addresses are tried in the resolver's order, with the families by
+/// turns; if one has not answered in 250 ms, or has failed, the next is tried beside it; the first
+/// connection is taken, and the other attempts are given up.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -215,7 +216,8 @@ impl Eyeballs {
     }
 }
 
-/// The order in which addresses are tried: the first one's family, the other family, and so on (RFC 8305, section 4).
+/// The order in which addresses are tried: the first one's family, the other family, and so on (RFC
+/// 8305, section 4).
 fn by_turns(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let first_is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let (first, second): (Vec<_>, Vec<_>) = addresses

@@ -58,7 +58,8 @@ pub fn listen(
     listen_with(reactor, how, |protocol| protocol)
 }
 
-/// The same, with layers: `wrap` puts them under the protocol that it is handed. A connection comes once they have negotiated; one that cannot is logged.
+/// The same, with layers: `wrap` puts them under the protocol that it is handed. A connection comes
+/// once they have negotiated; one that cannot is logged.
 pub fn listen_with(
     reactor: &dyn ReactorTcp,
     how: impl Into<TcpListen>,
@@ -75,7 +76,8 @@ pub fn listen_with(
 
 /// The connections that are accepted on a port; see [`listen`]. Dropped, it listens no more.
 ///
-/// Up to 1024 connections wait for [`accept`](Incoming::accept), those included whose layers still negotiate. More are refused, and a warning is logged.
+/// Up to 1024 connections wait for [`accept`](Incoming::accept), those included whose layers still
+/// negotiate. More are refused, and a warning is logged.
 pub struct Incoming {
     port: ListeningPort,
     queue: Rc<RefCell<Queue>>,

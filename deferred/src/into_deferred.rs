@@ -2,8 +2,8 @@ use std::convert::Infallible;
 
 use crate::{Deferred, Failure, Fault};
 
-/// What a callback may return: a [`Result`] with a [`Failure`] (to which `?` converts an error), another [`Deferred`], which is waited for, or
-/// nothing.
+/// What a callback may return: a [`Result`] with a [`Failure`] (to which `?` converts an error),
+/// another [`Deferred`], which is waited for, or nothing.
 #[doc(alias = "maybeDeferred")]
 pub trait IntoDeferred {
     /// The value that comes of it.

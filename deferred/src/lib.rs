@@ -1,7 +1,8 @@
 //! Deferreds, async/await, tasks, threads and names on the reactor of retwist.
 //!
-//! Two ways to say what happens next, and both at once: a [`Deferred`] takes callbacks, and is a [`Future`]; a future that is [spawned](Spawner::spawn) makes a
-//! Deferred. Both run in the reactor's thread, by its clock, so that both run in a test without sockets and without waiting.
+//! Two ways to say what happens next, and both at once: a [`Deferred`] takes callbacks, and is a
+//! [`Future`]; a future that is [spawned](Spawner::spawn) makes a Deferred. Both run in the
+//! reactor's thread, by its clock, so that both run in a test without sockets and without waiting.
 //!
 //! | to | look at |
 //! |---|---|
@@ -15,8 +16,8 @@
 //! | find a host, connect to it, stay connected | [`Resolver`], [`HostnameEndpoint`], [`ClientService`], [`Reconnecting`] |
 //! | write `fn main` | [`react`](react()) |
 //!
-//! Nothing here panics, however it is used: what goes wrong is a [`Failure`] or another error value. Whatever is cancelled leaves no timer, no task and
-//! no socket behind.
+//! Nothing here panics, however it is used: what goes wrong is a [`Failure`] or another error
+//! value. Whatever is cancelled leaves no timer, no task and no socket behind.
 //!
 //! # From callbacks to async, and back
 //!

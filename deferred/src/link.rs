@@ -14,7 +14,8 @@ use crate::{AsyncTransport, Promise};
 
 /// What an [`AsyncTransport`] and the protocol that sits for it in the transport's seat share.
 ///
-/// The protocol notes what comes and wakes; the other one takes it, and what it asks for goes to the transport at once.
+/// The protocol notes what comes and wakes; the other one takes it, and what it asks for goes to
+/// the transport at once.
 #[derive(Default)]
 pub(crate) struct Link {
     /// None until the protocol has been told that it is connected, and after the end.
@@ -134,7 +135,8 @@ impl Link {
         })
     }
 
-    /// Lets `change` put something under this protocol: until then, what was read ahead belongs to the transport.
+    /// Lets `change` put something under this protocol: until then, what was read ahead belongs to
+    /// the transport.
     pub(crate) fn with_transport<R>(
         self: &Rc<Self>,
         change: impl FnOnce(&TransportRef) -> R,
@@ -146,7 +148,8 @@ impl Link {
         let before = transport.protocol();
         let result = change(&transport);
         match (before, transport.protocol()) {
-            // Something is under this protocol now, and it will hear of its new transport. Until then, who writes waits.
+            // Something is under this protocol now, and it will hear of its new transport. Until
+            // then, who writes waits.
             (Some(before), Some(now)) if !now.ptr_eq(&before) => {
                 self.transport.take();
             }

@@ -2,7 +2,8 @@ use std::convert::Infallible;
 
 use crate::{Deferred, DeferredSemaphore, IntoDeferred, Permit};
 
-/// Lets one in at a time, and the others in the order in which they came: a [`DeferredSemaphore`] with one place. Clones are the same lock.
+/// Lets one in at a time, and the others in the order in which they came: a [`DeferredSemaphore`]
+/// with one place. Clones are the same lock.
 #[derive(Clone, Debug)]
 pub struct DeferredLock {
     semaphore: DeferredSemaphore,

@@ -10,8 +10,9 @@ use crate::{Canceller, Deferred, Failure, Fault, IntoDeferred, Outcome, Promise}
 
 /// Calls something again and again, on a grid of times.
 ///
-/// A call never begins before the one before it has ended: where it returns a Deferred, that is waited for. Times that pass
-/// meanwhile are left out, and the next call is on the grid again, however long the last one took. A failure ends it.
+/// A call never begins before the one before it has ended: where it returns a Deferred, that is
+/// waited for. Times that pass meanwhile are left out, and the next call is on the grid again,
+/// however long the last one took. A failure ends it.
 ///
 /// ```
 /// use retwist_deferred::LoopingCall;
@@ -73,7 +74,8 @@ impl<E: Fault> LoopingCall<E> {
         LoopingCall::with_count(clock, move |_| call())
     }
 
-    /// Will call `call` with the number of times that it stands for: one, and one more for each that was left out before it.
+    /// Will call `call` with the number of times that it stands for: one, and one more for each
+    /// that was left out before it.
     #[doc(alias = "withCount")]
     pub fn with_count<R>(clock: &Clock, mut call: impl FnMut(u64) -> R + 'static) -> Self
     where
@@ -88,10 +90,11 @@ impl<E: Fault> LoopingCall<E> {
         }
     }
 
-    /// Calls now, before this returns, and then each `interval`; with an interval of zero, once in each turn of the loop.
+    /// Calls now, before this returns, and then each `interval`; with an interval of zero, once in
+    /// each turn of the loop.
     ///
-    /// The Deferred fires when it has been [stopped](LoopingCall::stop), and fails when a call fails. Cancelling it stops, and
-    /// cancels what is waited for.
+    /// The Deferred fires when it has been [stopped](LoopingCall::stop), and fails when a call
+    /// fails. Cancelling it stops, and cancels what is waited for.
     pub fn start(&self, interval: Duration) -> Result<Deferred<(), E>, AlreadyLooping> {
         let ended = self.begin(interval, true)?;
         self.inner.tick();
@@ -135,7 +138,8 @@ impl<E: Fault> LoopingCall<E> {
         Ok(ended)
     }
 
-    /// Calls no more. What the last call has returned is still waited for. Nothing if it does not run.
+    /// Calls no more. What the last call has returned is still waited for. Nothing if it does not
+    /// run.
     pub fn stop(&self) {
         let mut run = self.inner.run.borrow_mut();
         let Some(waiting) = &mut *run else { return };

@@ -7,7 +7,8 @@ use crate::{Failure, Fault, Outcome};
 
 /// The half of a [`Deferred`](crate::Deferred) that fires it, kept by whoever does the work.
 ///
-/// Clones may fire the same Deferred; when the last of them is dropped and none has, it fails with [`Failure::Abandoned`].
+/// Clones may fire the same Deferred; when the last of them is dropped and none has, it fails with
+/// [`Failure::Abandoned`].
 pub struct Promise<T: 'static, E: Fault> {
     shared: Rc<Shared<T, E>>,
 }
@@ -22,8 +23,9 @@ impl<T: 'static, E: Fault> Promise<T, E> {
 
     /// Here is the value: the callbacks run before this returns.
     ///
-    /// Fails, and gives the value back, if there was an outcome already. One exception, once: after the Deferred was cancelled
-    /// and had no canceller, the value is dropped, for whoever fires it could not know.
+    /// Fails, and gives the value back, if there was an outcome already. One exception, once: after
+    /// the Deferred was cancelled and had no canceller, the value is dropped, for whoever fires it
+    /// could not know.
     pub fn callback(&self, value: T) -> Result<(), AlreadyCalled<T>> {
         match self.shared.fire(Ok(value)) {
             Err(Ok(value)) => Err(AlreadyCalled(value)),
@@ -31,7 +33,8 @@ impl<T: 'static, E: Fault> Promise<T, E> {
         }
     }
 
-    /// It failed: the errbacks run before this returns. Otherwise as [`callback`](Promise::callback).
+    /// It failed: the errbacks run before this returns. Otherwise as
+    /// [`callback`](Promise::callback).
     pub fn errback(&self, error: E) -> Result<(), AlreadyCalled<E>> {
         match self.shared.fire(Err(Failure::Error(error))) {
             Err(Err(Failure::Error(error))) => Err(AlreadyCalled(error)),
@@ -39,7 +42,8 @@ impl<T: 'static, E: Fault> Promise<T, E> {
         }
     }
 
-    /// Here is the outcome, as it came from elsewhere. Otherwise as [`callback`](Promise::callback).
+    /// Here is the outcome, as it came from elsewhere. Otherwise as
+    /// [`callback`](Promise::callback).
     pub fn fire(&self, outcome: Outcome<T, E>) -> Result<(), AlreadyCalled<Outcome<T, E>>> {
         self.shared.fire(outcome).map_err(AlreadyCalled)
     }
@@ -50,7 +54,8 @@ impl<T: 'static, E: Fault> Promise<T, E> {
         !self.shared.is_waiting()
     }
 
-    /// Whether firing it means anything: false once it has an outcome, and when its Deferred was dropped without a callback.
+    /// Whether firing it means anything: false once it has an outcome, and when its Deferred was
+    /// dropped without a callback.
     pub fn is_wanted(&self) -> bool {
         !self.is_called() && !self.shared.forsaken.get()
     }

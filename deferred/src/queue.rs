@@ -7,7 +7,8 @@ use std::rc::Rc;
 
 use crate::{Deferred, Promise};
 
-/// Things that wait for somebody to get them, or people who wait for things: first come, first served, on either side.
+/// Things that wait for somebody to get them, or people who wait for things: first come, first
+/// served, on either side.
 ///
 /// ```
 /// use retwist_deferred::DeferredQueue;

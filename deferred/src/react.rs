@@ -6,11 +6,13 @@ use retwist_reactor::{Reactor, ReactorHandle, chain};
 
 use crate::{Executor, Failure, Fault, Outcome, Spawner, TaskOutput};
 
-/// Runs a reactor for as long as `main` takes, and makes an exit code of what comes of it: what `fn main` returns.
+/// Runs a reactor for as long as `main` takes, and makes an exit code of what comes of it: what `fn
+/// main` returns.
 ///
-/// `main` returns a future, or a [`Deferred`](crate::Deferred), which is one. Its value may be an [`ExitCode`], or nothing, for success; its failure is
-/// printed on standard error, with all its causes, and the code is 1. If the reactor is stopped before (SIGTERM and Ctrl-C do), the future is dropped, and
-/// that is a success: to be stopped is how a server ends.
+/// `main` returns a future, or a [`Deferred`](crate::Deferred), which is one. Its value may be an
+/// [`ExitCode`], or nothing, for success; its failure is printed on standard error, with all its
+/// causes, and the code is 1. If the reactor is stopped before (SIGTERM and Ctrl-C do), the future
+/// is dropped, and that is a success: to be stopped is how a server ends.
 ///
 /// ```
 /// use retwist_deferred::{react, sleep};

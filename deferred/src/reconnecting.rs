@@ -10,8 +10,8 @@ use retwist_reactor::{
 
 use crate::Backoff;
 
-/// A client's factory that connects again when a connection fails or is lost: what [`ClientService`](crate::ClientService) is to a dialer, this
-/// is to `connect_tcp`.
+/// A client's factory that connects again when a connection fails or is lost: what
+/// [`ClientService`](crate::ClientService) is to a dialer, this is to `connect_tcp`.
 ///
 /// ```
 /// use retwist_deferred::Reconnecting;
@@ -34,7 +34,8 @@ use crate::Backoff;
 /// retries.stop_trying();
 /// ```
 ///
-/// The wait grows by the factor e, from 2.7 s up to an hour, until [`reset_delay`](Retries::reset_delay) says that all is well.
+/// The wait grows by the factor e, from 2.7 s up to an hour, until
+/// [`reset_delay`](Retries::reset_delay) says that all is well.
 #[doc(alias = "ReconnectingClientFactory")]
 pub struct Reconnecting<F> {
     factory: F,
@@ -105,7 +106,8 @@ impl Retries {
         self.inner.count.set(0);
     }
 
-    /// Tries no more: ends the wait, or the attempt. A connection that there is lives on, and is the last.
+    /// Tries no more: ends the wait, or the attempt. A connection that there is lives on, and is
+    /// the last.
     #[doc(alias = "stopTrying")]
     pub fn stop_trying(&self) {
         self.inner.stopped.set(true);

@@ -22,8 +22,8 @@ use crate::{Deferred, ThreadPool};
 #[doc(alias = "IHostnameResolver")]
 #[doc(alias = "IResolverSimple")]
 pub trait Resolver: 'static {
-    /// The addresses of `host`, at least one, the best first, each with `port`. An address in text stands for itself. Cancelled, nothing
-    /// more comes of it.
+    /// The addresses of `host`, at least one, the best first, each with `port`. An address in text
+    /// stands for itself. Cancelled, nothing more comes of it.
     #[doc(alias = "resolveHostName")]
     #[doc(alias = "getHostByName")]
     fn resolve(&self, host: &str, port: u16) -> Deferred<Vec<SocketAddr>, ResolveError>;
@@ -38,7 +38,8 @@ where
     }
 }
 
-/// Asks the system (`getaddrinfo`), in a thread of the pool. The order is the system's: RFC 6724, as it is configured.
+/// Asks the system (`getaddrinfo`), in a thread of the pool. The order is the system's: RFC 6724,
+/// as it is configured.
 #[derive(Clone, Debug)]
 #[doc(alias = "GAIResolver")]
 #[doc(alias = "ThreadedResolver")]
@@ -58,7 +59,8 @@ impl SystemResolver {
         }
     }
 
-    /// Fails with [`Failure::TimedOut`](crate::Failure::TimedOut) after this time. The thread is busy until the system gives up too.
+    /// Fails with [`Failure::TimedOut`](crate::Failure::TimedOut) after this time. The thread is
+    /// busy until the system gives up too.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

@@ -6,7 +6,8 @@ use retwist_reactor::Reason;
 
 use crate::{DialError, Failure};
 
-/// A [`ClientService`](crate::ClientService) has no connection yet, after so many attempts as somebody was ready to wait for.
+/// A [`ClientService`](crate::ClientService) has no connection yet, after so many attempts as
+/// somebody was ready to wait for.
 #[derive(Clone, Debug)]
 pub struct ServiceError {
     failures: u32,

@@ -5,11 +5,13 @@ use std::task::{Context, Poll, Waker};
 
 use crate::{Failure, Fault, Outcome, Promise};
 
-/// What a [`Promise`] and a [`Deferred`](crate::Deferred) share: the outcome on its way from one to the other.
+/// What a [`Promise`] and a [`Deferred`](crate::Deferred) share: the outcome on its way from one to
+/// the other.
 ///
-/// A callback makes a second one of these, which waits for the first. What is evil here is length: a chain of a million must neither fire nor be dropped
-/// by recursion. So a continuation never fires the next one itself: it returns the [`Step`] that does, and [`run`] takes step after step. And a chain is never
-/// dropped before it has fired: the last promise that goes fires it.
+/// A callback makes a second one of these, which waits for the first. What is evil here is length:
+/// a chain of a million must neither fire nor be dropped by recursion. So a continuation never
+/// fires the next one itself: it returns the [`Step`] that does, and [`run`] takes step after step.
+/// And a chain is never dropped before it has fired: the last promise that goes fires it.
 pub(crate) struct Shared<T: 'static, E: Fault> {
     state: RefCell<State<T, E>>,
     canceller: Cell<Option<Canceller<T, E>>>,

@@ -25,7 +25,8 @@ pub fn sleep(clock: &Clock, delay: Duration) -> Sleep {
     Sleep { timer, state }
 }
 
-/// The output of `future`, if it is there within `after`; otherwise the future is dropped. See [`Deferred::timeout`] for a Deferred.
+/// The output of `future`, if it is there within `after`; otherwise the future is dropped. See
+/// [`Deferred::timeout`] for a Deferred.
 pub async fn timeout<F: Future>(
     clock: &Clock,
     after: Duration,

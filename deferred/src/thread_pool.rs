@@ -13,8 +13,9 @@ use crate::{Deferred, Failure, TaskOutput};
 
 /// Threads for what would hold up the loop: name look-ups, files, long computations.
 ///
-/// Threads are started when there is work for them, up to 10 ([`set_size`](ThreadPool::set_size)). They end with the reactor: a job that has not begun by then is
-/// dropped, and for those that have the reactor waits, up to 5 s.
+/// Threads are started when there is work for them, up to 10 ([`set_size`](ThreadPool::set_size)).
+/// They end with the reactor: a job that has not begun by then is dropped, and for those that have
+/// the reactor waits, up to 5 s.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,7 +34,8 @@ use crate::{Deferred, Failure, TaskOutput};
 /// # Ok(()) }
 /// ```
 ///
-/// A cheap handle: clones are the same pool. When the last is dropped, jobs that have not begun are dropped.
+/// A cheap handle: clones are the same pool. When the last is dropped, jobs that have not begun are
+/// dropped.
 #[derive(Clone)]
 pub struct ThreadPool {
     inner: Rc<Inner>,
@@ -86,10 +88,11 @@ impl ThreadPool {
         self.inner.workers.threads()
     }
 
-    /// Calls `job` in a thread, and promises what it returns: a [`Result`], or nothing. A panic in it is [`Failure::Panicked`].
+    /// Calls `job` in a thread, and promises what it returns: a [`Result`], or nothing. A panic in
+    /// it is [`Failure::Panicked`].
     ///
-    /// Cancelled before it has begun, it is not called; later, it goes on unheard. [`Failure::Abandoned`] if the reactor has ended, or the system
-    /// gives no thread at all.
+    /// Cancelled before it has begun, it is not called; later, it goes on unheard.
+    /// [`Failure::Abandoned`] if the reactor has ended, or the system gives no thread at all.
     #[doc(alias = "deferToThread")]
     #[doc(alias = "callInThread")]
     pub fn defer_to_thread<J, R>(&self, job: J) -> Deferred<R::Value, R::Error>

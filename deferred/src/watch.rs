@@ -3,7 +3,8 @@ use std::rc::Rc;
 
 use retwist_reactor::{Joint, Layer, ProtocolRef, Reason};
 
-/// A layer that changes nothing, and tells when its connection has ended, after the protocol above has heard it.
+/// A layer that changes nothing, and tells when its connection has ended, after the protocol above
+/// has heard it.
 pub(crate) struct Watch {
     joint: Joint,
     lost: OnceCell<Reason>,
@@ -23,7 +24,8 @@ impl Watch {
         })
     }
 
-    /// Has `call` called, in a turn of its own, when the connection has ended; it is never called from inside this.
+    /// Has `call` called, in a turn of its own, when the connection has ended; it is never called
+    /// from inside this.
     pub(crate) fn on_lost(&self, call: impl FnOnce(&Reason) + 'static) {
         self.on_lost.set(Some(Box::new(call)));
     }

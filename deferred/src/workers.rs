@@ -40,7 +40,8 @@ impl Workers {
         })
     }
 
-    /// Has `job` done, by a thread that is idle or by a new one, if there may be one more. An error, and the job is dropped, if nobody would ever do it.
+    /// Has `job` done, by a thread that is idle or by a new one, if there may be one more. An
+    /// error, and the job is dropped, if nobody would ever do it.
     pub(crate) fn add(self: &Arc<Self>, id: u64, job: Job) -> io::Result<()> {
         let mut state = self.state();
         if state.stopping {
@@ -69,7 +70,8 @@ impl Workers {
         drop(job);
     }
 
-    /// How many threads there may be: those that are idle or finish their job end, if they are too many.
+    /// How many threads there may be: those that are idle or finish their job end, if they are too
+    /// many.
     pub(crate) fn set_most(&self, most: usize) {
         self.state().most = most;
         self.news.notify_all();

@@ -1,4 +1,5 @@
-//! A transport as `AsyncRead + AsyncWrite`, over memory: cut to any size, slow on either side, handed over and back.
+//! A transport as `AsyncRead + AsyncWrite`, over memory: cut to any size, slow on either side,
+//! handed over and back.
 
 use std::cell::RefCell;
 use std::io;

@@ -1,4 +1,5 @@
-//! Order, chaining, cancelling, timeouts, and how little it takes to misuse a Deferred without harm.
+//! Order, chaining, cancelling, timeouts, and how little it takes to misuse a Deferred without
+//! harm.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -124,7 +125,8 @@ fn long_chains_are_cancelled_and_dropped_without_stack() {
     }
 }
 
-/// Each Deferred waits for one that was made inside its callback: a loop, as Twisted's users write it.
+/// Each Deferred waits for one that was made inside its callback: a loop, as Twisted's users write
+/// it.
 #[test]
 fn deferreds_inside_deferreds_need_no_stack() {
     fn step(left: usize, next: &Rc<RefCell<Option<Promise<(), Infallible>>>>) -> Plain<usize> {

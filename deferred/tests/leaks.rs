@@ -1,5 +1,5 @@
-//! Every operation, cancelled after every number of passes of the loop: no timer is left, no task, no descriptor. Alone in its program, since
-//! descriptors are counted.
+//! Every operation, cancelled after every number of passes of the loop: no timer is left, no task,
+//! no descriptor. Alone in its program, since descriptors are counted.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! A failure that nobody has handled is in the log, whole, once; alone in its program, since the log is one for all.
+//! A failure that nobody has handled is in the log, whole, once; alone in its program, since the
+//! log is one for all.
 
 use std::fmt;
 use std::sync::Mutex;

@@ -1,4 +1,5 @@
-//! The connection on which a file travels. It belongs to one command, and its end is the end of the file: so how it ends is all-important.
+//! The connection on which a file travels. It belongs to one command, and its end is the end of the
+//! file: so how it ends is all-important.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -32,7 +33,8 @@ pub(crate) enum Work {
 }
 
 impl Passive {
-    /// Listens at `here` for a connection from `client`, and for TLS on it, if it is to be protected.
+    /// Listens at `here` for a connection from `client`, and for TLS on it, if it is to be
+    /// protected.
     pub(crate) fn listen(
         reactor: &ReactorHandle,
         here: IpAddr,
@@ -41,7 +43,8 @@ impl Passive {
     ) -> Result<Self, ListenError> {
         let connection = ProtocolHandle::new(Connection::default());
         let expected = Cell::new(Some(connection.clone()));
-        // The first that comes from where the client is. Whoever is elsewhere may not fetch its files, nor store others.
+        // The first that comes from where the client is. Whoever is elsewhere may not fetch its
+        // files, nor store others.
         let factory = move |peer: &Address| match peer.ip() == client {
             true => expected.take(),
             false => None,
@@ -61,7 +64,8 @@ impl Passive {
         self.port.address().port().unwrap_or(0)
     }
 
-    /// Does the work, as soon as the client is connected, and tells `report` the answer for the control connection.
+    /// Does the work, as soon as the client is connected, and tells `report` the answer for the
+    /// control connection.
     pub(crate) fn start(
         &self,
         reactor: &ReactorHandle,
@@ -163,7 +167,8 @@ impl Connection {
                     whole: whole.clone(),
                 };
                 let sender = FileSender::new(file, move |sent| whole.set(sent.is_ok()));
-                // The close waits for the sender, and under TLS ends in close_notify: the client knows that it has all.
+                // The close waits for the sender, and under TLS ends in close_notify: the client
+                // knows that it has all.
                 match sender.begin(transport) {
                     Ok(()) => transport.lose_connection(),
                     Err(_) => transport.abort_connection(),
@@ -210,7 +215,8 @@ impl Protocol for Connection {
         }
     }
 
-    /// The client has sent all: it has said close_notify, or, in clear, just closed. Without close_notify this is not called under TLS.
+    /// The client has sent all: it has said close_notify, or, in clear, just closed. Without
+    /// close_notify this is not called under TLS.
     fn read_connection_lost(&mut self, transport: &TransportRef) {
         if let State::Receiving { whole, .. } = &mut self.state {
             *whole = true;

@@ -1,4 +1,5 @@
-//! A file server of one directory: FTP, in clear or protected (RFC 4217), where TLS comes with AUTH and goes with CCC while the connection goes on.
+//! A file server of one directory: FTP, in clear or protected (RFC 4217), where TLS comes with AUTH
+//! and goes with CCC while the connection goes on.
 //!
 //! ```text
 //! cargo run --release --example ftp -- tcp:2121 --root /tmp --ca-out ca.pem
@@ -6,8 +7,9 @@
 //! curl --ssl-reqd --ftp-ssl-ccc --cacert ca.pem ftp://localhost:2121/
 //! ```
 //!
-//! `session.rs` is the conversation on the control connection, `security.rs` the part of it that is about TLS and who the client is; `data.rs` is
-//! the connection beside it on which files travel; `tree.rs` is all that is ever reachable of the disk.
+//! `session.rs` is the conversation on the control connection, `security.rs` the part of it that is
+//! about TLS and who the client is; `data.rs` is the connection beside it on which files travel;
+//! `tree.rs` is all that is ever reachable of the disk.
 
 mod data;
 mod security;
@@ -95,8 +97,8 @@ fn main() -> ExitCode {
     support::main(HELP, |reactor, arguments| {
         let options = Options::parse(arguments)?;
         let control = ServerOptions::new(options.credentials.of_server()?).build()?;
-        // A client that stores a file closes its data connection without having read anything from it. A ticket that waits there would
-        // turn this close into a reset.
+        // A client that stores a file closes its data connection without having read anything from
+        // it. A ticket that waits there would turn this close into a reset.
         let mut data = (*control).clone();
         data.send_tls13_tickets = 0;
         let service = Rc::new(Service {

@@ -1,4 +1,5 @@
-//! Who the client is, and what of the conversation is protected (RFC 4217). It decides; the session does what follows.
+//! Who the client is, and what of the conversation is protected (RFC 4217). It decides; the session
+//! does what follows.
 
 use crate::security::Then::{Close, Go, StartTls, StopTls};
 

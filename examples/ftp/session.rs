@@ -118,7 +118,8 @@ impl Session {
                 }
                 Err(_) => "501 this is no number".into(),
             },
-            // Nothing else is looked at during a transfer: closing the data connection is what ends it.
+            // Nothing else is looked at during a transfer: closing the data connection is what ends
+            // it.
             "ABOR" => "226 nothing is under way".into(),
             _ => "502 there is no such command here".into(),
         })
@@ -190,7 +191,8 @@ impl Session {
         })
     }
 
-    /// Begins a transfer. Until it is over, the client is not listened to; then it hears how it went.
+    /// Begins a transfer. Until it is over, the client is not listened to; then it hears how it
+    /// went.
     fn transfer(&mut self, transport: &LineTransport, work: io::Result<Work>) {
         let Some(passive) = self.passive.take() else {
             return transport.send_line("425 PASV or EPSV comes first");
@@ -221,7 +223,8 @@ impl Session {
     fn follow(&mut self, transport: &LineTransport, then: Then) {
         match then {
             Then::Go => {}
-            // What came behind AUTH in the same segment is no command any more, but the beginning of TLS, if it is anything.
+            // What came behind AUTH in the same segment is no command any more, but the beginning
+            // of TLS, if it is anything.
             Then::StartTls => {
                 self.here = Place::default();
                 self.passive = None;

@@ -1,5 +1,6 @@
-//! What is served: one directory and what is below it. Nothing here can name anything else, whatever the client says and whatever links there
-//! are: all goes through a descriptor of the root, which follows no path out of it.
+//! What is served: one directory and what is below it. Nothing here can name anything else,
+//! whatever the client says and whatever links there are: all goes through a descriptor of the
+//! root, which follows no path out of it.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Read, Seek, SeekFrom, Write};

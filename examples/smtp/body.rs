@@ -1,5 +1,5 @@
-//! The text of a message, as it comes after DATA: it ends at a line with nothing but a dot, and a line that begins with a dot has one more
-//! than was meant (RFC 5321 4.5.2).
+//! The text of a message, as it comes after DATA: it ends at a line with nothing but a dot, and a
+//! line that begins with a dot has one more than was meant (RFC 5321 4.5.2).
 
 /// How far the bytes so far have got towards the end: `CR LF . CR LF`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,15 +18,16 @@ enum At {
 
 /// Takes the text apart, however it is cut.
 ///
-/// Only CR LF ends a line. Whoever takes a lone LF or CR for one sees the end of a message where others do not, and what follows as
-/// commands: smuggled mail.
+/// Only CR LF ends a line. Whoever takes a lone LF or CR for one sees the end of a message where
+/// others do not, and what follows as commands: smuggled mail.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
     at: At,
 }
 
 impl Body {
-    /// Passes on the text in `bytes`, and says how many bytes belong to it if the end is among them.
+    /// Passes on the text in `bytes`, and says how many bytes belong to it if the end is among
+    /// them.
     pub(crate) fn feed(&mut self, bytes: &[u8], text: &mut Vec<u8>) -> Option<usize> {
         for (index, &byte) in bytes.iter().enumerate() {
             self.at = match (self.at, byte) {

@@ -9,7 +9,8 @@ pub(crate) enum Command<'a> {
         name: &'a str,
     },
     StartTls,
-    /// Who sent it (nobody, for a report on other mail), and how large it will be, if the client says.
+    /// Who sent it (nobody, for a report on other mail), and how large it will be, if the client
+    /// says.
     Mail {
         sender: &'a str,
         size: Option<u64>,

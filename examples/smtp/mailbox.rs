@@ -60,8 +60,8 @@ impl Draft {
         self.file.write_all(bytes)
     }
 
-    /// Makes a message of it, which not even a power failure undoes. This waits for the disk: a server with more to do hands it to a
-    /// thread.
+    /// Makes a message of it, which not even a power failure undoes. This waits for the disk: a
+    /// server with more to do hands it to a thread.
     pub(crate) fn complete(mut self) -> io::Result<PathBuf> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;

@@ -1,12 +1,14 @@
-//! A receiving mail server: takes messages over SMTP, in clear or after STARTTLS, and writes each to a file.
+//! A receiving mail server: takes messages over SMTP, in clear or after STARTTLS, and writes each
+//! to a file.
 //!
 //! ```text
 //! cargo run --release --example smtp -- tcp:2525 --mail-dir /tmp/mail --ca-out ca.pem
 //! swaks --server localhost:2525 --tls --tls-ca-path ca.pem --from me@example.org --to you@example.org
 //! ```
 //!
-//! `session.rs` is the conversation (RFC 5321, and RFC 3207 for STARTTLS), `command.rs` and `body.rs` what a client's bytes mean, and `mailbox.rs`
-//! keeps the promise of the answer 250: the message is on the disk, whole.
+//! `session.rs` is the conversation (RFC 5321, and RFC 3207 for STARTTLS), `command.rs` and
+//! `body.rs` what a client's bytes mean, and `mailbox.rs` keeps the promise of the answer 250: the
+//! message is on the disk, whole.
 
 mod body;
 mod command;

@@ -204,7 +204,8 @@ impl Session {
 }
 
 impl Incoming {
-    /// Takes what has come of the text; the number of bytes that belong to it, if its end is among them.
+    /// Takes what has come of the text; the number of bytes that belong to it, if its end is among
+    /// them.
     fn feed(&mut self, data: &[u8], max_size: u64) -> Option<usize> {
         let mut text = Vec::with_capacity(data.len());
         let used = self.body.feed(data, &mut text);
@@ -244,7 +245,8 @@ impl LineReceiver for Session {
         }
     }
 
-    /// TLS has been put under the session. What the client said before, anybody could have said (RFC 3207 4.2).
+    /// TLS has been put under the session. What the client said before, anybody could have said
+    /// (RFC 3207 4.2).
     fn transport_switched(&mut self, _: &LineTransport) {
         self.client = None;
         self.envelope = None;

@@ -1,4 +1,5 @@
-//! The client's side. It says its lines one by one, each when the one before has been answered, and prints what it says and hears.
+//! The client's side. It says its lines one by one, each when the one before has been answered, and
+//! prints what it says and hears.
 
 use std::vec::IntoIter;
 
@@ -66,7 +67,8 @@ impl LineReceiver for Client {
                 self.layers += 1;
                 or_abort(transport, start_tls(transport, self.role.clone()));
             }
-            // Whoever is in between could say so, too. What was meant for TLS is never said in clear.
+            // Whoever is in between could say so, too. What was meant for TLS is never said in
+            // clear.
             ("TLS", _) if self.layers == 0 => {
                 remark("the server has no TLS, and nothing more is said");
                 self.outcome.fail();

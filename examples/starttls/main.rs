@@ -1,11 +1,13 @@
-//! A conversation that goes into TLS and out of it again, on one TCP connection: what retwist is for.
+//! A conversation that goes into TLS and out of it again, on one TCP connection: what retwist is
+//! for.
 //!
 //! ```text
 //! cargo run --release --example starttls
 //! ```
 //!
-//! makes a throw-away authority, serves and connects in one process, and prints what both sides say. Lines on the command line are said
-//! in place of the usual ones; these enter a second TLS inside the first, and leave both:
+//! makes a throw-away authority, serves and connects in one process, and prints what both sides
+//! say. Lines on the command line are said in place of the usual ones; these enter a second TLS
+//! inside the first, and leave both:
 //!
 //! ```text
 //! cargo run --release --example starttls -- hello TLS TLS WHO OFF OFF goodbye
@@ -123,7 +125,8 @@ fn main() -> ExitCode {
     outcome.or(ended)
 }
 
-/// Both sides in one process. They share nothing but the wire, and the authority in whom one of them trusts.
+/// Both sides in one process. They share nothing but the wire, and the authority in whom one of
+/// them trusts.
 fn both(reactor: &Reactor, lines: Vec<String>, outcome: &Outcome) -> Result<(), Mistake> {
     let authority = Authority::new()?;
     let server = server::factory(server_role(authority.identity()?)?);

@@ -1,4 +1,5 @@
-//! The server's side. It knows nothing of what its transport is made of: TCP, or one TLS inside another.
+//! The server's side. It knows nothing of what its transport is made of: TCP, or one TLS inside
+//! another.
 
 use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
 use retwist::tls::{TlsRole, TlsTransport, start_tls, stop_tls};
@@ -35,15 +36,16 @@ impl LineReceiver for Server {
         match line {
             b"TLS" if self.layers == MOST_LAYERS => answer(b"NO, that is enough"),
             b"TLS" => {
-                // The answer is the last thing outside. What the client has sent behind its request, if anything, is TLS already: it is
-                // never taken for a line.
+                // The answer is the last thing outside. What the client has sent behind its
+                // request, if anything, is TLS already: it is never taken for a line.
                 answer(b"OK");
                 or_abort(transport, start_tls(transport, self.role.clone()));
                 self.layers += 1;
             }
             b"OFF" if self.layers == 0 => answer(b"NO, this is in clear"),
             b"OFF" => {
-                // The answer is the last thing inside. The next line comes when the client has ended its side, too, and in clear.
+                // The answer is the last thing inside. The next line comes when the client has
+                // ended its side, too, and in clear.
                 answer(b"OK");
                 or_abort(transport, stop_tls(transport));
                 self.layers -= 1;

@@ -1,8 +1,9 @@
 //! What the command lines of the examples have in common.
 //!
-//! Arguments are endpoints, such as `tcp:8007:interface=127.0.0.1`, and options. Each port that is listened on prints one line on standard output
-//! when it is ready; logs go to standard error, as `RUST_LOG` says. SIGINT and SIGTERM finish what is under way, and the program
-//! exits with 0. Whatever is wrong with the arguments is said in one sentence, and the program exits with 2.
+//! Arguments are endpoints, such as `tcp:8007:interface=127.0.0.1`, and options. Each port that is
+//! listened on prints one line on standard output when it is ready; logs go to standard error, as
+//! `RUST_LOG` says. SIGINT and SIGTERM finish what is under way, and the program exits with 0.
+//! Whatever is wrong with the arguments is said in one sentence, and the program exits with 2.
 #![allow(dead_code, reason = "no example needs all of it")]
 
 pub(crate) mod client;
@@ -83,7 +84,8 @@ pub(crate) fn listen(
     Ok(())
 }
 
-/// A line on standard output, at once. Whoever started the program may have stopped listening to it: that ends nothing.
+/// A line on standard output, at once. Whoever started the program may have stopped listening to
+/// it: that ends nothing.
 pub(crate) fn say(line: &str) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

@@ -6,7 +6,8 @@ use retwist::protocols::{IpPrefix, ProxyProtocol};
 
 use super::Mistake;
 
-/// Addresses that an option names, each time that it is given: `192.0.2.0/24`, `2001:db8::1`, or `any`.
+/// Addresses that an option names, each time that it is given: `192.0.2.0/24`, `2001:db8::1`, or
+/// `any`.
 #[derive(Default)]
 pub(crate) struct Prefixes {
     named: Vec<IpPrefix>,
@@ -35,7 +36,8 @@ impl Prefixes {
         self.named.is_empty()
     }
 
-    /// The proxies whose headers are believed: those that were named, or else those on this machine.
+    /// The proxies whose headers are believed: those that were named, or else those on this
+    /// machine.
     pub(crate) fn proxies(&self) -> ProxyProtocol {
         let here = || {
             let loopback = IpPrefix::new(Ipv4Addr::LOCALHOST.into(), 8);

@@ -12,8 +12,8 @@ use retwist::tls::{Identity, TlsError, TrustRoots};
 
 use super::Mistake;
 
-/// Who a server says it is: `--cert FILE --key FILE`. Or else this machine, on the word of a throw-away authority, whom clients trust that have
-/// the certificate of `--ca-out FILE`.
+/// Who a server says it is: `--cert FILE --key FILE`. Or else this machine, on the word of a
+/// throw-away authority, whom clients trust that have the certificate of `--ca-out FILE`.
 #[derive(Default)]
 pub(crate) struct Credentials {
     certificate: Option<PathBuf>,
@@ -34,7 +34,8 @@ impl Credentials {
         Ok(())
     }
 
-    /// The identity in the files that were given; none if there were none. The key may be in the file of the certificate.
+    /// The identity in the files that were given; none if there were none. The key may be in the
+    /// file of the certificate.
     pub(crate) fn given(&self) -> Result<Option<Identity>, Mistake> {
         match (&self.certificate, &self.key, &self.authority_out) {
             (Some(_), _, Some(_)) => Err("--ca-out is for a server without --cert".into()),
@@ -126,7 +127,8 @@ impl Trust {
     }
 }
 
-/// For starting and stopping TLS where nothing sensible is left to do if that fails. Above all not to go on in clear.
+/// For starting and stopping TLS where nothing sensible is left to do if that fails. Above all not
+/// to go on in clear.
 pub(crate) fn or_abort<T>(transport: &TransportRef, outcome: Result<T, TlsError>) {
     if let Err(error) = outcome {
         log::error!("{}: {error}", transport.peer());

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 /// Where one end of a transport is.
 ///
-/// What [`Transport::peer`](crate::Transport::peer) and [`Transport::host`](crate::Transport::host) return, and what a
-/// [`Factory`](crate::Factory) is told about whoever connects. A layer may replace it: above a PROXY header it is the address
-/// that the header names.
+/// What [`Transport::peer`](crate::Transport::peer) and [`Transport::host`](crate::Transport::host)
+/// return, and what a [`Factory`](crate::Factory) is told about whoever connects. A layer may
+/// replace it: above a PROXY header it is the address that the header names.
 #[doc(alias = "IPv4Address")]
 #[doc(alias = "IPv6Address")]
 #[doc(alias = "UNIXAddress")]

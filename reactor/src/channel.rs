@@ -5,24 +5,28 @@ use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered, Reason, 
 
 /// What a kind of transport supplies: how bytes are sent, how it closes, who it talks to.
 ///
-/// Written by the implementer of a transport, never called by an application: what a protocol holds is a
-/// [`TransportRef`](crate::TransportRef), which checks every call before it passes it on. So an implementation may rely on this: nothing is written after
-/// the close (but by a registered producer), no empty writes come, each close comes once, and nothing is called once it has said
+/// Written by the implementer of a transport, never called by an application: what a protocol holds
+/// is a [`TransportRef`](crate::TransportRef), which checks every call before it passes it on. So
+/// an implementation may rely on this: nothing is written after the close (but by a registered
+/// producer), no empty writes come, each close comes once, and nothing is called once it has said
 /// [`Seat::lost`].
 ///
-/// In return, no method here may call a protocol. It changes state, and asks for a [`flush`](Turn::flush) or a
-/// [`turn`](Turn::turn) by way of its seat; in the turn it calls [`Seat::settle`], which calls the protocol.
+/// In return, no method here may call a protocol. It changes state, and asks for a
+/// [`flush`](Turn::flush) or a [`turn`](Turn::turn) by way of its seat; in the turn it calls
+/// [`Seat::settle`], which calls the protocol.
 ///
-/// Most implementers want less than this: a byte stream of the operating system is a wire for the reactor's own stream, and something that
-/// sits on another transport is a [`Layer`](crate::Layer).
+/// Most implementers want less than this: a byte stream of the operating system is a wire for the
+/// reactor's own stream, and something that sits on another transport is a [`Layer`](crate::Layer).
 pub trait Channel: Turn + 'static {
     /// Who listens.
     fn seat(&self) -> &Seat;
 
-    /// Takes `data` to be sent at the next flush. Outside a callback of its own seat it asks for one ([`Seat::wants_flush`]).
+    /// Takes `data` to be sent at the next flush. Outside a callback of its own seat it asks for
+    /// one ([`Seat::wants_flush`]).
     fn write(&self, data: &[u8]);
 
-    /// What a transport calls: [`write`](Channel::write), if a write has any meaning now. Not to be overridden.
+    /// What a transport calls: [`write`](Channel::write), if a write has any meaning now. Not to be
+    /// overridden.
     #[doc(hidden)]
     #[inline]
     fn write_if_open(&self, data: &[u8]) {
@@ -56,7 +60,8 @@ pub trait Channel: Turn + 'static {
     /// See [`Transport::has_producer`](crate::Transport::has_producer).
     fn has_producer(&self) -> bool;
 
-    /// Whether what is below has been closed, so that nothing will be delivered any more. Never so at the bottom.
+    /// Whether what is below has been closed, so that nothing will be delivered any more. Never so
+    /// at the bottom.
     fn has_finished(&self) -> bool {
         false
     }

@@ -10,9 +10,10 @@ use crate::turn::{Turn, TurnQueue};
 
 /// The time of one reactor, and what is to be called when.
 ///
-/// A cheap handle: clones are the same clock. Time is monotonic and stands still within a turn of the loop: whoever drives the
-/// clock (the reactor, or a test through [`ManualClock`](crate::testing::ManualClock)) moves it on between turns. Code that
-/// takes its time from here, and from nowhere else, runs the same under test, in no time.
+/// A cheap handle: clones are the same clock. Time is monotonic and stands still within a turn of
+/// the loop: whoever drives the clock (the reactor, or a test through
+/// [`ManualClock`](crate::testing::ManualClock)) moves it on between turns. Code that takes its
+/// time from here, and from nowhere else, runs the same under test, in no time.
 #[doc(alias = "IReactorTime")]
 #[derive(Clone)]
 pub struct Clock {
@@ -33,9 +34,11 @@ struct Inner {
 enum Flow {
     /// It stands still.
     Standing,
-    /// A turn has begun, and nobody has asked for its time yet: most turns never do, and are spared the question.
+    /// A turn has begun, and nobody has asked for its time yet: most turns never do, and are spared
+    /// the question.
     Unknown,
-    /// Outside of a turn it is that of the system, each time that somebody asks: a delay is counted from there.
+    /// Outside of a turn it is that of the system, each time that somebody asks: a delay is counted
+    /// from there.
     Flowing,
 }
 
@@ -66,8 +69,9 @@ impl Clock {
         self.inner.start + Duration::from_nanos(self.inner.elapsed())
     }
 
-    /// Calls `call` once, `delay` from now, in a later turn than this one, however short the delay. Calls with the same
-    /// deadline come in the order in which they were asked for. A panic in it is logged, and that is all.
+    /// Calls `call` once, `delay` from now, in a later turn than this one, however short the delay.
+    /// Calls with the same deadline come in the order in which they were asked for. A panic in it
+    /// is logged, and that is all.
     #[doc(alias = "callLater")]
     pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
         let deadline = self.inner.after(delay);
@@ -88,13 +92,15 @@ impl Clock {
         self.inner.turns.call_soon(Box::new(call));
     }
 
-    /// Gives `channel` a [`turn`](Turn::turn): at the end of this pass of the loop, or in the next one. For those who write a
-    /// channel or a layer; asking twice before the turn comes gives two turns, so keep a flag.
+    /// Gives `channel` a [`turn`](Turn::turn): at the end of this pass of the loop, or in the next
+    /// one. For those who write a channel or a layer; asking twice before the turn comes gives two
+    /// turns, so keep a flag.
     pub fn wants_turn(&self, channel: Rc<dyn Turn>) {
         self.inner.turns.wants_turn(channel);
     }
 
-    /// Has `channel` [`flush`](Turn::flush)ed before this pass of the loop ends. For those who write a channel or a layer.
+    /// Has `channel` [`flush`](Turn::flush)ed before this pass of the loop ends. For those who
+    /// write a channel or a layer.
     pub fn wants_flush(&self, channel: Rc<dyn Turn>) {
         self.inner.turns.wants_flush(channel);
     }
@@ -146,7 +152,8 @@ impl Clock {
         }
     }
 
-    /// Gives those a turn who asked for one until now, calls what was to be called soon, and flushes what was written.
+    /// Gives those a turn who asked for one until now, calls what was to be called soon, and
+    /// flushes what was written.
     #[inline]
     pub(crate) fn run_turns(&self) {
         if self.has_turns() {
@@ -237,8 +244,8 @@ impl DelayedCall {
         }
     }
 
-    /// The call is made `delay` from now, whatever was said before. Moving a call to a later time costs next to nothing,
-    /// so that an idle timeout can be moved with each message.
+    /// The call is made `delay` from now, whatever was said before. Moving a call to a later time
+    /// costs next to nothing, so that an idle timeout can be moved with each message.
     pub fn reset(&self, delay: Duration) -> Result<(), CallError> {
         let clock = self.clock.upgrade().ok_or_else(|| self.gone())?;
         let deadline = clock.after(delay);

@@ -8,7 +8,8 @@ use crate::panic::logged;
 use crate::stream::Owner;
 use crate::{Address, ConnectError, FactoryRef, Reason};
 
-/// One destination, and the way to it: connects, can be cancelled, disconnects, connects again. A cheap handle.
+/// One destination, and the way to it: connects, can be cancelled, disconnects, connects again. A
+/// cheap handle.
 ///
 /// ```text
 /// disconnected --connect--> connecting --> connected
@@ -38,7 +39,8 @@ enum State {
 
 /// How connections of one kind are begun.
 pub(crate) trait Dialer {
-    /// Begins, and later says [`Connector::connected`] or [`Connector::failed`]; never from inside this call. None once the reactor ends.
+    /// Begins, and later says [`Connector::connected`] or [`Connector::failed`]; never from inside
+    /// this call. None once the reactor ends.
     fn dial(&self, connector: &Connector) -> Option<Box<dyn Attempt>>;
 }
 
@@ -91,7 +93,8 @@ impl Connector {
         }
     }
 
-    /// Begins to connect; also again, from `client_connection_failed`, from `client_connection_lost`, or later. Every outcome comes in a later turn.
+    /// Begins to connect; also again, from `client_connection_failed`, from
+    /// `client_connection_lost`, or later. Every outcome comes in a later turn.
     pub fn connect(&self) -> Result<(), ConnectorError> {
         if self.state() != ConnectorState::Disconnected {
             return Err(ConnectorError::Busy);
@@ -108,7 +111,8 @@ impl Connector {
         Ok(())
     }
 
-    /// Gives up connecting: the factory hears `client_connection_failed` with [`ConnectError::Cancelled`]. False if it was not connecting.
+    /// Gives up connecting: the factory hears `client_connection_failed` with
+    /// [`ConnectError::Cancelled`]. False if it was not connecting.
     #[doc(alias = "stopConnecting")]
     pub fn stop_connecting(&self) -> bool {
         match &*self.inner.state.borrow() {
@@ -138,7 +142,8 @@ impl Connector {
         &self.inner.factory
     }
 
-    /// The connection is made. Whoever made it tells [`stream_lost`](Owner::stream_lost) when it has ended.
+    /// The connection is made. Whoever made it tells [`stream_lost`](Owner::stream_lost) when it
+    /// has ended.
     pub(crate) fn connected(&self, channel: Weak<dyn Channel>) {
         *self.inner.state.borrow_mut() = State::Connected(channel);
     }

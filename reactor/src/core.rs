@@ -120,7 +120,8 @@ impl Core {
         (self.state.get(), self.triggers.is_held())
     }
 
-    /// How long the poll may sleep: until the next timer, or not at all if there is something to do.
+    /// How long the poll may sleep: until the next timer, or not at all if there is something to
+    /// do.
     #[inline]
     fn wait(&self, longest: Option<Duration>) -> Option<Duration> {
         let clock = self.clock();
@@ -217,7 +218,8 @@ impl Core {
         if self.state.replace(State::Ended) == State::Ended {
             return;
         }
-        // A callback of the first round may have connected something; a third is not needed, since nothing can be any more.
+        // A callback of the first round may have connected something; a third is not needed, since
+        // nothing can be any more.
         for _ in 0..2 {
             for source in self.sources.all() {
                 source.abort(Reason::ReactorStopped);

@@ -104,13 +104,15 @@ pub enum ConnectError {
     /// The address to connect from cannot be used.
     #[doc(alias = "ConnectBindError")]
     Bind(SocketAddr, io::Error),
-    /// [`Connector::stop_connecting`](crate::Connector::stop_connecting) or [`disconnect`](crate::Connector::disconnect) was called.
+    /// [`Connector::stop_connecting`](crate::Connector::stop_connecting) or
+    /// [`disconnect`](crate::Connector::disconnect) was called.
     #[doc(alias = "UserError")]
     Cancelled,
     /// The connection was made, and the factory refused it: `build_protocol` returned none.
     #[doc(alias = "NoProtocol")]
     Refused,
-    /// The connection was made, and a layer that had to agree on something with the peer first could not: a TLS handshake.
+    /// The connection was made, and a layer that had to agree on something with the peer first
+    /// could not: a TLS handshake.
     Negotiation(Reason),
     /// Anything else that the system said.
     Failed(io::Error),

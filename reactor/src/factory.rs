@@ -7,18 +7,21 @@ use crate::{Address, ConnectError, Connector, Protocol, ProtocolHandle, Protocol
 
 /// Makes the protocols of a port's or a connector's connections.
 ///
-/// A closure is a factory: `|peer: &Address| Echo`. It returns a protocol of any type, a [`ProtocolRef`] or
-/// [`ProtocolHandle`], or an `Option` of one of these, where `None` refuses the connection.
+/// A closure is a factory: `|peer: &Address| Echo`. It returns a protocol of any type, a
+/// [`ProtocolRef`] or [`ProtocolHandle`], or an `Option` of one of these, where `None` refuses the
+/// connection.
 ///
-/// The methods take `&self`, since one factory may serve several ports: what they change is kept in cells.
+/// The methods take `&self`, since one factory may serve several ports: what they change is kept in
+/// cells.
 #[doc(alias = "IProtocolFactory")]
 #[doc(alias = "ServerFactory")]
 #[doc(alias = "ClientFactory")]
 #[doc(alias = "ReconnectingClientFactory")]
 #[allow(unused_variables, reason = "the names are documentation")]
 pub trait Factory: 'static {
-    /// Makes the protocol for a connection with `peer`. None refuses it: it is closed, and a client's factory hears
-    /// [`client_connection_failed`](Factory::client_connection_failed) with [`ConnectError::Refused`].
+    /// Makes the protocol for a connection with `peer`. None refuses it: it is closed, and a
+    /// client's factory hears [`client_connection_failed`](Factory::client_connection_failed) with
+    /// [`ConnectError::Refused`].
     #[doc(alias = "buildProtocol")]
     fn build_protocol(&self, peer: &Address) -> Option<ProtocolRef>;
 
@@ -46,7 +49,8 @@ pub trait Factory: 'static {
         );
     }
 
-    /// The connection was made and has ended; its protocol has heard of it. [`Connector::connect`] connects again.
+    /// The connection was made and has ended; its protocol has heard of it. [`Connector::connect`]
+    /// connects again.
     #[doc(alias = "clientConnectionLost")]
     fn client_connection_lost(&self, connector: &Connector, reason: &Reason) {}
 }
@@ -91,9 +95,11 @@ impl<P: IntoProtocol> IntoProtocol for Option<P> {
     }
 }
 
-/// A factory that ports and connectors share: it is started for the first of them and stopped after the last.
+/// A factory that ports and connectors share: it is started for the first of them and stopped after
+/// the last.
 ///
-/// `listen_tcp` and `connect_tcp` make one from whatever they are given. Make it yourself to use one factory in several places.
+/// `listen_tcp` and `connect_tcp` make one from whatever they are given. Make it yourself to use
+/// one factory in several places.
 #[derive(Clone)]
 pub struct FactoryRef {
     shared: Rc<Shared>,
@@ -110,7 +116,8 @@ impl FactoryRef {
         &*self.shared.factory
     }
 
-    /// A port or connector begins to use it. Reactors say so themselves; this is for a factory that passes on what it is told.
+    /// A port or connector begins to use it. Reactors say so themselves; this is for a factory that
+    /// passes on what it is told.
     pub fn start(&self) {
         let users = self.shared.users.get();
         self.shared.users.set(users + 1);

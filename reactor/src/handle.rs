@@ -10,12 +10,13 @@ use crate::{
 
 /// The transport that a protocol holds: a weak hold on a channel, good for one seating.
 ///
-/// What holds on every kind of transport (a revoked handle is deaf, a closed transport takes nothing more, a close comes once)
-/// is checked here, once, before the channel hears of it.
+/// What holds on every kind of transport (a revoked handle is deaf, a closed transport takes
+/// nothing more, a close comes once) is checked here, once, before the channel hears of it.
 pub(crate) struct Handle<C> {
     channel: Weak<C>,
     seating: Cell<Seating>,
-    /// What [`is_reading`](Transport::is_reading) answers: asked before each unit of a delivery, so the seat notes it here.
+    /// What [`is_reading`](Transport::is_reading) answers: asked before each unit of a delivery, so
+    /// the seat notes it here.
     reading: Cell<bool>,
 }
 
@@ -23,7 +24,8 @@ pub(crate) struct Handle<C> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seating {
     Current,
-    /// Switched out in a callback that is still running: what that protocol did not use may still be given back.
+    /// Switched out in a callback that is still running: what that protocol did not use may still
+    /// be given back.
     Leaving,
     Revoked,
 }

@@ -22,7 +22,8 @@ pub(crate) type LateCalls = Vec<Box<dyn FnOnce()>>;
 
 /// Who stands behind a protocol that is no more than a face: a layer.
 pub(crate) trait Seated {
-    /// The protocol has been put in a seat. The layer wants to know at once, since the protocol above may write before the next turn.
+    /// The protocol has been put in a seat. The layer wants to know at once, since the protocol
+    /// above may write before the next turn.
     fn seated(&self, transport: &TransportRef);
     /// Closes what is above; false if there is nothing.
     fn close_above(&self) -> bool;
@@ -52,7 +53,8 @@ impl<L: Seated> Seated for Weak<L> {
 pub(crate) enum Called {
     /// It was made.
     Made,
-    /// It was made, and meanwhile calls came: whoever made the protocol busy has them made, see [`Held::take_late`].
+    /// It was made, and meanwhile calls came: whoever made the protocol busy has them made, see
+    /// [`Held::take_late`].
     Late,
     /// It was made, and panicked with this message.
     Panicked(Box<Arc<str>>),
@@ -69,7 +71,8 @@ pub(crate) trait Held {
     fn close_above(&self) -> bool;
     fn is_busy(&self) -> bool;
     fn call(&self, callback: &mut dyn FnMut(&mut dyn Protocol)) -> Called;
-    /// `call` of `data_received_in_place`, without the way round: the one callback that comes all the time.
+    /// `call` of `data_received_in_place`, without the way round: the one callback that comes all
+    /// the time.
     fn deliver(&self, transport: &TransportRef, data: &mut [u8]) -> Called;
     /// The same, of `data_received`.
     fn deliver_shared(&self, transport: &TransportRef, data: &[u8]) -> Called;

@@ -10,14 +10,17 @@ use crate::{
     Seat, TransportRef, Turn,
 };
 
-/// Something that sits between a transport and a protocol: to the transport below it is a protocol, to the protocol above it is
-/// a transport.
+/// Something that sits between a transport and a protocol: to the transport below it is a protocol,
+/// to the protocol above it is a transport.
 ///
-/// TLS is one, and so is a timeout, a throttle, a traffic log, a PROXY header. Layers stack on each other in any order. Every method passes on what
-/// it is told: downwards what the protocol above wants, upwards what the transport below reports. A layer overrides what it
-/// wants to change, and keeps its state in cells: it is called from both sides, also from above while it is delivering upwards.
+/// TLS is one, and so is a timeout, a throttle, a traffic log, a PROXY header. Layers stack on each
+/// other in any order. Every method passes on what it is told: downwards what the protocol above
+/// wants, upwards what the transport below reports. A layer overrides what it wants to change, and
+/// keeps its state in cells: it is called from both sides, also from above while it is delivering
+/// upwards.
 ///
-/// Like any channel, a layer must not call the protocol above but by way of its [`Seat`], in what comes from below or in a [`turn`](Layer::turn).
+/// Like any channel, a layer must not call the protocol above but by way of its [`Seat`], in what
+/// comes from below or in a [`turn`](Layer::turn).
 ///
 /// ```
 /// use std::cell::Cell;
@@ -48,7 +51,8 @@ use crate::{
 /// }
 /// ```
 ///
-/// `meter.below()` (see [`LayerExt`]) is then the protocol for the transport, or for a factory to return.
+/// `meter.below()` (see [`LayerExt`]) is then the protocol for the transport, or for a factory to
+/// return.
 #[doc(alias = "ProtocolWrapper")]
 #[doc(alias = "WrappingFactory")]
 #[allow(unused_variables, reason = "the names are documentation")]
@@ -105,8 +109,8 @@ pub trait Layer: 'static {
         self.joint().below(|below| below.lose_write_connection());
     }
 
-    /// The protocol above aborts, or has panicked: it is told that it has lost the connection with `reason`, whatever the transport
-    /// below says.
+    /// The protocol above aborts, or has panicked: it is told that it has lost the connection with
+    /// `reason`, whatever the transport below says.
     fn abort_connection(&self, reason: Reason) {
         self.joint().seat.fail(reason);
         self.joint().below(|below| below.abort_connection());
@@ -161,20 +165,22 @@ pub trait Layer: 'static {
         self.joint().below(|below| below.buffered()).unwrap_or(0)
     }
 
-    /// This layer's own offer to the protocols above it, if it is of the type wanted: see [`Transport::interface`](crate::Transport::interface).
+    /// This layer's own offer to the protocols above it, if it is of the type wanted: see
+    /// [`Transport::interface`](crate::Transport::interface).
     fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
         None
     }
 
     // Turns.
 
-    /// What a turn does that somebody asked for through the seat: makes the callbacks that are owed.
+    /// What a turn does that somebody asked for through the seat: makes the callbacks that are
+    /// owed.
     fn turn(&self) {
         self.joint().seat.settle();
     }
 
-    /// Hands on what the layer holds back: called after every callback from below, and at the end of a turn for which
-    /// [`Seat::wants_flush`] asked. Calls no protocol.
+    /// Hands on what the layer holds back: called after every callback from below, and at the end
+    /// of a turn for which [`Seat::wants_flush`] asked. Calls no protocol.
     fn flush(&self) {}
 }
 
@@ -208,8 +214,8 @@ impl Joint {
 
 /// What every layer can do, ready made.
 pub trait LayerExt: Layer + Sized {
-    /// The layer as a protocol, for the transport below: to be given to `switch_protocol`, or returned by a factory. The layer
-    /// lives as long as that transport keeps it.
+    /// The layer as a protocol, for the transport below: to be given to `switch_protocol`, or
+    /// returned by a factory. The layer lives as long as that transport keeps it.
     fn below(self: &Rc<Self>) -> ProtocolRef {
         ProtocolRef::layer(Below(self.clone()), Rc::downgrade(self))
     }
@@ -219,7 +225,8 @@ pub trait LayerExt: Layer + Sized {
         self.joint().seat.transport()
     }
 
-    /// Puts the layer between `transport` and its protocol, and returns the transport that is that protocol's from now on.
+    /// Puts the layer between `transport` and its protocol, and returns the transport that is that
+    /// protocol's from now on.
     fn slip_under(self: &Rc<Self>, transport: &TransportRef) -> TransportRef {
         let paused = transport.is_connected() && !transport.is_reading();
         transport.switch_protocol(self.below());

@@ -1,7 +1,9 @@
-//! The reactor of retwist: the loop, the traits [`Protocol`] and [`Transport`], and the only code that knows a socket, a clock or a thread.
+//! The reactor of retwist: the loop, the traits [`Protocol`] and [`Transport`], and the only code
+//! that knows a socket, a clock or a thread.
 //!
-//! Users depend on the crate `retwist`, whose documentation starts with the rules; who writes a layer or a protocol library
-//! depends on this one. A floor plan, each floor using only what is below it:
+//! Users depend on the crate `retwist`, whose documentation starts with the rules; who writes a
+//! layer or a protocol library depends on this one. A floor plan, each floor using only what is
+//! below it:
 //!
 //! ```text
 //! reactor                                the loop's public face: listen, connect, run, call_later

@@ -9,14 +9,16 @@ use crate::panic::logged;
 pub enum SystemEvent {
     /// The reactor starts to run.
     Startup,
-    /// The reactor was stopped, and ends. Between `before` and `during`, ports and connections are closed.
+    /// The reactor was stopped, and ends. Between `before` and `during`, ports and connections are
+    /// closed.
     Shutdown,
 }
 
 /// When a trigger is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Before it happens. What a trigger of this phase holds back ([`Hold`]) is waited for, and the loop runs meanwhile.
+    /// Before it happens. What a trigger of this phase holds back ([`Hold`]) is waited for, and the
+    /// loop runs meanwhile.
     Before,
     /// As it happens.
     During,

@@ -1,6 +1,7 @@
 use std::cell::{RefCell, RefMut};
 
-/// What was written to one connection and has not been handed to the system yet: one buffer, so that one `send` takes it all.
+/// What was written to one connection and has not been handed to the system yet: one buffer, so
+/// that one `send` takes it all.
 #[derive(Default)]
 pub(crate) struct Output {
     buffer: Vec<u8>,
@@ -33,7 +34,8 @@ impl Output {
         &self.buffer[self.sent..]
     }
 
-    /// `count` bytes of the front have gone. When nothing is left, the buffer goes back to the spare ones.
+    /// `count` bytes of the front have gone. When nothing is left, the buffer goes back to the
+    /// spare ones.
     pub(crate) fn advance(&mut self, count: usize, spare: &Buffers) {
         self.sent += count;
         if self.is_empty() {
@@ -47,10 +49,12 @@ impl Output {
     }
 }
 
-/// Buffers that the connections of one reactor share, so that an idle one holds none and a busy one allocates none.
+/// Buffers that the connections of one reactor share, so that an idle one holds none and a busy one
+/// allocates none.
 pub(crate) struct Buffers {
     read: RefCell<Box<[u8]>>,
-    /// What the connection whose turn it is has written. Most need no other buffer, and this one is still in the cache.
+    /// What the connection whose turn it is has written. Most need no other buffer, and this one is
+    /// still in the cache.
     turn: RefCell<Vec<u8>>,
     outputs: RefCell<Vec<Vec<u8>>>,
 }
@@ -76,7 +80,8 @@ impl Buffers {
         self.read.try_borrow_mut().ok()
     }
 
-    /// What is written by the connection that has the read buffer, until its turn ends. Empty between turns.
+    /// What is written by the connection that has the read buffer, until its turn ends. Empty
+    /// between turns.
     #[inline]
     pub(crate) fn turn(&self) -> RefMut<'_, Vec<u8>> {
         self.turn.borrow_mut()

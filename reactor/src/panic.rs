@@ -2,9 +2,11 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Runs a callback. Its panic ends here, as the message that it carried: rule 7, for code that calls what others wrote.
+/// Runs a callback. Its panic ends here, as the message that it carried: rule 7, for code that
+/// calls what others wrote.
 ///
-/// What the callback left half done belongs to whoever owns it: a connection is aborted at once, so nobody looks at it again.
+/// What the callback left half done belongs to whoever owns it: a connection is aborted at once, so
+/// nobody looks at it again.
 pub fn caught<R>(callback: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     catch_unwind(AssertUnwindSafe(callback)).map_err(|payload| message(&*payload))
 }

@@ -29,8 +29,8 @@ impl ListeningPort {
         self.port.address()
     }
 
-    /// Accepts no more, from now on; the connections that were accepted live on. The factory hears `stop_factory` if this was its
-    /// last port. Stopping twice is nothing.
+    /// Accepts no more, from now on; the connections that were accepted live on. The factory hears
+    /// `stop_factory` if this was its last port. Stopping twice is nothing.
     #[doc(alias = "stopListening")]
     pub fn stop_listening(&self) {
         self.port.stop();

@@ -4,32 +4,34 @@ use std::rc::Rc;
 
 /// Something that writes more than fits at once, and lets itself be held back.
 ///
-/// Registered with [`Transport::register_producer`](crate::Transport::register_producer). A transport is a producer too, of
-/// what its peer sends, so that a proxy registers each side with the other.
+/// Registered with [`Transport::register_producer`](crate::Transport::register_producer). A
+/// transport is a producer too, of what its peer sends, so that a proxy registers each side with
+/// the other.
 #[doc(alias = "IPushProducer")]
 #[doc(alias = "IPullProducer")]
 pub trait Producer {
-    /// Write more. A pull producer writes one piece for each call; a push producer goes on until it is paused.
+    /// Write more. A pull producer writes one piece for each call; a push producer goes on until it
+    /// is paused.
     ///
     /// Called by a turn, never from inside a transport's method.
     fn resume_producing(&self);
 
     /// Write no more until [`resume_producing`](Producer::resume_producing).
     ///
-    /// Called from inside the `write` that fills the buffer, so that a loop which checks a flag stops at once: note the fact
-    /// and return. Never called on a pull producer.
+    /// Called from inside the `write` that fills the buffer, so that a loop which checks a flag
+    /// stops at once: note the fact and return. Never called on a pull producer.
     fn pause_producing(&self);
 
     /// Write no more at all: the connection has gone. Nothing is called after this, and no
     /// [`unregister_producer`](crate::Transport::unregister_producer) is owed. Called by a turn.
     fn stop_producing(&self);
 
-    /// Whether it will write nothing more, though it is still registered. A close does not wait for such a one. Asked
-    /// when the close could go on; a producer that finishes later says so with
+    /// Whether it will write nothing more, though it is still registered. A close does not wait for
+    /// such a one. Asked when the close could go on; a producer that finishes later says so with
     /// [`unregister_producer`](crate::Transport::unregister_producer).
     ///
-    /// A transport has finished when it, or one below it, has been closed. So when both sides of a proxy are closed, as the reactor does at its
-    /// end, neither waits for the other.
+    /// A transport has finished when it, or one below it, has been closed. So when both sides of a
+    /// proxy are closed, as the reactor does at its end, neither waits for the other.
     fn has_finished(&self) -> bool {
         false
     }
@@ -38,10 +40,11 @@ pub trait Producer {
 /// Who sets the pace of a [`Producer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProducerKind {
-    /// The producer writes when it likes (`streaming=True` in Twisted): it is paused when more than the high-water mark is
-    /// waiting, and resumed when all of it has gone.
+    /// The producer writes when it likes (`streaming=True` in Twisted): it is paused when more than
+    /// the high-water mark is waiting, and resumed when all of it has gone.
     Push,
-    /// The producer writes when it is asked (`streaming=False`): each time that nothing is waiting, once a turn.
+    /// The producer writes when it is asked (`streaming=False`): each time that nothing is waiting,
+    /// once a turn.
     Pull,
 }
 
@@ -59,8 +62,9 @@ impl Error for ProducerRegistered {}
 
 /// A producer registered with something that queues, and whether it has been told to pause.
 ///
-/// For those who write a channel or a layer with a queue of its own: [`written`](Flow::written) after something was queued, [`next`](Flow::next)
-/// in a turn. All that producers may rely on is decided here.
+/// For those who write a channel or a layer with a queue of its own: [`written`](Flow::written)
+/// after something was queued, [`next`](Flow::next) in a turn. All that producers may rely on is
+/// decided here.
 #[derive(Default)]
 pub struct Flow {
     registered: Option<Registered>,
@@ -118,7 +122,8 @@ impl Flow {
         registered.is_some_and(|registered| !registered.producer.has_finished())
     }
 
-    /// `queued` bytes are waiting now: the producer to pause, if this is when. The caller calls it with no borrow held.
+    /// `queued` bytes are waiting now: the producer to pause, if this is when. The caller calls it
+    /// with no borrow held.
     #[must_use]
     pub fn written(&mut self, queued: usize, high_water: usize) -> Option<Rc<dyn Producer>> {
         let registered = self.registered.as_mut()?;

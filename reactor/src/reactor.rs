@@ -12,8 +12,8 @@ use crate::{
 
 /// The loop: one thread, all its connections, timers and signals.
 ///
-/// It owns everything; whatever else is handed out is a weak handle. What code outside `main` needs is a [`ReactorHandle`], to which this
-/// dereferences.
+/// It owns everything; whatever else is handed out is a weak handle. What code outside `main` needs
+/// is a [`ReactorHandle`], to which this dereferences.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,12 +37,13 @@ pub struct Reactor {
 /// What a reactor as a whole is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReactorSettings {
-    /// Whether SIGINT and SIGTERM stop the reactor while it runs, and a second one cuts its shutdown short. Default true. When it has run, they
-    /// do again what they did before.
+    /// Whether SIGINT and SIGTERM stop the reactor while it runs, and a second one cuts its
+    /// shutdown short. Default true. When it has run, they do again what they did before.
     #[doc(alias = "installSignalHandlers")]
     pub signals: bool,
-    /// How long, at the end, connections may take to send what was written. Those that have not finished then are aborted
-    /// with [`Reason::ReactorStopped`](crate::Reason::ReactorStopped). Default 5 s.
+    /// How long, at the end, connections may take to send what was written. Those that have not
+    /// finished then are aborted with [`Reason::ReactorStopped`](crate::Reason::ReactorStopped).
+    /// Default 5 s.
     pub shutdown_timeout: Duration,
 }
 
@@ -72,17 +73,18 @@ impl Reactor {
         Ok(Reactor { core, handle })
     }
 
-    /// Runs until it is stopped; then ends every connection in order and returns. Can be run again only after
-    /// [`crash`](ReactorHandle::crash).
+    /// Runs until it is stopped; then ends every connection in order and returns. Can be run again
+    /// only after [`crash`](ReactorHandle::crash).
     ///
     /// The order at the start: triggers `before` startup (and what they hold), `during`, `after`,
-    /// then [`call_when_running`](ReactorHandle::call_when_running). At the end: `before` shutdown (and what they hold); ports
-    /// are closed and connections lose theirs; `during`; `after`.
+    /// then [`call_when_running`](ReactorHandle::call_when_running). At the end: `before` shutdown
+    /// (and what they hold); ports are closed and connections lose theirs; `during`; `after`.
     pub fn run(&self) -> Result<(), RunError> {
         self.core.run(&self.handle)
     }
 
-    /// One pass of the loop, which waits for at most `wait`. For those who have a loop of their own; not from inside a callback, and not while it runs.
+    /// One pass of the loop, which waits for at most `wait`. For those who have a loop of their
+    /// own; not from inside a callback, and not while it runs.
     pub fn iterate(&self, wait: Duration) -> Result<(), RunError> {
         self.core.iterate(&self.handle, wait)
     }
@@ -116,9 +118,11 @@ impl ReactorHandle {
         self.clone()
     }
 
-    /// Accepts connections on a TCP port: `8007`, an address, or a [`TcpListen`]. The protocols come from `factory`, which may be a closure.
+    /// Accepts connections on a TCP port: `8007`, an address, or a [`TcpListen`]. The protocols
+    /// come from `factory`, which may be a closure.
     ///
-    /// It listens when this returns. See [`ReactorTcp`] for code that is to run on a recording reactor too.
+    /// It listens when this returns. See [`ReactorTcp`] for code that is to run on a recording
+    /// reactor too.
     #[doc(alias = "listenTCP")]
     pub fn listen_tcp(
         &self,
@@ -128,8 +132,8 @@ impl ReactorHandle {
         ReactorTcp::listen(self, how.into(), factory.into())
     }
 
-    /// Connects over TCP to an address, or as a [`TcpConnect`] says. The protocol comes from `factory`, which also hears how it
-    /// goes; never before a later turn.
+    /// Connects over TCP to an address, or as a [`TcpConnect`] says. The protocol comes from
+    /// `factory`, which also hears how it goes; never before a later turn.
     #[doc(alias = "connectTCP")]
     pub fn connect_tcp(
         &self,
@@ -196,7 +200,8 @@ impl ReactorHandle {
         self.core.upgrade().ok_or(RunError::NotRunning)?.stop()
     }
 
-    /// Makes `run` return after this turn, and does nothing else: no events, no connection is closed. It can be run again.
+    /// Makes `run` return after this turn, and does nothing else: no events, no connection is
+    /// closed. It can be run again.
     pub fn crash(&self) -> Result<(), RunError> {
         self.core.upgrade().ok_or(RunError::NotRunning)?.crash()
     }

@@ -4,11 +4,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a connection ended; what [`Protocol::connection_lost`](crate::Protocol::connection_lost) is told.
+/// Why a connection ended; what [`Protocol::connection_lost`](crate::Protocol::connection_lost) is
+/// told.
 ///
-/// Only [`Reason::Done`] is a clean end: everything that was written has been handed over, and the connection was closed in
-/// order. Everything else says that bytes may be missing, and which rule or fault it was. It is an [`Error`] with its
-/// [`source`](Error::source), so that it can be passed on and printed with its whole cause.
+/// Only [`Reason::Done`] is a clean end: everything that was written has been handed over, and the
+/// connection was closed in order. Everything else says that bytes may be missing, and which rule
+/// or fault it was. It is an [`Error`] with its [`source`](Error::source), so that it can be passed
+/// on and printed with its whole cause.
 #[doc(alias = "Failure")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -61,8 +61,8 @@ impl Remote {
         }
     }
 
-    /// Has `call` called in the reactor's thread, in its next turn. Calls of one thread come in the order in which they were made. What they ask
-    /// for comes in the turn after.
+    /// Has `call` called in the reactor's thread, in its next turn. Calls of one thread come in the
+    /// order in which they were made. What they ask for comes in the turn after.
     #[doc(alias = "callFromThread")]
     pub fn call_from_thread(
         &self,
@@ -81,7 +81,8 @@ impl Remote {
         Ok(())
     }
 
-    /// [`call_from_thread`](Remote::call_from_thread), and waits for what the call returns. From the reactor's own thread it would wait for ever.
+    /// [`call_from_thread`](Remote::call_from_thread), and waits for what the call returns. From
+    /// the reactor's own thread it would wait for ever.
     #[doc(alias = "blockingCallFromThread")]
     pub fn blocking_call_from_thread<R: Send + 'static>(
         &self,

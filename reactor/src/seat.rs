@@ -13,15 +13,19 @@ use crate::{Protocol, ProtocolRef, Reason, TransportRef};
 
 /// Who listens to a channel: the protocol that sits there, and all that it has yet to be told.
 ///
-/// The one place where a protocol is called. What is evil here: a callback may switch the protocol, pause, close, give bytes back, write to a
-/// transport above or below, or panic, and after each of these the next callback must be a different one. So nothing is called
-/// on the spot. A channel notes facts (opened, bytes, end of input, lost), a handle notes wishes (switch, pause, close), and
-/// [`settle`](Seat::settle) looks at what is noted, makes the one callback that comes first, and looks again.
+/// The one place where a protocol is called. What is evil here: a callback may switch the protocol,
+/// pause, close, give bytes back, write to a transport above or below, or panic, and after each of
+/// these the next callback must be a different one. So nothing is called on the spot. A channel
+/// notes facts (opened, bytes, end of input, lost), a handle notes wishes (switch, pause, close),
+/// and [`settle`](Seat::settle) looks at what is noted, makes the one callback that comes first,
+/// and looks again.
 ///
 /// Invariants, on which every kind of transport relies:
 /// - callbacks do not nest: none is made while the protocol is in one (`CALLING`);
-/// - the order is introduction, handshake, bytes, end of input, end of output, loss; each is made once, and nothing follows loss;
-/// - bytes that wait (given back, or come at a bad time) are in `unread`, in order, in front of what comes later.
+/// - the order is introduction, handshake, bytes, end of input, end of output, loss; each is made
+///   once, and nothing follows loss;
+/// - bytes that wait (given back, or come at a bad time) are in `unread`, in order, in front of
+///   what comes later.
 pub struct Seat {
     /// Borrowed while a callback runs, so that what is called need not be held any other way.
     occupant: RefCell<Occupant>,
@@ -34,7 +38,8 @@ pub struct Seat {
 struct Rare {
     /// Bytes that belong to the transport.
     unread: Vec<u8>,
-    /// Who was switched in by the callback that is running, and sits down when it returns (`SUCCEEDED`).
+    /// Who was switched in by the callback that is running, and sits down when it returns
+    /// (`SUCCEEDED`).
     successor: Option<Occupant>,
     reason: Option<Reason>,
 }
@@ -84,7 +89,8 @@ const NOT_STRAIGHT: u32 =
     UNOPENED | UNTOLD | HANDSHAKE | LOST | PAUSED | CLOSING | CALLING | UNREAD;
 /// Any of these, and there is something to say.
 const OWED: u32 = UNTOLD | HANDSHAKE | END_OF_INPUT | END_OF_OUTPUT | LOST | FRESH;
-/// How many callbacks one call of `settle` makes at most, so that protocols that switch each other in for ever do not stop the loop.
+/// How many callbacks one call of `settle` makes at most, so that protocols that switch each other
+/// in for ever do not stop the loop.
 const CALLS_A_TURN: usize = 64;
 
 impl Occupant {
@@ -125,7 +131,8 @@ impl Seat {
         self.clear(UNOPENED);
     }
 
-    /// Bytes have come. They are delivered now if nothing stands before them, and wait otherwise. The channel flushes after it.
+    /// Bytes have come. They are delivered now if nothing stands before them, and wait otherwise.
+    /// The channel flushes after it.
     #[inline(always)]
     pub fn deliver(&self, data: &mut [u8]) {
         let straight = !self.is(NOT_STRAIGHT)
@@ -138,7 +145,8 @@ impl Seat {
         }
     }
 
-    /// [`deliver`](Seat::deliver), for bytes that nobody may change: they are in a buffer that is not the channel's own.
+    /// [`deliver`](Seat::deliver), for bytes that nobody may change: they are in a buffer that is
+    /// not the channel's own.
     pub fn deliver_shared(&self, data: &[u8]) {
         let straight = !self.is(NOT_STRAIGHT)
             && self.make(|protocol, transport| protocol.deliver_shared(transport, data));
@@ -174,14 +182,16 @@ impl Seat {
         self.set(END_OF_OUTPUT);
     }
 
-    /// The connection is about to end, and this is why, whatever [`lost`](Seat::lost) will be told. The first reason counts.
+    /// The connection is about to end, and this is why, whatever [`lost`](Seat::lost) will be told.
+    /// The first reason counts.
     pub fn fail(&self, reason: Reason) {
         self.rare(|rare| {
             rare.reason.get_or_insert(reason);
         });
     }
 
-    /// The connection has ended. The protocol is told in the next turn; the channel asks for it, or is in it.
+    /// The connection has ended. The protocol is told in the next turn; the channel asks for it, or
+    /// is in it.
     pub fn lost(&self, reason: Reason) {
         if !self.is(LOST) {
             self.set(LOST);
@@ -197,7 +207,8 @@ impl Seat {
         self.is(PAUSED)
     }
 
-    /// Whether the protocol, or a panic of its, has closed the connection: bytes that come are thrown away.
+    /// Whether the protocol, or a panic of its, has closed the connection: bytes that come are
+    /// thrown away.
     pub fn is_closing(&self) -> bool {
         self.is(CLOSING)
     }
@@ -223,7 +234,8 @@ impl Seat {
         self.rare.borrow().as_ref()?.reason.clone()
     }
 
-    /// Whether a callback of this seat is running: what is written meanwhile is flushed by the channel when it returns.
+    /// Whether a callback of this seat is running: what is written meanwhile is flushed by the
+    /// channel when it returns.
     pub fn is_calling(&self) -> bool {
         self.is(CALLING)
     }
@@ -256,7 +268,8 @@ impl Seat {
         }
     }
 
-    /// Asks for a flush of the channel at the end of this pass of the loop, unless one has been asked for.
+    /// Asks for a flush of the channel at the end of this pass of the loop, unless one has been
+    /// asked for.
     pub fn wants_flush(&self) {
         if !self.is(FLUSH)
             && let Some(channel) = self.channel()

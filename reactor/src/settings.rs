@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-/// The bounds of one stream connection, of whatever kind. The defaults are safe against a hostile peer.
+/// The bounds of one stream connection, of whatever kind. The defaults are safe against a hostile
+/// peer.
 ///
 /// ```
 /// use retwist_reactor::{StreamSettings, TcpListen};
@@ -12,20 +13,25 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamSettings {
-    /// Bytes. Once more than this is waiting to be sent, a push producer is paused; and where there is no producer, and
-    /// [`read_pauses`](StreamSettings::read_pauses), the peer is not read until all of it has gone. Default 64 KiB.
+    /// Bytes. Once more than this is waiting to be sent, a push producer is paused; and where there
+    /// is no producer, and [`read_pauses`](StreamSettings::read_pauses), the peer is not read until
+    /// all of it has gone. Default 64 KiB.
     pub high_water: usize,
-    /// Whether a peer that does not take what it is sent is not read either. Default true on accepted connections and false on those that
-    /// this side made: if both sides did it, two that both send first would wait for each other for ever.
+    /// Whether a peer that does not take what it is sent is not read either. Default true on
+    /// accepted connections and false on those that this side made: if both sides did it, two that
+    /// both send first would wait for each other for ever.
     pub read_pauses: bool,
     /// Bytes. A write that finds this much waiting ends the connection with
-    /// [`Reason::OutputLimit`](crate::Reason::OutputLimit). A single write may be as large as it likes. Default 16 MiB.
+    /// [`Reason::OutputLimit`](crate::Reason::OutputLimit). A single write may be as large as it
+    /// likes. Default 16 MiB.
     pub output_limit: usize,
-    /// How long a connection that is being closed may go without handing over a single byte, or wait for its producer, before
-    /// it is aborted with [`Reason::CloseTimedOut`](crate::Reason::CloseTimedOut). Default 30 s.
+    /// How long a connection that is being closed may go without handing over a single byte, or
+    /// wait for its producer, before it is aborted with
+    /// [`Reason::CloseTimedOut`](crate::Reason::CloseTimedOut). Default 30 s.
     pub close_timeout: Duration,
-    /// How long a connection whose last byte has been handed over waits for the peer to close too, throwing away what it
-    /// still sends. Without this wait, such input makes the system send a reset, which destroys what the peer has not read yet. Default 2 s.
+    /// How long a connection whose last byte has been handed over waits for the peer to close too,
+    /// throwing away what it still sends. Without this wait, such input makes the system send a
+    /// reset, which destroys what the peer has not read yet. Default 2 s.
     pub linger_timeout: Duration,
 }
 

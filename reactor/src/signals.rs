@@ -16,8 +16,8 @@ const STOP: [i32; 2] = [SIGINT, SIGTERM];
 /// How many reactors of this process listen to signals now.
 static LISTENING: AtomicUsize = AtomicUsize::new(0);
 
-/// True while none listens. The system forgets its default reaction once a signal has had a handler; with this flag, the handler that is left
-/// behind does what the default did.
+/// True while none listens. The system forgets its default reaction once a signal has had a
+/// handler; with this flag, the handler that is left behind does what the default did.
 static IDLE: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
 
 impl Signals {

@@ -24,8 +24,9 @@ pub(crate) trait Source {
 
 /// All that is registered with the system, by token. Owns it: the root of the tree.
 ///
-/// Invariant: a token names one registration for ever. Slots are used again, so a token carries the generation of its slot, and an event for
-/// one that has been removed in the same batch finds nobody.
+/// Invariant: a token names one registration for ever. Slots are used again, so a token carries the
+/// generation of its slot, and an event for one that has been removed in the same batch finds
+/// nobody.
 pub(crate) struct Sources {
     registry: Registry,
     slots: RefCell<Slab<Slot>>,
@@ -49,7 +50,8 @@ impl Sources {
         }
     }
 
-    /// Registers `what` on behalf of the source, which learns its token before the first event can come.
+    /// Registers `what` on behalf of the source, which learns its token before the first event can
+    /// come.
     pub(crate) fn add(
         &self,
         source: Rc<dyn Source>,

@@ -19,8 +19,9 @@ use crate::{
 
 /// What a kind of byte stream supplies: TCP, a UNIX socket, a pipe in memory.
 ///
-/// `recv` and `send` never block: `WouldBlock` means that [`Stream::ready`] will be called when it is worth trying again.
-/// `recv` returns 0 at the end of input. A short count means that there is nothing more just now.
+/// `recv` and `send` never block: `WouldBlock` means that [`Stream::ready`] will be called when it
+/// is worth trying again. `recv` returns 0 at the end of input. A short count means that there is
+/// nothing more just now.
 pub(crate) trait Wire: 'static {
     fn recv(&self, buffer: &mut [u8]) -> io::Result<usize>;
     fn send(&self, data: &[u8]) -> io::Result<usize>;
@@ -69,7 +70,8 @@ fn flag(is: bool, flag: u32) -> u32 {
     if is { flag } else { 0 }
 }
 
-/// Who wants to know when a connection has ended and its protocol has been told: the connector that made it.
+/// Who wants to know when a connection has ended and its protocol has been told: the connector that
+/// made it.
 pub(crate) trait Owner {
     fn stream_lost(&self, reason: &Reason);
 }
@@ -80,10 +82,12 @@ pub(crate) struct Commons {
     pub(crate) buffers: Buffers,
 }
 
-/// The channel of every byte stream: reading, writing, producers and the long way to an orderly end, written once for all kinds.
+/// The channel of every byte stream: reading, writing, producers and the long way to an orderly
+/// end, written once for all kinds.
 ///
-/// What is evil here is the end. A close must flush, wait for producers, tell the peer, and then not close at once: unread input would
-/// make the system send a reset, which destroys what the peer has not read. A peer may stop at any of these points. So:
+/// What is evil here is the end. A close must flush, wait for producers, tell the peer, and then
+/// not close at once: unread input would make the system send a reset, which destroys what the peer
+/// has not read. A peer may stop at any of these points. So:
 ///
 /// ```text
 /// open --lose_connection--> flushing --empty, no producer--> draining --end of input--> over
@@ -92,8 +96,9 @@ pub(crate) struct Commons {
 ///                           aborted                             over
 /// ```
 ///
-/// In flushing and draining, what comes in is thrown away. An error of `send` does not end it at once: what the peer said before it
-/// broke off (a TLS alert, a last line) is still read and delivered.
+/// In flushing and draining, what comes in is thrown away. An error of `send` does not end it at
+/// once: what the peer said before it broke off (a TLS alert, a last line) is still read and
+/// delivered.
 pub(crate) struct Stream<W: Wire> {
     pub(crate) wire: W,
     me: Weak<Self>,
@@ -265,7 +270,8 @@ impl<W: Wire> Stream<W> {
         self.set(INPUT_ENDED);
         self.clear(READABLE);
         match self.take_broken() {
-            // The system tells of a reset once, and of an end of input after it, but the peer has not said that this was all.
+            // The system tells of a reset once, and of an end of input after it, but the peer has
+            // not said that this was all.
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 self.finish(error.into(), true);
             }
@@ -285,7 +291,8 @@ impl<W: Wire> Stream<W> {
         }
     }
 
-    /// Brings everything forward that can go forward: callbacks that are owed, the output, the producer, the close.
+    /// Brings everything forward that can go forward: callbacks that are owed, the output, the
+    /// producer, the close.
     #[inline(always)]
     fn advance(&self) {
         match self.is(LENT) {

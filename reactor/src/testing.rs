@@ -1,11 +1,15 @@
 //! Protocols under test: no socket, no sleep, the same outcome each time.
 //!
-//! - [`Pair`]: two protocols joined in memory, through a link that cuts the bytes as it is told, delays them, and breaks at a given byte.
-//! - [`RecordingTransport`]: one protocol, the bytes that it is sent, and all that it does in answer.
-//! - [`MemoryReactor`]: for code that listens and connects; records what it asked for and answers as the test wants.
+//! - [`Pair`]: two protocols joined in memory, through a link that cuts the bytes as it is told,
+//!   delays them, and breaks at a given byte.
+//! - [`RecordingTransport`]: one protocol, the bytes that it is sent, and all that it does in
+//!   answer.
+//! - [`MemoryReactor`]: for code that listens and connects; records what it asked for and answers
+//!   as the test wants.
 //! - [`ManualClock`]: time, moved by hand. All of the above run on one.
 //!
-//! They run the same code as the reactor does: the same seat, the same stream with its closes, deadlines and limits. Only the wire is another.
+//! They run the same code as the reactor does: the same seat, the same stream with its closes,
+//! deadlines and limits. Only the wire is another.
 //!
 //! ```
 //! use retwist_reactor::testing::Pair;

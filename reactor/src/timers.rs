@@ -1,31 +1,37 @@
 //! The pending timers of one reactor: a hierarchical timing wheel.
 //!
-//! What is evil here: most timers never fire. Every connection holds an idle timeout that each read puts off, so cancel and
-//! reset are the hot paths, with a million others pending, and an ordered tree or heap would pay log n cache misses for each.
-//! Yet what does fire has to come to the nanosecond, in order, and to wake the process no more often than it must.
+//! What is evil here: most timers never fire. Every connection holds an idle timeout that each read
+//! puts off, so cancel and reset are the hot paths, with a million others pending, and an ordered
+//! tree or heap would pay log n cache misses for each. Yet what does fire has to come to the
+//! nanosecond, in order, and to wake the process no more often than it must.
 //!
-//! So time is cut into ticks, and the ticks are counted in base 64. A timer lies in the list of one slot: the level is the
-//! highest digit in which its tick differs from `elapsed`, the slot is that digit of its tick. What holds at all times:
+//! So time is cut into ticks, and the ticks are counted in base 64. A timer lies in the list of one
+//! slot: the level is the highest digit in which its tick differs from `elapsed`, the slot is that
+//! digit of its tick. What holds at all times:
 //!
-//! - All that lies on the wheel is due after the tick `elapsed`. On each level only slots above that level's digit of `elapsed`
-//!   are occupied, and all on a lower level comes before all on a higher one: the first slot is two bit scans away, however
-//!   long the empty stretch before it.
-//! - A slot begins no later than any deadline in it. It may end before some: a timer that is moved later stays where it is
-//!   and has only its deadline written, since it will most likely be moved again before anyone looks. Whoever reaches the slot
-//!   puts it where it belongs by then, so a thousand resets cost one move.
-//! - What is due in the tick `elapsed` or earlier is off the wheel, in one of two queues sorted by deadline and order: `due`,
-//!   asked for before the mark, and `arrivals`, asked for since. Entries of a queue are copies: when the timer is cancelled or
-//!   reset, the entry stays behind, stale, and is told by its order, which no other call ever gets. The stale are swept out
-//!   before they are more than half of a queue.
+//! - All that lies on the wheel is due after the tick `elapsed`. On each level only slots above
+//!   that level's digit of `elapsed` are occupied, and all on a lower level comes before all on a
+//!   higher one: the first slot is two bit scans away, however long the empty stretch before it.
+//! - A slot begins no later than any deadline in it. It may end before some: a timer that is moved
+//!   later stays where it is and has only its deadline written, since it will most likely be moved
+//!   again before anyone looks. Whoever reaches the slot puts it where it belongs by then, so a
+//!   thousand resets cost one move.
+//! - What is due in the tick `elapsed` or earlier is off the wheel, in one of two queues sorted by
+//!   deadline and order: `due`, asked for before the mark, and `arrivals`, asked for since. Entries
+//!   of a queue are copies: when the timer is cancelled or reset, the entry stays behind, stale,
+//!   and is told by its order, which no other call ever gets. The stale are swept out before they
+//!   are more than half of a queue.
 //!
-//! Nodes live in one `Vec`, the vacant ones linked by index: a timer costs no allocation of its own. The list of a slot is a
-//! `Vec` of indices, and each node knows its place there. It has no order, so whoever leaves is replaced by the last; and unlike
-//! a chain of nodes it can be read ahead, which counts when a slot with thousands of cold nodes is spread over the level below.
+//! Nodes live in one `Vec`, the vacant ones linked by index: a timer costs no allocation of its
+//! own. The list of a slot is a `Vec` of indices, and each node knows its place there. It has no
+//! order, so whoever leaves is replaced by the last; and unlike a chain of nodes it can be read
+//! ahead, which counts when a slot with thousands of cold nodes is spread over the level below.
 
 use std::collections::VecDeque;
 use std::{iter, mem};
 
-/// A tick is 2^20 ns, about a millisecond: what separates one deadline from the next within it is left to the queues.
+/// A tick is 2^20 ns, about a millisecond: what separates one deadline from the next within it is
+/// left to the queues.
 const TICK_BITS: u32 = 20;
 const DIGIT_BITS: u32 = 6;
 const SLOTS: usize = 1 << DIGIT_BITS;
@@ -39,14 +45,16 @@ const NOWHERE: u16 = QUEUED + 1;
 /// No node.
 const NIL: u32 = u32::MAX;
 
-/// So many timers in one slot are looked through for the first of them, rather than waking at the start of the slot.
+/// So many timers in one slot are looked through for the first of them, rather than waking at the
+/// start of the slot.
 const FEW: usize = 8;
 
-/// So many timers are read before the first of them is put elsewhere: among a million each is a cache miss, and these overlap.
+/// So many timers are read before the first of them is put elsewhere: among a million each is a
+/// cache miss, and these overlap.
 const BATCH: usize = 16;
 
-/// The capacity up to which an empty slot keeps its list: 4 MiB in all at worst, and allocating again and again costs more than
-/// the wheel itself.
+/// The capacity up to which an empty slot keeps its list: 4 MiB in all at worst, and allocating
+/// again and again costs more than the wheel itself.
 const KEPT: usize = 2048;
 
 /// So many stale entries in a queue are not worth a sweep.
@@ -59,7 +67,8 @@ pub(crate) struct TimerKey {
     generation: u32,
 }
 
-/// Pending timers, each with its deadline, in nanoseconds since the clock's start, and the value to be had back then.
+/// Pending timers, each with its deadline, in nanoseconds since the clock's start, and the value to
+/// be had back then.
 pub(crate) struct Timers<T> {
     nodes: Vec<Node<T>>,
     /// The first vacant node.
@@ -156,8 +165,9 @@ impl<T> Timers<T> {
         self.live(key).map(|node| node.deadline)
     }
 
-    /// When to look again: never after the first deadline. Before it only where many timers share the first slot; then the slot
-    /// has to be spread over the level below first. None when nothing is pending.
+    /// When to look again: never after the first deadline. Before it only where many timers share
+    /// the first slot; then the slot has to be spread over the level below first. None when nothing
+    /// is pending.
     pub(crate) fn next_wake(&mut self) -> Option<u64> {
         let fronts = self
             .queues
@@ -174,14 +184,16 @@ impl<T> Timers<T> {
         }
     }
 
-    /// Begins a turn: what is inserted or reset from here on is not returned before the next one, whatever its deadline.
+    /// Begins a turn: what is inserted or reset from here on is not returned before the next one,
+    /// whatever its deadline.
     pub(crate) fn begin_turn(&mut self) {
         self.mark = self.order;
         let [due, arrivals] = &mut self.queues;
         due.append(arrivals);
     }
 
-    /// One timer with `deadline <= now` that was asked for before this turn, in order of deadline, then of asking.
+    /// One timer with `deadline <= now` that was asked for before this turn, in order of deadline,
+    /// then of asking.
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<T> {
         loop {
             let due = &mut self.queues[0];
@@ -215,7 +227,8 @@ impl<T> Timers<T> {
             .collect()
     }
 
-    /// Turns the wheel on to the first slot that holds anything, but not past `now`. False once there is no such slot.
+    /// Turns the wheel on to the first slot that holds anything, but not past `now`. False once
+    /// there is no such slot.
     fn turn_wheel(&mut self, now: u64) -> bool {
         let first = self.first_slot().map(|slot| (slot, self.start_of(slot)));
         let Some((slot, start)) = first.filter(|(_, start)| *start <= now) else {
@@ -241,7 +254,8 @@ impl<T> Timers<T> {
         true
     }
 
-    /// Puts the first few timers of the slot where they belong by now. Returns when to wake for what stays; none if nothing does.
+    /// Puts the first few timers of the slot where they belong by now. Returns when to wake for
+    /// what stays; none if nothing does.
     fn settle(&mut self, slot: usize) -> Option<u64> {
         if self.slots[slot].len() > FEW {
             return Some(self.start_of(slot) << TICK_BITS);
@@ -349,8 +363,8 @@ impl<T> Timers<T> {
         index
     }
 
-    /// Empties a node that is in no list any more. One that has run out of generations is not used again: no key is ever
-    /// mistaken for another.
+    /// Empties a node that is in no list any more. One that has run out of generations is not used
+    /// again: no key is ever mistaken for another.
     fn vacate(&mut self, index: u32) -> Option<T> {
         let vacant = self.vacant;
         let node = self.node_mut(index);

@@ -6,64 +6,77 @@ use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered, Protocol
 
 /// A protocol's hold on its transport: cheap to clone, safe to keep.
 ///
-/// It is weak and it is personal. Weak: it keeps no connection alive, and once the connection has gone every method is safe and
-/// does nothing. Personal: it serves the protocol to which it was handed. Once
-/// [`switch_protocol`](Transport::switch_protocol) has put another protocol in the seat it is revoked, and what is written through it is dropped
-/// with a warning in the log.
+/// It is weak and it is personal. Weak: it keeps no connection alive, and once the connection has
+/// gone every method is safe and does nothing. Personal: it serves the protocol to which it was
+/// handed. Once [`switch_protocol`](Transport::switch_protocol) has put another protocol in the
+/// seat it is revoked, and what is written through it is dropped with a warning in the log.
 pub type TransportRef = Rc<dyn Transport>;
 
 /// What a protocol can do with its connection, of whatever kind.
 ///
-/// No method calls a protocol: each notes what is wanted, and what follows from it happens in a turn of the loop. Every method
-/// may be called at any time, from any callback, of this connection or of another.
+/// No method calls a protocol: each notes what is wanted, and what follows from it happens in a
+/// turn of the loop. Every method may be called at any time, from any callback, of this connection
+/// or of another.
 ///
-/// A transport is a [`Producer`] too, of what its peer sends: [`pause_producing`](Producer::pause_producing) stops reading at once (no
-/// `data_received` after it, not even of bytes that are already here), [`resume_producing`](Producer::resume_producing) goes on, and
-/// [`stop_producing`](Producer::stop_producing) is [`lose_connection`](Transport::lose_connection). So two transports that are joined register each other:
-/// `a.register_producer(b.clone(), ProducerKind::Push)`.
+/// A transport is a [`Producer`] too, of what its peer sends:
+/// [`pause_producing`](Producer::pause_producing) stops reading at once (no `data_received` after
+/// it, not even of bytes that are already here), [`resume_producing`](Producer::resume_producing)
+/// goes on, and [`stop_producing`](Producer::stop_producing) is
+/// [`lose_connection`](Transport::lose_connection). So two transports that are joined register each
+/// other: `a.register_producer(b.clone(), ProducerKind::Push)`.
 #[doc(alias = "ITransport")]
 #[doc(alias = "IConsumer")]
 pub trait Transport: Producer + fmt::Debug {
-    /// Sends `data` after all that was written before. It never waits and never fails: bytes that cannot be sent now are
-    /// kept, up to a limit ([`output_limit`](crate::StreamSettings::output_limit)), and what a turn has written goes out together at its end.
+    /// Sends `data` after all that was written before. It never waits and never fails: bytes that
+    /// cannot be sent now are kept, up to a limit
+    /// ([`output_limit`](crate::StreamSettings::output_limit)), and what a turn has written goes
+    /// out together at its end.
     ///
-    /// Dropped, since nobody could get it: after [`lose_connection`](Transport::lose_connection) (unless a producer is registered: it is waited for), after
-    /// [`lose_write_connection`](Transport::lose_write_connection), and when the connection has gone.
+    /// Dropped, since nobody could get it: after [`lose_connection`](Transport::lose_connection)
+    /// (unless a producer is registered: it is waited for), after
+    /// [`lose_write_connection`](Transport::lose_write_connection), and when the connection has
+    /// gone.
     fn write(&self, data: &[u8]);
 
     /// [`write`](Transport::write) for several pieces.
     #[doc(alias = "writeSequence")]
     fn write_sequence(&self, data: &[&[u8]]);
 
-    /// Closes the connection in order: nothing more is delivered, what was written is sent, a registered producer is waited for, and
-    /// then both sides are closed. If nothing can be sent for [`close_timeout`](crate::StreamSettings::close_timeout) the
-    /// connection is aborted.
+    /// Closes the connection in order: nothing more is delivered, what was written is sent, a
+    /// registered producer is waited for, and then both sides are closed. If nothing can be sent
+    /// for [`close_timeout`](crate::StreamSettings::close_timeout) the connection is aborted.
     #[doc(alias = "loseConnection")]
     fn lose_connection(&self);
 
-    /// Tells the peer that nothing more will come, once all that was written is sent and a registered producer has finished, and goes on reading. The
-    /// protocol hears [`write_connection_lost`](crate::Protocol::write_connection_lost).
+    /// Tells the peer that nothing more will come, once all that was written is sent and a
+    /// registered producer has finished, and goes on reading. The protocol hears
+    /// [`write_connection_lost`](crate::Protocol::write_connection_lost).
     #[doc(alias = "loseWriteConnection")]
     fn lose_write_connection(&self);
 
-    /// Ends the connection now: what was not sent is thrown away, and the peer sees a reset where there is such a thing.
+    /// Ends the connection now: what was not sent is thrown away, and the peer sees a reset where
+    /// there is such a thing.
     #[doc(alias = "abortConnection")]
     fn abort_connection(&self);
 
-    /// Gives back bytes that this protocol did not use, in front of all that has not been delivered yet.
+    /// Gives back bytes that this protocol did not use, in front of all that has not been delivered
+    /// yet.
     ///
-    /// They belong to the transport again. A protocol that is switched in gets them first. A protocol that is paused gets them
-    /// when it resumes. A protocol that stays, and reads on, gets them in one piece with the next bytes that come.
+    /// They belong to the transport again. A protocol that is switched in gets them first. A
+    /// protocol that is paused gets them when it resumes. A protocol that stays, and reads on, gets
+    /// them in one piece with the next bytes that come.
     ///
-    /// As the one exception to the rule on revoked handles, it works until the callback that has made the switch returns.
+    /// As the one exception to the rule on revoked handles, it works until the callback that has
+    /// made the switch returns.
     fn unread(&self, data: &[u8]);
 
-    /// Whether more data may be delivered to this protocol: false once it is paused or switched out, has closed the
-    /// connection, or the connection has gone. What a loop over units in one delivery asks before each.
+    /// Whether more data may be delivered to this protocol: false once it is paused or switched
+    /// out, has closed the connection, or the connection has gone. What a loop over units in one
+    /// delivery asks before each.
     fn is_reading(&self) -> bool;
 
-    /// Has `producer` held back while much is waiting to be sent, and asked for more when nothing is. One at a time. On a
-    /// connection that has gone it is told to stop.
+    /// Has `producer` held back while much is waiting to be sent, and asked for more when nothing
+    /// is. One at a time. On a connection that has gone it is told to stop.
     #[doc(alias = "registerProducer")]
     fn register_producer(
         &self,
@@ -71,8 +84,8 @@ pub trait Transport: Producer + fmt::Debug {
         kind: ProducerKind,
     ) -> Result<(), ProducerRegistered>;
 
-    /// The producer has finished; a close that waited for it goes on. Returns it, so that a layer which comes between the two can
-    /// register it elsewhere; none if there was none.
+    /// The producer has finished; a close that waited for it goes on. Returns it, so that a layer
+    /// which comes between the two can register it elsewhere; none if there was none.
     #[doc(alias = "unregisterProducer")]
     fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)>;
 
@@ -82,14 +95,16 @@ pub trait Transport: Producer + fmt::Debug {
     /// The protocol in the seat; none once the connection has ended.
     fn protocol(&self) -> Option<ProtocolRef>;
 
-    /// Puts `next` in the seat and returns the protocol that was there, which hears nothing of it. From here on
-    /// all callbacks go to `next`, first among them `connection_made` if it has never been connected and
-    /// `transport_switched` if it has; then the bytes that were given back.
+    /// Puts `next` in the seat and returns the protocol that was there, which hears nothing of it.
+    /// From here on all callbacks go to `next`, first among them `connection_made` if it has never
+    /// been connected and `transport_switched` if it has; then the bytes that were given back.
     ///
-    /// Returns `next` itself, and changes nothing, where the connection has ended or this handle is revoked.
+    /// Returns `next` itself, and changes nothing, where the connection has ended or this handle is
+    /// revoked.
     fn switch_protocol(&self, next: ProtocolRef) -> ProtocolRef;
 
-    /// Where the other end is; [`Address::Unknown`] when the connection has gone (it is still known in `connection_lost`).
+    /// Where the other end is; [`Address::Unknown`] when the connection has gone (it is still known
+    /// in `connection_lost`).
     #[doc(alias = "getPeer")]
     fn peer(&self) -> Address;
 
@@ -103,10 +118,12 @@ pub trait Transport: Producer + fmt::Debug {
     /// How many bytes were accepted and not yet handed to the system, in all layers from here down.
     fn buffered(&self) -> usize;
 
-    /// True from `connection_made` until `lose_connection`, `abort_connection` or the end: whether it makes sense to write.
+    /// True from `connection_made` until `lose_connection`, `abort_connection` or the end: whether
+    /// it makes sense to write.
     fn is_connected(&self) -> bool;
 
-    /// What a layer, or the kind of transport at the bottom, offers beyond this trait. For authors of such an offer: users call a
-    /// function like [`TcpOptions::of`](crate::TcpOptions::of), which asks with the type that it wants; the nearest layer that has one answers.
+    /// What a layer, or the kind of transport at the bottom, offers beyond this trait. For authors
+    /// of such an offer: users call a function like [`TcpOptions::of`](crate::TcpOptions::of),
+    /// which asks with the type that it wants; the nearest layer that has one answers.
     fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>>;
 }

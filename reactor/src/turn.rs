@@ -6,21 +6,24 @@ use crate::panic::logged;
 
 /// What the loop does for a channel that asked for it.
 ///
-/// Rule 1 lives on this trait: a transport's method only changes state and asks for a turn; protocols and producers are called
-/// from [`turn`](Turn::turn) and from nowhere else.
+/// Rule 1 lives on this trait: a transport's method only changes state and asks for a turn;
+/// protocols and producers are called from [`turn`](Turn::turn) and from nowhere else.
 pub trait Turn {
-    /// Calls the protocol and the producer with all that has happened. Everything may be changed from within.
+    /// Calls the protocol and the producer with all that has happened. Everything may be changed
+    /// from within.
     fn turn(&self);
 
-    /// Hands on what was written. Calls neither a protocol nor a producer; what follows from it waits for a turn.
+    /// Hands on what was written. Calls neither a protocol nor a producer; what follows from it
+    /// waits for a turn.
     fn flush(&self);
 }
 
 /// Who waits for what until the end of this pass of the loop.
 ///
-/// Turns and calls are taken as a snapshot: what they ask for in their turn comes in the next pass, so that none of them can
-/// keep the loop from its sockets. Flushes run until none is left: a layer's flush is a write to the one below, and as no
-/// flush calls anybody, this ends at the bottom of each stack.
+/// Turns and calls are taken as a snapshot: what they ask for in their turn comes in the next pass,
+/// so that none of them can keep the loop from its sockets. Flushes run until none is left: a
+/// layer's flush is a write to the one below, and as no flush calls anybody, this ends at the
+/// bottom of each stack.
 #[derive(Default)]
 pub(crate) struct TurnQueue {
     turns: RefCell<Vec<Rc<dyn Turn>>>,
@@ -58,7 +61,8 @@ impl TurnQueue {
         }
     }
 
-    /// Takes what is in the queue now, and gives the empty buffer back so that the next pass need not allocate one.
+    /// Takes what is in the queue now, and gives the empty buffer back so that the next pass need
+    /// not allocate one.
     fn each<T>(&self, queue: &RefCell<Vec<T>>, mut run: impl FnMut(T)) {
         let mut batch = mem::take(&mut *queue.borrow_mut());
         self.waiting.set(self.waiting.get() - batch.len());

@@ -116,7 +116,8 @@ fn seconds(text: &str) -> Option<Duration> {
 }
 
 impl ClientEndpoint {
-    /// Begins to connect; never done before a later turn. The protocol comes from `factory`, which also hears how it goes.
+    /// Begins to connect; never done before a later turn. The protocol comes from `factory`, which
+    /// also hears how it goes.
     pub fn connect(&self, reactor: &dyn ReactorTcp, factory: impl Into<FactoryRef>) -> Connector {
         match &self.kind {
             Kind::Tcp(connect) => reactor.connect(connect.clone(), factory.into()),

@@ -1,6 +1,7 @@
 use super::{EndpointError, Mistake};
 
-/// An endpoint's string, taken apart: its kind, and its arguments, of which those that are understood are taken.
+/// An endpoint's string, taken apart: its kind, and its arguments, of which those that are
+/// understood are taken.
 pub(super) struct Description<'a> {
     text: &'a str,
     pub(super) kind: String,
@@ -80,7 +81,8 @@ impl<'a> Description<'a> {
                     .ok_or_else(|| mistake(Mistake::TooMany(argument.value.clone())))?,
             };
             if values[index].is_some() {
-                // What looks like one more argument is mostly the rest of a value with a colon in it.
+                // What looks like one more argument is mostly the rest of a value with a colon in
+                // it.
                 return Err(mistake(match argument.name {
                     Some(_) => Mistake::Twice(names[index]),
                     None => Mistake::TooMany(argument.value),

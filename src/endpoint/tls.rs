@@ -6,7 +6,8 @@ use retwist_tls::Identity;
 use super::description::Value;
 use super::{EndpointError, Mistake};
 
-/// The certificate and the key in these files, of which one may contain both; none if neither is given.
+/// The certificate and the key in these files, of which one may contain both; none if neither is
+/// given.
 pub(super) fn identity(
     certificate: Option<Value<'_>>,
     key: Option<Value<'_>>,

@@ -169,7 +169,8 @@ fn what_came_before_a_fault_is_delivered_first() {
 
 #[test]
 fn the_last_words_of_a_peer_that_breaks_off_are_heard_by_one_who_held_it_back() {
-    // The server has more to say than the client takes, so it does not read. Then the client speaks, and is gone.
+    // The server has more to say than the client takes, so it does not read. Then the client
+    // speaks, and is gone.
     let (client, server) = (Peer::new(), Peer::new());
     let pair = stalled(&client, &server);
     server.transport().write(&pattern(100_000));

@@ -1,8 +1,9 @@
 //! What users of retwist rely on, on every kind of transport alike.
 //!
-//! A case is written once, against two [`peer`]s in a [`world`], and runs over each [`way`] of connecting them; [`way`] says how to add one.
-//! What concerns the loop, ports, clients and processes is below it, over sockets alone; and in `schedules`, random conversations are
-//! compared with a model.
+//! A case is written once, against two [`peer`]s in a [`world`], and runs over each [`way`] of
+//! connecting them; [`way`] says how to add one. What concerns the loop, ports, clients and
+//! processes is below it, over sockets alone; and in `schedules`, random conversations are compared
+//! with a model.
 
 #![allow(
     unreachable_pub,

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use retwist::{Protocol, ProtocolRef, Reason, TransportRef};
 
-/// A protocol that remembers all that it hears, checks that it may hear it now, and reacts as a case wants.
+/// A protocol that remembers all that it hears, checks that it may hear it now, and reacts as a
+/// case wants.
 #[derive(Clone)]
 pub struct Peer {
     shared: Rc<Shared>,
@@ -90,7 +91,8 @@ impl Peer {
         })
     }
 
-    /// What it has heard, in order, in words. Bytes that came one after the other are one word, however they were cut.
+    /// What it has heard, in order, in words. Bytes that came one after the other are one word,
+    /// however they were cut.
     pub fn story(&self) -> String {
         self.shared.story.borrow().join(" ")
     }

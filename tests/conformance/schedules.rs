@@ -1,5 +1,6 @@
-//! Random conversations in memory, against a model: whatever the two do and however their bytes are cut, each receives a
-//! beginning of what the other wrote, hears everything once and in order, and the loop comes to rest.
+//! Random conversations in memory, against a model: whatever the two do and however their bytes are
+//! cut, each receives a beginning of what the other wrote, hears everything once and in order, and
+//! the loop comes to rest.
 //!
 //! `RETWIST_SCHEDULES` says how many are tried.
 

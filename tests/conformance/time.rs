@@ -149,7 +149,8 @@ fn what_a_cancelled_call_captured_is_dropped_at_once() {
 
 #[test]
 fn late_calls_come_once_each_and_do_not_pile_up() {
-    // The process was stopped for an hour: what asks for itself again each second is called once in this turn, not 3,600 times.
+    // The process was stopped for an hour: what asks for itself again each second is called once in
+    // this turn, not 3,600 times.
     let reactor = reactor();
     let count = Rc::new(Cell::new(0));
     fn tick(clock: Clock, count: Rc<Cell<u32>>) {

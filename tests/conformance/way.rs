@@ -1,8 +1,10 @@
 //! The kinds of transport that the suite runs over.
 //!
-//! To add one: write a type that is a [`Way`] (in `ways/`), and give it a line in [`over_every_way`]. Every case then runs over it, each as a
-//! test of its own. Something that sits on another transport, such as TLS, is generic over the way below it: it wraps both
-//! protocols and passes everything else on. [`Layered`](crate::ways::Layered) is the model: two methods that do something.
+//! To add one: write a type that is a [`Way`] (in `ways/`), and give it a line in
+//! [`over_every_way`]. Every case then runs over it, each as a test of its own. Something that sits
+//! on another transport, such as TLS, is generic over the way below it: it wraps both protocols and
+//! passes everything else on. [`Layered`](crate::ways::Layered) is the model: two methods that do
+//! something.
 
 use std::time::Duration;
 
@@ -48,7 +50,8 @@ impl How {
 ///
 /// When it is dropped, its loop ends, and whoever is still connected hears `connection_lost`.
 pub trait Way: Sized + 'static {
-    /// So many bytes are more than the two ends, and what is between them, take in while nobody reads.
+    /// So many bytes are more than the two ends, and what is between them, take in while nobody
+    /// reads.
     const MUCH: usize;
 
     fn new(how: How) -> Self;
@@ -63,7 +66,8 @@ pub trait Way: Sized + 'static {
     fn clock(&self) -> Clock;
 }
 
-/// Makes a test of each case over each way; with `at every cut`, one that runs it for all of [`CUTS`].
+/// Makes a test of each case over each way; with `at every cut`, one that runs it for all of
+/// [`CUTS`].
 macro_rules! over_every_way {
     (at every cut: $($case:ident),* $(,)?) => {
         mod at_every_cut {

@@ -23,7 +23,8 @@ const WAIT: Duration = Duration::from_millis(50);
 /// When a case is given up, by the wall and in passes: only a case that fails comes so far.
 const HANGING: Duration = Duration::from_secs(30);
 const PASSES: usize = 4000;
-/// After so many passes that do not wait, whatever was under way on the loopback interface has arrived.
+/// After so many passes that do not wait, whatever was under way on the loopback interface has
+/// arrived.
 const UNDER_WAY: usize = 25;
 /// A loop that needs fewer passes than this until a timer wakes it has nothing else to do.
 const AT_REST: usize = 8;
@@ -145,7 +146,8 @@ impl<W: Way> World<W> {
     }
 }
 
-/// What holds in every case: who was connected hears once, and last, that it has lost its connection, and is dropped then.
+/// What holds in every case: who was connected hears once, and last, that it has lost its
+/// connection, and is dropped then.
 impl<W: Way> Drop for World<W> {
     fn drop(&mut self) {
         self.end();

@@ -92,7 +92,8 @@ fn go(reactor: &Reactor, proxy: SocketAddr, layer: impl Policy, once: Once) {
     reactor.run().unwrap();
 }
 
-/// A proxy of somebody else's, with a configuration for a port that is free. It ends when this is dropped.
+/// A proxy of somebody else's, with a configuration for a port that is free. It ends when this is
+/// dropped.
 struct Foreign {
     child: Child,
     config: PathBuf,

@@ -1,4 +1,5 @@
-//! The TLS examples with programs that know nothing of this project: the files in `tests/interop`, each a list of tests of its own.
+//! The TLS examples with programs that know nothing of this project: the files in `tests/interop`,
+//! each a list of tests of its own.
 
 use std::path::Path;
 use std::process::Command;

@@ -169,7 +169,8 @@ pub(crate) fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     data
 }
 
-/// Bytes of which no two stretches are alike, so that whatever is lost, doubled or out of order shows.
+/// Bytes of which no two stretches are alike, so that whatever is lost, doubled or out of order
+/// shows.
 pub(crate) fn pattern(length: usize) -> Vec<u8> {
     let mut state = 1u64;
     let mut next = move || {

@@ -16,8 +16,8 @@ pub use identity::Identity;
 pub use roots::TrustRoots;
 pub use server::{ClientCertificates, Resumption, ServerOptions};
 
-/// The cryptography that the options of this crate use: what the process has installed as its default, or else aws-lc-rs, or else ring, as
-/// the features of this crate say.
+/// The cryptography that the options of this crate use: what the process has installed as its
+/// default, or else aws-lc-rs, or else ring, as the features of this crate say.
 pub fn crypto_provider() -> Arc<CryptoProvider> {
     if let Some(provider) = CryptoProvider::get_default() {
         return provider.clone();

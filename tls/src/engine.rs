@@ -20,12 +20,15 @@ use crate::{TlsError, TlsInfo};
 // ```
 //
 // What is evil here:
-// - While a record is delivered, the session is borrowed, and the protocol may call anything: write, close, pause, start TLS in this TLS,
-//   leave it. All of these note a wish and return; `encrypt`, which runs when the delivery is over and calls nobody, makes it come true.
-// - A producer that is registered below may write after a close. So our close_notify comes when it has finished, and only then the
-//   transport below hears that it has: until then it keeps its write half open, under its own deadline.
-// - Leaving moves the protocol to the transport below, from inside a callback of that transport. Its seat sees the newcomer when the callback
-//   returns, and has the bytes behind the peer's close_notify, which were given back to it.
+// - While a record is delivered, the session is borrowed, and the protocol may call anything:
+//   write, close, pause, start TLS in this TLS, leave it. All of these note a wish and return;
+//   `encrypt`, which runs when the delivery is over and calls nobody, makes it come true.
+// - A producer that is registered below may write after a close. So our close_notify comes when it
+//   has finished, and only then the transport below hears that it has: until then it keeps its
+//   write half open, under its own deadline.
+// - Leaving moves the protocol to the transport below, from inside a callback of that transport.
+//   Its seat sees the newcomer when the callback returns, and has the bytes behind the peer's
+//   close_notify, which were given back to it.
 
 impl TlsTransport {
     /// The transport below is there.
@@ -248,7 +251,8 @@ impl TlsTransport {
         Ok(())
     }
 
-    /// The protocol hears of its half-close when all that it wrote is handed over. Below, that is when a producer is asked for more.
+    /// The protocol hears of its half-close when all that it wrote is handed over. Below, that is
+    /// when a producer is asked for more.
     fn tell_when_sent(&self) {
         let watch = Rc::new(Sent(self.me.clone()));
         let registered = self
@@ -301,7 +305,8 @@ impl TlsTransport {
         self.joint.below(|below| below.lose_connection());
     }
 
-    /// TLS has failed: the peer gets the alert, which is on its way already, and the protocol the reason.
+    /// TLS has failed: the peer gets the alert, which is on its way already, and the protocol the
+    /// reason.
     pub(crate) fn fail(&self, error: TlsError) {
         self.over();
         self.joint.seat().fail(Reason::failed(error));
@@ -415,7 +420,8 @@ impl Protocol for Nobody {
     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
 }
 
-/// Waits until the transport below has handed over our close_notify. It writes nothing, and no close waits for it.
+/// Waits until the transport below has handed over our close_notify. It writes nothing, and no
+/// close waits for it.
 struct Sent(Weak<TlsTransport>);
 
 impl Producer for Sent {

@@ -6,13 +6,16 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatibl
 
 /// Why TLS could not be started, or ended other than by close_notify.
 ///
-/// As the reason of a lost connection it is found with [`Reason::downcast_ref`](retwist_reactor::Reason::downcast_ref).
+/// As the reason of a lost connection it is found with
+/// [`Reason::downcast_ref`](retwist_reactor::Reason::downcast_ref).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// [`start_tls`](crate::start_tls) was given a transport that has gone, is being closed, or serves another protocol by now.
+    /// [`start_tls`](crate::start_tls) was given a transport that has gone, is being closed, or
+    /// serves another protocol by now.
     NotConnected,
-    /// [`stop_tls`](crate::stop_tls) was given a transport without TLS, or one that is being closed.
+    /// [`stop_tls`](crate::stop_tls) was given a transport without TLS, or one that is being
+    /// closed.
     NotTls,
     /// This is no name of a host, and no address.
     InvalidName(Box<str>),
@@ -32,7 +35,8 @@ pub enum TlsError {
     PeerAlert(AlertDescription),
     /// We do not trust the peer's certificate.
     BadCertificate(CertificateError),
-    /// The peer ended its side without close_notify: what came last may have been cut off, by anybody.
+    /// The peer ended its side without close_notify: what came last may have been cut off, by
+    /// anybody.
     Truncated,
     /// [`stop_tls`](crate::stop_tls) has waited for the peer's close_notify for this long.
     NoCloseNotify(Duration),

@@ -8,9 +8,9 @@ use crate::{TlsRole, TlsTransport};
 
 /// A factory whose connections speak TLS from the first byte, for ports and connectors alike.
 ///
-/// The protocols of the factory inside hear `connection_made` when the handshake is over and the peer is verified, never before. Where that
-/// fails, the protocol hears `connection_lost` alone, and a client's factory `client_connection_failed`, with
-/// [`ConnectError::Negotiation`].
+/// The protocols of the factory inside hear `connection_made` when the handshake is over and the
+/// peer is verified, never before. Where that fails, the protocol hears `connection_lost` alone,
+/// and a client's factory `client_connection_failed`, with [`ConnectError::Negotiation`].
 ///
 /// ```
 /// use retwist_reactor::{Address, Factory, Protocol, TransportRef};
@@ -35,7 +35,8 @@ pub struct TlsFactory<F> {
     outcome: Rc<Outcome>,
 }
 
-/// How the connection ended that ended last. A connector asks right after its connection has been told, so it is its own.
+/// How the connection ended that ended last. A connector asks right after its connection has been
+/// told, so it is its own.
 #[derive(Default)]
 pub(crate) struct Outcome(Cell<Option<(bool, Reason)>>);
 

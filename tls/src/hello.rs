@@ -16,7 +16,8 @@ const CLIENT_HELLO: u8 = 1;
 const SERVER_NAME: u16 = 0;
 const HOST_NAME: u8 = 0;
 
-/// Reads the ClientHello (RFC 8446 4.1.2) that a connection begins with, however it is cut into records.
+/// Reads the ClientHello (RFC 8446 4.1.2) that a connection begins with, however it is cut into
+/// records.
 #[derive(Default)]
 pub(crate) struct HelloReader {
     /// The message, where it takes several records.

@@ -11,12 +11,14 @@ pub struct TlsInfo {
     pub version: ProtocolVersion,
     /// The cipher suite.
     pub cipher_suite: CipherSuite,
-    /// The group of the key exchange; none where none took place (a session of TLS 1.2 that was resumed).
+    /// The group of the key exchange; none where none took place (a session of TLS 1.2 that was
+    /// resumed).
     pub key_exchange: Option<NamedGroup>,
     /// The application protocol (ALPN), if one was agreed on.
     #[doc(alias = "negotiatedProtocol")]
     pub alpn_protocol: Option<Box<[u8]>>,
-    /// The name that the client asked for (SNI), in lower case; none if it asked for none or for an address.
+    /// The name that the client asked for (SNI), in lower case; none if it asked for none or for an
+    /// address.
     pub server_name: Option<Box<str>>,
     /// The peer's certificate and those that certify it, in that order; empty if it showed none.
     #[doc(alias = "getPeerCertificate")]

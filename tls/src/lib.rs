@@ -1,12 +1,16 @@
 //! TLS as a layer over any transport: started, stacked and left, outside the reactor.
 //!
-//! Nothing here knows what is below: TCP, a UNIX socket, a child process, memory, another TLS. It is built on the public
-//! [`Layer`](retwist_reactor::Layer) of the reactor and on rustls, and a protocol that is under TLS is an ordinary protocol.
+//! Nothing here knows what is below: TCP, a UNIX socket, a child process, memory, another TLS. It
+//! is built on the public [`Layer`](retwist_reactor::Layer) of the reactor and on rustls, and a
+//! protocol that is under TLS is an ordinary protocol.
 //!
-//! - [`start_tls`] puts TLS under a protocol that goes on, at any moment; [`stop_tls`] takes it off again.
+//! - [`start_tls`] puts TLS under a protocol that goes on, at any moment; [`stop_tls`] takes it off
+//!   again.
 //! - [`TlsFactory`] puts it under every connection of a port or connector, from the first byte.
-//! - [`TlsTransport`] is the layer itself, to be put in place by hand, and [`TlsTransport::of`] says what was agreed on.
-//! - [`TlsRole`] says which side to be, with a configuration of rustls's own, or one that [`ServerOptions`] or [`ClientOptions`] makes.
+//! - [`TlsTransport`] is the layer itself, to be put in place by hand, and [`TlsTransport::of`]
+//!   says what was agreed on.
+//! - [`TlsRole`] says which side to be, with a configuration of rustls's own, or one that
+//!   [`ServerOptions`] or [`ClientOptions`] makes.
 //! - [`TlsError`] says what went wrong, in words.
 //!
 //! # Where each byte is
@@ -27,26 +31,32 @@
 //!                        is given back to it: unread
 //! ```
 //!
-//! An idle connection holds none of these buffers. What is *not for TLS* are the bytes behind the peer's close_notify (they are for the
-//! protocol that sits below next) and, while the protocol above is paused, all records but the one that was just delivered.
+//! An idle connection holds none of these buffers. What is *not for TLS* are the bytes behind the
+//! peer's close_notify (they are for the protocol that sits below next) and, while the protocol
+//! above is paused, all records but the one that was just delivered.
 //!
 //! # What can be relied on
 //!
-//! - Clear text that comes before, with or behind the start of TLS never reaches the protocol as if it had been protected, and what is written
-//!   after [`start_tls`], through whatever transport, never leaves in clear.
-//! - Where TLS is spoken from the first byte, `connection_made` comes when the peer has been verified, never before. Everywhere, `handshake_completed`
-//!   comes before the first bytes.
-//! - A handshake has a deadline and a bound on its messages, and what waits for it is bounded; see [`TlsRole`].
-//! - A close sends what was written, then close_notify, then closes the transport below, and waits for nobody. `lose_write_connection` is close_notify,
-//!   and reading goes on.
+//! - Clear text that comes before, with or behind the start of TLS never reaches the protocol as if
+//!   it had been protected, and what is written after [`start_tls`], through whatever transport,
+//!   never leaves in clear.
+//! - Where TLS is spoken from the first byte, `connection_made` comes when the peer has been
+//!   verified, never before. Everywhere, `handshake_completed` comes before the first bytes.
+//! - A handshake has a deadline and a bound on its messages, and what waits for it is bounded; see
+//!   [`TlsRole`].
+//! - A close sends what was written, then close_notify, then closes the transport below, and waits
+//!   for nobody. `lose_write_connection` is close_notify, and reading goes on.
 //! - An end without close_notify is [`TlsError::Truncated`], and never looks like a clean one.
-//! - The peer's close_notify is `read_connection_lost`: what is written in answer still goes out. Unless overridden, it closes.
-//! - A pause stops the next byte, also one that is decrypted already. A handshake waits for nobody's pause; a producer waits for the handshake.
+//! - The peer's close_notify is `read_connection_lost`: what is written in answer still goes out.
+//!   Unless overridden, it closes.
+//! - A pause stops the next byte, also one that is decrypted already. A handshake waits for
+//!   nobody's pause; a producer waits for the handshake.
 //!
 //! # Features
 //!
-//! `aws-lc-rs`, on by default, does the cryptography, and prefers the post-quantum key exchange X25519MLKEM768; `ring` builds in more places.
-//! With both, aws-lc-rs is used. A default that the process has installed goes before either.
+//! `aws-lc-rs`, on by default, does the cryptography, and prefers the post-quantum key exchange
+//! X25519MLKEM768; `ring` builds in more places. With both, aws-lc-rs is used. A default that the
+//! process has installed goes before either.
 //!
 //! # Both sides, in memory
 //!

@@ -3,13 +3,15 @@ use std::mem;
 
 /// What a record's header takes.
 pub(crate) const HEADER: usize = 5;
-/// The longest a record may be, header and all (RFC 8446 5.2, and 2,048 of expansion as in TLS 1.2).
+/// The longest a record may be, header and all (RFC 8446 5.2, and 2,048 of expansion as in TLS
+/// 1.2).
 pub(crate) const MAX_RECORD: usize = HEADER + (1 << 14) + 2048;
 
 /// Records on their way to the transport below.
 ///
-/// rustls writes into memory that must be there already, so the buffer keeps its length and remembers how much of it counts: it is
-/// cleared once in its life, not for every record. One serves all connections of a thread: see [`Records::take`].
+/// rustls writes into memory that must be there already, so the buffer keeps its length and
+/// remembers how much of it counts: it is cleared once in its life, not for every record. One
+/// serves all connections of a thread: see [`Records::take`].
 #[derive(Default)]
 pub(crate) struct Records {
     buffer: Vec<u8>,
@@ -70,7 +72,8 @@ impl Records {
     }
 }
 
-/// Plaintext that waits for the end of the turn, in a buffer that the connections of a thread take in turn: an idle one has none.
+/// Plaintext that waits for the end of the turn, in a buffer that the connections of a thread take
+/// in turn: an idle one has none.
 #[derive(Default)]
 pub(crate) struct Queue(Vec<u8>);
 
@@ -108,8 +111,8 @@ impl Queue {
     }
 }
 
-/// How many bytes are missing until the record at `start` of `input` is whole: to the end of its header, while that is incomplete, or to
-/// its own end. `start` is moved behind all whole records.
+/// How many bytes are missing until the record at `start` of `input` is whole: to the end of its
+/// header, while that is incomplete, or to its own end. `start` is moved behind all whole records.
 pub(crate) fn missing(input: &[u8], start: &mut usize) -> usize {
     loop {
         let rest = input.get(*start..).unwrap_or_default();
@@ -124,7 +127,8 @@ pub(crate) fn missing(input: &[u8], start: &mut usize) -> usize {
     }
 }
 
-/// Whether a record may begin with this byte (RFC 8446 5.1: change_cipher_spec, alert, handshake, application_data).
+/// Whether a record may begin with this byte (RFC 8446 5.1: change_cipher_spec, alert, handshake,
+/// application_data).
 pub(crate) fn begins_record(byte: u8) -> bool {
     matches!(byte, 20..=23)
 }

@@ -11,7 +11,8 @@ use crate::TlsError;
 
 /// Which side of TLS to be, with what, and within which bounds.
 ///
-/// It is said, never guessed from who dialled. A role is cheap to clone, and one serves any number of connections.
+/// It is said, never guessed from who dialled. A role is cheap to clone, and one serves any number
+/// of connections.
 #[derive(Clone)]
 pub struct TlsRole {
     pub(crate) side: Side,
@@ -36,23 +37,25 @@ pub(crate) struct Bounds {
 }
 
 impl TlsRole {
-    /// The side that shows a certificate. [`ServerOptions`](crate::ServerOptions) makes a configuration; any of rustls's own will do.
+    /// The side that shows a certificate. [`ServerOptions`](crate::ServerOptions) makes a
+    /// configuration; any of rustls's own will do.
     #[doc(alias = "CertificateOptions")]
     pub fn server(config: impl Into<Arc<ServerConfig>>) -> Self {
         Self::new(Side::Server(config.into()))
     }
 
-    /// A server whose whole configuration depends on what the client asks for. `choose` sees the ClientHello before anything is
-    /// answered, and returns none to refuse it. Being called for each connection, it also can follow a configuration that
-    /// changes while it serves.
+    /// A server whose whole configuration depends on what the client asks for. `choose` sees the
+    /// ClientHello before anything is answered, and returns none to refuse it. Being called for
+    /// each connection, it also can follow a configuration that changes while it serves.
     pub fn server_choosing(
         choose: impl Fn(&ClientHello<'_>) -> Option<Arc<ServerConfig>> + 'static,
     ) -> Self {
         Self::new(Side::Choosing(Rc::new(choose)))
     }
 
-    /// The side that wants to know who it talks to: `name`, a host name or an IP address, must be in the certificate that the
-    /// other side shows. [`ClientOptions`](crate::ClientOptions) makes a configuration; any of rustls's own will do.
+    /// The side that wants to know who it talks to: `name`, a host name or an IP address, must be
+    /// in the certificate that the other side shows. [`ClientOptions`](crate::ClientOptions) makes
+    /// a configuration; any of rustls's own will do.
     #[doc(alias = "optionsForClientTLS")]
     pub fn client(config: impl Into<Arc<ClientConfig>>, name: &str) -> Result<Self, TlsError> {
         // The dot at the end of a fully qualified name is no part of what certificates name.
@@ -73,24 +76,27 @@ impl TlsRole {
         }
     }
 
-    /// How long a handshake may take from start to end; 10 s unless set. After it the connection fails with
-    /// [`TlsError::HandshakeTimeout`].
+    /// How long a handshake may take from start to end; 10 s unless set. After it the connection
+    /// fails with [`TlsError::HandshakeTimeout`].
     #[must_use]
     pub fn handshake_timeout(mut self, limit: Duration) -> Self {
         self.bounds.handshake_timeout = limit;
         self
     }
 
-    /// How long [`stop_tls`](crate::stop_tls) waits for the peer's close_notify; 10 s unless set. After it the connection fails with
-    /// [`TlsError::NoCloseNotify`]. A close waits for nobody: that bound is the transport's own.
+    /// How long [`stop_tls`](crate::stop_tls) waits for the peer's close_notify; 10 s unless set.
+    /// After it the connection fails with [`TlsError::NoCloseNotify`]. A close waits for nobody:
+    /// that bound is the transport's own.
     #[must_use]
     pub fn close_timeout(mut self, limit: Duration) -> Self {
         self.bounds.close_timeout = limit;
         self
     }
 
-    /// How many bytes may wait for the handshake to complete; 16 MiB unless set. A protocol that writes more loses its connection,
-    /// [`Reason::OutputLimit`](retwist_reactor::Reason::OutputLimit): register a producer, which is held back meanwhile.
+    /// How many bytes may wait for the handshake to complete; 16 MiB unless set. A protocol that
+    /// writes more loses its connection,
+    /// [`Reason::OutputLimit`](retwist_reactor::Reason::OutputLimit): register a producer, which is
+    /// held back meanwhile.
     #[must_use]
     pub fn output_limit(mut self, bytes: usize) -> Self {
         self.bounds.output_limit = bytes;

@@ -15,19 +15,23 @@ use crate::records::{MAX_RECORD, Records, begins_record, missing};
 use crate::role::Side;
 use crate::{TlsError, TlsInfo};
 
-/// One side of a TLS connection, without a transport and without a clock: bytes in, events and records out. The only place that
-/// names rustls's connections.
+/// One side of a TLS connection, without a transport and without a clock: bytes in, events and
+/// records out. The only place that names rustls's connections.
 ///
 /// What is evil here, and what is done about it:
-/// - rustls must see the same bytes again until it says `discard`: a handshake message in several records stays in the buffer, decrypted,
-///   and every call has to show it. So what rustls has seen and not discarded is in `incoming`, and each call shows all of it.
-/// - Nothing may be shown to rustls behind the peer's close_notify, and what is behind it must come out exact. So `incoming` takes no
-///   more than the end of the record that it begins with, and all else is processed where it came, in the caller's buffer.
+/// - rustls must see the same bytes again until it says `discard`: a handshake message in several
+///   records stays in the buffer, decrypted, and every call has to show it. So what rustls has seen
+///   and not discarded is in `incoming`, and each call shows all of it.
+/// - Nothing may be shown to rustls behind the peer's close_notify, and what is behind it must come
+///   out exact. So `incoming` takes no more than the end of the record that it begins with, and all
+///   else is processed where it came, in the caller's buffer.
 /// - After an error rustls still has an alert to send, but must not be shown input again.
-/// - The first bytes of application data may come out of the same call that completes the handshake; the event comes first all the same.
+/// - The first bytes of application data may come out of the same call that completes the
+///   handshake; the event comes first all the same.
 pub(crate) struct Session {
     connection: Connection,
-    /// What rustls has seen and not discarded: part of a record, or of a handshake message. Mostly nothing, and no memory then.
+    /// What rustls has seen and not discarded: part of a record, or of a handshake message. Mostly
+    /// nothing, and no memory then.
     incoming: Vec<u8>,
     /// Where in `incoming` the record begins that is not whole.
     boundary: usize,
@@ -89,8 +93,9 @@ impl Session {
         })
     }
 
-    /// Processes `input` in place, and what is to be answered goes to `out`. `event` may break: the record that it was told of is
-    /// used up, and nothing behind it. Returns how many bytes were used; the rest was not looked at.
+    /// Processes `input` in place, and what is to be answered goes to `out`. `event` may break: the
+    /// record that it was told of is used up, and nothing behind it. Returns how many bytes were
+    /// used; the rest was not looked at.
     ///
     /// After an error there is nothing to do but to send what is in `out`: the alert is in it.
     pub(crate) fn receive(
@@ -282,7 +287,8 @@ impl Session {
                 }
             }
             if progress.stopped {
-                // Whoever has had enough of what comes holds back nothing that the handshake still sends.
+                // Whoever has had enough of what comes holds back nothing that the handshake still
+                // sends.
                 self.send_queued(out);
                 return progress;
             }
@@ -320,7 +326,8 @@ impl Session {
         self.common().is_some_and(CommonState::wants_write)
     }
 
-    /// What rustls has queued without being asked: an alert, a ticket, an answer to KeyUpdate. It is sent before any input is looked at.
+    /// What rustls has queued without being asked: an alert, a ticket, an answer to KeyUpdate. It
+    /// is sent before any input is looked at.
     fn send_queued(&mut self, out: &mut Records) {
         while self.wants_write() {
             let ignore = &mut |_: Event<'_>| ControlFlow::Break(());

@@ -5,13 +5,16 @@ use retwist_reactor::{LayerExt, TransportRef};
 use crate::transport::{CLEAR_ENDS, CLOSE, LEAVE, OVER, TlsTransport};
 use crate::{TlsError, TlsRole};
 
-/// Starts TLS on `transport`, for the protocol that sits there, and returns the transport that is its own from now on.
+/// Starts TLS on `transport`, for the protocol that sits there, and returns the transport that is
+/// its own from now on.
 ///
-/// At any moment, inside a callback or not. What was written before goes out before, in clear; what is written now waits for the handshake.
-/// The protocol hears `transport_switched` in the next turn and `handshake_completed` when the peer is verified. `transport` is revoked: nothing
-/// gets past TLS any more.
+/// At any moment, inside a callback or not. What was written before goes out before, in clear; what
+/// is written now waits for the handshake. The protocol hears `transport_switched` in the next turn
+/// and `handshake_completed` when the peer is verified. `transport` is revoked: nothing gets past
+/// TLS any more.
 ///
-/// What the peer has already sent, and the protocol gave back with [`unread`](retwist_reactor::Transport::unread) or has not seen, goes to TLS. Clear text that
+/// What the peer has already sent, and the protocol gave back with
+/// [`unread`](retwist_reactor::Transport::unread) or has not seen, goes to TLS. Clear text that
 /// somebody slipped in behind a STARTTLS is no record, and ends the connection with an alert.
 ///
 /// ```
@@ -50,12 +53,14 @@ pub fn start_tls(transport: &TransportRef, role: TlsRole) -> Result<TransportRef
 
 /// Takes the innermost TLS on `transport` off: the protocol goes back to the transport below.
 ///
-/// What was written before goes out under TLS, then close_notify; what is written to `transport` from here on is dropped. What the peer
-/// sends is delivered under TLS until its own close_notify. Then the protocol hears `transport_switched`, and gets every byte that came
-/// behind, in clear. `transport` is revoked.
+/// What was written before goes out under TLS, then close_notify; what is written to `transport`
+/// from here on is dropped. What the peer sends is delivered under TLS until its own close_notify.
+/// Then the protocol hears `transport_switched`, and gets every byte that came behind, in clear.
+/// `transport` is revoked.
 ///
-/// If the peer has asked first, the protocol has heard `read_connection_lost`; this, called there, is to say yes, and to leave
-/// `read_connection_lost` as it is, to close. A peer that does not answer for [`close_timeout`](TlsRole::close_timeout) loses the connection.
+/// If the peer has asked first, the protocol has heard `read_connection_lost`; this, called there,
+/// is to say yes, and to leave `read_connection_lost` as it is, to close. A peer that does not
+/// answer for [`close_timeout`](TlsRole::close_timeout) loses the connection.
 ///
 /// ```
 /// use retwist_reactor::{Protocol, TransportRef};
@@ -82,10 +87,11 @@ pub fn stop_tls(transport: &TransportRef) -> Result<(), TlsError> {
     leave(transport, LEAVE)
 }
 
-/// [`stop_tls`] for peers that take our close_notify and go on in clear, without one of their own: the first byte that cannot begin a
-/// record ends TLS, too.
+/// [`stop_tls`] for peers that take our close_notify and go on in clear, without one of their own:
+/// the first byte that cannot begin a record ends TLS, too.
 ///
-/// Some FTP clients answer CCC so. Only for them: whoever can change what is under way can end TLS by such a byte, unnoticed.
+/// Some FTP clients answer CCC so. Only for them: whoever can change what is under way can end TLS
+/// by such a byte, unnoticed.
 pub fn stop_tls_unanswered(transport: &TransportRef) -> Result<(), TlsError> {
     leave(transport, LEAVE | CLEAR_ENDS)
 }

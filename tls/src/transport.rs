@@ -14,10 +14,12 @@ use crate::role::Bounds;
 use crate::session::Session;
 use crate::{TlsError, TlsInfo, TlsRole};
 
-/// TLS, as a layer: a protocol to the transport below, of whatever kind, and a transport to the protocol above.
+/// TLS, as a layer: a protocol to the transport below, of whatever kind, and a transport to the
+/// protocol above.
 ///
-/// [`start_tls`](crate::start_tls) puts one under a protocol that goes on; [`TlsFactory`](crate::TlsFactory) under every protocol of a port
-/// or connector. By hand, for a protocol that takes over from here:
+/// [`start_tls`](crate::start_tls) puts one under a protocol that goes on;
+/// [`TlsFactory`](crate::TlsFactory) under every protocol of a port or connector. By hand, for a
+/// protocol that takes over from here:
 ///
 /// ```
 /// use retwist_reactor::{LayerExt, Protocol, TransportRef};
@@ -34,14 +36,17 @@ use crate::{TlsError, TlsInfo, TlsRole};
 /// }
 /// ```
 ///
-/// The handshake starts in the turn that follows. A protocol that has not been connected before hears `connection_made` once the
-/// peer is verified, then `handshake_completed`; one that has been hears `transport_switched` at once, may write (it waits for the
-/// handshake), and hears `handshake_completed` before the first bytes. A handshake that fails ends in `connection_lost`, with a [`TlsError`] as the reason.
+/// The handshake starts in the turn that follows. A protocol that has not been connected before
+/// hears `connection_made` once the peer is verified, then `handshake_completed`; one that has been
+/// hears `transport_switched` at once, may write (it waits for the handshake), and hears
+/// `handshake_completed` before the first bytes. A handshake that fails ends in `connection_lost`,
+/// with a [`TlsError`] as the reason.
 #[doc(alias = "TLSMemoryBIOProtocol")]
 pub struct TlsTransport {
     pub(crate) me: Weak<TlsTransport>,
     pub(crate) joint: Joint,
-    /// Borrowed while it delivers: whatever is called from above meanwhile touches the other fields only.
+    /// Borrowed while it delivers: whatever is called from above meanwhile touches the other fields
+    /// only.
     pub(crate) session: RefCell<Result<Session, TlsError>>,
     /// Plaintext from above, until the turn ends or the handshake does.
     pub(crate) queue: RefCell<Queue>,
@@ -72,7 +77,8 @@ pub(crate) const PEER_CLOSED: u16 = 1 << 6;
 pub(crate) const RELEASE: u16 = 1 << 7;
 /// There is nothing left to do here: closed below, failed, or left.
 pub(crate) const OVER: u16 = 1 << 8;
-/// The half-close of the protocol above is on its way, and it is to be told when that has been handed over.
+/// The half-close of the protocol above is on its way, and it is to be told when that has been
+/// handed over.
 pub(crate) const SENDING: u16 = 1 << 9;
 
 /// From this size on, what is written is encrypted from where it is.
@@ -86,8 +92,9 @@ impl TlsTransport {
         Self::reporting(&role, protocol.into(), None)
     }
 
-    /// What the innermost TLS on `transport` has agreed on with its peer, whatever layers are in between. None without TLS, and before its
-    /// handshake is over: so this also answers whether the connection is protected, and the peer verified.
+    /// What the innermost TLS on `transport` has agreed on with its peer, whatever layers are in
+    /// between. None without TLS, and before its handshake is over: so this also answers whether
+    /// the connection is protected, and the peer verified.
     pub fn of(transport: &TransportRef) -> Option<Rc<TlsInfo>> {
         Self::innermost(transport)?.info.get().cloned()
     }
@@ -127,7 +134,8 @@ impl TlsTransport {
         self.state.set(self.state.get() & !flags);
     }
 
-    /// Has [`flush`](Layer::flush) called: at the end of the pass, or when the callback that runs returns.
+    /// Has [`flush`](Layer::flush) called: at the end of the pass, or when the callback that runs
+    /// returns.
     pub(crate) fn wants_flush(&self) {
         let has_below = self.joint.below(|_| ()).is_some();
         if has_below && !self.joint.seat().is_calling() {
@@ -212,7 +220,8 @@ impl Layer for TlsTransport {
         self.abort(reason);
     }
 
-    /// A handshake waits for nobody's pause. Behind the peer's close_notify nothing is read here any more.
+    /// A handshake waits for nobody's pause. Behind the peer's close_notify nothing is read here
+    /// any more.
     fn reading_changed(&self) {
         if self.is(OVER | HANDSHAKING | PEER_CLOSED) {
             return self.wants_flush();
@@ -261,7 +270,8 @@ impl Layer for TlsTransport {
             return None;
         }
         if self.is(CLOSE | CLOSE_WRITE) {
-            // The close below waits for it, and must go on waiting until our close_notify is written.
+            // The close below waits for it, and must go on waiting until our close_notify is
+            // written.
             self.set(RELEASE);
             return None;
         }

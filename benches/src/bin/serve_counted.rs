@@ -1,5 +1,5 @@
-//! The same servers over an allocator that counts. For each line on standard input it prints how often memory was allocated so far, and how
-//! much of it is held.
+//! The same servers over an allocator that counts. For each line on standard input it prints how
+//! often memory was allocated so far, and how much of it is held.
 
 use std::alloc::System;
 use std::io::{BufRead, Write};

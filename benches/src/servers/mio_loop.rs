@@ -1,4 +1,5 @@
-//! The floor: a loop over mio, written by hand for this one protocol. No dispatch, no timers, no other kinds of connection.
+//! The floor: a loop over mio, written by hand for this one protocol. No dispatch, no timers, no
+//! other kinds of connection.
 
 use std::io::{ErrorKind, Read, Write};
 

@@ -1,4 +1,5 @@
-//! A loop over mio and rustls, by hand: one `recv` into a buffer that all connections share, and rustls is fed from there.
+//! A loop over mio and rustls, by hand: one `recv` into a buffer that all connections share, and
+//! rustls is fed from there.
 
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;

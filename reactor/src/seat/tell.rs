@@ -1,7 +1,8 @@
 use super::*;
 
 impl Seat {
-    /// Makes the callbacks that are owed, in order, until nothing is. What a channel's turn is made of; it flushes after it.
+    /// Makes the callbacks that are owed, in order, until nothing is. What a channel's turn is made
+    /// of; it flushes after it.
     pub fn settle(&self) {
         self.clear(TURN);
         for _ in 0..CALLS_A_TURN {
@@ -12,8 +13,9 @@ impl Seat {
         self.wants_turn();
     }
 
-    /// The callbacks that are owed and can be made now. The others wait, and must not keep the loop awake: a protocol that is paused is
-    /// told of no bytes, nor of the end behind them; one that has closed, of no end.
+    /// The callbacks that are owed and can be made now. The others wait, and must not keep the loop
+    /// awake: a protocol that is paused is told of no bytes, nor of the end behind them; one that
+    /// has closed, of no end.
     pub(super) fn owed(&self) -> u32 {
         let waits = |state, facts| if self.is(state) { facts } else { 0 };
         let waiting = waits(OVER, OWED)
@@ -23,7 +25,8 @@ impl Seat {
         self.state.get() & OWED & !waiting
     }
 
-    /// Makes the one callback that comes first; false if there is none, or the protocol is busy elsewhere.
+    /// Makes the one callback that comes first; false if there is none, or the protocol is busy
+    /// elsewhere.
     fn tell(&self) -> bool {
         let owed = self.owed();
         if owed == 0 {

@@ -2,7 +2,8 @@ use super::*;
 
 /// What the handle notes, on behalf of whoever sits here.
 impl Seat {
-    /// Closes as whoever sits at the top of all layers would, so that each of them has its last word.
+    /// Closes as whoever sits at the top of all layers would, so that each of them has its last
+    /// word.
     pub(crate) fn close(&self) {
         let is_layer = self
             .protocol()

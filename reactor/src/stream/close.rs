@@ -5,7 +5,8 @@ use super::*;
 use crate::panic::logged;
 
 impl<W: Wire> Stream<W> {
-    /// The wire takes nothing more. What the peer said before that is still read, if it is only for us to read it.
+    /// The wire takes nothing more. What the peer said before that is still read, if it is only for
+    /// us to read it.
     pub(super) fn break_off(&self, error: io::Error) {
         self.drop_output();
         self.clear(CLOGGED);
@@ -55,7 +56,8 @@ impl<W: Wire> Stream<W> {
         }
     }
 
-    /// The end, whatever the way: the wire is closed here and nowhere else. The protocol is told by a turn.
+    /// The end, whatever the way: the wire is closed here and nowhere else. The protocol is told by
+    /// a turn.
     pub(super) fn finish(&self, reason: Reason, reset: bool) {
         if self.is(DEAD) {
             return;
@@ -68,7 +70,8 @@ impl<W: Wire> Stream<W> {
         self.seat.wants_turn();
     }
 
-    /// Tells those who wait for a connection that is dead: the producer here, the protocol when the seat settles.
+    /// Tells those who wait for a connection that is dead: the producer here, the protocol when the
+    /// seat settles.
     pub(super) fn bury(&self) {
         // First, so that a producer which is registered from here on is told at once.
         self.seat.lost(Reason::Done);

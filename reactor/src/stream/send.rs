@@ -2,7 +2,8 @@ use std::io;
 
 use super::*;
 
-/// So many bytes at once, and nothing before them: they are sent from where they are, since copying them costs more than a send.
+/// So many bytes at once, and nothing before them: they are sent from where they are, since copying
+/// them costs more than a send.
 const LARGE: usize = 16 * 1024;
 
 impl<W: Wire> Stream<W> {
@@ -85,7 +86,8 @@ impl<W: Wire> Stream<W> {
         }
     }
 
-    /// The turn gives its buffer back; what the wire does not take has to wait in one of the stream's own.
+    /// The turn gives its buffer back; what the wire does not take has to wait in one of the
+    /// stream's own.
     #[inline(always)]
     pub(super) fn send_lent(&self) {
         self.clear(LENT);
@@ -127,7 +129,8 @@ impl<W: Wire> Stream<W> {
         self.clog(waiting);
     }
 
-    /// How much of `data` the wire has taken. It is all of it, too, if there is nobody to take it any more.
+    /// How much of `data` the wire has taken. It is all of it, too, if there is nobody to take it
+    /// any more.
     #[inline(always)]
     fn send_now(&self, data: &[u8]) -> usize {
         match self.wire.send(data) {
@@ -188,7 +191,8 @@ impl<W: Wire> Stream<W> {
         }
     }
 
-    /// Asks the producer for more if nothing waits. Once a turn: one that writes little must not hold up the loop.
+    /// Asks the producer for more if nothing waits. Once a turn: one that writes little must not
+    /// hold up the loop.
     pub(super) fn ask_producer(&self) {
         if !self.is(PRODUCER) {
             return;

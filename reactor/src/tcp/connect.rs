@@ -43,7 +43,8 @@ impl Dialer for TcpDialer {
     }
 }
 
-/// One connection that is being made. The sources own it; a failure that comes before that is owned by the call that reports it.
+/// One connection that is being made. The sources own it; a failure that comes before that is owned
+/// by the call that reports it.
 struct TcpAttempt {
     me: Weak<TcpAttempt>,
     core: Weak<Core>,
@@ -148,7 +149,8 @@ impl TcpAttempt {
         TcpWire::take_over(&stream, self.token.get());
         connector.connected(Rc::downgrade(&stream) as _);
         Turn::turn(&*stream);
-        // The edge that told of the connection may have told of its first bytes too, and of their end. It comes only once.
+        // The edge that told of the connection may have told of its first bytes too, and of their
+        // end. It comes only once.
         stream.ready(ready);
     }
 

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use crate::StreamSettings;
 
-/// How to listen on a TCP port. Anything that names a port will do where one is wanted: `8007`, a [`SocketAddr`], or this.
+/// How to listen on a TCP port. Anything that names a port will do where one is wanted: `8007`, a
+/// [`SocketAddr`], or this.
 ///
 /// ```
 /// use retwist_reactor::TcpListen;
@@ -24,7 +25,8 @@ pub struct TcpListen {
 }
 
 impl TcpListen {
-    /// This port on all IPv4 addresses of the machine. Port 0: one that is free; [`ListeningPort::address`](crate::ListeningPort::address) tells which.
+    /// This port on all IPv4 addresses of the machine. Port 0: one that is free;
+    /// [`ListeningPort::address`](crate::ListeningPort::address) tells which.
     pub fn port(port: u16) -> Self {
         TcpListen::address((Ipv4Addr::UNSPECIFIED, port).into())
     }
@@ -49,26 +51,30 @@ impl TcpListen {
         self
     }
 
-    /// How many connections the system may hold that have not been accepted yet. Default 1024; the system has a maximum of its own.
+    /// How many connections the system may hold that have not been accepted yet. Default 1024; the
+    /// system has a maximum of its own.
     pub fn backlog(mut self, connections: u32) -> Self {
         self.backlog = i32::try_from(connections).unwrap_or(i32::MAX);
         self
     }
 
-    /// On `::`: also for IPv4, whose peers then have addresses like `::ffff:192.0.2.1`. Default false, whatever the system's default,
-    /// so that the same port can be listened on for both families.
+    /// On `::`: also for IPv4, whose peers then have addresses like `::ffff:192.0.2.1`. Default
+    /// false, whatever the system's default, so that the same port can be listened on for both
+    /// families.
     pub fn dual_stack(mut self, both: bool) -> Self {
         self.dual_stack = both;
         self
     }
 
-    /// Several sockets may listen on this port, in this process or in others, and the system shares the connections out. Default false.
+    /// Several sockets may listen on this port, in this process or in others, and the system shares
+    /// the connections out. Default false.
     pub fn reuse_port(mut self, several: bool) -> Self {
         self.reuse_port = several;
         self
     }
 
-    /// Whether small writes go out at once (`TCP_NODELAY`). Default true: what a turn writes is one send already.
+    /// Whether small writes go out at once (`TCP_NODELAY`). Default true: what a turn writes is one
+    /// send already.
     #[doc(alias = "setTcpNoDelay")]
     pub fn no_delay(mut self, at_once: bool) -> Self {
         self.no_delay = at_once;
@@ -151,7 +157,8 @@ impl TcpConnect {
         self
     }
 
-    /// Whether small writes go out at once (`TCP_NODELAY`). Default true: what a turn writes is one send already.
+    /// Whether small writes go out at once (`TCP_NODELAY`). Default true: what a turn writes is one
+    /// send already.
     pub fn no_delay(mut self, at_once: bool) -> Self {
         self.no_delay = at_once;
         self
@@ -163,7 +170,8 @@ impl TcpConnect {
         self
     }
 
-    /// The bounds of the connection. Think of [`read_pauses`](StreamSettings::read_pauses), which is false here unless it is given.
+    /// The bounds of the connection. Think of [`read_pauses`](StreamSettings::read_pauses), which
+    /// is false here unless it is given.
     pub fn settings(mut self, settings: StreamSettings) -> Self {
         self.settings = settings;
         self

@@ -75,7 +75,8 @@ impl TcpPort {
         Ok(TcpListener::from_std(socket.into()))
     }
 
-    /// Accepts what waits, up to the bound of a turn. An edge comes once: whatever stops it early, it comes back to it.
+    /// Accepts what waits, up to the bound of a turn. An edge comes once: whatever stops it early,
+    /// it comes back to it.
     fn accept(&self, core: &Rc<Core>) {
         for _ in 0..self.how.accepts_a_turn {
             let accepted = match self.socket.borrow().as_ref() {
@@ -87,7 +88,8 @@ impl TcpPort {
                 Err(error) => match Trouble::of(&error) {
                     Trouble::Drained => return,
                     Trouble::ThisOne => {}
-                    // It may be that nobody waits: without a descriptor the system does not even look.
+                    // It may be that nobody waits: without a descriptor the system does not even
+                    // look.
                     Trouble::NoDescriptors => match core.reserve.lend(|| self.refuse(&error)) {
                         Some(Trouble::ThisOne) => {}
                         Some(Trouble::Drained) => return,

@@ -1,8 +1,9 @@
 use std::cell::RefCell;
 use std::fs::File;
 
-/// A descriptor kept back for the day when there is no other: with it a connection can be accepted, only to be closed, so that the peer learns that
-/// it is refused instead of waiting in the queue of a server that cannot see it.
+/// A descriptor kept back for the day when there is no other: with it a connection can be accepted,
+/// only to be closed, so that the peer learns that it is refused instead of waiting in the queue of
+/// a server that cannot see it.
 #[derive(Default)]
 pub(crate) struct Reserve {
     kept: RefCell<Option<File>>,

@@ -50,8 +50,8 @@ impl TcpWire {
         }
     }
 
-    /// Registers the socket, which was not registered yet. It is watched for reading alone until a send would block:
-    /// most connections never need more, and are spared one event each.
+    /// Registers the socket, which was not registered yet. It is watched for reading alone until a
+    /// send would block: most connections never need more, and are spared one event each.
     pub(crate) fn register(stream: &Rc<Stream<TcpWire>>) -> io::Result<()> {
         let wire = &stream.wire;
         wire.with(|socket| {
@@ -99,7 +99,8 @@ impl Wire for TcpWire {
             return;
         };
         if reset {
-            // Best effort: without it the peer sees an orderly end, which a layer above may still tell from a whole message.
+            // Best effort: without it the peer sees an orderly end, which a layer above may still
+            // tell from a whole message.
             let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
         }
         self.sources.remove(self.token.get(), &mut socket);
@@ -158,7 +159,8 @@ impl Source for Stream<TcpWire> {
     }
 }
 
-/// The options of the TCP socket at the bottom of a stack of layers. Weak, like every handle: on a connection that has gone, setting one is an error.
+/// The options of the TCP socket at the bottom of a stack of layers. Weak, like every handle: on a
+/// connection that has gone, setting one is an error.
 #[doc(alias = "ITCPTransport")]
 #[derive(Clone)]
 pub struct TcpOptions {

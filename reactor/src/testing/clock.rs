@@ -5,8 +5,9 @@ use crate::Clock;
 
 /// A clock that a test moves by hand, and the loop that goes with it.
 ///
-/// It dereferences to the [`Clock`] that it moves. Every deadline is met at its own time: `advance` by ten seconds makes a call that asks for
-/// itself again each second ten times, and what one call sets going is done before the next is made.
+/// It dereferences to the [`Clock`] that it moves. Every deadline is met at its own time: `advance`
+/// by ten seconds makes a call that asks for itself again each second ten times, and what one call
+/// sets going is done before the next is made.
 #[doc(alias = "Clock")]
 #[derive(Debug)]
 pub struct ManualClock {
@@ -25,7 +26,8 @@ impl ManualClock {
         }
     }
 
-    /// One pass of the loop: the calls that are due, the turns that were asked for, what was written.
+    /// One pass of the loop: the calls that are due, the turns that were asked for, what was
+    /// written.
     pub fn turn(&self) {
         self.clock.run_due();
         self.clock.run_turns();

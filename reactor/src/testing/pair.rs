@@ -11,7 +11,8 @@ use crate::{Clock, ProtocolRef, Reason, StreamSettings, TransportRef};
 
 /// Two protocols that are connected to each other in memory.
 ///
-/// Nothing moves until [`run`](Pair::run) or [`advance`](Pair::advance). Several pairs may share a clock ([`Pair::on`]); each of them runs all.
+/// Nothing moves until [`run`](Pair::run) or [`advance`](Pair::advance). Several pairs may share a
+/// clock ([`Pair::on`]); each of them runs all.
 #[doc(alias = "IOPump")]
 #[doc(alias = "loopbackAsync")]
 pub struct Pair {
@@ -32,7 +33,8 @@ pub enum Side {
 }
 
 impl Pair {
-    /// Connects the two, on a clock of their own, with the settings of a client and a server. Both hear `connection_made` when it runs first.
+    /// Connects the two, on a clock of their own, with the settings of a client and a server. Both
+    /// hear `connection_made` when it runs first.
     pub fn new(client: impl Into<ProtocolRef>, server: impl Into<ProtocolRef>) -> Self {
         Pair::on(&Rc::new(ManualClock::new()), client, server)
     }
@@ -120,8 +122,8 @@ impl Pair {
         self
     }
 
-    /// How many bytes a side can send that the other has not read, before its transport has to keep them: what the system's buffers
-    /// are for a socket. Default 64 KiB.
+    /// How many bytes a side can send that the other has not read, before its transport has to keep
+    /// them: what the system's buffers are for a socket. Default 64 KiB.
     pub fn window(self, bytes: usize) -> Self {
         for way in [&self.to_server, &self.to_client] {
             way.set_window(bytes);
@@ -129,7 +131,8 @@ impl Pair {
         self
     }
 
-    /// Of what `side` sends, only so many bytes arrive, and then the end of input, as if it had closed there.
+    /// Of what `side` sends, only so many bytes arrive, and then the end of input, as if it had
+    /// closed there.
     pub fn close_after(self, side: Side, bytes: u64) -> Self {
         self.way_from(side).fault.set(Some((bytes, Fault::End)));
         self

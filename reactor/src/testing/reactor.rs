@@ -12,7 +12,8 @@ use crate::{
     ProtocolRef, ReactorTcp, TcpConnect, TcpListen,
 };
 
-/// A reactor without a network: records what was listened on and connected to, and makes the connections that a test asks for.
+/// A reactor without a network: records what was listened on and connected to, and makes the
+/// connections that a test asks for.
 ///
 /// ```
 /// use retwist_reactor::testing::MemoryReactor;
@@ -66,7 +67,8 @@ impl MemoryReactor {
         open.map(|port| port.how.clone()).collect()
     }
 
-    /// The connections that are being made now, in the order of asking. Each waits for the test to say how it goes.
+    /// The connections that are being made now, in the order of asking. Each waits for the test to
+    /// say how it goes.
     #[doc(alias = "tcpClients")]
     pub fn connecting(&self) -> Vec<PendingConnection> {
         let mut dialled = self.dialled.borrow_mut();
@@ -74,7 +76,8 @@ impl MemoryReactor {
         dialled.clone()
     }
 
-    /// `client` connects to the port that listens on `address`. None if none does, or if its factory refuses.
+    /// `client` connects to the port that listens on `address`. None if none does, or if its
+    /// factory refuses.
     pub fn accept(&self, address: &Address, client: impl Into<ProtocolRef>) -> Option<Pair> {
         let server = self.build(address)?;
         let (protocol, how) = server;
@@ -88,7 +91,8 @@ impl MemoryReactor {
         ))
     }
 
-    /// The connection is made, with whoever listens here on its destination. None, and a failure, if nobody does.
+    /// The connection is made, with whoever listens here on its destination. None, and a failure,
+    /// if nobody does.
     pub fn complete(&self, pending: &PendingConnection) -> Option<Pair> {
         let Some((server, how)) = self.build(&pending.how.wanted().into()) else {
             pending.fail(ConnectError::ConnectionRefused(

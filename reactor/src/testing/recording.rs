@@ -77,7 +77,8 @@ impl RecordingTransport {
         }
     }
 
-    /// The protocol receives these bytes, in one piece; all that follows has been done when this returns.
+    /// The protocol receives these bytes, in one piece; all that follows has been done when this
+    /// returns.
     pub fn receive(&self, data: &[u8]) {
         self.channel.seat.deliver(&mut data.to_vec());
         self.clock.run();
@@ -101,7 +102,8 @@ impl RecordingTransport {
         self.channel.written.borrow().clone()
     }
 
-    /// Everything that was written since the last time; a producer is asked for more, as if it had been sent.
+    /// Everything that was written since the last time; a producer is asked for more, as if it had
+    /// been sent.
     #[doc(alias = "clear")]
     pub fn take_written(&self) -> Vec<u8> {
         let written = self.channel.written.take();

@@ -9,8 +9,9 @@ use std::time::Duration;
 use crate::stream::{Ready, Stream, Wire};
 use crate::{Address, Clock};
 
-/// One end of a connection in memory. It behaves as TCP does where that hurts: a window that fills, an end of input behind the last byte, and a reset for
-/// whoever closes with input unread or is sent more after its close.
+/// One end of a connection in memory. It behaves as TCP does where that hurts: a window that fills,
+/// an end of input behind the last byte, and a reset for whoever closes with input unread or is
+/// sent more after its close.
 pub(super) struct MemoryWire {
     name: Arc<str>,
     peer_name: Arc<str>,

@@ -5,7 +5,8 @@ use rustls::{ClientConfig, KeyLogFile};
 
 use super::{ConfigError, Identity, TrustRoots, crypto_provider, names};
 
-/// Makes a client's configuration: TLS 1.2 and 1.3, the peer verified against given authorities, sessions resumed, unless said otherwise.
+/// Makes a client's configuration: TLS 1.2 and 1.3, the peer verified against given authorities,
+/// sessions resumed, unless said otherwise.
 ///
 /// ```no_run
 /// use retwist_tls::{ClientOptions, TlsRole, TrustRoots};
@@ -44,8 +45,9 @@ impl ClientOptions {
         self
     }
 
-    /// The application protocols that it offers, best first. A server that speaks others only refuses; one that knows nothing of
-    /// ALPN does not: see [`TlsInfo::speaks`](crate::TlsInfo::speaks).
+    /// The application protocols that it offers, best first. A server that speaks others only
+    /// refuses; one that knows nothing of ALPN does not: see
+    /// [`TlsInfo::speaks`](crate::TlsInfo::speaks).
     #[doc(alias = "acceptableProtocols")]
     #[must_use]
     pub fn alpn(mut self, protocols: impl IntoIterator<Item: AsRef<[u8]>>) -> Self {
@@ -60,7 +62,8 @@ impl ClientOptions {
         self
     }
 
-    /// Appends the secrets of each connection to the file that `SSLKEYLOGFILE` names, for tools that look into recorded traffic.
+    /// Appends the secrets of each connection to the file that `SSLKEYLOGFILE` names, for tools
+    /// that look into recorded traffic.
     #[must_use]
     pub fn log_keys(mut self) -> Self {
         self.log_keys = true;

@@ -6,7 +6,8 @@ use rustls::sign::CertifiedKey;
 
 use super::{ConfigError, Identity};
 
-/// The identities of a server, by the name that the client asks for (SNI), which may change while it serves.
+/// The identities of a server, by the name that the client asks for (SNI), which may change while
+/// it serves.
 ///
 /// A change counts for the handshakes that begin after it; live connections stay as they are.
 ///
@@ -38,7 +39,8 @@ impl Identities {
         Self::with(Some(default))
     }
 
-    /// None but those that are [`set`](Identities::set): who asks for another name, or for none, is refused.
+    /// None but those that are [`set`](Identities::set): who asks for another name, or for none, is
+    /// refused.
     pub fn strict() -> Arc<Self> {
         Self::with(None)
     }
@@ -68,7 +70,8 @@ impl Identities {
         self.change(|known| known.by_name.remove(&name.to_ascii_lowercase()));
     }
 
-    /// Reads all identities again that came from files. If one of them cannot be read, nothing is changed.
+    /// Reads all identities again that came from files. If one of them cannot be read, nothing is
+    /// changed.
     pub fn reload(&self) -> Result<(), ConfigError> {
         let known = self
             .known

@@ -19,7 +19,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Chain and key from one PEM file, in any order; the own certificate comes before those that certify it.
+    /// Chain and key from one PEM file, in any order; the own certificate comes before those that
+    /// certify it.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         Self::from_pem_files(path.as_ref(), path.as_ref())
     }

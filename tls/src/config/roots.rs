@@ -15,7 +15,8 @@ pub struct TrustRoots {
 }
 
 impl TrustRoots {
-    /// Those that this system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others). What cannot be read of them is logged.
+    /// Those that this system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others). What cannot
+    /// be read of them is logged.
     #[doc(alias = "platformTrust")]
     pub fn platform() -> Result<Self, ConfigError> {
         let found = rustls_native_certs::load_native_certs();
@@ -23,7 +24,8 @@ impl TrustRoots {
             log::warn!("some of the system's trust roots cannot be read: {error}");
         }
         let mut store = RootCertStore::empty();
-        // Old systems carry certificates that no verifier takes: they are passed over, as everywhere.
+        // Old systems carry certificates that no verifier takes: they are passed over, as
+        // everywhere.
         store.add_parsable_certificates(found.certs);
         Self::some(store)
     }

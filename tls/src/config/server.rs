@@ -7,7 +7,8 @@ use rustls::{KeyLogFile, ServerConfig};
 
 use super::{ConfigError, Identities, Identity, TrustRoots, crypto_provider, names};
 
-/// Makes a server's configuration: TLS 1.2 and 1.3, no client certificates, and sessions kept in memory, unless said otherwise.
+/// Makes a server's configuration: TLS 1.2 and 1.3, no client certificates, and sessions kept in
+/// memory, unless said otherwise.
 ///
 /// ```no_run
 /// use retwist_tls::{ClientCertificates, Identity, ServerOptions, TlsRole, TrustRoots};
@@ -59,7 +60,8 @@ impl ServerOptions {
         Self::choosing(Identities::new(identity))
     }
 
-    /// A server whose identity depends on the ClientHello: [`Identities`], or anything else that looks at the hello and decides.
+    /// A server whose identity depends on the ClientHello: [`Identities`], or anything else that
+    /// looks at the hello and decides.
     pub fn choosing(resolver: Arc<dyn ResolvesServerCert>) -> Self {
         ServerOptions {
             resolver,
@@ -78,7 +80,8 @@ impl ServerOptions {
         self
     }
 
-    /// The application protocols that it speaks, best first. A client that offers others only is refused; one that offers none is not.
+    /// The application protocols that it speaks, best first. A client that offers others only is
+    /// refused; one that offers none is not.
     #[doc(alias = "acceptableProtocols")]
     #[must_use]
     pub fn alpn(mut self, protocols: impl IntoIterator<Item: AsRef<[u8]>>) -> Self {
@@ -93,15 +96,17 @@ impl ServerOptions {
         self
     }
 
-    /// How many tickets a client of TLS 1.3 gets after a full handshake: 2 unless set. Each resumes one session. They cost the server some 4 %
-    /// of the handshake each; 0 is for clients that never come back.
+    /// How many tickets a client of TLS 1.3 gets after a full handshake: 2 unless set. Each resumes
+    /// one session. They cost the server some 4 % of the handshake each; 0 is for clients that
+    /// never come back.
     #[must_use]
     pub fn tickets(mut self, count: usize) -> Self {
         self.tickets = count;
         self
     }
 
-    /// Appends the secrets of each connection to the file that `SSLKEYLOGFILE` names, for tools that look into recorded traffic.
+    /// Appends the secrets of each connection to the file that `SSLKEYLOGFILE` names, for tools
+    /// that look into recorded traffic.
     #[must_use]
     pub fn log_keys(mut self) -> Self {
         self.log_keys = true;

@@ -11,7 +11,8 @@ use crate::role::Choose;
 
 /// A server before it has answered: it reads the ClientHello, and finds the configuration for it.
 ///
-/// rustls would read it as well, but bounds it less, does not say which name is in it, and has its configuration already.
+/// rustls would read it as well, but bounds it less, does not say which name is in it, and has its
+/// configuration already.
 pub(super) struct Greeting {
     reader: HelloReader,
     choice: Choice,
@@ -44,7 +45,8 @@ impl Greeting {
         }
     }
 
-    /// The answer, once the whole ClientHello is in `input`, which is all that has come so far. It is for the answering connection to read.
+    /// The answer, once the whole ClientHello is in `input`, which is all that has come so far. It
+    /// is for the answering connection to read.
     pub(super) fn read(
         &mut self,
         input: &[u8],

@@ -15,7 +15,8 @@ pub(super) struct Step {
 
 pub(super) enum Next {
     Again,
-    /// Application data that came out of a call that began in the handshake: who waits for the handshake is to hear of that first.
+    /// Application data that came out of a call that began in the handshake: who waits for the
+    /// handshake is to hear of that first.
     First(Vec<u8>),
     Delivered(ControlFlow<()>),
     PeerClosed,
@@ -91,7 +92,8 @@ pub(super) enum Outgoing<'a> {
     CloseNotify,
 }
 
-/// Sends once rustls is ready for it; none while it has something of its own to send first. Returns what to discard, too.
+/// Sends once rustls is ready for it; none while it has something of its own to send first. Returns
+/// what to discard, too.
 pub(super) fn send<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     what: Outgoing<'_>,

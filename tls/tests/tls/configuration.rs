@@ -1,4 +1,5 @@
-//! Configurations: from files and bytes, with errors that name the file; by name; changed while serving.
+//! Configurations: from files and bytes, with errors that name the file; by name; changed while
+//! serving.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! The main job: in clear, into TLS, into a second TLS inside it, out of both, at every cut, with the same outcome.
+//! The main job: in clear, into TLS, into a second TLS inside it, out of both, at every cut, with
+//! the same outcome.
 
 use std::cell::RefCell;
 use std::rc::Rc;

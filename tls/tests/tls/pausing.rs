@@ -1,4 +1,5 @@
-//! Pauses: nothing comes to a protocol that does not read, and TLS reads what it needs all the same.
+//! Pauses: nothing comes to a protocol that does not read, and TLS reads what it needs all the
+//! same.
 
 use retwist_reactor::LayerExt;
 use retwist_reactor::testing::Pair;
@@ -60,8 +61,8 @@ fn a_pause_in_connection_made_holds_after_the_handshake() {
     }
 }
 
-/// With TLS 1.2 it is the server that ends the handshake, in several records, which a protocol that pauses at once holds back no more
-/// than others.
+/// With TLS 1.2 it is the server that ends the handshake, in several records, which a protocol that
+/// pauses at once holds back no more than others.
 #[test]
 fn a_pause_in_connection_made_holds_back_nothing_of_the_handshake() {
     for cut in CUTS {
