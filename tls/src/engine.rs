@@ -252,19 +252,21 @@ impl TlsTransport {
     }
 
     /// The protocol hears of its half-close when all that it wrote is handed over. Below, that is
-    /// when a producer is asked for more.
+    /// when a producer is asked for more; where there is one already, nobody else can be.
     fn tell_when_sent(&self) {
-        let watch = Rc::new(Sent(self.me.clone()));
+        let sent = Rc::new(Sent(self.me.clone()));
         let registered = self
             .joint
-            .below(|below| below.register_producer(watch.clone(), ProducerKind::Pull));
-        self.set(SENDING);
-        if registered != Some(Ok(())) {
-            self.sent();
+            .below(|below| below.register_producer(sent, ProducerKind::Pull));
+        match registered {
+            Some(Ok(())) => self.set(SENDING),
+            _ => self.joint.seat().write_connection_lost(),
         }
+        self.joint.seat().wants_turn();
     }
 
-    fn sent(&self) {
+    /// The half-close has been handed over, if one is under way.
+    pub(crate) fn sent(&self) {
         if self.is(SENDING) {
             self.clear(SENDING);
             self.joint.below(|below| below.unregister_producer());
@@ -276,7 +278,8 @@ impl TlsTransport {
     /// All is sent: what follows from it.
     fn advance(&self) {
         let seat = self.joint.seat();
-        let both_closed = self.is(NOTIFIED) && self.is(PEER_CLOSED) && !seat.is_owed();
+        let both_closed =
+            self.is(NOTIFIED) && self.is(PEER_CLOSED) && !self.is(SENDING) && !seat.is_owed();
         if self.is(CLOSE) {
             match self.is(NOTIFIED) {
                 true => self.close_below(),
@@ -360,7 +363,7 @@ impl TlsTransport {
     }
 
     pub(crate) fn has_producer_below(&self) -> bool {
-        !self.is(RELEASE) && self.joint.below(|below| below.has_producer()) == Some(true)
+        !self.is(RELEASE | SENDING) && self.joint.below(|below| below.has_producer()) == Some(true)
     }
 
     fn send(&self, mut out: Records) {

@@ -255,6 +255,8 @@ impl Layer for TlsTransport {
             self.clear(RELEASE);
             self.joint.below(|below| below.unregister_producer());
         }
+        // The place below is wanted for one that is waited for.
+        self.sent();
         self.joint
             .below(|below| below.register_producer(producer, kind))
             .unwrap_or(Ok(()))
@@ -265,11 +267,11 @@ impl Layer for TlsTransport {
         if self.is(HANDSHAKING) {
             return self.take_producer();
         }
-        if self.is(NOTIFIED) {
-            // Whoever is registered below now is our own.
+        if self.is(SENDING) {
+            // The one that is registered below is our own.
             return None;
         }
-        if self.is(CLOSE | CLOSE_WRITE) {
+        if self.is(CLOSE | CLOSE_WRITE) && !self.is(NOTIFIED) {
             // The close below waits for it, and must go on waiting until our close_notify is
             // written.
             self.set(RELEASE);

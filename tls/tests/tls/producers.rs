@@ -197,6 +197,103 @@ fn one_that_never_finishes_does_not_keep_the_connection_for_ever() {
     }
 }
 
+/// A producer belongs to its protocol from its registration to its end, however much of TLS ends meanwhile.
+#[test]
+fn it_can_be_unregistered_whatever_has_been_closed_before() {
+    for leaves in [true, false] {
+        let (a, a_notes) = quiet();
+        let (b, _) = quiet();
+        let pair = Pair::new(
+            TlsTransport::new(client(), a).below(),
+            TlsTransport::new(server(), b).below(),
+        );
+        pair.run();
+        let transport = a_notes.transport();
+        // Its protocol waits for nothing: an idle producer holds up no one who leaves.
+        match leaves {
+            true => {
+                let idle = Rc::new(Idle);
+                transport
+                    .register_producer(idle, ProducerKind::Push)
+                    .unwrap();
+                stop_tls(&transport).unwrap();
+            }
+            false => {
+                transport.lose_write_connection();
+                // Written already, and not yet handed over: whoever is registered below is none of its protocol's.
+                pair.clock().turn();
+                assert!(!transport.has_producer());
+                let idle = Rc::new(Idle);
+                transport
+                    .register_producer(idle, ProducerKind::Push)
+                    .unwrap();
+            }
+        }
+        pair.clock().turn();
+        assert!(transport.has_producer(), "leaves: {leaves}");
+        assert!(
+            transport.unregister_producer().is_some(),
+            "leaves: {leaves}"
+        );
+        assert!(!transport.has_producer(), "leaves: {leaves}");
+    }
+}
+
+#[test]
+fn one_that_is_registered_while_tls_is_left_stays_registered() {
+    let (a, a_notes) = quiet();
+    let (b, _) = quiet();
+    let pair = Pair::new(
+        TlsTransport::new(client(), a).below(),
+        TlsTransport::new(server(), b).below(),
+    );
+    pair.run();
+    let transport = a_notes.transport();
+    let idle = Rc::new(Idle);
+    transport
+        .register_producer(idle, ProducerKind::Push)
+        .unwrap();
+    transport.lose_write_connection();
+    stop_tls(&transport).unwrap();
+    // What was written is on its way, and the peer has not answered yet.
+    pair.clock().turn();
+    assert!(transport.has_producer());
+    assert!(transport.unregister_producer().is_some());
+}
+
+#[test]
+fn after_a_half_close_and_tls_nobody_is_registered_any_more() {
+    let (a, a_notes) = quiet();
+    let (b, b_notes) = tape(|heard, transport| {
+        if heard == Heard::ReadLost {
+            stop_tls(transport).unwrap();
+        }
+    });
+    let pair = Pair::new(
+        TlsTransport::new(client(), a).below(),
+        TlsTransport::new(server(), b).below(),
+    );
+    pair.run();
+    let transport = a_notes.transport();
+    transport.lose_write_connection();
+    stop_tls(&transport).unwrap();
+    pair.run();
+    let log = a_notes.log();
+    let (told, left) = (
+        log.iter().position(|note| note == "write lost"),
+        log.iter().position(|note| note == "switched"),
+    );
+    assert!(told.is_some() && told < left, "{log:?}");
+    assert!(TlsTransport::of(&b_notes.transport()).is_none());
+    let transport = a_notes.transport();
+    let idle = Rc::new(Idle);
+    assert!(
+        transport
+            .register_producer(idle, ProducerKind::Push)
+            .is_ok()
+    );
+}
+
 struct Idle;
 
 impl Producer for Idle {
