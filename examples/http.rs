@@ -75,6 +75,8 @@ async fn serve(connection: AsyncTransport, tasks: Tasks) -> hyper::Result<()> {
         }
         false => {
             http1::Builder::new()
+                // A client that has ended its input still waits for the response.
+                .half_close(true)
                 .serve_connection(stream, service_fn(answer))
                 .await
         }

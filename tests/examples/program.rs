@@ -1,8 +1,9 @@
-use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long anything here may take before a test calls it hung.
@@ -54,7 +55,7 @@ fn wait(child: &mut Child) -> std::process::ExitStatus {
             let _ = child.kill();
             panic!("the example has not ended within {PATIENCE:?}");
         }
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -69,7 +70,7 @@ impl Program {
         let mut child = command.spawn().expect("the example starts");
         let output = BufReader::new(child.stdout.take().expect("its output is piped"));
         let (sender, lines) = channel();
-        std::thread::spawn(move || {
+        thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 let _ = sender.send(line);
             }
@@ -157,7 +158,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 pub(crate) fn connect_soon(address: SocketAddr) -> TcpStream {
     let began = Instant::now();
     while TcpStream::connect_timeout(&address, PATIENCE).is_err() && began.elapsed() < PATIENCE {
-        std::thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(10));
     }
     connect(address)
 }
@@ -167,6 +168,35 @@ pub(crate) fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     let mut data = Vec::new();
     stream.read_to_end(&mut data).expect("an orderly end");
     data
+}
+
+/// All that comes back of somebody who is sent `data` and then the end of input, and who sends while
+/// it receives.
+pub(crate) fn there_and_back(stream: &mut TcpStream, data: &[u8]) -> Vec<u8> {
+    let mut sending = stream.try_clone().expect("a second handle");
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            sending.write_all(data).expect("all of it is taken");
+            sending.shutdown(Shutdown::Write).expect("an end of input");
+        });
+        read_all(stream)
+    })
+}
+
+/// Writes until nothing more is taken for a while, and returns how much was.
+pub(crate) fn fill(stream: &mut TcpStream, data: &[u8]) -> usize {
+    let limit = |stream: &TcpStream, time| stream.set_write_timeout(Some(time));
+    limit(stream, Duration::from_millis(300)).expect("a time limit");
+    let mut sent = 0;
+    while sent < data.len() {
+        match stream.write(&data[sent..]) {
+            Ok(count) => sent += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    limit(stream, PATIENCE).expect("a time limit");
+    sent
 }
 
 /// Bytes of which no two stretches are alike, so that whatever is lost, doubled or out of order
