@@ -38,8 +38,10 @@ enum State {
     Idle,
     Starting,
     Running,
-    /// It was told to stop.
+    /// It was told to stop, and goes on until nobody holds it back.
     Stopping,
+    /// Everything is being closed.
+    Closing,
     /// A second signal: whoever is waited for is waited for no longer.
     Hurrying,
     Crashing,
@@ -190,6 +192,9 @@ impl Core {
         while self.triggers.is_held() && self.state.get() == State::Stopping {
             self.pass(handle, None)?;
         }
+        if self.state.get() == State::Stopping {
+            self.state.set(State::Closing);
+        }
         let outcome = self.close_all(handle);
         self.end();
         self.triggers.fire(Phase::During, SystemEvent::Shutdown);
@@ -242,7 +247,7 @@ impl Core {
                     log::info!("stopping: a signal came; a second one stops at once");
                     self.state.set(State::Stopping);
                 }
-                State::Stopping => {
+                State::Stopping | State::Closing => {
                     log::warn!("stopping at once: a second signal came");
                     self.state.set(State::Hurrying);
                 }
@@ -254,7 +259,7 @@ impl Core {
     pub(crate) fn is_running(&self) -> bool {
         matches!(
             self.state.get(),
-            State::Running | State::Stopping | State::Hurrying
+            State::Running | State::Stopping | State::Closing | State::Hurrying
         )
     }
 
@@ -262,7 +267,7 @@ impl Core {
     pub(crate) fn is_ending(&self) -> bool {
         matches!(
             self.state.get(),
-            State::Stopping | State::Hurrying | State::Ended
+            State::Closing | State::Hurrying | State::Ended
         )
     }
 

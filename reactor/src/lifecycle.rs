@@ -18,7 +18,7 @@ pub enum SystemEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Before it happens. What a trigger of this phase holds back ([`Hold`]) is waited for, and the
-    /// loop runs meanwhile.
+    /// loop runs meanwhile: a goodbye may need a connection of its own.
     Before,
     /// As it happens.
     During,

@@ -193,6 +193,29 @@ impl retwist::Factory for Tells {
 }
 
 #[test]
+fn a_goodbye_may_need_a_connection() {
+    let reactor = reactor();
+    let (server, client) = (Peer::new(), Peer::new());
+    let address = serve(&reactor, server.echoing()).address();
+    let handle = reactor.handle();
+    let heard = client.clone();
+    reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |hold| {
+        let hold = Cell::new(Some(hold));
+        let protocol = Cell::new(Some(heard.reacting(move |transport, event| match event {
+            Event::Made => transport.write(b"goodbye"),
+            Event::Data(_) => drop(hold.take()),
+            _ => {}
+        })));
+        let connect = TcpConnect::address(address.socket().unwrap());
+        handle.connect_tcp(connect, move |_: &Address| protocol.take());
+    });
+    let handle = reactor.handle();
+    reactor.call_when_running(move || handle.stop().unwrap());
+    reactor.run().unwrap();
+    assert_eq!(client.count(), 7);
+}
+
+#[test]
 fn nothing_begins_on_a_reactor_that_has_ended() {
     let reactor = reactor();
     let port = serve(&reactor, Peer::new().quiet());
