@@ -14,14 +14,14 @@
 
 mod support;
 
-use std::cell::Cell;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use lexopt::{Arg, ValueExt};
-use retwist::endpoint::{ClientEndpoint, client_from_string, server_from_string};
+use retwist::deferred::Dialer;
+use retwist::endpoint::{EndpointDialer, Network, client_from_string, server_from_string};
 use retwist::protocols::{FactoryPolicy, Policy, ProxyHeader, Relay, SendProxyHeader};
-use retwist::{Address, Protocol, ProtocolRef, ReactorHandle, TransportRef};
+use retwist::{Address, Protocol, ProtocolRef, TransportRef, chain};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
@@ -39,8 +39,7 @@ CONNECT                what to connect to; tcp:127.0.0.1:8007 if it is not given
 
 /// What this proxy does for each of its connections.
 struct Forward {
-    reactor: ReactorHandle,
-    server: ClientEndpoint,
+    server: EndpointDialer,
     send: Option<fn(&ProxyHeader) -> SendProxyHeader>,
 }
 
@@ -56,9 +55,12 @@ impl Protocol for Entrance {
             Some(version) => version(&ProxyHeader::on_behalf_of(&**transport)).wrap(outbound),
             None => outbound.into(),
         };
-        let outbound = Cell::new(Some(outbound));
-        let connecting = move |_: &Address| outbound.take();
-        self.0.server.connect(&self.0.reactor, connecting);
+        let server = self.0.server.clone();
+        server.connect(outbound).done(move |connected| {
+            if let Err(failure) = connected {
+                log::warn!("connecting to {server} failed: {}", chain(&failure));
+            }
+        });
         transport.switch_protocol(inbound.into());
     }
 
@@ -92,8 +94,7 @@ fn main() -> ExitCode {
         let listen = listen.as_deref().unwrap_or("tcp:8010:interface=127.0.0.1");
         let connect = connect.as_deref().unwrap_or("tcp:127.0.0.1:8007");
         let forward = Rc::new(Forward {
-            reactor: reactor.handle(),
-            server: client_from_string(connect)?,
+            server: client_from_string(connect)?.on(&Network::new(reactor)),
             send,
         });
         let entrance = move |_: &Address| Entrance(forward.clone());

@@ -5,17 +5,21 @@
 //! curl --proxy socks5h://alice:secret@127.0.0.1:1080 http://localhost:8000/
 //! ```
 //!
-//! It connects to addresses and to `localhost`. Looking up other names would hold up everybody
-//! else's connections.
+//! Names are looked up by the system, off the loop, and what is allowed counts for the addresses
+//! that they lead to.
 
 mod support;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use lexopt::{Arg, ValueExt};
-use retwist::TcpConnect;
+use retwist::deferred::{
+    Deferred, Dialer, HostnameEndpoint, ResolveError, Resolver, SystemResolver, ThreadPool,
+};
 use retwist::protocols::{Destination, SocksReply, SocksRequest, SocksServer};
+use retwist::{ReactorHandle, chain};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
@@ -29,14 +33,53 @@ ENDPOINT          where to listen; tcp:1080:interface=127.0.0.1 if none is given
 --password WORD   and this password
 ";
 
-/// The address of a destination, as far as it needs no looking up.
-fn address(destination: &Destination) -> Option<SocketAddr> {
-    match destination {
-        Destination::Ip(address) => Some(*address),
-        Destination::Domain(name, port) if name.as_str().eq_ignore_ascii_case("localhost") => {
-            Some((Ipv4Addr::LOCALHOST, *port).into())
+/// Connects to where clients want to go.
+struct Connects {
+    reactor: ReactorHandle,
+    resolver: Rc<dyn Resolver>,
+    allowed: Prefixes,
+}
+
+impl Connects {
+    fn allows(&self, address: &SocketAddr) -> bool {
+        self.allowed.is_empty() || self.allowed.contain(address.ip())
+    }
+
+    fn connect(self: &Rc<Self>, request: SocksRequest) {
+        match request.destination().clone() {
+            Destination::Ip(address) => {
+                self.reactor.connect_tcp(address, request);
+            }
+            Destination::Domain(name, port) => {
+                let me = self.clone();
+                let found = self.resolver.resolve(name.as_str(), port);
+                found.done(move |found| match found {
+                    Ok(found) => me.connect_to_one(request, found),
+                    Err(failure) => {
+                        log::info!("{}: {}", request.client(), chain(&failure));
+                        request.refuse(SocksReply::HostUnreachable);
+                    }
+                });
+            }
         }
-        Destination::Domain(..) => None,
+    }
+
+    fn connect_to_one(&self, request: SocksRequest, mut found: Vec<SocketAddr>) {
+        let (destination, port) = (request.destination().clone(), request.destination().port());
+        found.retain(|address| self.allows(address));
+        if found.is_empty() {
+            log::info!("{} may not connect to {destination}", request.client());
+            return request.refuse(SocksReply::NotAllowed);
+        }
+        let those = move |_: &str, _: u16| Deferred::<_, ResolveError>::succeed(found.clone());
+        let reactor = Rc::new(self.reactor.clone());
+        HostnameEndpoint::new(reactor, Rc::new(those), destination.to_string(), port)
+            .connect(request.outbound())
+            .done(move |connected| {
+                if let Err(failure) = connected {
+                    log::info!("{destination}: {}", chain(&failure));
+                }
+            });
     }
 }
 
@@ -55,25 +98,19 @@ fn main() -> ExitCode {
             }
         }
 
-        let allow = move |request: &SocksRequest| match address(request.destination()) {
-            Some(address) => allowed.is_empty() || allowed.contain(address.ip()),
-            // There will be a better answer than that it is forbidden.
-            None => true,
+        let pool = ThreadPool::new(reactor);
+        let connects = Rc::new(Connects {
+            reactor: reactor.handle(),
+            resolver: Rc::new(SystemResolver::new(&pool, reactor.clock())),
+            allowed,
+        });
+        let rule = connects.clone();
+        let allow = move |request: &SocksRequest| match request.destination() {
+            Destination::Ip(address) => rule.allows(address),
+            // That is for the addresses that it leads to.
+            Destination::Domain(..) => true,
         };
-        let handle = reactor.handle();
-        let connect = move |request: SocksRequest| match address(request.destination()) {
-            Some(address) => {
-                handle.connect_tcp(TcpConnect::address(address), request);
-            }
-            None => {
-                log::warn!(
-                    "{} is a name, which is not looked up",
-                    request.destination()
-                );
-                request.refuse(SocksReply::HostUnreachable);
-            }
-        };
-        let mut server = SocksServer::new(allow, connect);
+        let mut server = SocksServer::new(allow, move |request| connects.connect(request));
         match (user, password) {
             (Some(user), Some(password)) => {
                 server = server.users(move |given_user, given_password| {

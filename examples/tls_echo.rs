@@ -16,15 +16,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::{Arg, Parser, ValueExt};
-use retwist::endpoint::{ClientEndpoint, client_from_string};
+use retwist::endpoint::{ClientEndpoint, Network, client_from_string};
 use retwist::protocols::FileSender;
 use retwist::tls::{
     ClientCertificates, ClientOptions, ServerOptions, TlsFactory, TlsRole, TlsTransport, TrustRoots,
 };
-use retwist::{Address, Protocol, Reactor, Reason, TransportRef, chain};
+use retwist::{Address, LayerExt, Protocol, Reactor, Reason, TransportRef, chain};
 
 use support::Mistake;
-use support::client::{Once, Outcome};
+use support::client::Outcome;
 use support::tls::{Credentials, Trust};
 
 const HELP: &str = "
@@ -213,14 +213,12 @@ fn send(
     options: &Options,
     outcome: &Outcome,
 ) -> Result<(), Mistake> {
-    let once = Once {
-        protocol: Sender {
-            what: Some(options.what()?),
-        }
-        .into(),
-        reactor: reactor.handle(),
-        outcome: outcome.clone(),
+    let sender = Sender {
+        what: Some(options.what()?),
     };
-    endpoint.connect(&**reactor, TlsFactory::new(options.client_role()?, once));
+    let role = options.client_role()?;
+    let under_tls = move |above| TlsTransport::new(role.clone(), above).below();
+    let endpoint = endpoint.clone().over(under_tls);
+    outcome.of(reactor, &endpoint.on(&Network::new(reactor)), sender);
     Ok(())
 }

@@ -54,8 +54,7 @@ pub trait DialerExt: Dialer {
 
 impl<E: Dialer + ?Sized> DialerExt for E {}
 
-/// Whatever connects a factory is a way to connect a protocol: an endpoint that was made from a
-/// string, say.
+/// Whatever connects a factory is a way to connect a protocol.
 impl<F: Fn(FactoryRef) -> Connector> Dialer for F {
     fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, DialError> {
         dial(self, protocol).map_err(DialError::Connect)

@@ -1,11 +1,13 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist_reactor::{ConnectError, Connector, DelayedCall, ProtocolRef, ReactorTcp, TcpConnect};
+use retwist_reactor::{
+    ConnectError, Connector, DelayedCall, ProtocolRef, ReactorTcp, StreamSettings, TcpConnect,
+};
 
 use crate::connect::dial_tcp;
 use crate::{Canceller, Deferred, DialError, Dialer, Failure, Promise, Resolver};
@@ -45,7 +47,15 @@ pub struct HostnameEndpoint {
     host: String,
     port: u16,
     stagger: Duration,
+    how: How,
+}
+
+/// How each address is tried.
+#[derive(Clone)]
+struct How {
     timeout: Duration,
+    bind_address: Option<IpAddr>,
+    settings: StreamSettings,
 }
 
 impl HostnameEndpoint {
@@ -62,7 +72,11 @@ impl HostnameEndpoint {
             host: host.into(),
             port,
             stagger: Duration::from_millis(250),
-            timeout: Duration::from_secs(30),
+            how: How {
+                timeout: Duration::from_secs(30),
+                bind_address: None,
+                settings: StreamSettings::client(),
+            },
         }
     }
 
@@ -75,18 +89,49 @@ impl HostnameEndpoint {
 
     /// How long each attempt may take. Default 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.how.timeout = timeout;
         self
+    }
+
+    /// The address of this machine to connect from. Addresses of the other family are not tried.
+    #[doc(alias = "bindAddress")]
+    pub fn bind_address(mut self, address: IpAddr) -> Self {
+        self.how.bind_address = Some(address);
+        self
+    }
+
+    /// The bounds of the connection.
+    pub fn settings(mut self, settings: StreamSettings) -> Self {
+        self.how.settings = settings;
+        self
+    }
+}
+
+impl How {
+    fn fits(&self, there: &SocketAddr) -> bool {
+        let same_family = |here: IpAddr| here.is_ipv4() == there.is_ipv4();
+        self.bind_address.is_none_or(same_family)
+    }
+
+    fn to(&self, there: SocketAddr) -> TcpConnect {
+        let how = TcpConnect::address(there)
+            .timeout(self.timeout)
+            .settings(self.settings.clone());
+        match self.bind_address {
+            Some(address) => how.bind_address(SocketAddr::new(address, 0)),
+            None => how,
+        }
     }
 }
 
 impl Dialer for HostnameEndpoint {
     fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, DialError> {
-        let (reactor, stagger, timeout) = (self.reactor.clone(), self.stagger, self.timeout);
+        let (reactor, stagger, how) = (self.reactor.clone(), self.stagger, self.how.clone());
         self.resolver
             .resolve(&self.host, self.port)
             .map_err(DialError::Resolve)
-            .add_callback(move |addresses| {
+            .add_callback(move |mut addresses| {
+                addresses.retain(|address| how.fits(address));
                 let place: Rc<RefCell<Option<Rc<Eyeballs>>>> = Rc::default();
                 let (promise, connected) = Deferred::with_canceller({
                     let place = place.clone();
@@ -101,7 +146,7 @@ impl Dialer for HostnameEndpoint {
                     protocol,
                     promise,
                     stagger,
-                    timeout,
+                    how,
                     field: RefCell::new(Field {
                         waiting: by_turns(addresses),
                         ..Field::default()
@@ -120,7 +165,7 @@ struct Eyeballs {
     protocol: ProtocolRef,
     promise: Promise<Connector, DialError>,
     stagger: Duration,
-    timeout: Duration,
+    how: How,
     field: RefCell<Field>,
 }
 
@@ -143,8 +188,7 @@ impl Eyeballs {
         let Some(address) = self.field.borrow_mut().waiting.pop_front() else {
             return self.give_up_if_over();
         };
-        let how = TcpConnect::address(address).timeout(self.timeout);
-        let attempt = dial_tcp(&*self.reactor, how, self.protocol.clone());
+        let attempt = dial_tcp(&*self.reactor, self.how.to(address), self.protocol.clone());
         let canceller = attempt.canceller();
         let mut field = self.field.borrow_mut();
         field.running.push((address, canceller));

@@ -29,12 +29,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use lexopt::{Arg, Parser, ValueExt};
-use retwist::Reactor;
-use retwist::endpoint::{ClientEndpoint, ServerEndpoint, client_from_string, server_from_string};
+use retwist::endpoint::{
+    ClientEndpoint, Network, ServerEndpoint, client_from_string, server_from_string,
+};
 use retwist::tls::{ClientOptions, Identity, ServerOptions, TlsRole, TrustRoots};
+use retwist::{FactoryRef, Reactor};
 
 use crate::support::Mistake;
-use crate::support::client::{Once, Outcome};
+use crate::support::client::Outcome;
 use crate::support::tls::{Authority, Credentials, Trust};
 
 const HELP: &str = "
@@ -115,8 +117,8 @@ fn main() -> ExitCode {
             }
             (None, Some(endpoint)) => {
                 let role = client_role(options.trust.roots()?, options.trust.name())?;
-                let client = client(reactor, options.lines, role, &outcome);
-                endpoint.connect(&**reactor, client);
+                let client = client::protocol(options.lines, role, &outcome);
+                outcome.of(reactor, &endpoint.on(&Network::new(reactor)), client);
                 Ok(())
             }
             (Some(_), Some(_)) => Err("--serve and --connect are for one side each".into()),
@@ -135,7 +137,9 @@ fn both(reactor: &Reactor, lines: Vec<String>, outcome: &Outcome) -> Result<(), 
 
     let role = client_role(authority.roots()?, "localhost")?;
     let address = port.address().socket().ok_or("this is no TCP port")?;
-    reactor.connect_tcp(address, client(reactor, lines, role, outcome));
+    let handle = reactor.handle();
+    let there = move |factory: FactoryRef| handle.connect_tcp(address, factory);
+    outcome.of(reactor, &there, client::protocol(lines, role, outcome));
     Ok(())
 }
 
@@ -145,12 +149,4 @@ fn server_role(identity: Identity) -> Result<TlsRole, Mistake> {
 
 fn client_role(roots: TrustRoots, server: &str) -> Result<TlsRole, Mistake> {
     Ok(TlsRole::client(ClientOptions::new(roots).build()?, server)?)
-}
-
-fn client(reactor: &Reactor, lines: Vec<String>, role: TlsRole, outcome: &Outcome) -> Once {
-    Once {
-        protocol: client::protocol(lines, role, outcome),
-        reactor: reactor.handle(),
-        outcome: outcome.clone(),
-    }
 }

@@ -4,45 +4,9 @@ use std::cell::Cell;
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use retwist::{
-    Address, ConnectError, Connector, Factory, ProtocolRef, ReactorHandle, Reason, chain,
-};
-
-/// Makes one protocol, and ends the program when its connection has ended.
-pub(crate) struct Once {
-    pub(crate) protocol: ProtocolRef,
-    pub(crate) reactor: ReactorHandle,
-    pub(crate) outcome: Outcome,
-}
-
-impl Once {
-    fn end(&self, fault: Option<String>) {
-        if let Some(fault) = fault {
-            log::error!("{fault}");
-            self.outcome.fail();
-        }
-        // It fails only if the program is ending already.
-        let _ = self.reactor.stop();
-    }
-}
-
-impl Factory for Once {
-    fn build_protocol(&self, _: &Address) -> Option<ProtocolRef> {
-        Some(self.protocol.clone())
-    }
-
-    fn client_connection_failed(&self, connector: &Connector, error: &ConnectError) {
-        let server = connector.destination();
-        self.end(Some(format!(
-            "cannot connect to {server}: {}",
-            chain(error)
-        )));
-    }
-
-    fn client_connection_lost(&self, _: &Connector, reason: &Reason) {
-        self.end((!reason.is_clean()).then(|| chain(reason)));
-    }
-}
+use retwist::deferred::Dialer;
+use retwist::protocols::{Policy, Tap, TapEvent};
+use retwist::{ProtocolRef, ReactorHandle, chain};
 
 /// Whether all went well.
 #[derive(Clone, Default)]
@@ -61,5 +25,35 @@ impl Outcome {
             true => ExitCode::FAILURE,
             false => ended,
         }
+    }
+
+    /// Connects `protocol`, and ends the program when its connection has ended, or cannot be made.
+    pub(crate) fn of(
+        &self,
+        reactor: &ReactorHandle,
+        dialer: &impl Dialer,
+        protocol: impl Into<ProtocolRef>,
+    ) {
+        let (reactor, outcome) = (reactor.clone(), self.clone());
+        let end = Rc::new(move |fault: Option<String>| {
+            if let Some(fault) = fault {
+                log::error!("{fault}");
+                outcome.fail();
+            }
+            // It fails only if the program is ending already.
+            let _ = reactor.stop();
+        });
+        let ended = end.clone();
+        let watch = Tap::new().to(move |_, event| {
+            if let TapEvent::Lost(reason) = event {
+                ended((!reason.is_clean()).then(|| chain(*reason)));
+            }
+        });
+        dialer
+            .connect(watch.wrap(protocol))
+            .done(move |connected| match connected {
+                Ok(_) => {}
+                Err(failure) => end(Some(format!("cannot connect: {}", chain(&failure)))),
+            });
     }
 }

@@ -35,6 +35,17 @@ pub struct StreamSettings {
     pub linger_timeout: Duration,
 }
 
+impl StreamSettings {
+    /// The defaults of connections that this side makes.
+    pub fn client() -> Self {
+        StreamSettings {
+            read_pauses: false,
+            ..StreamSettings::default()
+        }
+    }
+}
+
+/// The defaults of connections that are accepted.
 impl Default for StreamSettings {
     fn default() -> Self {
         StreamSettings {

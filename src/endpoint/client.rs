@@ -1,140 +1,101 @@
-use std::error::Error;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::Rc;
 use std::str::FromStr;
-use std::time::Duration;
 
-use retwist_reactor::{Connector, FactoryRef, ReactorTcp, StreamSettings, TcpConnect, chain};
-use retwist_tls::{ClientOptions, TlsFactory, TlsRole, TrustRoots};
+use retwist_deferred::{Deferred, DialError, Dialer};
+use retwist_reactor::{Connector, ProtocolRef, StreamSettings};
 
-use super::description::{Description, Value};
-use super::tls::{self, Wrapped};
-use super::{EndpointError, Mistake};
+use super::{EndpointError, Endpoints, Network};
 
-/// Somewhere to connect to, made by [`client_from_string`].
+/// Somewhere to connect to, made by [`client_from_string`]. [`on`](ClientEndpoint::on) a network it
+/// connects.
 #[doc(alias = "IStreamClientEndpoint")]
 #[derive(Clone)]
 pub struct ClientEndpoint {
-    text: String,
-    kind: Kind,
+    text: Rc<str>,
+    base: Rc<Base>,
+    /// The one nearest to the wire comes first.
+    layers: Vec<Rc<Layer>>,
+    host: Option<Rc<str>>,
+    settings: StreamSettings,
 }
 
-#[derive(Clone)]
-enum Kind {
-    Tcp(TcpConnect),
-    Tls(TcpConnect, TlsRole),
-}
+type Base = dyn Fn(&Network, StreamSettings) -> Rc<dyn Dialer>;
+type Layer = dyn Fn(ProtocolRef) -> ProtocolRef;
 
-/// Understands where to connect to. Nothing is connected yet.
+/// Understands where to connect to, of the [standard](super) kinds. Nothing is connected yet, and
+/// no name is looked up.
 #[doc(alias = "clientFromString")]
 pub fn client_from_string(text: &str) -> Result<ClientEndpoint, EndpointError> {
-    let description = Description::parse(text)?;
-    let kind = match description.kind.as_str() {
-        "tcp" => tcp(text, description)?,
-        "tls" | "ssl" => tls(text, description)?,
-        _ => return Err(description.unknown_kind()),
-    };
-    Ok(ClientEndpoint {
-        text: text.to_owned(),
-        kind,
-    })
-}
-
-fn tcp(text: &str, description: Description<'_>) -> Result<Kind, EndpointError> {
-    let places = description.arguments(["host", "port", "timeout", "bindAddress"])?;
-    Ok(Kind::Tcp(connect(text, places)?))
-}
-
-fn tls(text: &str, description: Description<'_>) -> Result<Kind, EndpointError> {
-    let [host, port, timeout, bind, roots, certificate, key, name] = description.arguments([
-        "host",
-        "port",
-        "timeout",
-        "bindAddress",
-        "trustRoots",
-        "certificate",
-        "privateKey",
-        "name",
-    ])?;
-    let server = name
-        .as_ref()
-        .or(host.as_ref())
-        .map(|name| name.value.clone());
-    let connect = connect(text, [host, port, timeout, bind])?;
-
-    let refused = |error: &dyn Error| EndpointError::new(text, 0, Mistake::Tls(chain(error)));
-    let roots = match roots {
-        Some(file) => TrustRoots::from_pem_file(&file.value)
-            .map_err(|error| file.mistake(Mistake::Tls(chain(&error))))?,
-        None => TrustRoots::platform().map_err(|error| refused(&error))?,
-    };
-    let mut options = ClientOptions::new(roots);
-    if let Some(identity) = tls::identity(certificate, key)? {
-        options = options.identity(identity);
-    }
-    let config = options.build().map_err(|error| refused(&error))?;
-    let role = TlsRole::client(config, &server.unwrap_or_default());
-    Ok(Kind::Tls(connect, role.map_err(|error| refused(&error))?))
-}
-
-fn connect(
-    text: &str,
-    [host_given, port, timeout, bind]: [Option<Value<'_>>; 4],
-) -> Result<TcpConnect, EndpointError> {
-    let missing = |name| Description::missing(text, name);
-    let host = host(&host_given.ok_or_else(|| missing("host"))?)?;
-    let port = port.ok_or_else(|| missing("port"))?;
-    let wanted = "a port, a number from 1 to 65535";
-    let port = port.read(wanted, |port| port.parse().ok().filter(|port| *port > 0))?;
-    let mut connect = TcpConnect::address(SocketAddr::new(host, port));
-    if let Some(timeout) = timeout {
-        connect = connect.timeout(timeout.read("a number of seconds above 0", seconds)?);
-    }
-    if let Some(bind) = bind {
-        let wanted = "an IP address of this machine, of the same family as the host's";
-        let same_family = |address: &IpAddr| address.is_ipv4() == host.is_ipv4();
-        let address = bind.read(wanted, |bind| bind.parse().ok().filter(same_family))?;
-        connect = connect.bind_address(SocketAddr::new(address, 0));
-    }
-    Ok(connect)
-}
-
-/// No name is looked up here: that takes as long as it takes, and the reactor has only one thread.
-fn host(value: &Value<'_>) -> Result<IpAddr, EndpointError> {
-    match value.value.as_str() {
-        "" => Err(value.mistake(Mistake::Missing("host"))),
-        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
-        host => host
-            .parse()
-            .map_err(|_| value.mistake(Mistake::HostName(host.to_owned()))),
-    }
-}
-
-fn seconds(text: &str) -> Option<Duration> {
-    let duration = Duration::try_from_secs_f64(text.parse().ok()?).ok()?;
-    (!duration.is_zero()).then_some(duration)
+    Endpoints::standard().client_from_string(text)
 }
 
 impl ClientEndpoint {
-    /// Begins to connect; never done before a later turn. The protocol comes from `factory`, which
-    /// also hears how it goes.
-    pub fn connect(&self, reactor: &dyn ReactorTcp, factory: impl Into<FactoryRef>) -> Connector {
-        match &self.kind {
-            Kind::Tcp(connect) => reactor.connect(connect.clone(), factory.into()),
-            Kind::Tls(connect, role) => {
-                let factory = TlsFactory::new(role.clone(), Wrapped(factory.into()));
-                reactor.connect(connect.clone(), factory.into())
-            }
+    /// An endpoint that connects with what `dialer` makes: for an endpoint of one's own,
+    /// [`Endpoints::client`].
+    pub fn new(dialer: impl Fn(&Network, StreamSettings) -> Rc<dyn Dialer> + 'static) -> Self {
+        ClientEndpoint {
+            text: "".into(),
+            base: Rc::new(dialer),
+            layers: Vec::new(),
+            host: None,
+            settings: StreamSettings::client(),
+        }
+    }
+
+    /// The same endpoint with one more layer on it: `layer` puts it under the protocol above.
+    #[must_use]
+    pub fn over(mut self, layer: impl Fn(ProtocolRef) -> ProtocolRef + 'static) -> Self {
+        self.layers.push(Rc::new(layer));
+        self
+    }
+
+    /// The same endpoint, known to lead to `host`.
+    #[must_use]
+    pub fn leading_to(self, host: &str) -> Self {
+        let host = Some(host.into());
+        ClientEndpoint { host, ..self }
+    }
+
+    /// The name or address of the host that it leads to, if that is known: who TLS expects there.
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// The way to connect: see [`DialerExt`](retwist_deferred::DialerExt) for what it can do.
+    pub fn on(&self, network: &Network) -> EndpointDialer {
+        EndpointDialer {
+            text: self.text.clone(),
+            base: (self.base)(network, self.settings.clone()),
+            layers: self.layers.clone(),
         }
     }
 
     /// The bounds of the connections that are made, where the defaults will not do.
+    #[must_use]
     pub fn settings(self, settings: StreamSettings) -> Self {
-        let kind = match self.kind {
-            Kind::Tcp(connect) => Kind::Tcp(connect.settings(settings)),
-            Kind::Tls(connect, role) => Kind::Tls(connect.settings(settings), role),
-        };
-        ClientEndpoint { kind, ..self }
+        ClientEndpoint { settings, ..self }
+    }
+
+    pub(super) fn described(self, text: &str) -> Self {
+        let text = text.into();
+        ClientEndpoint { text, ..self }
+    }
+}
+
+/// A [`ClientEndpoint`] on its network.
+#[derive(Clone)]
+pub struct EndpointDialer {
+    text: Rc<str>,
+    base: Rc<dyn Dialer>,
+    layers: Vec<Rc<Layer>>,
+}
+
+impl Dialer for EndpointDialer {
+    fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, DialError> {
+        let under = |protocol, layer: &Rc<Layer>| layer(protocol);
+        self.base
+            .connect(self.layers.iter().rev().fold(protocol, under))
     }
 }
 
@@ -159,56 +120,15 @@ impl fmt::Debug for ClientEndpoint {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn connect(text: &str) -> TcpConnect {
-        match client_from_string(text).unwrap().kind {
-            Kind::Tcp(connect) => connect,
-            Kind::Tls(..) => panic!("{text} is TLS"),
-        }
+/// The string of its endpoint.
+impl fmt::Display for EndpointDialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
+}
 
-    #[test]
-    fn destinations() {
-        let to = |address: &str| TcpConnect::address(address.parse().unwrap());
-        assert_eq!(connect("tcp:192.0.2.1:25"), to("192.0.2.1:25"));
-        assert_eq!(connect("tcp:port=25:host=192.0.2.1"), to("192.0.2.1:25"));
-        assert_eq!(connect("tcp:localhost:25"), to("127.0.0.1:25"));
-        assert_eq!(connect(r"tcp:\:\:1:25"), to("[::1]:25"));
-        assert_eq!(
-            connect("tcp:192.0.2.1:25:timeout=0.5"),
-            to("192.0.2.1:25").timeout(Duration::from_millis(500))
-        );
-        assert_eq!(
-            connect("tcp:192.0.2.1:25:bindAddress=192.0.2.2"),
-            to("192.0.2.1:25").bind_address("192.0.2.2:0".parse().unwrap())
-        );
-    }
-
-    #[test]
-    fn mistakes_have_a_place() {
-        for (text, position, says) in [
-            ("tcp", 3, "the host is missing"),
-            ("tcp:", 4, "the host is missing"),
-            ("tcp:localhost", 13, "the port is missing"),
-            ("tcp:localhost:0", 14, "not a port"),
-            ("tcp:example.org:80", 4, "cannot be looked up yet"),
-            ("tcp:1.2.3.4:1:timeout=0", 22, "not a number of seconds"),
-            ("tcp:1.2.3.4:1:timeout=NaN", 22, "not a number of seconds"),
-            ("tcp:1.2.3.4:1:timeout=1e99", 22, "not a number of seconds"),
-            (r"tcp:1.2.3.4:1:bindAddress=\:\:1", 26, "same family"),
-            ("tcp6:localhost:1", 0, "no kind of endpoint"),
-            ("unix:/tmp/socket", 0, "not supported yet"),
-            ("tls:localhost:1:trustRoots=nowhere.pem", 27, "nowhere.pem"),
-            ("tls:localhost:1:certificate=nowhere.pem", 28, "nowhere.pem"),
-        ] {
-            let error = client_from_string(text).unwrap_err();
-            let message = error.to_string();
-            assert_eq!(error.position(), position, "{message}");
-            assert!(message.contains(says), "{message}");
-        }
+impl fmt::Debug for EndpointDialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EndpointDialer({:?})", self.text)
     }
 }

@@ -39,7 +39,7 @@ pub enum Mistake {
     Missing(&'static str),
     /// More arguments than the kind has.
     TooMany(String),
-    /// The kind has no argument of this name.
+    /// The kind has no argument of this name, or it stands behind those of what is below.
     UnknownName(String),
     /// The argument was given before.
     Twice(&'static str),
@@ -52,8 +52,10 @@ pub enum Mistake {
     },
     /// What TLS needs cannot be read or used, and why.
     Tls(String),
-    /// A host's name, which would have to be looked up.
-    HostName(String),
+    /// The string ends with a layer, and does not say what it lies on.
+    NothingBelow,
+    /// More layers than this.
+    TooManyLayers(usize),
 }
 
 impl EndpointError {
@@ -113,10 +115,10 @@ impl fmt::Display for Mistake {
             Mistake::Twice(name) => write!(f, "the {name} is given a second time"),
             Mistake::Value { given, wanted } => write!(f, "{given:?} is not {wanted}"),
             Mistake::Tls(why) => f.write_str(why),
-            Mistake::HostName(host) => write!(
-                f,
-                "{host:?} is not an IP address, and names other than localhost cannot be looked up yet"
-            ),
+            Mistake::NothingBelow => {
+                f.write_str("the endpoint is missing that all this lies on, such as tcp:8007")
+            }
+            Mistake::TooManyLayers(most) => write!(f, "there are more than {most} layers"),
         }
     }
 }

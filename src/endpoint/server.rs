@@ -1,134 +1,81 @@
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
 use std::str::FromStr;
 
 use retwist_reactor::{
-    FactoryRef, ListenError, ListeningPort, ReactorTcp, StreamSettings, TcpListen, chain,
+    Address, ConnectError, Connector, Factory, FactoryRef, ListenError, ListeningPort, ProtocolRef,
+    ReactorTcp, Reason, StreamSettings,
 };
-use retwist_tls::{ServerOptions, TlsFactory, TlsRole};
 
-use super::description::{Description, Value};
-use super::tls::{self, Wrapped};
-use super::{EndpointError, Mistake};
+use super::{EndpointError, Endpoints};
 
 /// Somewhere to listen, made by [`server_from_string`].
 #[doc(alias = "IStreamServerEndpoint")]
 #[derive(Clone)]
 pub struct ServerEndpoint {
-    text: String,
-    kind: Kind,
+    text: Rc<str>,
+    base: Rc<Listen>,
+    /// The one nearest to the wire comes first.
+    layers: Vec<Rc<Layer>>,
+    settings: StreamSettings,
 }
 
-#[derive(Clone)]
-enum Kind {
-    Tcp(TcpListen),
-    Tls(TcpListen, TlsRole),
-}
+type Listen =
+    dyn Fn(&dyn ReactorTcp, StreamSettings, FactoryRef) -> Result<ListeningPort, ListenError>;
+type Layer = dyn Fn(InnerFactory) -> FactoryRef;
 
-/// Understands where to listen. Nothing is opened yet.
+/// Understands where to listen, of the [standard](super) kinds. Nothing is opened yet.
 #[doc(alias = "serverFromString")]
 pub fn server_from_string(text: &str) -> Result<ServerEndpoint, EndpointError> {
-    let description = Description::parse(text)?;
-    let kind = match description.kind.as_str() {
-        "tcp" => tcp(text, description, Ipv4Addr::UNSPECIFIED.into(), interface)?,
-        "tcp6" => tcp(text, description, Ipv6Addr::UNSPECIFIED.into(), interface6)?,
-        "tls" | "ssl" => tls(text, description)?,
-        _ => return Err(description.unknown_kind()),
-    };
-    Ok(ServerEndpoint {
-        text: text.to_owned(),
-        kind,
-    })
-}
-
-/// What understands the value of `interface`.
-type Interface = fn(&Value<'_>) -> Result<IpAddr, EndpointError>;
-
-fn tcp(
-    text: &str,
-    description: Description<'_>,
-    everywhere: IpAddr,
-    interface: Interface,
-) -> Result<Kind, EndpointError> {
-    let places = description.arguments(["port", "interface", "backlog"])?;
-    Ok(Kind::Tcp(listen(text, places, everywhere, interface)?))
-}
-
-fn tls(text: &str, description: Description<'_>) -> Result<Kind, EndpointError> {
-    let [port, address, backlog, key, certificate] =
-        description.arguments(["port", "interface", "backlog", "privateKey", "certKey"])?;
-    let everywhere = Ipv4Addr::UNSPECIFIED.into();
-    let listen = listen(text, [port, address, backlog], everywhere, interface)?;
-    let Some(identity) = tls::identity(certificate, key)? else {
-        return Err(Description::missing(text, "privateKey"));
-    };
-    let config = ServerOptions::new(identity).build();
-    let refused = |error| Mistake::Tls(chain(&error));
-    let config = config.map_err(|error| EndpointError::new(text, 0, refused(error)))?;
-    Ok(Kind::Tls(listen, TlsRole::server(config)))
-}
-
-fn listen(
-    text: &str,
-    [port, address, backlog]: [Option<Value<'_>>; 3],
-    everywhere: IpAddr,
-    interface: Interface,
-) -> Result<TcpListen, EndpointError> {
-    let port = port.ok_or_else(|| Description::missing(text, "port"))?;
-    let port = port.read("a port, a number from 0 to 65535", |port| port.parse().ok())?;
-    let address = match address {
-        Some(address) => interface(&address)?,
-        None => everywhere,
-    };
-    let listen = TcpListen::port(port).interface(address);
-    let Some(backlog) = backlog else {
-        return Ok(listen);
-    };
-    let wanted = "a number of connections, at least 1";
-    let at_least_one = |backlog: &u32| *backlog > 0;
-    let backlog = backlog.read(wanted, |text| text.parse().ok().filter(at_least_one))?;
-    Ok(listen.backlog(backlog))
-}
-
-fn interface(value: &Value<'_>) -> Result<IpAddr, EndpointError> {
-    let wanted = "an IP address of this machine or localhost";
-    value.read(wanted, |interface| match interface {
-        "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
-        _ => interface.parse().ok(),
-    })
-}
-
-fn interface6(value: &Value<'_>) -> Result<IpAddr, EndpointError> {
-    let wanted = "an IPv6 address of this machine or localhost";
-    value.read(wanted, |interface| match interface {
-        "localhost" => Some(Ipv6Addr::LOCALHOST.into()),
-        _ => interface.parse::<Ipv6Addr>().ok().map(IpAddr::from),
-    })
+    Endpoints::standard().server_from_string(text)
 }
 
 impl ServerEndpoint {
+    /// An endpoint that listens by way of `listen`: for an endpoint of one's own,
+    /// [`Endpoints::server`].
+    pub fn new(
+        listen: impl Fn(
+            &dyn ReactorTcp,
+            StreamSettings,
+            FactoryRef,
+        ) -> Result<ListeningPort, ListenError>
+        + 'static,
+    ) -> Self {
+        ServerEndpoint {
+            text: "".into(),
+            base: Rc::new(listen),
+            layers: Vec::new(),
+            settings: StreamSettings::default(),
+        }
+    }
+
+    /// The same endpoint with one more layer on it: `layer` makes a factory of the one above.
+    #[must_use]
+    pub fn over<F: Factory>(mut self, layer: impl Fn(InnerFactory) -> F + 'static) -> Self {
+        self.layers.push(Rc::new(move |inner| layer(inner).into()));
+        self
+    }
+
     /// Listens. The protocols come from `factory`, which may be a closure.
     pub fn listen(
         &self,
         reactor: &dyn ReactorTcp,
         factory: impl Into<FactoryRef>,
     ) -> Result<ListeningPort, ListenError> {
-        match &self.kind {
-            Kind::Tcp(listen) => reactor.listen(listen.clone(), factory.into()),
-            Kind::Tls(listen, role) => {
-                let factory = TlsFactory::new(role.clone(), Wrapped(factory.into()));
-                reactor.listen(listen.clone(), factory.into())
-            }
-        }
+        let under = |factory, layer: &Rc<Layer>| layer(InnerFactory(factory));
+        let factory = self.layers.iter().rev().fold(factory.into(), under);
+        (self.base)(reactor, self.settings.clone(), factory)
     }
 
     /// The bounds of the connections that are accepted, where the defaults will not do.
+    #[must_use]
     pub fn settings(self, settings: StreamSettings) -> Self {
-        let kind = match self.kind {
-            Kind::Tcp(listen) => Kind::Tcp(listen.settings(settings)),
-            Kind::Tls(listen, role) => Kind::Tls(listen.settings(settings), role),
-        };
-        ServerEndpoint { kind, ..self }
+        ServerEndpoint { settings, ..self }
+    }
+
+    pub(super) fn described(self, text: &str) -> Self {
+        let text = text.into();
+        ServerEndpoint { text, ..self }
     }
 }
 
@@ -153,100 +100,37 @@ impl fmt::Debug for ServerEndpoint {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use retwist_reactor::testing::MemoryReactor;
-    use retwist_reactor::{Address, Protocol, TransportRef};
+/// The factory above a layer: [`ServerEndpoint::over`] puts another one under it.
+pub struct InnerFactory(FactoryRef);
 
-    use super::*;
-    use crate::endpoint::Mistake;
-
-    struct Deaf;
-
-    impl Protocol for Deaf {
-        fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
+impl Factory for InnerFactory {
+    fn build_protocol(&self, peer: &Address) -> Option<ProtocolRef> {
+        self.0.get().build_protocol(peer)
     }
 
-    #[track_caller]
-    fn listened(text: &str) -> TcpListen {
-        let reactor = MemoryReactor::new();
-        let endpoint = server_from_string(text).unwrap();
-        endpoint.listen(&reactor, |_: &Address| Deaf).unwrap();
-        reactor.listening().remove(0)
+    fn start_factory(&self) {
+        self.0.start();
     }
 
-    #[test]
-    fn ports() {
-        let port = TcpListen::port(8007);
-        assert_eq!(listened("tcp:8007"), port);
-        assert_eq!(listened("tcp:port=8007"), port);
-        let local = port.clone().interface(Ipv4Addr::LOCALHOST);
-        assert_eq!(listened("tcp:8007:interface=127.0.0.1"), local);
-        assert_eq!(listened("tcp:interface=127.0.0.1:port=8007"), local);
-        assert_eq!(listened("tcp:8007:127.0.0.1"), local);
-        assert_eq!(listened("tcp:8007:interface=localhost"), local);
-        assert_eq!(listened("tcp:8007:backlog=5"), port.clone().backlog(5));
-        let six = port.clone().interface(Ipv6Addr::UNSPECIFIED);
-        assert_eq!(listened("tcp6:8007"), six);
-        let local = port.interface(Ipv6Addr::LOCALHOST);
-        assert_eq!(listened(r"tcp6:8007:interface=\:\:1"), local);
-        assert_eq!(listened(r"tcp:8007:interface=\:\:1"), local);
-        assert_eq!(listened("tcp6:8007:interface=localhost"), local);
+    fn stop_factory(&self) {
+        self.0.stop();
     }
 
-    #[test]
-    fn settings_are_passed_on() {
-        let settings = StreamSettings {
-            output_limit: 1,
-            ..StreamSettings::default()
-        };
-        let reactor = MemoryReactor::new();
-        let endpoint = server_from_string("tcp:1").unwrap();
-        let endpoint = endpoint.settings(settings.clone());
-        endpoint.listen(&reactor, |_: &Address| Deaf).unwrap();
-        assert_eq!(reactor.listening(), [TcpListen::port(1).settings(settings)]);
+    fn started_connecting(&self, connector: &Connector) {
+        self.0.get().started_connecting(connector);
     }
 
-    #[test]
-    fn mistakes_have_a_place() {
-        let value = |given: &str| Mistake::Value {
-            given: given.into(),
-            wanted: "",
-        };
-        let table = [
-            ("", 0, Mistake::UnknownKind(String::new())),
-            ("8007", 0, Mistake::UnknownKind("8007".into())),
-            ("tcp4:1", 0, Mistake::UnknownKind("tcp4".into())),
-            ("=:1", 0, Mistake::UnknownKind("=".into())),
-            ("stdio:", 0, Mistake::KindNotYet("stdio".into())),
-            ("tls:443", 7, Mistake::Missing("privateKey")),
-            (r"unix:\:\=\\", 0, Mistake::KindNotYet("unix".into())),
-            ("tcp", 3, Mistake::Missing("port")),
-            ("tcp:1:interface=::1", 17, Mistake::TooMany(String::new())),
-            ("tcp:", 4, value("")),
-            ("tcp:-1", 4, value("-1")),
-            ("tcp:65536", 4, value("65536")),
-            ("tcp:1:interface=eth0", 16, value("eth0")),
-            ("tcp6:1:interface=127.0.0.1", 17, value("127.0.0.1")),
-            ("tcp:1:backlog=0", 14, value("0")),
-            (
-                "tcp:1:interfaec=::1",
-                6,
-                Mistake::UnknownName("interfaec".into()),
-            ),
-            ("tcp:1:port=2", 6, Mistake::Twice("port")),
-            ("tcp:1:", 6, value("")),
-            ("tcp:1:::", 8, Mistake::TooMany(String::new())),
-            (r"é:\x", 2, Mistake::Escape),
-            (r"tcp:1\", 5, Mistake::Escape),
-        ];
-        for (text, position, expected) in table {
-            let error = server_from_string(text).unwrap_err();
-            let mistake = match error.mistake().clone() {
-                Mistake::Value { given, .. } => value(&given),
-                mistake => mistake,
-            };
-            assert_eq!((error.position(), mistake), (position, expected), "{text}");
-        }
+    fn client_connection_failed(&self, connector: &Connector, error: &ConnectError) {
+        self.0.get().client_connection_failed(connector, error);
+    }
+
+    fn client_connection_lost(&self, connector: &Connector, reason: &Reason) {
+        self.0.get().client_connection_lost(connector, reason);
+    }
+}
+
+impl fmt::Debug for InnerFactory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InnerFactory")
     }
 }

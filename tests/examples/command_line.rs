@@ -55,8 +55,8 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         ),
         (
             "forward",
-            &["tcp:0", "tcp:example.org:80"],
-            "cannot be looked up yet",
+            &["tcp:0", "tap:tcp:example.org:0"],
+            "character 21",
         ),
         (
             "forward",

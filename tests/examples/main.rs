@@ -3,7 +3,9 @@
 mod chat;
 mod client_layers;
 mod command_line;
+mod compositions;
 mod echo;
+mod files;
 mod forward;
 mod frames;
 mod http;

@@ -1,53 +1,15 @@
 use std::io::Write;
 use std::net::Shutdown;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
+use crate::files::Files;
 use crate::program::{Program, connect, example, has, pattern, read_all};
-
-/// A folder with a key and a certificate for localhost, which goes when this is dropped.
-struct Files(PathBuf);
-
-impl Files {
-    fn new() -> Files {
-        let name = format!("retwist-tls-endpoints-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        let mut command = Command::new("openssl");
-        command.args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-        ]);
-        command.args(["-nodes", "-days", "1", "-subj", "/CN=localhost"]);
-        command.args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
-        command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
-        command.args(["-keyout", "key.pem", "-out", "certificate.pem"]);
-        command.current_dir(&folder).stderr(Stdio::null());
-        assert!(command.status().unwrap().success());
-        Files(folder)
-    }
-
-    fn path(&self, name: &str) -> String {
-        Path::join(&self.0, name).display().to_string()
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 #[test]
 fn every_example_can_speak_tls() {
     if !has("openssl") {
         return;
     }
-    let files = Files::new();
+    let files = Files::new("tls-endpoints");
     let (key, certificate) = (files.path("key.pem"), files.path("certificate.pem"));
     let listen = format!("tls:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}");
     let (echo, target) = Program::serve("echo", &[&listen]);

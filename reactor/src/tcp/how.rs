@@ -138,10 +138,7 @@ impl TcpConnect {
             bind_address: None,
             no_delay: true,
             keep_alive: None,
-            settings: StreamSettings {
-                read_pauses: false,
-                ..StreamSettings::default()
-            },
+            settings: StreamSettings::client(),
         }
     }
 

@@ -1,0 +1,258 @@
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::{EndpointError, Mistake};
+
+/// An endpoint's string, taken apart into what stands between its colons.
+pub(super) struct Arguments {
+    text: Rc<str>,
+    list: VecDeque<Argument>,
+}
+
+#[derive(Default)]
+struct Argument {
+    name: Option<String>,
+    value: String,
+    /// Where it starts, in bytes: the name, if it has one.
+    start: usize,
+    /// Where its value starts.
+    at: usize,
+}
+
+/// The value of one argument, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Value {
+    text: Rc<str>,
+    value: String,
+    at: usize,
+}
+
+/// Where a kind stands in a string: for mistakes that are no single argument's.
+#[derive(Clone, Debug)]
+pub struct Place {
+    text: Rc<str>,
+    at: usize,
+}
+
+impl Arguments {
+    pub(super) fn parse(text: &str) -> Result<Self, EndpointError> {
+        let mut list = VecDeque::new();
+        let mut now = Argument::default();
+        let mut characters = text.char_indices();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                ':' => {
+                    let next = Argument {
+                        start: at + 1,
+                        at: at + 1,
+                        ..Argument::default()
+                    };
+                    list.push_back(std::mem::replace(&mut now, next));
+                }
+                // Only the first one ends a name. The kind has none.
+                '=' if now.name.is_none() && !list.is_empty() => {
+                    now.name = Some(std::mem::take(&mut now.value));
+                    now.at = at + 1;
+                }
+                '\\' => match characters.next() {
+                    Some((_, escaped @ (':' | '=' | '\\'))) => now.value.push(escaped),
+                    _ => return Err(EndpointError::new(text, at, Mistake::Escape)),
+                },
+                _ => now.value.push(character),
+            }
+        }
+        list.push_back(now);
+        Ok(Arguments {
+            text: text.into(),
+            list,
+        })
+    }
+
+    /// Takes the next argument, which is a kind of endpoint.
+    pub(super) fn take_kind(&mut self) -> Result<(String, Place), EndpointError> {
+        let at = self.list.front().map_or(self.text.len(), |next| next.start);
+        let place = Place {
+            text: self.text.clone(),
+            at,
+        };
+        match self.list.pop_front() {
+            Some(Argument {
+                name: None, value, ..
+            }) => Ok((value, place)),
+            Some(Argument {
+                name: Some(name), ..
+            }) => Err(place.mistake(Mistake::UnknownName(name))),
+            None => Err(place.mistake(Mistake::NothingBelow)),
+        }
+    }
+
+    /// The first value without a name that is still there.
+    pub(super) fn first_unnamed(&self) -> Option<&str> {
+        let unnamed = self.list.iter().find(|argument| argument.name.is_none());
+        unnamed.map(|argument| argument.value.as_str())
+    }
+
+    /// Takes those that have one of these names; with `up_to_unnamed`, of those before the first
+    /// that has none.
+    pub(super) fn take_named(
+        &mut self,
+        names: &[&'static str],
+        up_to_unnamed: bool,
+    ) -> Result<Vec<Option<Value>>, EndpointError> {
+        let mut values = vec![None; names.len()];
+        let mut index = 0;
+        while let Some(argument) = self.list.get(index) {
+            let known = argument.name.as_ref();
+            let known = known.and_then(|name| names.iter().position(|known| known == name));
+            match known {
+                Some(known) => {
+                    if let Some(argument) = self.list.remove(index) {
+                        self.set(&mut values, known, names[known], argument)?;
+                    }
+                }
+                None if up_to_unnamed && argument.name.is_none() => break,
+                None => index += 1,
+            }
+        }
+        Ok(values)
+    }
+
+    /// Takes all that are left, by their names or in the order of their places.
+    pub(super) fn take_all(
+        &mut self,
+        names: &[&'static str],
+    ) -> Result<Vec<Option<Value>>, EndpointError> {
+        let mut values = vec![None; names.len()];
+        let mut places = 0..names.len();
+        while let Some(argument) = self.list.pop_front() {
+            let mistake = |mistake| EndpointError::new(&self.text, argument.start, mistake);
+            let index = match &argument.name {
+                Some(name) => names
+                    .iter()
+                    .position(|known| known == name)
+                    .ok_or_else(|| mistake(Mistake::UnknownName(name.clone())))?,
+                None => places
+                    .next()
+                    .ok_or_else(|| mistake(Mistake::TooMany(argument.value.clone())))?,
+            };
+            self.set(&mut values, index, names[index], argument)?;
+        }
+        Ok(values)
+    }
+
+    fn set(
+        &self,
+        values: &mut [Option<Value>],
+        index: usize,
+        name: &'static str,
+        argument: Argument,
+    ) -> Result<(), EndpointError> {
+        if values[index].is_some() {
+            // What looks like one more argument is mostly the rest of a value with a colon in it.
+            let mistake = match argument.name {
+                Some(_) => Mistake::Twice(name),
+                None => Mistake::TooMany(argument.value),
+            };
+            return Err(EndpointError::new(&self.text, argument.start, mistake));
+        }
+        values[index] = Some(Value {
+            text: self.text.clone(),
+            value: argument.value,
+            at: argument.at,
+        });
+        Ok(())
+    }
+}
+
+impl Value {
+    /// The value, without its backslashes.
+    pub fn text(&self) -> &str {
+        &self.value
+    }
+
+    /// The value as whatever `read` makes of it; none is a mistake, which says that the value is
+    /// not `wanted`: "a port, a number from 0 to 65535".
+    pub fn read<T>(
+        &self,
+        wanted: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, EndpointError> {
+        read(&self.value).ok_or_else(|| {
+            self.mistake(Mistake::Value {
+                given: self.value.clone(),
+                wanted,
+            })
+        })
+    }
+
+    /// Something is wrong with this value.
+    pub fn mistake(&self, mistake: Mistake) -> EndpointError {
+        EndpointError::new(&self.text, self.at, mistake)
+    }
+}
+
+impl Place {
+    /// An argument that has to be given was not. It belongs at the end of the string.
+    pub fn missing(&self, name: &'static str) -> EndpointError {
+        EndpointError::new(&self.text, self.text.len(), Mistake::Missing(name))
+    }
+
+    /// Something is wrong with this endpoint or layer as a whole.
+    pub fn mistake(&self, mistake: Mistake) -> EndpointError {
+        EndpointError::new(&self.text, self.at, mistake)
+    }
+}
+
+/// Puts a backslash before every character of a value that has a meaning in an endpoint's string.
+///
+/// ```
+/// # use retwist::endpoint::quote;
+/// assert_eq!(format!("tcp6:8007:interface={}", quote("fe80::1")), r"tcp6:8007:interface=fe80\:\:1");
+/// ```
+#[doc(alias = "quoteStringArgument")]
+pub fn quote(value: &str) -> String {
+    let mut quoted = String::with_capacity(value.len());
+    for character in value.chars() {
+        if matches!(character, ':' | '=' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::endpoint::{client_from_string, server_from_string};
+
+    proptest! {
+        #[test]
+        fn no_string_panics(text in any::<String>()) {
+            let _ = server_from_string(&text);
+            let _ = client_from_string(&text);
+        }
+
+        #[test]
+        fn no_arguments_panic(
+            text in r"(tcp6?|unix|tap|tls|haproxy|throttle|limit|timeout|socks|connect|\PC)(:(tcp|tap|port=|timeout=|read=|\\|=|[0-9a-z.]{0,6}|\PC{0,3})){0,7}"
+        ) {
+            for error in [server_from_string(&text).err(), client_from_string(&text).err()].into_iter().flatten() {
+                prop_assert!(error.position() <= text.chars().count());
+                prop_assert!(!error.to_string().contains('\n'));
+            }
+        }
+
+        #[test]
+        fn what_is_quoted_comes_back(kind in any::<String>(), first in any::<String>(), second in any::<String>()) {
+            let text = format!("{}:{}:name={}", quote(&kind), quote(&first), quote(&second));
+            let mut arguments = Arguments::parse(&text).unwrap();
+            prop_assert_eq!(arguments.take_kind().unwrap().0, kind);
+            let values = arguments.take_all(&["first", "name"]).unwrap();
+            prop_assert_eq!(values[0].as_ref().unwrap().text(), first);
+            prop_assert_eq!(values[1].as_ref().unwrap().text(), second);
+        }
+    }
+}

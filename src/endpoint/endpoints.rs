@@ -1,0 +1,291 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+
+use super::arguments::{Arguments, Place, Value};
+use super::{ClientEndpoint, EndpointError, Mistake, ServerEndpoint, kinds};
+
+/// The kinds of endpoints and layers that strings may name. [`server_from_string`] and
+/// [`client_from_string`] know the standard ones; an application adds its own here.
+///
+/// ```
+/// use retwist::endpoint::Endpoints;
+/// use retwist::protocols::{FactoryPolicy, Policy, Tap};
+///
+/// let endpoints = Endpoints::standard()
+///     // A layer, here one that counts: `count:` before any endpoint.
+///     .server_layer("count", [], |_, [], below| {
+///         Ok(below.over(|inner| Tap::new().to(|_, _| println!("one more")).factory(inner)))
+///     })
+///     // A place to connect to that needs no port.
+///     .client("here", [], |_, []| retwist::endpoint::client_from_string("tcp:localhost:8007"));
+///
+/// let port = endpoints.server_from_string("count:haproxy:tcp:8007")?;
+/// let client = endpoints.client_from_string("timeout:idle=60:here")?;
+/// # Ok::<(), retwist::endpoint::EndpointError>(())
+/// ```
+///
+/// A name that is there already means the new kind from then on.
+///
+/// [`server_from_string`]: super::server_from_string
+/// [`client_from_string`]: super::client_from_string
+#[doc(alias = "IStreamServerEndpointStringParser")]
+#[doc(alias = "IStreamClientEndpointStringParserWithReactor")]
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    servers: Kinds<ServerEndpoint>,
+    clients: Kinds<ClientEndpoint>,
+}
+
+/// What makes an endpoint of the values of its arguments.
+type Base<E> = dyn Fn(&Place, Vec<Option<Value>>) -> Result<E, EndpointError>;
+/// What puts a layer on an endpoint.
+type Over<E> = dyn Fn(&Place, Vec<Option<Value>>, E) -> Result<E, EndpointError>;
+
+struct Kinds<E> {
+    known: HashMap<String, Kind<E>>,
+}
+
+enum Kind<E> {
+    Base(Vec<&'static str>, Rc<Base<E>>),
+    Layer {
+        names: Vec<&'static str>,
+        over: Rc<Over<E>>,
+        /// It may stand for itself over TCP: `tls:443`.
+        over_tcp: bool,
+    },
+}
+
+/// How many layers one string may have.
+const LAYERS: usize = 16;
+
+impl Endpoints {
+    /// Those that the [module](super) lists.
+    pub fn standard() -> Self {
+        let none = Endpoints {
+            servers: Kinds::none(),
+            clients: Kinds::none(),
+        };
+        kinds::standard(none)
+    }
+
+    /// Adds a kind of server endpoint. The arguments that it takes are `names`, in the order of
+    /// their places; `read` gets their values, where they were given.
+    #[must_use]
+    pub fn server<const N: usize>(
+        mut self,
+        kind: &str,
+        names: [&'static str; N],
+        read: impl Fn(&Place, [Option<Value>; N]) -> Result<ServerEndpoint, EndpointError> + 'static,
+    ) -> Self {
+        self.servers.add_base(kind, names, read);
+        self
+    }
+
+    /// Adds a kind of client endpoint, as [`server`](Endpoints::server).
+    #[must_use]
+    pub fn client<const N: usize>(
+        mut self,
+        kind: &str,
+        names: [&'static str; N],
+        read: impl Fn(&Place, [Option<Value>; N]) -> Result<ClientEndpoint, EndpointError> + 'static,
+    ) -> Self {
+        self.clients.add_base(kind, names, read);
+        self
+    }
+
+    /// Adds a layer over server endpoints. Its arguments always have their names; `read` gets their
+    /// values and what the layer is to lie on: see [`ServerEndpoint::over`].
+    #[must_use]
+    pub fn server_layer<const N: usize>(
+        mut self,
+        kind: &str,
+        names: [&'static str; N],
+        read: impl Fn(
+            &Place,
+            [Option<Value>; N],
+            ServerEndpoint,
+        ) -> Result<ServerEndpoint, EndpointError>
+        + 'static,
+    ) -> Self {
+        self.servers.add_layer(kind, names, read, false);
+        self
+    }
+
+    /// Adds a layer over client endpoints, as [`server_layer`](Endpoints::server_layer): see
+    /// [`ClientEndpoint::over`].
+    #[must_use]
+    pub fn client_layer<const N: usize>(
+        mut self,
+        kind: &str,
+        names: [&'static str; N],
+        read: impl Fn(
+            &Place,
+            [Option<Value>; N],
+            ClientEndpoint,
+        ) -> Result<ClientEndpoint, EndpointError>
+        + 'static,
+    ) -> Self {
+        self.clients.add_layer(kind, names, read, false);
+        self
+    }
+
+    /// Layers, one a side, that lie on TCP where no other kind of endpoint is named.
+    pub(super) fn over_tcp<const S: usize, const C: usize>(
+        mut self,
+        kind: &str,
+        server: (
+            [&'static str; S],
+            impl Fn(&Place, [Option<Value>; S], ServerEndpoint) -> Result<ServerEndpoint, EndpointError>
+            + 'static,
+        ),
+        client: (
+            [&'static str; C],
+            impl Fn(&Place, [Option<Value>; C], ClientEndpoint) -> Result<ClientEndpoint, EndpointError>
+            + 'static,
+        ),
+    ) -> Self {
+        self.servers.add_layer(kind, server.0, server.1, true);
+        self.clients.add_layer(kind, client.0, client.1, true);
+        self
+    }
+
+    /// Understands where to listen. Nothing is opened yet.
+    #[doc(alias = "serverFromString")]
+    pub fn server_from_string(&self, text: &str) -> Result<ServerEndpoint, EndpointError> {
+        Ok(self.servers.read(text)?.described(text))
+    }
+
+    /// Understands where to connect to. Nothing is connected yet, and no name is looked up.
+    #[doc(alias = "clientFromString")]
+    pub fn client_from_string(&self, text: &str) -> Result<ClientEndpoint, EndpointError> {
+        Ok(self.clients.read(text)?.described(text))
+    }
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Endpoints::standard()
+    }
+}
+
+impl<E: 'static> Kinds<E> {
+    fn none() -> Self {
+        Kinds {
+            known: HashMap::new(),
+        }
+    }
+
+    fn add_base<const N: usize>(
+        &mut self,
+        kind: &str,
+        names: [&'static str; N],
+        read: impl Fn(&Place, [Option<Value>; N]) -> Result<E, EndpointError> + 'static,
+    ) {
+        let base = move |place: &Place, values| read(place, array(values));
+        let base = Kind::Base(names.into(), Rc::new(base));
+        self.known.insert(kind.to_owned(), base);
+    }
+
+    fn add_layer<const N: usize>(
+        &mut self,
+        kind: &str,
+        names: [&'static str; N],
+        read: impl Fn(&Place, [Option<Value>; N], E) -> Result<E, EndpointError> + 'static,
+        over_tcp: bool,
+    ) {
+        let layer = Kind::Layer {
+            names: names.into(),
+            over: Rc::new(move |place, values, below| read(place, array(values), below)),
+            over_tcp,
+        };
+        self.known.insert(kind.to_owned(), layer);
+    }
+
+    /// From the left: each layer, and what it lies on.
+    fn read(&self, text: &str) -> Result<E, EndpointError> {
+        let mut arguments = Arguments::parse(text)?;
+        let mut layers = Vec::new();
+        let mut tcp = None;
+        let base = loop {
+            let (kind, place) = match tcp.take() {
+                Some(place) => ("tcp".to_owned(), place),
+                None => arguments.take_kind()?,
+            };
+            match self.known.get(&kind) {
+                Some(Kind::Base(names, base)) => {
+                    break base(&place, arguments.take_all(names)?)?;
+                }
+                Some(Kind::Layer {
+                    names,
+                    over,
+                    over_tcp,
+                }) => {
+                    if layers.len() == LAYERS {
+                        return Err(place.mistake(Mistake::TooManyLayers(LAYERS)));
+                    }
+                    let below = arguments.first_unnamed();
+                    let stands_alone =
+                        *over_tcp && !below.is_some_and(|kind| self.known.contains_key(kind));
+                    let values = arguments.take_named(names, !stands_alone)?;
+                    tcp = stands_alone.then(|| place.clone());
+                    layers.push((over, place, values));
+                }
+                None => return Err(unknown(kind, &place)),
+            }
+        };
+        let on = |below, (over, place, values): (&Rc<Over<E>>, Place, Vec<_>)| {
+            over(&place, values, below)
+        };
+        layers.into_iter().rev().try_fold(base, on)
+    }
+}
+
+fn unknown(kind: String, place: &Place) -> EndpointError {
+    place.mistake(match kind.as_str() {
+        "unix" | "stdio" | "fd" | "systemd" | "process" => Mistake::KindNotYet(kind),
+        _ => Mistake::UnknownKind(kind),
+    })
+}
+
+/// There are as many values as there are names.
+fn array<const N: usize>(values: Vec<Option<Value>>) -> [Option<Value>; N] {
+    let mut values = values.into_iter();
+    std::array::from_fn(|_| values.next().flatten())
+}
+
+impl<E> Clone for Kinds<E> {
+    fn clone(&self) -> Self {
+        let known = self.known.iter();
+        Kinds {
+            known: known
+                .map(|(kind, how)| (kind.clone(), how.clone()))
+                .collect(),
+        }
+    }
+}
+
+impl<E> Clone for Kind<E> {
+    fn clone(&self) -> Self {
+        match self {
+            Kind::Base(names, base) => Kind::Base(names.clone(), base.clone()),
+            Kind::Layer {
+                names,
+                over,
+                over_tcp,
+            } => Kind::Layer {
+                names: names.clone(),
+                over: over.clone(),
+                over_tcp: *over_tcp,
+            },
+        }
+    }
+}
+
+impl<E> fmt::Debug for Kinds<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut known: Vec<_> = self.known.keys().collect();
+        known.sort();
+        f.debug_set().entries(known).finish()
+    }
+}

@@ -1,0 +1,30 @@
+//! The standard kinds, each by way of what [`Endpoints`] offers to everyone.
+
+mod connect;
+mod haproxy;
+mod limit;
+mod socks;
+mod tap;
+mod tcp;
+mod throttle;
+mod timeout;
+mod tls;
+mod values;
+
+use super::Endpoints;
+
+pub(super) fn standard(endpoints: Endpoints) -> Endpoints {
+    let add = [
+        tcp::add,
+        tls::add,
+        haproxy::add,
+        socks::add,
+        connect::add,
+        timeout::add,
+        throttle::add,
+        limit::add,
+        tap::add,
+    ];
+    add.into_iter()
+        .fold(endpoints, |endpoints, add| add(endpoints))
+}

@@ -1,0 +1,30 @@
+use retwist_protocols::{HttpConnect, Policy};
+
+use super::values;
+use crate::endpoint::{ClientEndpoint, EndpointError, Endpoints, Place, Value};
+
+pub(super) fn add(endpoints: Endpoints) -> Endpoints {
+    let names = ["host", "port", "user", "password", "timeout"];
+    endpoints.client_layer("connect", names, client)
+}
+
+fn client(
+    place: &Place,
+    [host, port, user, password, timeout]: [Option<Value>; 5],
+    below: ClientEndpoint,
+) -> Result<ClientEndpoint, EndpointError> {
+    let (host, destination) = values::destination(place, host, port)?;
+    let mut policy = HttpConnect::to(destination);
+    if let Some((user, password)) = values::user(place, user, password)? {
+        // RFC 7617, section 2.
+        let without_colon = |text: &str| (!text.contains(':')).then_some(());
+        user.read("a name without a colon", without_colon)?;
+        policy = policy.user(user.text(), password.text());
+    }
+    if let Some(timeout) = timeout {
+        policy = policy.deadline(values::seconds(&timeout)?);
+    }
+    Ok(below
+        .over(move |above| policy.wrap(above))
+        .leading_to(&host))
+}

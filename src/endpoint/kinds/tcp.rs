@@ -1,0 +1,115 @@
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use retwist_deferred::{Dialer, HostnameEndpoint};
+use retwist_reactor::{FactoryRef, StreamSettings, TcpConnect, TcpListen};
+
+use super::values;
+use crate::endpoint::{
+    ClientEndpoint, EndpointError, Endpoints, Network, Place, ServerEndpoint, Value,
+};
+
+const SERVER: [&str; 3] = ["port", "interface", "backlog"];
+const CLIENT: [&str; 4] = ["host", "port", "timeout", "bindAddress"];
+
+pub(super) fn add(endpoints: Endpoints) -> Endpoints {
+    endpoints
+        .server("tcp", SERVER, |place, given| {
+            server(place, given, Ipv4Addr::UNSPECIFIED.into(), interface)
+        })
+        .server("tcp6", SERVER, |place, given| {
+            server(place, given, Ipv6Addr::UNSPECIFIED.into(), interface6)
+        })
+        .client("tcp", CLIENT, client)
+}
+
+fn server(
+    place: &Place,
+    [port, address, backlog]: [Option<Value>; 3],
+    everywhere: IpAddr,
+    interface: fn(&Value) -> Result<IpAddr, EndpointError>,
+) -> Result<ServerEndpoint, EndpointError> {
+    let port = port.ok_or_else(|| place.missing("port"))?;
+    let port = port.read("a port, a number from 0 to 65535", |port| port.parse().ok())?;
+    let address = address.as_ref().map_or(Ok(everywhere), interface)?;
+    let mut listen = TcpListen::port(port).interface(address);
+    if let Some(backlog) = backlog {
+        let wanted = "a number of connections, at least 1";
+        let at_least_one = |backlog: &u32| *backlog > 0;
+        let backlog = backlog.read(wanted, |text| text.parse().ok().filter(at_least_one))?;
+        listen = listen.backlog(backlog);
+    }
+    Ok(ServerEndpoint::new(move |reactor, settings, factory| {
+        reactor.listen(listen.clone().settings(settings), factory)
+    }))
+}
+
+fn interface(value: &Value) -> Result<IpAddr, EndpointError> {
+    let wanted = "an IP address of this machine or localhost";
+    values::interface(value, Ipv4Addr::LOCALHOST.into(), wanted, |_| true)
+}
+
+fn interface6(value: &Value) -> Result<IpAddr, EndpointError> {
+    let wanted = "an IPv6 address of this machine or localhost";
+    values::interface(value, Ipv6Addr::LOCALHOST.into(), wanted, IpAddr::is_ipv6)
+}
+
+/// Where a client goes.
+#[derive(Clone)]
+struct There {
+    host: String,
+    port: u16,
+    timeout: Duration,
+    bind_address: Option<IpAddr>,
+}
+
+fn client(
+    place: &Place,
+    [host, port, timeout, bind]: [Option<Value>; 4],
+) -> Result<ClientEndpoint, EndpointError> {
+    let host = host.ok_or_else(|| place.missing("host"))?;
+    let port = values::port(&port.ok_or_else(|| place.missing("port"))?)?;
+    let is_name = |host: &&str| {
+        (1..=253).contains(&host.len())
+            && !host.contains(|c: char| c.is_whitespace() || c.is_control())
+    };
+    let name = host.read("the name or address of a host", |text| {
+        Some(text).filter(is_name).map(str::to_owned)
+    })?;
+    let wanted = "an IP address of this machine, of the same family as the host's";
+    let there: Option<IpAddr> = name.parse().ok();
+    let same_family = |bind: &IpAddr| there.is_none_or(|there| there.is_ipv4() == bind.is_ipv4());
+    let bind = bind.map(|bind| bind.read(wanted, |bind| bind.parse().ok().filter(same_family)));
+    let there = There {
+        host: name.clone(),
+        port,
+        timeout: timeout.map_or(Ok(Duration::from_secs(30)), |time| values::seconds(&time))?,
+        bind_address: bind.transpose()?,
+    };
+    let endpoint = ClientEndpoint::new(move |network, settings| there.dialer(network, settings));
+    Ok(endpoint.leading_to(&name))
+}
+
+impl There {
+    fn dialer(&self, network: &Network, settings: StreamSettings) -> Rc<dyn Dialer> {
+        let reactor = network.reactor();
+        let Ok(address) = self.host.parse::<IpAddr>() else {
+            let endpoint =
+                HostnameEndpoint::new(reactor, network.resolver(), &*self.host, self.port)
+                    .timeout(self.timeout)
+                    .settings(settings);
+            return Rc::new(match self.bind_address {
+                Some(address) => endpoint.bind_address(address),
+                None => endpoint,
+            });
+        };
+        let mut how = TcpConnect::address(SocketAddr::new(address, self.port))
+            .timeout(self.timeout)
+            .settings(settings);
+        if let Some(address) = self.bind_address {
+            how = how.bind_address(SocketAddr::new(address, 0));
+        }
+        Rc::new(move |factory: FactoryRef| reactor.connect(how.clone(), factory))
+    }
+}

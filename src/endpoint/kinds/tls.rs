@@ -1,0 +1,65 @@
+//! TLS, both ways.
+
+mod client;
+mod server;
+
+use retwist_tls::{Identity, TlsRole, TrustRoots};
+
+use super::values;
+use crate::endpoint::{EndpointError, Endpoints, Mistake, Value};
+
+pub(super) fn add(mut endpoints: Endpoints) -> Endpoints {
+    for kind in ["tls", "ssl"] {
+        let server = (server::NAMES, server::server);
+        let client = (client::NAMES, client::client);
+        endpoints = endpoints.over_tcp(kind, server, client);
+    }
+    endpoints
+}
+
+/// The certificate and the key in these files, of which one may contain both; none if neither is
+/// given.
+fn identity(
+    certificate: Option<Value>,
+    key: Option<Value>,
+) -> Result<Option<Identity>, EndpointError> {
+    let (identity, blamed) = match (certificate, key) {
+        (Some(certificate), Some(key)) => (
+            Identity::from_pem_files(certificate.text(), key.text()),
+            certificate,
+        ),
+        (Some(both), None) | (None, Some(both)) => (Identity::from_pem_file(both.text()), both),
+        (None, None) => return Ok(None),
+    };
+    identity
+        .map(Some)
+        .map_err(|error| blamed.mistake(Mistake::Tls(retwist_reactor::chain(&error))))
+}
+
+fn roots(file: &Value) -> Result<TrustRoots, EndpointError> {
+    TrustRoots::from_pem_file(file.text())
+        .map_err(|error| file.mistake(Mistake::Tls(retwist_reactor::chain(&error))))
+}
+
+fn alpn(value: Option<Value>) -> Result<Vec<String>, EndpointError> {
+    let wanted = "names of protocols such as h2,http/1.1";
+    let name = |name: &str| (1..=255).contains(&name.len()).then(|| name.to_owned());
+    value.map_or(Ok(Vec::new()), |value| values::list(&value, wanted, name))
+}
+
+/// How long it may take, and how much may wait for it.
+fn bounds(
+    mut role: TlsRole,
+    [handshake, close, output]: [Option<Value>; 3],
+) -> Result<TlsRole, EndpointError> {
+    if let Some(limit) = handshake {
+        role = role.handshake_timeout(values::seconds(&limit)?);
+    }
+    if let Some(limit) = close {
+        role = role.close_timeout(values::seconds(&limit)?);
+    }
+    if let Some(bytes) = output {
+        role = role.output_limit(values::count(&bytes)? as usize);
+    }
+    Ok(role)
+}

@@ -1,0 +1,63 @@
+use retwist_reactor::LayerExt;
+use retwist_tls::{ClientOptions, TlsRole, TlsTransport, TrustRoots};
+
+use super::super::values;
+use super::{alpn, bounds, identity, roots};
+use crate::endpoint::{ClientEndpoint, EndpointError, Place, Value};
+
+pub(super) const NAMES: [&str; 10] = [
+    "trustRoots",
+    "name",
+    "certificate",
+    "privateKey",
+    "alpn",
+    "resumption",
+    "logKeys",
+    "handshakeTimeout",
+    "closeTimeout",
+    "outputLimit",
+];
+
+pub(super) fn client(
+    place: &Place,
+    given: [Option<Value>; 10],
+    below: ClientEndpoint,
+) -> Result<ClientEndpoint, EndpointError> {
+    let [
+        trusted,
+        name,
+        certificate,
+        key,
+        protocols,
+        resume,
+        log_keys,
+        limits @ ..,
+    ] = given;
+    let roots = match &trusted {
+        Some(file) => roots(file)?,
+        None => TrustRoots::platform().map_err(|error| values::refused(place, &error))?,
+    };
+    let mut options = ClientOptions::new(roots).alpn(alpn(protocols)?);
+    if let Some(identity) = identity(certificate, key)? {
+        options = options.identity(identity);
+    }
+    let is_none = |text: &str| (text == "none").then_some(());
+    if let Some(resume) = resume {
+        resume.read("none", is_none)?;
+        options = options.no_resumption();
+    }
+    if values::yes(log_keys)? {
+        options = options.log_keys();
+    }
+    let config = options
+        .build()
+        .map_err(|error| values::refused(place, &error))?;
+    let server = match (&name, below.host()) {
+        (Some(name), _) => name.text(),
+        (None, Some(host)) => host,
+        (None, None) => return Err(place.missing("name")),
+    };
+    let role = TlsRole::client(config, server).map_err(|error| values::refused(place, &error))?;
+    let role = bounds(role, limits)?;
+    Ok(below.over(move |above| TlsTransport::new(role.clone(), above).below()))
+}

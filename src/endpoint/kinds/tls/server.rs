@@ -1,0 +1,133 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use retwist_reactor::chain;
+use retwist_tls::{
+    ClientCertificates, Identities, Identity, Resumption, ServerOptions, TlsFactory, TlsRole,
+};
+
+use super::super::values;
+use super::{alpn, bounds, identity, roots};
+use crate::endpoint::{EndpointError, Mistake, Place, ServerEndpoint, Value};
+
+pub(super) const NAMES: [&str; 12] = [
+    "privateKey",
+    "certKey",
+    "certificates",
+    "trustRoots",
+    "clientCertificates",
+    "alpn",
+    "resumption",
+    "tickets",
+    "logKeys",
+    "handshakeTimeout",
+    "closeTimeout",
+    "outputLimit",
+];
+
+pub(super) fn server(
+    place: &Place,
+    given: [Option<Value>; 12],
+    below: ServerEndpoint,
+) -> Result<ServerEndpoint, EndpointError> {
+    let [
+        key,
+        certificate,
+        by_name,
+        trusted,
+        clients,
+        protocols,
+        resume,
+        tickets,
+        log_keys,
+        limits @ ..,
+    ] = given;
+    let identities = match (identity(certificate, key)?, by_name) {
+        (Some(identity), None) => Identities::new(identity),
+        (Some(identity), Some(folder)) => named(Identities::new(identity), &folder)?,
+        (None, Some(folder)) => named(Identities::strict(), &folder)?,
+        (None, None) => return Err(place.missing("privateKey")),
+    };
+    let mut options = ServerOptions::choosing(identities)
+        .client_certificates(client_certificates(place, clients, trusted)?)
+        .alpn(alpn(protocols)?);
+    if let Some(resume) = resume {
+        options = options.resumption(resumption(&resume)?);
+    }
+    if let Some(count) = tickets {
+        let wanted = "a number of tickets, from 0 to 100";
+        let few = |count: &usize| *count <= 100;
+        options = options.tickets(count.read(wanted, |text| text.parse().ok().filter(few))?);
+    }
+    if values::yes(log_keys)? {
+        options = options.log_keys();
+    }
+    let config = options
+        .build()
+        .map_err(|error| values::refused(place, &error))?;
+    let role = bounds(TlsRole::server(config), limits)?;
+    Ok(below.over(move |inner| TlsFactory::new(role.clone(), inner)))
+}
+
+/// Whether clients show a certificate: they must, if it is only said who certifies them.
+fn client_certificates(
+    place: &Place,
+    clients: Option<Value>,
+    trusted: Option<Value>,
+) -> Result<ClientCertificates, EndpointError> {
+    let Some(trusted) = trusted else {
+        return match clients {
+            None => Ok(ClientCertificates::None),
+            Some(_) => Err(place.missing("trustRoots")),
+        };
+    };
+    let roots = roots(&trusted)?;
+    match clients {
+        None => Ok(ClientCertificates::Required(roots)),
+        Some(clients) => clients.read("required or optional", |text| match text {
+            "required" => Some(ClientCertificates::Required(roots)),
+            "optional" => Some(ClientCertificates::Optional(roots)),
+            _ => None,
+        }),
+    }
+}
+
+fn resumption(value: &Value) -> Result<Resumption, EndpointError> {
+    let wanted = "none, tickets, or a number of sessions to remember";
+    value.read(wanted, |text| match text {
+        "none" => Some(Resumption::None),
+        "tickets" => Some(Resumption::Tickets),
+        sessions => {
+            let sessions = sessions.parse().ok().filter(|sessions| *sessions > 0);
+            sessions.map(Resumption::Memory)
+        }
+    })
+}
+
+/// One identity for each file `NAME.pem` in a folder.
+fn named(identities: Arc<Identities>, folder: &Value) -> Result<Arc<Identities>, EndpointError> {
+    let unreadable = |path: &Path, why: &dyn std::error::Error| {
+        folder.mistake(Mistake::Tls(format!("{}: {}", path.display(), chain(why))))
+    };
+    let path = Path::new(folder.text());
+    let mut none = true;
+    for entry in std::fs::read_dir(path).map_err(|error| unreadable(path, &error))? {
+        let file = entry.map_err(|error| unreadable(path, &error))?.path();
+        let name = file.file_stem().and_then(|name| name.to_str());
+        let (Some(name), Some("pem")) = (name, file.extension().and_then(|end| end.to_str()))
+        else {
+            continue;
+        };
+        let identity = Identity::from_pem_file(&file);
+        let identity = identity.map_err(|error| folder.mistake(Mistake::Tls(chain(&error))))?;
+        identities.set(name, identity);
+        none = false;
+    }
+    match none {
+        true => Err(folder.mistake(Mistake::Tls(format!(
+            "there is no NAME.pem in {}",
+            path.display()
+        )))),
+        false => Ok(identities),
+    }
+}

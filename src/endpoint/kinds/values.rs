@@ -1,0 +1,99 @@
+//! What the values of several kinds are.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use retwist_protocols::Destination;
+
+use crate::endpoint::{EndpointError, Mistake, Place, Value};
+
+/// A port to connect to.
+pub(super) fn port(value: &Value) -> Result<u16, EndpointError> {
+    let wanted = "a port, a number from 1 to 65535";
+    value.read(wanted, |port| port.parse().ok().filter(|port| *port > 0))
+}
+
+/// Some time, which is not none.
+pub(super) fn seconds(value: &Value) -> Result<Duration, EndpointError> {
+    value.read("a number of seconds above 0", |text| {
+        let duration = Duration::try_from_secs_f64(text.parse().ok()?).ok()?;
+        (!duration.is_zero()).then_some(duration)
+    })
+}
+
+/// Bytes, bytes a second, or whatever else is counted from 1.
+pub(super) fn count(value: &Value) -> Result<u32, EndpointError> {
+    let wanted = "a number from 1 to 4294967295";
+    value.read(wanted, |text| text.parse().ok().filter(|count| *count > 0))
+}
+
+pub(super) fn yes(value: Option<Value>) -> Result<bool, EndpointError> {
+    let Some(value) = value else {
+        return Ok(false);
+    };
+    value.read("yes or no", |text| match text {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
+    })
+}
+
+/// What there are several of, separated by commas.
+pub(super) fn list<T>(
+    value: &Value,
+    wanted: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, EndpointError> {
+    value.read(wanted, |text| text.split(',').map(read).collect())
+}
+
+/// Where a proxy is to connect to.
+pub(super) fn destination(
+    place: &Place,
+    host: Option<Value>,
+    port_given: Option<Value>,
+) -> Result<(String, Destination), EndpointError> {
+    let host = host.ok_or_else(|| place.missing("host"))?;
+    let port = port(&port_given.ok_or_else(|| place.missing("port"))?)?;
+    let wanted = "the name or address of a host";
+    let destination = host.read(wanted, |host| Destination::new(host, port).ok())?;
+    Ok((host.text().to_owned(), destination))
+}
+
+/// Who a user is to a proxy: both or none.
+pub(super) fn user(
+    place: &Place,
+    user: Option<Value>,
+    password: Option<Value>,
+) -> Result<Option<(Value, Value)>, EndpointError> {
+    match (user, password) {
+        (Some(user), Some(password)) => Ok(Some((user, password))),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(place.missing("user")),
+        (Some(_), None) => Err(place.missing("password")),
+    }
+}
+
+/// An address and a port in one value: `192.0.2.1:25`, with the colons escaped.
+pub(super) fn address(value: &Value) -> Result<SocketAddr, EndpointError> {
+    let wanted = r"an IP address and a port, such as 192.0.2.1\:25 or [\:\:1]\:25";
+    value.read(wanted, |text| text.parse().ok())
+}
+
+/// The address of an interface of this machine.
+pub(super) fn interface(
+    value: &Value,
+    localhost: IpAddr,
+    wanted: &'static str,
+    fits: fn(&IpAddr) -> bool,
+) -> Result<IpAddr, EndpointError> {
+    value.read(wanted, |text| match text {
+        "localhost" => Some(localhost),
+        _ => text.parse().ok().filter(fits),
+    })
+}
+
+/// What a library says of the values as a whole.
+pub(super) fn refused(place: &Place, error: &dyn std::error::Error) -> EndpointError {
+    place.mistake(Mistake::Tls(retwist_reactor::chain(error)))
+}
