@@ -5,8 +5,18 @@ use std::net::TcpListener;
 use crate::program::{Program, connect, run};
 
 /// All that take a place to listen as their first argument.
-const EXAMPLES: [&str; 8] = [
-    "chat", "discard", "echo", "forward", "frames", "ftp", "socks", "tls_echo",
+const EXAMPLES: [&str; 11] = [
+    "chat",
+    "discard",
+    "echo",
+    "forward",
+    "frames",
+    "ftp",
+    "http",
+    "smtp",
+    "socks",
+    "tls_echo",
+    "websocket",
 ];
 
 #[test]

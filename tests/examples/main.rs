@@ -1,5 +1,6 @@
 //! The examples as people run them: as programs, by their command lines.
 
+mod browser;
 mod chat;
 mod client_layers;
 mod command_line;
@@ -14,3 +15,4 @@ mod program;
 mod proxy_protocol;
 mod socks;
 mod tls_endpoints;
+mod websocket;

@@ -14,6 +14,7 @@ needed=(
     gnutls-cli:gnutls-bin
     lftp:lftp
     swaks:swaks
+    chromium:chromium
 )
 
 missing=()

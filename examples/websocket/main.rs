@@ -1,0 +1,57 @@
+//! A chat in the browser: a page, and the WebSocket that it opens, on one port.
+//!
+//! ```text
+//! cargo run --release --example websocket
+//! cargo run --release --example websocket -- tls:8443:privateKey=both.pem
+//! ```
+//!
+//! Whoever is at the door (`door.rs`) is a callback protocol, which reads an HTTP request and
+//! answers it. If that asks for a WebSocket, the live connection goes over to async code, with the
+//! bytes that came behind the request: there a WebSocket of somebody else's making runs on it
+//! (`guest.rs`), and what its guest says is heard by all (`room.rs`).
+
+mod door;
+mod guest;
+mod room;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use retwist::deferred::Executor;
+use retwist::protocols::{FactoryPolicy, Framed, Timeout};
+use retwist::{Address, FactoryRef, Phase, SystemEvent};
+
+use crate::door::Door;
+use crate::room::Room;
+
+const HELP: &str = "
+A chat in the browser, by WebSocket.
+
+Usage: websocket [ENDPOINT...]
+
+ENDPOINT   where to listen; tcp:8009:interface=127.0.0.1 if none is given. The page is at / there
+";
+
+/// A guest is asked for a sign of life every half minute.
+const SILENCE: Duration = Duration::from_secs(90);
+
+fn main() -> ExitCode {
+    support::main(HELP, |reactor, arguments| {
+        let executor = Executor::new(reactor);
+        let (room, tasks) = (Room::new(reactor.clock()), executor.spawner());
+        let goodbye = room.clone();
+        reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |hold| {
+            goodbye.close(hold);
+        });
+        // It lives as long as the reactor does.
+        reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, |_| drop(executor));
+        let doors = move |_: &Address| Framed::lines(Door::new(room.clone(), tasks.clone()));
+        let factory = FactoryRef::from(Timeout::new().idle(SILENCE).factory(doors));
+        for endpoint in support::servers(arguments, "tcp:8009:interface=127.0.0.1")? {
+            support::listen(reactor, &endpoint, factory.clone())?;
+        }
+        Ok(())
+    })
+}

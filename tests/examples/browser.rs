@@ -1,0 +1,191 @@
+//! A real browser, without a window, told what to do by the DevTools protocol.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use async_tungstenite::tungstenite::{self, Message, WebSocket};
+use serde_json::{Value, json};
+
+/// A browser is slow to start on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// It ends when this is dropped.
+pub(crate) struct Browser {
+    process: Child,
+    profile: PathBuf,
+    socket: WebSocket<TcpStream>,
+    calls: u64,
+}
+
+/// A page that is open.
+pub(crate) struct Page {
+    target: String,
+    session: String,
+}
+
+impl Browser {
+    pub(crate) fn start() -> Browser {
+        let profile = std::env::temp_dir().join(format!("retwist-browser-{}", std::process::id()));
+        let mut process = Command::new("chromium")
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+            ])
+            .args([
+                "--no-first-run",
+                "--disable-extensions",
+                "--remote-debugging-port=0",
+            ])
+            .arg(format!("--user-data-dir={}", profile.display()))
+            .arg("about:blank")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the browser starts");
+        let errors = BufReader::new(process.stderr.take().expect("it is piped"));
+        let (sender, found) = channel();
+        // All that it says is taken, so that it never waits for that.
+        thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                if let Some(url) = line.strip_prefix("DevTools listening on ") {
+                    let _ = sender.send(url.trim().to_owned());
+                }
+            }
+        });
+        let Ok(url) = found.recv_timeout(PATIENCE) else {
+            let _ = process.kill();
+            panic!("the browser does not say where it can be told what to do");
+        };
+        let address = url.trim_start_matches("ws://");
+        let address = address.split('/').next().expect("an address");
+        let stream = TcpStream::connect(address).expect("the browser listens");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a time limit");
+        let (socket, _) = tungstenite::client(&url, stream).expect("the browser talks");
+        Browser {
+            process,
+            profile,
+            socket,
+            calls: 0,
+        }
+    }
+
+    /// Calls a method of the protocol, on a page or on the browser itself.
+    fn call(&mut self, page: Option<&Page>, method: &str, parameters: Value) -> Value {
+        self.try_call(page, method, parameters)
+            .unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn try_call(
+        &mut self,
+        page: Option<&Page>,
+        method: &str,
+        parameters: Value,
+    ) -> Result<Value, Value> {
+        self.calls += 1;
+        let mut call = json!({ "id": self.calls, "method": method, "params": parameters });
+        if let Some(page) = page {
+            call["sessionId"] = json!(page.session);
+        }
+        self.socket
+            .send(Message::text(call.to_string()))
+            .expect("the browser listens");
+        loop {
+            let Message::Text(text) = self.socket.read().expect("an answer of the browser") else {
+                continue;
+            };
+            let mut answer: Value = serde_json::from_str(&text).expect("JSON");
+            if answer["id"] == self.calls {
+                return match answer["error"].take() {
+                    Value::Null => Ok(answer["result"].take()),
+                    error => Err(error),
+                };
+            }
+        }
+    }
+
+    pub(crate) fn open(&mut self, url: &str) -> Page {
+        let made = self.call(None, "Target.createTarget", json!({ "url": url }));
+        let target = made["targetId"].as_str().expect("a page").to_owned();
+        let attach = json!({ "targetId": target, "flatten": true });
+        let attached = self.call(None, "Target.attachToTarget", attach);
+        let session = attached["sessionId"]
+            .as_str()
+            .expect("a session")
+            .to_owned();
+        Page { target, session }
+    }
+
+    pub(crate) fn close(&mut self, page: Page) {
+        self.call(
+            None,
+            "Target.closeTarget",
+            json!({ "targetId": page.target }),
+        );
+    }
+
+    /// The value of an expression in the page, of a promise once it is kept.
+    pub(crate) fn evaluate(&mut self, page: &mut Page, expression: &str) -> Value {
+        let parameters =
+            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let mut answer = loop {
+            match self.try_call(Some(page), "Runtime.evaluate", parameters.clone()) {
+                Ok(answer) => break answer,
+                // A page that is opened is an empty one at first.
+                Err(error) if error.to_string().contains("context was destroyed") => {}
+                Err(error) => panic!("{expression}: {error}"),
+            }
+        };
+        assert!(
+            answer["exceptionDetails"].is_null(),
+            "{expression}: {answer}"
+        );
+        answer["result"]["value"].take()
+    }
+
+    /// Waits until an element has this text in it.
+    pub(crate) fn wait_for_text(&mut self, page: &mut Page, selector: &str, text: &str) {
+        // The element may still be on its way.
+        let wait = format!(
+            "new Promise((found) => {{
+                const look = () => {{
+                    const element = document.querySelector({});
+                    return element && element.textContent.includes({}) && (found(true), true);
+                }};
+                const changes = {{ subtree: true, childList: true, characterData: true }};
+                look() || new MutationObserver(look).observe(document, changes);
+            }})",
+            json!(selector),
+            json!(text)
+        );
+        assert_eq!(self.evaluate(page, &wait), true, "{text}");
+    }
+
+    /// Fills in the only field of a form and sends it off.
+    pub(crate) fn submit(&mut self, page: &mut Page, form: &str, field: &str, value: &str) {
+        let submit = format!(
+            "document.getElementById({}).value = {}, document.getElementById({}).requestSubmit(), true",
+            json!(field),
+            json!(value),
+            json!(form)
+        );
+        assert_eq!(self.evaluate(page, &submit), true);
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.profile);
+    }
+}
