@@ -75,10 +75,10 @@
 //! | put something between a transport and a protocol | [`Layer`] |
 //! | start TLS, stack it, leave it | [`tls`] |
 //! | receive lines, records, messages; limit, throttle, watch | [`protocols`] |
-//! | wait for several things, write `async fn`, stay connected, use threads | [`deferred`] |
 //! | say where as a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |
+//! | port an application from Twisted | [`porting`] |
 //! | find out why it ended | [`Reason`], [`ConnectError`], [`ListenError`] |
-//! | wait for a value, write `async fn`, use threads, look up names | [`deferred`] |
+//! | wait for a value or several, write `async fn`, use threads, look up names, stay connected | [`deferred`] |
 //! | call in from another thread | [`Remote`] |
 //! | test all this without sockets or waiting | [`testing`] |
 //!
@@ -92,6 +92,7 @@
 //! keeps the others waiting. A reactor with nothing to do makes no system call at all.
 
 pub mod endpoint;
+pub mod porting;
 
 #[doc(inline)]
 pub use retwist_deferred as deferred;

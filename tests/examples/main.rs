@@ -11,6 +11,7 @@ mod forward;
 mod frames;
 mod http;
 mod interop;
+mod porting;
 mod program;
 mod proxy_protocol;
 mod socks;

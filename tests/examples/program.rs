@@ -63,10 +63,13 @@ impl Program {
     /// Starts an example.
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Program {
         let mut command = example(name);
-        command
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+        command.args(arguments);
+        Program::run(command)
+    }
+
+    /// Starts any program that keeps the contract of the examples.
+    pub(crate) fn run(mut command: Command) -> Program {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the example starts");
         let output = BufReader::new(child.stdout.take().expect("its output is piped"));
         let (sender, lines) = channel();
@@ -85,12 +88,14 @@ impl Program {
         (program, address)
     }
 
+    /// The next line that it prints.
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("a line")
+    }
+
     /// The next address that it says it listens on.
     pub(crate) fn listening(&self) -> SocketAddr {
-        let line = self
-            .lines
-            .recv_timeout(PATIENCE)
-            .expect("a line that says where it listens");
+        let line = self.line();
         let address = line
             .strip_prefix("listening on ")
             .unwrap_or_else(|| panic!("another line: {line}"));
