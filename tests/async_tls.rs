@@ -9,7 +9,7 @@ use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use retwist::deferred::{AsyncTransport, Deferred, Executor};
 use retwist::testing::{ManualClock, Pair, Side};
 use retwist::tls::{
-    ClientOptions, Identity, ServerOptions, TlsRole, TlsTransport, TrustRoots, start_tls,
+    ClientOptions, Identity, ServerOptions, TlsError, TlsRole, TlsTransport, TrustRoots, start_tls,
 };
 use retwist::{LayerExt, Reason};
 
@@ -118,8 +118,10 @@ fn tls_begun_in_the_middle_by_async_code_on_both_sides() {
             let mut connection = from_client.await?;
             connection.write_all(b"STARTTLS\n").await?;
             connection.read_exact(&mut [0; 3]).await?;
-            let begun = connection.with_transport(|transport| start_tls(transport, client_role));
-            begun.unwrap().unwrap();
+            // This side waits for the outcome of the handshake, and the other one does not.
+            let begun = connection.negotiate(|transport| start_tls(transport, client_role));
+            begun.await?.unwrap();
+            assert!(TlsTransport::of(&connection.transport().unwrap()).is_some());
             connection.write_all(b"secret").await?;
             let mut all = Vec::new();
             connection.read_to_end(&mut all).await?;
@@ -130,4 +132,34 @@ fn tls_begun_in_the_middle_by_async_code_on_both_sides() {
         serving.take().unwrap().unwrap();
         assert_eq!(clock.pending_calls(), 0, "at {cut}");
     }
+}
+
+#[test]
+fn a_handshake_that_fails_is_the_error() {
+    let clock = Rc::new(ManualClock::new());
+    let executor = Executor::on_clock(&clock);
+    let (client_role, _) = roles();
+    let (client, from_client) = AsyncTransport::protocol();
+    let (server, mut from_server) = AsyncTransport::protocol();
+    let pair = Pair::on(&clock, client, server);
+    let mut client = executor.spawn(async move {
+        let connection = from_client.await?;
+        let nothing = connection
+            .negotiate(|_| "no layer, so nobody waits")
+            .await?;
+        assert!(nothing.starts_with("no layer"));
+        let begun = connection.negotiate(|transport| start_tls(transport, client_role));
+        begun.await?.unwrap();
+        Ok::<_, io::Error>(())
+    });
+    pair.run();
+    // Whoever that is does not speak TLS.
+    let mut server = from_server.take().unwrap().unwrap();
+    let speaking = executor.spawn(async move { server.write_all(b"220 hello\r\n").await });
+    pair.advance(Duration::from_secs(10));
+    drop(speaking);
+    let failure = client.take().unwrap().unwrap_err();
+    let error = failure.error().unwrap();
+    let reason = error.get_ref().unwrap().downcast_ref::<Reason>().unwrap();
+    assert!(reason.downcast_ref::<TlsError>().is_some(), "{reason}");
 }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -78,6 +79,22 @@ impl AsyncTransport {
     /// ended, or was adopted in this very turn.
     pub fn with_transport<R>(&self, change: impl FnOnce(&TransportRef) -> R) -> Option<R> {
         self.link.with_transport(change)
+    }
+
+    /// Hands the transport to `change`, which puts a layer under this protocol that negotiates, and
+    /// waits until it has: `connection.negotiate(|transport| start_tls(transport, role)).await??`.
+    /// Fails with what it failed with. If `change` puts no layer there, its result comes at once.
+    ///
+    /// With [`with_transport`](AsyncTransport::with_transport) nobody waits: what is written goes
+    /// out when the layer lets it, and reading or writing fails if it does not.
+    #[doc(alias = "startTLS")]
+    #[doc(alias = "IHandshakeListener")]
+    pub async fn negotiate<R>(&self, change: impl FnOnce(&TransportRef) -> R) -> io::Result<R> {
+        let (result, negotiates) = self.link.negotiate(change)?;
+        if negotiates {
+            poll_fn(|context| self.link.poll_negotiated(context)).await?;
+        }
+        Ok(result)
     }
 
     /// The transport, to ask it something that this type does not tell: `TlsTransport::of`, say.

@@ -195,7 +195,12 @@ impl<P: Protocol> Inner<P> {
         let me = self.clone();
         watch.on_lost(move |reason| me.lost(attempt, reason));
         let prepare = self.prepare.borrow().clone();
-        let connecting = when_opened(self.dialer.connect(watch.below()), opened)
+        let sits = watch.clone();
+        let made = self.dialer.connect(watch.below()).map(move |connector| {
+            sits.seated();
+            connector
+        });
+        let connecting = when_opened(made, opened)
             .map_err(AttemptError::Dial)
             .add_callback(move |protocol| match prepare {
                 Some(prepare) => prepare(&protocol)
@@ -293,9 +298,11 @@ impl<P: Protocol> Inner<P> {
         match state {
             State::Connected(_, watch) => watch.close(),
             State::Connecting(canceller, watch) => {
+                // While a layer below negotiates, this closes the connection.
                 canceller.cancel();
-                match watch.is_open() {
-                    true => watch.close(),
+                match watch.is_seated() {
+                    true if watch.is_open() => watch.close(),
+                    true => {}
                     false => self.stopped(),
                 }
             }

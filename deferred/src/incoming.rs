@@ -71,20 +71,25 @@ pub fn listen_with(
         wrap: Box::new(wrap),
     };
     let port = reactor.listen(how.into(), FactoryRef::from(door))?;
+    // The port, its factory and the queue hold each other until this is dropped.
+    queue.borrow_mut().port = Some(port.clone());
     Ok(Incoming { port, queue })
 }
 
 /// The connections that are accepted on a port; see [`listen`]. Dropped, it listens no more.
 ///
-/// Up to 1024 connections wait for [`accept`](Incoming::accept), those included whose layers still
-/// negotiate. More are refused, and a warning is logged.
+/// Up to 1024 connections ([`waiting`](Incoming::waiting)) wait for [`accept`](Incoming::accept),
+/// those included whose layers still negotiate. Beyond that the port is
+/// [paused](ListeningPort::pause_accepting), and whoever connects waits in the system's queue.
 pub struct Incoming {
     port: ListeningPort,
     queue: Rc<RefCell<Queue>>,
 }
 
-#[derive(Default)]
 struct Queue {
+    port: Option<ListeningPort>,
+    /// How many connections may wait.
+    limit: usize,
     ready: VecDeque<AsyncTransport>,
     /// How many more are on their way.
     opening: usize,
@@ -92,13 +97,45 @@ struct Queue {
     ended: bool,
 }
 
-/// So many connections may wait to be accepted.
-const WAITING: usize = 1024;
+impl Default for Queue {
+    fn default() -> Self {
+        Queue {
+            port: None,
+            limit: 1024,
+            ready: VecDeque::new(),
+            opening: 0,
+            waker: None,
+            ended: false,
+        }
+    }
+}
+
+impl Queue {
+    /// Somebody has come, or has gone: those who wait may be as many as may, or no longer.
+    fn look_at_the_limit(&self) {
+        if let Some(port) = &self.port {
+            match self.ready.len() + self.opening >= self.limit {
+                true => port.pause_accepting(),
+                false => port.resume_accepting(),
+            }
+        }
+    }
+}
 
 impl Incoming {
     /// The next connection; none when the port has been closed.
     pub async fn accept(&mut self) -> Option<AsyncTransport> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    /// How many connections may wait, at least one.
+    pub fn waiting(self, limit: usize) -> Self {
+        {
+            let mut queue = self.queue.borrow_mut();
+            queue.limit = limit.max(1);
+            queue.look_at_the_limit();
+        }
+        self
     }
 
     /// The port, with its address.
@@ -113,7 +150,10 @@ impl Stream for Incoming {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<AsyncTransport>> {
         let mut queue = self.queue.borrow_mut();
         match queue.ready.pop_front() {
-            Some(connection) => Poll::Ready(Some(connection)),
+            Some(connection) => {
+                queue.look_at_the_limit();
+                Poll::Ready(Some(connection))
+            }
             None if queue.ended => Poll::Ready(None),
             None => {
                 queue.waker = Some(context.waker().clone());
@@ -127,8 +167,11 @@ impl Drop for Incoming {
     fn drop(&mut self) {
         self.port.stop_listening();
         // Those on their way find it ended, and close.
-        let waiting = std::mem::take(&mut self.queue.borrow_mut().ready);
-        drop(waiting);
+        let (waiting, port) = {
+            let mut queue = self.queue.borrow_mut();
+            (std::mem::take(&mut queue.ready), queue.port.take())
+        };
+        drop((waiting, port));
     }
 }
 
@@ -142,11 +185,8 @@ impl Factory for Door {
     fn build_protocol(&self, peer: &Address) -> Option<ProtocolRef> {
         {
             let mut queue = self.queue.borrow_mut();
-            if queue.ready.len() + queue.opening >= WAITING {
-                log::warn!("the connection from {peer} is refused: {WAITING} wait to be accepted");
-                return None;
-            }
             queue.opening += 1;
+            queue.look_at_the_limit();
         }
         let (protocol, opening) = AsyncTransport::protocol();
         let (queue, peer) = (self.queue.clone(), peer.clone());
@@ -158,6 +198,7 @@ impl Factory for Door {
                 Ok(_) => {}
                 Err(failure) => log::info!("the connection from {peer} has not opened: {failure}"),
             }
+            queue.look_at_the_limit();
             if let Some(waker) = queue.waker.take() {
                 waker.wake();
             }

@@ -93,6 +93,7 @@ mod shared;
 mod sleep;
 mod task_output;
 mod thread_pool;
+mod waiters;
 mod wake;
 mod watch;
 mod workers;

@@ -23,6 +23,9 @@ pub(crate) struct Link {
     inbox: RefCell<VecDeque<u8>>,
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
+    negotiator: Cell<Option<Waker>>,
+    /// The layer below that negotiates has finished.
+    negotiated: Cell<bool>,
     /// The transport does not read, because nobody reads here.
     paused: Cell<bool>,
     /// More is waiting to be sent than should; this is the producer that was told so.
@@ -159,6 +162,35 @@ impl Link {
         Some(result)
     }
 
+    /// Lets `change` put a layer under this protocol that negotiates, and says whether it has: then
+    /// there is something to wait for ([`poll_negotiated`](Link::poll_negotiated)).
+    pub(crate) fn negotiate<R>(
+        self: &Rc<Self>,
+        change: impl FnOnce(&TransportRef) -> R,
+    ) -> io::Result<(R, bool)> {
+        self.negotiated.set(false);
+        let result = self.with_transport(change).ok_or_else(|| self.gone())?;
+        Ok((result, self.transport.borrow().is_none()))
+    }
+
+    pub(crate) fn poll_negotiated(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
+        if self.negotiated.get() {
+            return Poll::Ready(Ok(()));
+        }
+        match self.reason.borrow().is_some() {
+            true => Poll::Ready(Err(self.gone())),
+            false => wait(&self.negotiator, context),
+        }
+    }
+
+    /// There is no connection, or none yet.
+    fn gone(&self) -> io::Error {
+        match &*self.reason.borrow() {
+            Some(reason) => broken(reason),
+            None => io::ErrorKind::NotConnected.into(),
+        }
+    }
+
     /// Hands the connection to `next`; false if there is none any more.
     pub(crate) fn switch_protocol(&self, next: ProtocolRef) -> bool {
         self.deserted.set(true);
@@ -238,6 +270,7 @@ impl Link {
         *self.reason.borrow_mut() = Some(reason.clone());
         wake(&self.reader);
         wake(&self.writer);
+        wake(&self.negotiator);
     }
 }
 
@@ -315,6 +348,11 @@ impl Protocol for Proxy {
 
     fn transport_switched(&mut self, transport: &TransportRef) {
         self.link.seated(transport);
+    }
+
+    fn handshake_completed(&mut self, _: &TransportRef) {
+        self.link.negotiated.set(true);
+        wake(&self.link.negotiator);
     }
 
     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {

@@ -1,11 +1,12 @@
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::{Deferred, Promise};
+use crate::Deferred;
+use crate::waiters::Waiters;
 
 /// Things that wait for somebody to get them, or people who wait for things: first come, first
 /// served, on either side.
@@ -28,8 +29,7 @@ pub struct DeferredQueue<T: 'static> {
 
 struct Inner<T: 'static> {
     size: usize,
-    next: Cell<u64>,
-    waiting: RefCell<VecDeque<(u64, Promise<T, Infallible>)>>,
+    waiting: Waiters<T>,
     things: RefCell<VecDeque<T>>,
 }
 
@@ -39,8 +39,7 @@ impl<T: 'static> DeferredQueue<T> {
         DeferredQueue {
             inner: Rc::new(Inner {
                 size,
-                next: Cell::new(0),
-                waiting: RefCell::default(),
+                waiting: Waiters::default(),
                 things: RefCell::default(),
             }),
         }
@@ -49,9 +48,7 @@ impl<T: 'static> DeferredQueue<T> {
     /// Gives `thing` to whoever has waited longest, before this returns, or lets it wait.
     pub fn put(&self, thing: T) -> Result<(), QueueOverflow<T>> {
         let mut thing = thing;
-        loop {
-            let first = self.inner.waiting.borrow_mut().pop_front();
-            let Some((_, promise)) = first else { break };
+        while let Some(promise) = self.inner.waiting.next() {
             if !promise.is_wanted() {
                 continue;
             }
@@ -71,21 +68,10 @@ impl<T: 'static> DeferredQueue<T> {
     /// The thing that has waited longest, or the next one that comes. Cancelled, it waits no more.
     pub fn get(&self) -> Deferred<T, Infallible> {
         let thing = self.inner.things.borrow_mut().pop_front();
-        if let Some(thing) = thing {
-            return Deferred::succeed(thing);
+        match thing {
+            Some(thing) => Deferred::succeed(thing),
+            None => self.inner.waiting.wait(),
         }
-        let id = self.inner.next.replace(self.inner.next.get() + 1);
-        let inner = Rc::downgrade(&self.inner);
-        let (promise, thing) = Deferred::with_canceller(move |_| {
-            if let Some(inner) = inner.upgrade() {
-                inner
-                    .waiting
-                    .borrow_mut()
-                    .retain(|(waiting, _)| *waiting != id);
-            }
-        });
-        self.inner.waiting.borrow_mut().push_back((id, promise));
-        thing
     }
 
     /// How many things wait.
@@ -111,7 +97,7 @@ impl<T> fmt::Debug for DeferredQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeferredQueue")
             .field("things", &self.len())
-            .field("waiting", &self.inner.waiting.borrow().len())
+            .field("waiting", &self.inner.waiting.len())
             .finish()
     }
 }

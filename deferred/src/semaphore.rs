@@ -1,10 +1,10 @@
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::{Deferred, IntoDeferred, Promise};
+use crate::waiters::Waiters;
+use crate::{Deferred, IntoDeferred};
 
 /// Lets so many in at a time, and the others in the order in which they came.
 ///
@@ -28,8 +28,7 @@ pub struct DeferredSemaphore {
 
 struct Inner {
     free: Cell<usize>,
-    next: Cell<u64>,
-    waiting: RefCell<VecDeque<(u64, Promise<Permit, Infallible>)>>,
+    waiting: Waiters<Permit>,
     /// Somebody is being let in just now: whoever leaves meanwhile makes room, and that one looks.
     admitting: Cell<bool>,
 }
@@ -45,8 +44,7 @@ impl DeferredSemaphore {
         DeferredSemaphore {
             inner: Rc::new(Inner {
                 free: Cell::new(places),
-                next: Cell::new(0),
-                waiting: RefCell::default(),
+                waiting: Waiters::default(),
                 admitting: Cell::new(false),
             }),
         }
@@ -54,17 +52,7 @@ impl DeferredSemaphore {
 
     /// A place, when there is one. Cancelled, it waits no more.
     pub fn acquire(&self) -> Deferred<Permit, Infallible> {
-        let id = self.inner.next.replace(self.inner.next.get() + 1);
-        let inner = Rc::downgrade(&self.inner);
-        let (promise, permit) = Deferred::with_canceller(move |_| {
-            if let Some(inner) = inner.upgrade() {
-                inner
-                    .waiting
-                    .borrow_mut()
-                    .retain(|(waiting, _)| *waiting != id);
-            }
-        });
-        self.inner.waiting.borrow_mut().push_back((id, promise));
+        let permit = self.inner.waiting.wait();
         self.inner.admit();
         permit
     }
@@ -91,7 +79,7 @@ impl DeferredSemaphore {
 
     /// How many wait for one.
     pub fn waiting(&self) -> usize {
-        self.inner.waiting.borrow().len()
+        self.inner.waiting.len()
     }
 }
 
@@ -101,8 +89,9 @@ impl Inner {
             return;
         }
         while self.free.get() > 0 {
-            let first = self.waiting.borrow_mut().pop_front();
-            let Some((_, promise)) = first else { break };
+            let Some(promise) = self.waiting.next() else {
+                break;
+            };
             self.free.set(self.free.get() - 1);
             // One that nobody wants is dropped, and makes room.
             let _ = promise.callback(Permit {

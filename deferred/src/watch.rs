@@ -9,6 +9,8 @@ pub(crate) struct Watch {
     joint: Joint,
     lost: OnceCell<Reason>,
     on_lost: Cell<Option<OnLost>>,
+    /// It sits on a connection, over which a layer below may still negotiate.
+    seated: Cell<bool>,
     begun: Cell<bool>,
 }
 
@@ -20,6 +22,7 @@ impl Watch {
             joint: Joint::new(me, above),
             lost: OnceCell::new(),
             on_lost: Cell::default(),
+            seated: Cell::new(false),
             begun: Cell::new(false),
         })
     }
@@ -35,7 +38,17 @@ impl Watch {
         self.lost.get()
     }
 
-    /// Whether there is a connection.
+    /// It sits on a connection from now on, and will hear of its end.
+    pub(crate) fn seated(&self) {
+        self.seated.set(true);
+    }
+
+    /// Whether there is a connection of which the end is still to come.
+    pub(crate) fn is_seated(&self) -> bool {
+        self.seated.get() && self.lost.get().is_none()
+    }
+
+    /// Whether there is a connection, and no layer below it negotiates any more.
     pub(crate) fn is_open(&self) -> bool {
         self.begun.get() && self.lost.get().is_none()
     }

@@ -7,11 +7,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_deferred::{
-    AttemptError, Backoff, ClientService, Deferred, Failure, Promise, ServiceState, gather_results,
+    AttemptError, Backoff, ClientService, Deferred, DialError, Dialer, Failure, Promise,
+    ServiceState, gather_results,
 };
 use retwist_reactor::testing::{MemoryReactor, Pair};
 use retwist_reactor::{
-    FactoryRef, Protocol, ReactorTcp, Reason, TcpConnect, TcpListen, TransportRef,
+    Connector, FactoryRef, Joint, Layer, LayerExt, Protocol, ProtocolRef, ReactorTcp, Reason,
+    TcpConnect, TcpListen, TransportRef,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -49,8 +51,40 @@ struct World {
     log: Rc<RefCell<Vec<String>>>,
 }
 
+/// A way to connect, with a layer.
+struct Over<L, D>(L, D);
+
+impl<L: Fn(ProtocolRef) -> ProtocolRef, D: Dialer> Dialer for Over<L, D> {
+    fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, DialError> {
+        self.1.connect((self.0)(protocol))
+    }
+}
+
+/// Negotiates, and never comes to an end.
+struct Undecided {
+    joint: Joint,
+}
+
+impl Layer for Undecided {
+    fn joint(&self) -> &Joint {
+        &self.joint
+    }
+
+    fn connection_made(&self) {}
+}
+
+fn undecided(above: ProtocolRef) -> ProtocolRef {
+    let layer = |joint| Undecided { joint };
+    Rc::new_cyclic(|me| layer(Joint::new(me, above))).below()
+}
+
 impl World {
     fn new() -> Self {
+        World::over(|protocol| protocol)
+    }
+
+    /// One whose connections have a layer under them.
+    fn over(layer: impl Fn(ProtocolRef) -> ProtocolRef + 'static) -> Self {
         let reactor = Rc::new(MemoryReactor::new());
         let listen = TcpListen::address(ADDRESS.parse().unwrap());
         reactor
@@ -59,7 +93,9 @@ impl World {
         let log: Rc<RefCell<Vec<String>>> = Rc::default();
         let connect = TcpConnect::address(ADDRESS.parse().unwrap());
         let network = reactor.clone();
-        let dialer = move |factory| network.connect(connect.clone(), factory);
+        let dialer = Over(layer, move |factory: FactoryRef| {
+            network.connect(connect.clone(), factory)
+        });
         let place = log.clone();
         let service = ClientService::new(reactor.clock(), dialer, move || Client {
             log: place.clone(),
@@ -308,6 +344,34 @@ fn a_connection_counts_once_it_is_prepared() {
     let promise = promises.borrow_mut().pop().unwrap();
     promise.callback(()).unwrap();
     assert_eq!(world.state(), ServiceState::Connected);
+}
+
+#[test]
+fn stopped_while_a_layer_negotiates_it_waits_for_the_close() {
+    let world = World::over(undecided);
+    world.service.start();
+    let pair = world.succeed();
+    assert_eq!(world.state(), ServiceState::Connecting);
+    let stopped = world.service.stop();
+    assert_eq!(world.state(), ServiceState::Disconnecting);
+    pair.clock().turn();
+    assert!(!stopped.is_called());
+    pair.server().lose_connection();
+    pair.run();
+    assert!(stopped.is_called());
+    assert!(world.is_over());
+
+    // Started again meanwhile, it connects once the old connection has gone.
+    world.service.start();
+    let pair = world.succeed();
+    let stopped = world.service.stop();
+    world.service.start();
+    assert_eq!(world.state(), ServiceState::Restarting);
+    assert!(world.reactor.connecting().is_empty());
+    pair.server().lose_connection();
+    pair.run();
+    assert!(stopped.is_called());
+    assert_eq!(world.reactor.connecting().len(), 1);
 }
 
 #[test]

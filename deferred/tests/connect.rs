@@ -221,6 +221,45 @@ fn accepting_ends_with_the_port() {
 }
 
 #[test]
+fn more_than_may_wait_are_not_refused() -> Result<(), Box<dyn std::error::Error>> {
+    let reactor = Reactor::with_settings(ReactorSettings {
+        signals: false,
+        ..ReactorSettings::default()
+    })?;
+    let executor = Executor::new(&reactor);
+    let mut incoming = listen(&*reactor, TcpListen::address("127.0.0.1:0".parse()?))?.waiting(2);
+    let address = incoming.port().address().socket().unwrap();
+    let clients = (0..7).map(|_| std::net::TcpStream::connect(address));
+    let clients = clients.collect::<io::Result<Vec<_>>>()?;
+    for _ in 0..20 {
+        reactor.iterate(Duration::ZERO)?;
+    }
+    assert!(
+        format!("{incoming:?}").contains("waiting: 2"),
+        "{incoming:?}"
+    );
+    let handle = reactor.handle();
+    executor
+        .spawn(async move {
+            let mut peers = std::collections::BTreeSet::new();
+            while peers.len() < 7 {
+                let connection = incoming.accept().await.ok_or("no port")?;
+                peers.insert(connection.peer().to_string());
+            }
+            handle.stop()?;
+            Ok::<_, Box<dyn std::error::Error>>(peers)
+        })
+        .done(move |peers| {
+            let peers = peers.unwrap();
+            for client in &clients {
+                assert!(peers.contains(&client.local_addr().unwrap().to_string()));
+            }
+        });
+    reactor.run()?;
+    Ok(())
+}
+
+#[test]
 fn many_connections_over_real_sockets() -> Result<(), Box<dyn std::error::Error>> {
     let reactor = Reactor::with_settings(ReactorSettings {
         signals: false,

@@ -15,6 +15,8 @@ pub(crate) trait Listening {
     fn start(&self) -> Result<(), ListenError>;
     fn stop(&self);
     fn is_listening(&self) -> bool;
+    fn pause(&self);
+    fn resume(&self);
     fn address(&self) -> Address;
 }
 
@@ -42,7 +44,19 @@ impl ListeningPort {
         self.port.start()
     }
 
-    /// Whether it listens now.
+    /// Accepts nobody for a while. Whoever connects waits in the system's queue, up to the
+    /// [`backlog`](crate::TcpListen::backlog); nobody is refused who would not have been otherwise.
+    /// A port that is stopped and started again is not paused any more.
+    pub fn pause_accepting(&self) {
+        self.port.pause();
+    }
+
+    /// Accepts again, first of all those who have waited. Nothing, if it was not paused.
+    pub fn resume_accepting(&self) {
+        self.port.resume();
+    }
+
+    /// Whether it listens now; a port that is paused does.
     pub fn is_listening(&self) -> bool {
         self.port.is_listening()
     }

@@ -269,3 +269,72 @@ fn the_options_of_the_socket_can_be_reached_from_any_layer() {
     assert!(gone.set_no_delay(true).is_err());
     assert!(options::<Layered<Memory>>().is_none());
 }
+
+#[test]
+fn a_port_that_is_paused_lets_nobody_in_and_refuses_nobody() {
+    let reactor = reactor();
+    let log = Log::default();
+    let counted = Counted(log.clone(), Peer::new());
+    let port = reactor.listen_tcp(local(), counted).unwrap();
+    port.pause_accepting();
+    let waiting = [(); 3].map(|()| TcpStream::connect(address(&port)).unwrap());
+    for _ in 0..10 {
+        reactor.iterate(Duration::ZERO).unwrap();
+    }
+    assert!(port.is_listening());
+    assert_eq!(log.story(), "start");
+    port.resume_accepting();
+    until(&reactor, || log.story() == "start build build build");
+    // Resumed or paused again, that changes nothing for those who have come.
+    port.resume_accepting();
+    port.pause_accepting();
+    let late = TcpStream::connect(address(&port)).unwrap();
+    reactor.iterate(Duration::ZERO).unwrap();
+    assert_eq!(log.story(), "start build build build");
+    // Whoever waits in the queue of a port that is stopped waits in vain.
+    port.stop_listening();
+    port.resume_accepting();
+    reactor.iterate(Duration::ZERO).unwrap();
+    drop((waiting, late));
+    port.start_listening().unwrap();
+    let _new = TcpStream::connect(address(&port)).unwrap();
+    until(&reactor, || {
+        log.story() == "start build build build stop start build"
+    });
+}
+
+/// Pauses its port once so many have come.
+struct Full {
+    port: RefCell<Option<ListeningPort>>,
+    room: Cell<usize>,
+}
+
+#[test]
+fn a_factory_may_pause_its_port_while_it_accepts() {
+    let reactor = reactor();
+    let full = Rc::new(Full {
+        port: RefCell::default(),
+        room: Cell::new(2),
+    });
+    let (door, peer) = (full.clone(), Peer::new());
+    let factory = move |_: &Address| {
+        door.room.set(door.room.get() - 1);
+        if door.room.get() == 0
+            && let Some(port) = &*door.port.borrow()
+        {
+            port.pause_accepting();
+        }
+        peer.quiet()
+    };
+    let port = reactor.listen_tcp(local(), factory).unwrap();
+    *full.port.borrow_mut() = Some(port.clone());
+    let _clients = [(); 5].map(|()| TcpStream::connect(address(&port)).unwrap());
+    until(&reactor, || full.room.get() == 0);
+    for _ in 0..10 {
+        reactor.iterate(Duration::ZERO).unwrap();
+    }
+    assert_eq!(full.room.get(), 0);
+    full.room.set(4);
+    port.resume_accepting();
+    until(&reactor, || full.room.get() == 1);
+}

@@ -26,6 +26,7 @@ pub(crate) struct TcpPort {
     factory: FactoryRef,
     settings: Rc<StreamSettings>,
     socket: RefCell<Option<TcpListener>>,
+    paused: Cell<bool>,
     token: Cell<Token>,
     /// The address that the system gave; port 0 is kept when it is started again.
     bound: Cell<SocketAddr>,
@@ -44,6 +45,7 @@ pub(crate) fn listen(
         how,
         factory,
         socket: RefCell::new(None),
+        paused: Cell::new(false),
         token: Cell::new(Token(0)),
     });
     port.start()?;
@@ -80,8 +82,8 @@ impl TcpPort {
     fn accept(&self, core: &Rc<Core>) {
         for _ in 0..self.how.accepts_a_turn {
             let accepted = match self.socket.borrow().as_ref() {
-                Some(socket) => socket.accept(),
-                None => return,
+                Some(socket) if !self.paused.get() => socket.accept(),
+                _ => return,
             };
             match accepted {
                 Ok((socket, peer)) => self.accepted(core, socket, peer),
@@ -167,6 +169,7 @@ impl Listening for TcpPort {
             .add(me, &mut socket, Interest::READABLE)
             .map_err(fail)?;
         self.token.set(token);
+        self.paused.set(false);
         *self.socket.borrow_mut() = Some(socket);
         self.factory.start();
         Ok(())
@@ -185,6 +188,20 @@ impl Listening for TcpPort {
 
     fn is_listening(&self) -> bool {
         self.socket.borrow().is_some()
+    }
+
+    fn pause(&self) {
+        self.paused.set(true);
+    }
+
+    fn resume(&self) {
+        // The edge for those who wait may have come and gone.
+        if self.paused.replace(false)
+            && self.is_listening()
+            && let Some(core) = self.core.upgrade()
+        {
+            core.sources.again(self.token.get());
+        }
     }
 
     fn address(&self) -> Address {

@@ -76,11 +76,11 @@ impl MemoryReactor {
         dialled.clone()
     }
 
-    /// `client` connects to the port that listens on `address`. None if none does, or if its
-    /// factory refuses.
+    /// `client` connects to the port that listens on `address`. None if none does, if it is paused,
+    /// or if its factory refuses.
     pub fn accept(&self, address: &Address, client: impl Into<ProtocolRef>) -> Option<Pair> {
-        let server = self.build(address)?;
-        let (protocol, how) = server;
+        let port = self.port(address).filter(|port| !port.paused.get())?;
+        let (protocol, how) = port.build()?;
         let client_settings = TcpConnect::address(how.wanted()).settings;
         Some(Pair::with_settings(
             &self.clock,
@@ -92,9 +92,13 @@ impl MemoryReactor {
     }
 
     /// The connection is made, with whoever listens here on its destination. None, and a failure,
-    /// if nobody does.
+    /// if nobody does; none, and nothing happens, while that port is paused.
     pub fn complete(&self, pending: &PendingConnection) -> Option<Pair> {
-        let Some((server, how)) = self.build(&pending.how.wanted().into()) else {
+        let port = self.port(&pending.how.wanted().into());
+        if port.as_ref().is_some_and(|port| port.paused.get()) {
+            return None;
+        }
+        let Some((server, how)) = port.and_then(|port| port.build()) else {
             pending.fail(ConnectError::ConnectionRefused(
                 std::io::ErrorKind::ConnectionRefused.into(),
             ));
@@ -117,14 +121,11 @@ impl MemoryReactor {
         Some(pair)
     }
 
-    fn build(&self, address: &Address) -> Option<(ProtocolRef, TcpListen)> {
-        let port = {
-            let ports = self.ports.borrow();
-            let mut open = ports.iter().filter(|port| port.open.get());
-            open.find(|port| port.address() == *address)?.clone()
-        };
-        let client = Address::Memory("client".into());
-        Some((port.factory.build(&client)?, port.how.clone()))
+    /// The port that listens on this address.
+    fn port(&self, address: &Address) -> Option<Rc<MemoryPort>> {
+        let ports = self.ports.borrow();
+        let mut open = ports.iter().filter(|port| port.open.get());
+        open.find(|port| port.address() == *address).cloned()
     }
 }
 
@@ -146,6 +147,7 @@ impl ReactorTcp for MemoryReactor {
             bound: address,
             factory,
             open: Cell::new(false),
+            paused: Cell::new(false),
         });
         port.start()?;
         self.ports.borrow_mut().push(port.clone());
@@ -251,6 +253,15 @@ struct MemoryPort {
     bound: SocketAddr,
     factory: FactoryRef,
     open: Cell<bool>,
+    paused: Cell<bool>,
+}
+
+impl MemoryPort {
+    /// A protocol for a client in memory, and the settings of its connection.
+    fn build(&self) -> Option<(ProtocolRef, TcpListen)> {
+        let client = Address::Memory("client".into());
+        Some((self.factory.build(&client)?, self.how.clone()))
+    }
 }
 
 impl Listening for MemoryPort {
@@ -258,6 +269,7 @@ impl Listening for MemoryPort {
         if self.open.replace(true) {
             return Err(ListenError::AlreadyListening);
         }
+        self.paused.set(false);
         self.factory.start();
         Ok(())
     }
@@ -270,6 +282,14 @@ impl Listening for MemoryPort {
 
     fn is_listening(&self) -> bool {
         self.open.get()
+    }
+
+    fn pause(&self) {
+        self.paused.set(true);
+    }
+
+    fn resume(&self) {
+        self.paused.set(false);
     }
 
     fn address(&self) -> Address {
