@@ -61,7 +61,7 @@
 //! | `connect:` | | asks the HTTP proxy below in the same way, by CONNECT |
 //! | `timeout:` | closes a connection that is silent for `idle=SECONDS` or older than `total=SECONDS`, and aborts it after `grace=SECONDS` more, 10 if it is not said | the same |
 //! | `throttle:` | `read=RATE` and `write=RATE`, in bytes a second; up to `burst=BYTES` at once, one second's worth if it is not said; `together=yes` for all connections of the endpoint together | the same |
-//! | `limit:` | at most `total=N` connections, and `perPeer=N` from one address; IPv6 addresses count as one that agree in the first `ipv6Prefix=BITS`, 64 if it is not said | |
+//! | `limit:` | at most `total=N` connections, and `perPeer=N` from one address, which is the proxy's where there is one; IPv6 addresses count as one that agree in the first `ipv6Prefix=BITS`, 64 if it is not said | |
 //! | `tap:` | logs what goes over the connection, up to `limit=BYTES` a piece | the same |
 //!
 //! # TLS
