@@ -85,25 +85,23 @@ impl Core {
 
     /// One pass of the loop.
     fn pass(&self, handle: &ReactorHandle, longest: Option<Duration>) -> Result<(), RunError> {
-        let Ok(mut system) = self.system.try_borrow_mut() else {
+        let (Ok(mut system), Some(mut room)) =
+            (self.system.try_borrow_mut(), self.commons.buffers.room())
+        else {
             return Err(RunError::AlreadyRunning);
         };
         let System { poll, events } = &mut *system;
         let clock = self.clock();
-        let situation = self.situation();
-        clock.tick();
-        clock.run_due();
-        self.remote.run(handle);
-        let wait = match self.situation() == situation {
-            true => self.wait(longest),
-            // It was told to stop, or is no longer held: whoever made this pass wants to know.
-            false => Some(Duration::ZERO),
+        let wait = match clock.pending_calls() > 0 || self.remote.is_pending() {
+            true => self.call_due(handle, longest),
+            false => self.wait(longest),
         };
         let polled = poll.poll(events, wait);
         clock.tick();
-        self.sources.run_again();
+        let sources = &*self.sources;
+        sources.run_again(&mut room);
         for event in &*events {
-            if !self.sources.dispatch(event) && event.token() == SIGNALS {
+            if !sources.dispatch(event, &mut room) && event.token() == SIGNALS {
                 self.signalled();
             }
         }
@@ -116,24 +114,37 @@ impl Core {
         }
     }
 
+    /// Makes the calls that are due and those from other threads, and says how long the poll may
+    /// sleep then.
+    #[inline(never)]
+    fn call_due(&self, handle: &ReactorHandle, longest: Option<Duration>) -> Option<Duration> {
+        let clock = self.clock();
+        let before = self.situation();
+        clock.tick();
+        clock.run_due();
+        self.remote.run(handle);
+        if self.situation() != before {
+            // It was told to stop, or is no longer held: whoever made this pass wants to know.
+            return Some(Duration::ZERO);
+        }
+        match (clock.until_next_wake(), longest) {
+            (Some(timer), Some(longest)) => self.wait(Some(timer.min(longest))),
+            (timer, longest) => self.wait(timer.or(longest)),
+        }
+    }
+
     /// What a pass is made for, and may bring to an end.
-    #[inline]
     fn situation(&self) -> (State, bool) {
         (self.state.get(), self.triggers.is_held())
     }
 
-    /// How long the poll may sleep: until the next timer, or not at all if there is something to
-    /// do.
+    /// How long the poll may sleep: not at all if there is something to do. A call from another
+    /// thread wakes it.
     #[inline]
     fn wait(&self, longest: Option<Duration>) -> Option<Duration> {
-        let clock = self.clock();
-        if clock.has_turns() || self.sources.has_again() || self.remote.is_pending() {
-            return Some(Duration::ZERO);
-        }
-        let timer = clock.until_next_wake();
-        match (timer, longest) {
-            (Some(timer), Some(longest)) => Some(timer.min(longest)),
-            (timer, longest) => timer.or(longest),
+        match self.clock().has_turns() || self.sources.has_again() {
+            true => Some(Duration::ZERO),
+            false => longest,
         }
     }
 

@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 use crate::channel::Channel;
 use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason, Transport,
+    TransportRef,
 };
 
 /// The transport that a protocol holds: a weak hold on a channel, good for one seating.
@@ -30,11 +31,12 @@ enum Seating {
     Revoked,
 }
 
-/// A handle, whatever its channel, as the seat that it was made for sees it.
-pub(crate) trait SeatHandle: Transport {
+/// A handle, whatever its channel, as the seat that it was made for sees it. Nobody outside can name
+/// this, and so [`Handle`] stays the only transport.
+pub trait SeatHandle {
     fn channel(&self) -> Option<Rc<dyn Channel>>;
     /// A handle on the same channel, for whoever sits there next.
-    fn for_next(&self) -> Rc<dyn SeatHandle>;
+    fn for_next(&self) -> TransportRef;
     /// Whether more may be delivered, as long as its protocol sits there.
     fn set_reading(&self, reading: bool);
     /// Its protocol has been switched out, in a callback that is still running.
@@ -48,7 +50,7 @@ impl<C: Channel> SeatHandle for Handle<C> {
         self.channel.upgrade().map(|channel| channel as Rc<_>)
     }
 
-    fn for_next(&self) -> Rc<dyn SeatHandle> {
+    fn for_next(&self) -> TransportRef {
         Handle::new(self.channel.clone())
     }
 

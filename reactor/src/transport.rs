@@ -2,6 +2,7 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::rc::Rc;
 
+use crate::handle::SeatHandle;
 use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef};
 
 /// A protocol's hold on its transport: cheap to clone, safe to keep.
@@ -26,7 +27,7 @@ pub type TransportRef = Rc<dyn Transport>;
 /// other: `a.register_producer(b.clone(), ProducerKind::Push)`.
 #[doc(alias = "ITransport")]
 #[doc(alias = "IConsumer")]
-pub trait Transport: Producer + fmt::Debug {
+pub trait Transport: SeatHandle + Producer + fmt::Debug {
     /// Sends `data` after all that was written before. It never waits and never fails: bytes that
     /// cannot be sent now are kept, up to a limit
     /// ([`output_limit`](crate::StreamSettings::output_limit)), and what a turn has written goes
