@@ -107,9 +107,7 @@ fn refuse(wish: &str) {
 
 impl<C: Channel> Transport for Handle<C> {
     fn write(&self, data: &[u8]) {
-        if let Some(channel) = self.current("write")
-            && !data.is_empty()
-        {
+        if let Some(channel) = self.current("write") {
             channel.write_if_open(data);
         }
     }

@@ -49,8 +49,9 @@ impl Output {
     }
 }
 
-/// What a connection reads into. There is one a reactor, and whoever has it has the turn.
-pub(crate) type Room = [u8];
+/// What a connection reads into: the most that one read takes from it. There is one a reactor, and
+/// whoever has it has the turn.
+pub(crate) type Room = [u8; 64 * 1024];
 
 /// Buffers that the connections of one reactor share, so that an idle one holds none and a busy one
 /// allocates none.
@@ -65,8 +66,6 @@ pub(crate) struct Buffers {
 /// So many bytes at once, and nothing before them, are sent from where they are, since copying them
 /// costs more than a send.
 pub(crate) const LARGE: usize = 16 * 1024;
-/// The most that one read takes from a connection, in bytes.
-const ROOM: usize = 64 * 1024;
 /// Spare output buffers: how many are kept, and up to which size.
 const SPARES: usize = 64;
 const SPARE_SIZE: usize = 128 * 1024;
@@ -74,7 +73,7 @@ const SPARE_SIZE: usize = 128 * 1024;
 impl Buffers {
     pub(crate) fn new() -> Self {
         Buffers {
-            room: RefCell::new(vec![0; ROOM].into_boxed_slice()),
+            room: RefCell::new(Box::new([0; _])),
             turn: RefCell::new(Vec::with_capacity(LARGE)),
             outputs: RefCell::default(),
         }

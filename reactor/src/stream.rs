@@ -210,7 +210,7 @@ impl<W: Wire> Stream<W> {
     #[inline(always)]
     fn exchange(&self, room: &mut Room) {
         match self.wire.recv(room) {
-            Ok(count) if count > 0 && count < room.len() => {
+            Ok(count) if (1..room.len()).contains(&count) => {
                 self.state.set(WRITABLE | LENT);
                 let quiet = self.seat.deliver_quietly(&mut room[..count]);
                 if quiet && self.state.get() == WRITABLE | LENT && self.send_lent() {
@@ -434,9 +434,15 @@ impl<W: Wire> Channel for Stream<W> {
         &self.seat
     }
 
-    #[inline]
     fn write(&self, data: &[u8]) {
         self.take(data);
+    }
+
+    #[inline]
+    fn write_if_open(&self, data: &[u8]) {
+        if !self.gather(data) && !data.is_empty() && self.seat.takes_writes(|| self.is(PRODUCER)) {
+            self.take(data);
+        }
     }
 
     fn lose_connection(&self) {

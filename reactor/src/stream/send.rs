@@ -3,18 +3,16 @@ use std::io;
 use super::*;
 
 impl<W: Wire> Stream<W> {
-    /// Takes what is written, to be sent at the end of the turn or at the next flush.
+    /// Takes what is written in the usual turn, which has no close, no loss and no producer; false
+    /// if it is not that, or `data` is too much.
     #[inline]
-    pub(super) fn take(&self, data: &[u8]) {
-        let taken = self.state.get() & (LENT | QUEUED | DEAD | OUTPUT_ENDED | PRODUCER) == LENT
-            && self.commons.buffers.gather(data);
-        if !taken {
-            self.take_more(data);
-        }
+    pub(super) fn gather(&self, data: &[u8]) -> bool {
+        self.state.get() == WRITABLE | LENT && self.commons.buffers.gather(data)
     }
 
+    /// Takes what is written, to be sent at the end of the turn or at the next flush.
     #[inline(never)]
-    fn take_more(&self, data: &[u8]) {
+    pub(super) fn take(&self, data: &[u8]) {
         if self.is(DEAD | OUTPUT_ENDED) {
             return;
         }
@@ -120,7 +118,7 @@ impl<W: Wire> Stream<W> {
     fn send_queued(&self) {
         let (outcome, offered) = self.rare(|rare| {
             let front = rare.output.front();
-            (self.wire.send(front), front.len())
+            (self.offer(front), front.len())
         });
         let sent = self.sent(outcome, offered);
         let waiting = self.rare(|rare| {
@@ -138,10 +136,15 @@ impl<W: Wire> Stream<W> {
     /// How much of `data` the wire has taken. It is all of it, too, if there is nobody to take it
     /// any more.
     fn send_now(&self, data: &[u8]) -> usize {
-        match self.wire.send(data) {
+        match self.offer(data) {
             Ok(count) if count == data.len() => count,
             outcome => self.sent(outcome, data.len()),
         }
+    }
+
+    #[inline(never)]
+    fn offer(&self, data: &[u8]) -> io::Result<usize> {
+        self.wire.send(data)
     }
 
     #[cold]
