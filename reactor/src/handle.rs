@@ -5,8 +5,8 @@ use std::rc::{Rc, Weak};
 
 use crate::channel::Channel;
 use crate::{
-    Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason, Transport,
-    TransportRef,
+    Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reading, Reason,
+    Transport, TransportRef,
 };
 
 /// The transport that a protocol holds: a weak hold on a channel, good for one seating.
@@ -16,9 +16,8 @@ use crate::{
 pub(crate) struct Handle<C> {
     channel: Weak<C>,
     seating: Cell<Seating>,
-    /// What [`is_reading`](Transport::is_reading) answers: asked before each unit of a delivery, so
-    /// the seat notes it here.
-    reading: Cell<bool>,
+    /// Noted here by the seat, since it is asked before each unit of a delivery.
+    reading: Reading,
 }
 
 /// Whether the protocol that a handle was given to still sits in the seat.
@@ -60,10 +59,12 @@ impl<C: Channel> SeatHandle for Handle<C> {
 
     fn leave(&self) {
         self.seating.set(Seating::Leaving);
+        self.reading.set(false);
     }
 
     fn revoke(&self) {
         self.seating.set(Seating::Revoked);
+        self.reading.set(false);
     }
 }
 
@@ -72,7 +73,7 @@ impl<C: Channel> Handle<C> {
         Rc::new(Handle {
             channel,
             seating: Cell::new(Seating::Current),
-            reading: Cell::new(true),
+            reading: Reading::new(),
         })
     }
 
@@ -151,8 +152,8 @@ impl<C: Channel> Transport for Handle<C> {
         }
     }
 
-    fn is_reading(&self) -> bool {
-        self.reading.get() && self.seating.get() == Seating::Current
+    fn reading(&self) -> &Reading {
+        &self.reading
     }
 
     fn register_producer(

@@ -1,4 +1,5 @@
 use std::any::{Any, TypeId};
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
@@ -12,6 +13,26 @@ use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered, Protocol
 /// handed. Once [`switch_protocol`](Transport::switch_protocol) has put another protocol in the
 /// seat it is revoked, and what is written through it is dropped with a warning in the log.
 pub type TransportRef = Rc<dyn Transport>;
+
+/// Whether more data may be delivered to a protocol: see [`Transport::reading`].
+#[derive(Debug)]
+pub struct Reading(Cell<bool>);
+
+impl Reading {
+    pub(crate) fn new() -> Self {
+        Reading(Cell::new(true))
+    }
+
+    /// Whether it may just now; any call on the transport can change it.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.0.get()
+    }
+
+    pub(crate) fn set(&self, on: bool) {
+        self.0.set(on);
+    }
+}
 
 /// What a protocol can do with its connection, of whatever kind.
 ///
@@ -74,7 +95,13 @@ pub trait Transport: SeatHandle + Producer + fmt::Debug {
     /// Whether more data may be delivered to this protocol: false once it is paused or switched
     /// out, has closed the connection, or the connection has gone. What a loop over units in one
     /// delivery asks before each.
-    fn is_reading(&self) -> bool;
+    fn is_reading(&self) -> bool {
+        self.reading().is_on()
+    }
+
+    /// What [`is_reading`](Transport::is_reading) answers, as a flag: a loop over many small units
+    /// gets it once, and then looks at it before each.
+    fn reading(&self) -> &Reading;
 
     /// Has `producer` held back while much is waiting to be sent, and asked for more when nothing
     /// is. One at a time. On a connection that has gone it is told to stop.
