@@ -1,4 +1,5 @@
 mod close;
+mod ready;
 mod send;
 
 use std::any::{Any, TypeId};
@@ -6,8 +7,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::io;
 use std::rc::{Rc, Weak};
 
-use mio::event::Event;
-
+pub(crate) use self::ready::Ready;
 use crate::channel::Channel;
 use crate::output::{Buffers, LARGE, Output, Room};
 use crate::panic::caught;
@@ -39,44 +39,6 @@ pub(crate) trait Wire: 'static {
     fn host(&self) -> Address;
     /// What this kind of wire offers, for a stream whose weak reference is given.
     fn interface(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>>;
-}
-
-/// What a source has become ready for, as flags of its state.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ready(u32);
-
-impl Ready {
-    /// There may be something to read.
-    pub(crate) const READABLE: Ready = Ready(READABLE);
-    /// A send is worth trying.
-    pub(crate) const WRITABLE: Ready = Ready(WRITABLE);
-
-    #[inline]
-    pub(crate) fn of(event: &Event) -> Self {
-        // Few events tell of anything but bytes.
-        if event.is_writable() || event.is_read_closed() || event.is_error() {
-            return Ready::all_of(event);
-        }
-        Ready::READABLE
-    }
-
-    #[cold]
-    fn all_of(event: &Event) -> Self {
-        let mut ready = flag(event.is_readable(), READABLE) | flag(event.is_writable(), WRITABLE);
-        if event.is_read_closed() || event.is_error() {
-            ready |= Ready::hung_up(event.is_error()).0;
-        }
-        Ready(ready)
-    }
-
-    /// The peer has closed, or the connection has broken: a short read is not the last.
-    pub(crate) fn hung_up(broken: bool) -> Self {
-        Ready(HUNG_UP | READABLE | flag(broken, FAULT))
-    }
-}
-
-fn flag(is: bool, flag: u32) -> u32 {
-    if is { flag } else { 0 }
 }
 
 /// Who wants to know when a connection has ended and its protocol has been told: the connector that

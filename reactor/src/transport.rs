@@ -46,6 +46,9 @@ impl Reading {
 /// goes on, and [`stop_producing`](Producer::stop_producing) is
 /// [`lose_connection`](Transport::lose_connection). So two transports that are joined register each
 /// other: `a.register_producer(b.clone(), ProducerKind::Push)`.
+///
+/// Nobody else implements it: whoever makes a transport writes a [`Layer`](crate::Layer) or a
+/// [`Channel`](crate::Channel), and has this on top of it.
 #[doc(alias = "ITransport")]
 #[doc(alias = "IConsumer")]
 pub trait Transport: SeatHandle + Producer + fmt::Debug {
