@@ -1,7 +1,10 @@
-"""Sends messages to an echo server and waits for each to come back: messages.py ADDRESS:PORT CONNECTIONS MESSAGES."""
+"""Sends messages to an echo server and waits for each to come back: messages.py ADDRESS:PORT CONNECTIONS MESSAGES [SECONDS].
+
+With SECONDS it then keeps the connections, in silence, for so long, and prints when that began and when it ended."""
 
 import socket
 import sys
+import time
 
 address, connections, messages = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 host, port = address.rsplit(":", 1)
@@ -17,5 +20,9 @@ for _ in range(messages):
             if not piece:
                 sys.exit("the server has closed")
             received += piece
+if len(sys.argv) > 4:
+    began = time.time()
+    time.sleep(float(sys.argv[4]))
+    print(began, time.time())
 for client in clients:
     client.close()

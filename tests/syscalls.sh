@@ -1,6 +1,9 @@
 #!/bin/bash
-# Counts the system calls that the echo example makes for a message, with 1 and with 50 connections, and fails if a message that comes in one piece
-# costs more than one recvfrom and one sendto. Needs strace and Python.
+# Watches the system calls of the echo example, and fails if
+# - a message that comes in one piece costs more than one recvfrom and one sendto, with 1 and with 50 connections;
+# - 50 silent connections cost a call, or a wake-up;
+# - a connection that the system refuses to watch costs more than that connection.
+# Needs strace and Python.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,19 +14,28 @@ work=$(mktemp -d)
 tracer=
 trap '[ -z "$tracer" ] || kill "$tracer" 2>/dev/null || true; rm -rf "$work"' EXIT
 
-for connections in 1 50; do
+# Starts the echo under strace with these options; sets `address`.
+start() {
     : >"$work/output"
-    strace -f -c -o "$work/counts" "$echo" tcp:0:interface=127.0.0.1 >"$work/output" &
+    strace -f "$@" "$echo" tcp:0:interface=127.0.0.1 >"$work/output" 2>"$work/errors" &
     tracer=$!
     until address=$(sed -n 's/^listening on //p' "$work/output") && [ -n "$address" ]; do
         kill -0 "$tracer"
         sleep 0.05
     done
-    python3 tests/messages.py "$address" "$connections" "$messages"
-    # The echo, not strace, which ends with it and then writes its counts.
+}
+
+# The echo, not strace, which ends with it and then writes what it has seen.
+stop() {
     pkill -TERM -P "$tracer"
     wait "$tracer" || true
     tracer=
+}
+
+for connections in 1 50; do
+    start -c -o "$work/counts"
+    python3 tests/messages.py "$address" "$connections" "$messages"
+    stop
 
     total=$((connections * messages))
     echo "$connections connections, $messages messages each: system calls for a message"
@@ -43,3 +55,34 @@ for connections in 1 50; do
         }
     ' "$work/counts"
 done
+
+start -ttt -o "$work/trace"
+silence=$(python3 tests/messages.py "$address" 50 10 3)
+stop
+# The call in which it sleeps may begin when the last answer has been seen.
+awk -v silence="$silence" '
+    BEGIN { split(silence, at, " ") }
+    $2 > at[1] && $2 < at[2] { calls++; last = $0 }
+    END {
+        printf "50 silent connections, %.1f s: system calls begun: %d\n", at[2] - at[1], calls
+        if (calls > 1 || calls == 1 && last !~ /epoll_wait/) {
+            print "an idle reactor calls the system: " last
+            exit 1
+        }
+    }
+' "$work/trace"
+
+# What is watched before the first connection takes so many calls; the next one is for that connection.
+start -e trace=epoll_ctl -o "$work/trace"
+stop
+before=$(grep -c EPOLL_CTL_ADD "$work/trace")
+start -e trace=epoll_ctl -e "inject=epoll_ctl:error=ENOSPC:when=$((before + 1))" -o "$work/trace"
+if python3 tests/messages.py "$address" 1 1 2>"$work/refused"; then
+    echo "a connection that cannot be watched was served"
+    exit 1
+fi
+python3 tests/messages.py "$address" 1 1
+stop
+grep "cannot be watched" "$work/errors"
+grep -q INJECTED "$work/trace"
+echo "a connection that cannot be watched is closed, and the next one is served"

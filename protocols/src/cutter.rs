@@ -78,6 +78,20 @@ impl<F: Framing> Cutter<F> {
         Ok(found)
     }
 
+    /// The unit that `bytes` begins with, where none had begun before, and what stands behind it;
+    /// none if it is not whole, or cannot be.
+    #[inline]
+    pub(crate) fn find_whole<'a>(&self, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        match self.framing.find(bytes, 0) {
+            Ok(Some(frame)) => Some((bytes.get(frame.unit)?, bytes.get(frame.used..)?)),
+            Ok(None) => {
+                self.seen.set(bytes.len());
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
     // A delivery.
 
     /// A delivery begins: the unit that has begun already.
@@ -102,6 +116,12 @@ impl<F: Framing> Cutter<F> {
     /// Whether somebody has pushed bytes back that the present delivery must not go on before.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.interrupted.get()
+    }
+
+    /// Whether the present delivery goes on, and what comes next is a unit.
+    #[inline]
+    pub(crate) fn goes_on_cutting(&self) -> bool {
+        self.mode.get() == Mode::Frames && !self.interrupted.get()
     }
 
     /// Takes back, in a delivery, bytes that belong in front of what is left of it.

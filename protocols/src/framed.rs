@@ -86,6 +86,26 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
         }
     }
 
+    /// Hands over the units that are whole, from where they are, and returns what is left: what most
+    /// deliveries come down to.
+    #[inline(never)]
+    fn deliver_whole<'a>(
+        &mut self,
+        transport: &FrameTransport<F>,
+        mut bytes: &'a [u8],
+    ) -> &'a [u8] {
+        let cutter = &*self.cutter;
+        let reading = transport.reading();
+        while cutter.goes_on_cutting() && reading.is_on() {
+            let Some((unit, rest)) = cutter.find_whole(bytes) else {
+                break;
+            };
+            self.receiver.frame_received(transport, unit);
+            bytes = rest;
+        }
+        bytes
+    }
+
     /// Completes the unit that `partial` is the beginning of, and returns what is left of `data`.
     ///
     /// Not all of `data` is added at once: once a unit begins in `data` itself, it and those behind
@@ -128,6 +148,9 @@ impl<F: Framing, R: FrameReceiver<F>> Protocol for Framed<F, R> {
         };
         let mut partial = self.cutter.begin();
         let mut rest = self.complete(&transport, &mut partial, data);
+        if partial.is_empty() {
+            rest = self.deliver_whole(&transport, rest);
+        }
         while partial.is_empty() && transport.goes_on() {
             match self.deliver(&transport, rest) {
                 Some(used) => rest = &rest[used..],

@@ -10,6 +10,7 @@ use crate::{Frame, FrameTransport, Framing, LengthLimitExceeded, StringTooLong};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lines {
     delimiter: Box<[u8]>,
+    short: Option<Short>,
     limit: usize,
 }
 
@@ -26,9 +27,11 @@ impl Lines {
     /// fails at the limit.
     #[doc(alias = "delimiter")]
     pub fn delimited_by(delimiter: &[u8]) -> Self {
+        let limit = 16_384;
         Lines {
             delimiter: delimiter.into(),
-            limit: 16_384,
+            short: Short::new(delimiter, limit),
+            limit,
         }
     }
 
@@ -36,7 +39,32 @@ impl Lines {
     #[doc(alias = "MAX_LENGTH")]
     #[must_use]
     pub fn limit(self, limit: usize) -> Self {
-        Lines { limit, ..self }
+        let short = Short::new(&self.delimiter, limit);
+        Lines {
+            short,
+            limit,
+            ..self
+        }
+    }
+
+    fn find_anywhere(
+        &self,
+        bytes: &[u8],
+        seen: usize,
+    ) -> Result<Option<Frame>, LengthLimitExceeded> {
+        let found = self.end(bytes, seen);
+        // Without a delimiter, the last bytes may be the beginning of one.
+        let length = match found {
+            Some(end) => end - self.delimiter.len(),
+            None => (bytes.len() + 1).saturating_sub(self.delimiter.len().max(1)),
+        };
+        if length > self.limit {
+            return Err(LengthLimitExceeded { limit: self.limit });
+        }
+        Ok(found.map(|end| Frame {
+            unit: 0..length,
+            used: end,
+        }))
     }
 
     /// Where the delimiter that comes first ends, looking at each of its possible last bytes behind
@@ -52,33 +80,64 @@ impl Lines {
             from = at + 1;
         }
     }
+}
 
-    /// [`end`](Lines::end), for a delimiter of two bytes that is near, as the end of a line mostly
-    /// is: to look at a few words here costs less than any call. None says nothing.
-    #[inline]
-    fn near_end(&self, bytes: &[u8]) -> Option<usize> {
-        const ONES: u64 = u64::MAX / 0xff;
-        let &[first, last] = &*self.delimiter else {
-            return None;
+/// A delimiter of one or two bytes, to be looked for where it mostly is: near.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Short {
+    before: Option<u8>,
+    /// The last byte, eight times.
+    last: u64,
+}
+
+/// How many bytes are near.
+const NEAR: usize = 32;
+const ONES: u64 = u64::MAX / 0xff;
+
+impl Short {
+    /// None if `delimiter` is not short, or what is near can be more than `limit`.
+    fn new(delimiter: &[u8], limit: usize) -> Option<Self> {
+        let (before, last) = match *delimiter {
+            _ if limit < NEAR => return None,
+            [last] => (None, last),
+            [before, last] => (Some(before), last),
+            _ => return None,
         };
-        let (words, _) = bytes.as_chunks::<8>();
-        for (index, word) in words.iter().take(NEAR).enumerate() {
-            // A byte is zero where the last one of the delimiter stands; the lowest that borrows is
-            // the first of them.
-            let zeroed = u64::from_le_bytes(*word) ^ (ONES * u64::from(last));
-            let borrows = zeroed.wrapping_sub(ONES) & !zeroed & (ONES << 7);
-            if borrows != 0 {
-                let at = 8 * index + borrows.trailing_zeros() as usize / 8;
-                let before = bytes.get(at.wrapping_sub(1));
-                return (before == Some(&first)).then_some(at + 1);
+        Some(Short {
+            before,
+            last: ONES * u64::from(last),
+        })
+    }
+
+    /// The line that `bytes` begins with. To look at a few words here costs less than any call; none
+    /// says nothing.
+    #[inline(always)]
+    fn near(self, bytes: &[u8]) -> Option<Frame> {
+        let near = bytes.first_chunk::<NEAR>()?;
+        let (words, _) = near.as_chunks::<8>();
+        for (index, word) in words.iter().enumerate() {
+            // A byte is zero where the last one of the delimiter stands, and the lowest that borrows
+            // is the first of them. Those with their high bit set may only seem to.
+            let zeroed = u64::from_le_bytes(*word) ^ self.last;
+            let seem_to = zeroed.wrapping_sub(ONES) & (ONES << 7);
+            if seem_to != 0 && seem_to & !zeroed != 0 {
+                let at = 8 * index + (seem_to & !zeroed).trailing_zeros() as usize / 8;
+                let end = match self.before {
+                    None => at,
+                    Some(before) => match near.get(at.wrapping_sub(1)) {
+                        Some(&byte) if byte == before => at - 1,
+                        _ => return None,
+                    },
+                };
+                return Some(Frame {
+                    unit: 0..end,
+                    used: at + 1,
+                });
             }
         }
         None
     }
 }
-
-/// How many words of eight bytes are near.
-const NEAR: usize = 8;
 
 impl Default for Lines {
     fn default() -> Self {
@@ -89,24 +148,15 @@ impl Default for Lines {
 impl Framing for Lines {
     type Error = LengthLimitExceeded;
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, bytes: &[u8], seen: usize) -> Result<Option<Frame>, LengthLimitExceeded> {
-        let found = match seen {
-            0 => self.near_end(bytes).or_else(|| self.end(bytes, 0)),
-            _ => self.end(bytes, seen),
-        };
-        // Without a delimiter, the last bytes may be the beginning of one.
-        let length = match found {
-            Some(end) => end - self.delimiter.len(),
-            None => (bytes.len() + 1).saturating_sub(self.delimiter.len().max(1)),
-        };
-        if length > self.limit {
-            return Err(LengthLimitExceeded { limit: self.limit });
+        if seen == 0
+            && let Some(short) = self.short
+            && let Some(frame) = short.near(bytes)
+        {
+            return Ok(Some(frame));
         }
-        Ok(found.map(|end| Frame {
-            unit: 0..length,
-            used: end,
-        }))
+        self.find_anywhere(bytes, seen)
     }
 
     fn send(&self, transport: &TransportRef, line: &[u8]) -> Result<(), StringTooLong> {

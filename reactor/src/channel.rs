@@ -25,12 +25,12 @@ pub trait Channel: Turn + 'static {
     /// one ([`Seat::wants_flush`]).
     fn write(&self, data: &[u8]);
 
-    /// What a transport calls: [`write`](Channel::write), if a write has any meaning now. Not to be
-    /// overridden.
+    /// What a transport calls: [`write`](Channel::write), if there is anything to write and a write
+    /// has any meaning now. To be overridden only by who knows that at a glance.
     #[doc(hidden)]
     #[inline]
     fn write_if_open(&self, data: &[u8]) {
-        if self.seat().takes_writes(|| self.has_producer()) {
+        if !data.is_empty() && self.seat().takes_writes(|| self.has_producer()) {
             self.write(data);
         }
     }

@@ -83,63 +83,84 @@ impl Core {
         &self.commons.clock
     }
 
-    /// One pass of the loop.
-    fn pass(&self, handle: &ReactorHandle, longest: Option<Duration>) -> Result<(), RunError> {
-        let Ok(mut system) = self.system.try_borrow_mut() else {
+    /// Passes of the loop, as long as `next` says how long one may sleep; none: for ever.
+    #[inline]
+    fn passes(
+        &self,
+        handle: &ReactorHandle,
+        mut next: impl FnMut() -> Option<Option<Duration>>,
+    ) -> Result<(), RunError> {
+        let (Ok(mut system), Some(mut room)) =
+            (self.system.try_borrow_mut(), self.commons.buffers.room())
+        else {
             return Err(RunError::AlreadyRunning);
         };
-        let System { poll, events } = &mut *system;
+        let (clock, sources) = (self.clock(), &*self.sources);
+        while let Some(longest) = next() {
+            let System { poll, events } = &mut *system;
+            let wait = match clock.pending_calls() > 0 || self.remote.is_pending() {
+                true => self.call_due(handle, longest),
+                false => self.wait(longest),
+            };
+            let polled = poll.poll(events, wait);
+            clock.tick();
+            sources.run_again(&mut room);
+            for event in &*events {
+                if !sources.dispatch(event, &mut room) && event.token() == SIGNALS {
+                    self.signalled();
+                }
+            }
+            clock.run_turns();
+            clock.flow();
+            if let Err(error) = polled
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                return Err(RunError::Poll(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the calls that are due and those from other threads, and says how long the poll may
+    /// sleep then.
+    #[inline(never)]
+    fn call_due(&self, handle: &ReactorHandle, longest: Option<Duration>) -> Option<Duration> {
         let clock = self.clock();
-        let situation = self.situation();
+        let before = self.situation();
         clock.tick();
         clock.run_due();
         self.remote.run(handle);
-        let wait = match self.situation() == situation {
-            true => self.wait(longest),
+        if self.situation() != before {
             // It was told to stop, or is no longer held: whoever made this pass wants to know.
-            false => Some(Duration::ZERO),
-        };
-        let polled = poll.poll(events, wait);
-        clock.tick();
-        self.sources.run_again();
-        for event in &*events {
-            if !self.sources.dispatch(event) && event.token() == SIGNALS {
-                self.signalled();
-            }
+            return Some(Duration::ZERO);
         }
-        events.clear();
-        clock.run_turns();
-        clock.flow();
-        match polled {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(RunError::Poll(error)),
-            _ => Ok(()),
+        match (clock.until_next_wake(), longest) {
+            (Some(timer), Some(longest)) => self.wait(Some(timer.min(longest))),
+            (timer, longest) => self.wait(timer.or(longest)),
         }
     }
 
     /// What a pass is made for, and may bring to an end.
-    #[inline]
     fn situation(&self) -> (State, bool) {
         (self.state.get(), self.triggers.is_held())
     }
 
-    /// How long the poll may sleep: until the next timer, or not at all if there is something to
-    /// do.
+    /// How long the poll may sleep: not at all if there is something to do. A call from another
+    /// thread wakes it.
     #[inline]
     fn wait(&self, longest: Option<Duration>) -> Option<Duration> {
-        let clock = self.clock();
-        if clock.has_turns() || self.sources.has_again() || self.remote.is_pending() {
-            return Some(Duration::ZERO);
-        }
-        let timer = clock.until_next_wake();
-        match (timer, longest) {
-            (Some(timer), Some(longest)) => Some(timer.min(longest)),
-            (timer, longest) => timer.or(longest),
+        match self.clock().has_turns() || self.sources.has_again() {
+            true => Some(Duration::ZERO),
+            false => longest,
         }
     }
 
     pub(crate) fn iterate(&self, handle: &ReactorHandle, wait: Duration) -> Result<(), RunError> {
         match self.state.get() {
-            State::Idle => self.pass(handle, Some(wait)),
+            State::Idle => {
+                let mut once = Some(Some(wait));
+                self.passes(handle, || once.take())
+            }
             State::Ended => Err(RunError::NotRestartable),
             _ => Err(RunError::AlreadyRunning),
         }
@@ -158,10 +179,9 @@ impl Core {
         }
         self.state.set(State::Starting);
         let outcome = self.start(handle).and_then(|()| {
-            while self.state.get() == State::Running {
-                self.pass(handle, None)?;
-            }
-            Ok(())
+            self.passes(handle, || {
+                (self.state.get() == State::Running).then_some(None)
+            })
         });
         let outcome = match self.state.get() {
             State::Crashing => {
@@ -176,9 +196,7 @@ impl Core {
 
     fn start(&self, handle: &ReactorHandle) -> Result<(), RunError> {
         self.triggers.fire(Phase::Before, SystemEvent::Startup);
-        while self.triggers.is_held() && self.state.get() == State::Starting {
-            self.pass(handle, None)?;
-        }
+        self.wait_for_holds(handle, State::Starting)?;
         if self.state.get() == State::Starting {
             self.state.set(State::Running);
         }
@@ -189,9 +207,7 @@ impl Core {
 
     fn shut_down(&self, handle: &ReactorHandle) -> Result<(), RunError> {
         self.triggers.fire(Phase::Before, SystemEvent::Shutdown);
-        while self.triggers.is_held() && self.state.get() == State::Stopping {
-            self.pass(handle, None)?;
-        }
+        self.wait_for_holds(handle, State::Stopping)?;
         if self.state.get() == State::Stopping {
             self.state.set(State::Closing);
         }
@@ -202,20 +218,24 @@ impl Core {
         outcome
     }
 
+    /// Goes on in `state` until nobody holds back the next phase.
+    fn wait_for_holds(&self, handle: &ReactorHandle, state: State) -> Result<(), RunError> {
+        self.passes(handle, || {
+            (self.triggers.is_held() && self.state.get() == state).then_some(None)
+        })
+    }
+
     /// Ends everything in order, and waits for it; not for ever.
     fn close_all(&self, handle: &ReactorHandle) -> Result<(), RunError> {
         for source in self.sources.all() {
             source.stop();
         }
         let deadline = self.clock().now() + self.settings.shutdown_timeout;
-        while !self.sources.is_empty() && self.state.get() != State::Hurrying {
+        self.passes(handle, || {
             let left = deadline.saturating_duration_since(self.clock().now());
-            if left.is_zero() {
-                break;
-            }
-            self.pass(handle, Some(left))?;
-        }
-        Ok(())
+            let goes_on = !self.sources.is_empty() && self.state.get() != State::Hurrying;
+            (goes_on && !left.is_zero()).then_some(Some(left))
+        })
     }
 
     /// The end, now: whoever is still connected hears it, and nothing is called after this.

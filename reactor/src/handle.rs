@@ -5,7 +5,8 @@ use std::rc::{Rc, Weak};
 
 use crate::channel::Channel;
 use crate::{
-    Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason, Transport,
+    Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reading, Reason,
+    Transport, TransportRef,
 };
 
 /// The transport that a protocol holds: a weak hold on a channel, good for one seating.
@@ -15,9 +16,8 @@ use crate::{
 pub(crate) struct Handle<C> {
     channel: Weak<C>,
     seating: Cell<Seating>,
-    /// What [`is_reading`](Transport::is_reading) answers: asked before each unit of a delivery, so
-    /// the seat notes it here.
-    reading: Cell<bool>,
+    /// Noted here by the seat, since it is asked before each unit of a delivery.
+    reading: Reading,
 }
 
 /// Whether the protocol that a handle was given to still sits in the seat.
@@ -30,11 +30,12 @@ enum Seating {
     Revoked,
 }
 
-/// A handle, whatever its channel, as the seat that it was made for sees it.
-pub(crate) trait SeatHandle: Transport {
+/// A handle, whatever its channel, as the seat that it was made for sees it. Nobody outside can name
+/// this, and so [`Handle`] stays the only transport.
+pub trait SeatHandle {
     fn channel(&self) -> Option<Rc<dyn Channel>>;
     /// A handle on the same channel, for whoever sits there next.
-    fn for_next(&self) -> Rc<dyn SeatHandle>;
+    fn for_next(&self) -> TransportRef;
     /// Whether more may be delivered, as long as its protocol sits there.
     fn set_reading(&self, reading: bool);
     /// Its protocol has been switched out, in a callback that is still running.
@@ -48,7 +49,7 @@ impl<C: Channel> SeatHandle for Handle<C> {
         self.channel.upgrade().map(|channel| channel as Rc<_>)
     }
 
-    fn for_next(&self) -> Rc<dyn SeatHandle> {
+    fn for_next(&self) -> TransportRef {
         Handle::new(self.channel.clone())
     }
 
@@ -58,10 +59,12 @@ impl<C: Channel> SeatHandle for Handle<C> {
 
     fn leave(&self) {
         self.seating.set(Seating::Leaving);
+        self.reading.set(false);
     }
 
     fn revoke(&self) {
         self.seating.set(Seating::Revoked);
+        self.reading.set(false);
     }
 }
 
@@ -70,7 +73,7 @@ impl<C: Channel> Handle<C> {
         Rc::new(Handle {
             channel,
             seating: Cell::new(Seating::Current),
-            reading: Cell::new(true),
+            reading: Reading::new(),
         })
     }
 
@@ -105,9 +108,7 @@ fn refuse(wish: &str) {
 
 impl<C: Channel> Transport for Handle<C> {
     fn write(&self, data: &[u8]) {
-        if let Some(channel) = self.current("write")
-            && !data.is_empty()
-        {
+        if let Some(channel) = self.current("write") {
             channel.write_if_open(data);
         }
     }
@@ -151,8 +152,8 @@ impl<C: Channel> Transport for Handle<C> {
         }
     }
 
-    fn is_reading(&self) -> bool {
-        self.reading.get() && self.seating.get() == Seating::Current
+    fn reading(&self) -> &Reading {
+        &self.reading
     }
 
     fn register_producer(

@@ -64,5 +64,5 @@ pub use remote::{ReactorGone, Remote};
 pub use seat::Seat;
 pub use settings::StreamSettings;
 pub use tcp::{TcpConnect, TcpListen, TcpOptions};
-pub use transport::{Transport, TransportRef};
+pub use transport::{Reading, Transport, TransportRef};
 pub use turn::Turn;

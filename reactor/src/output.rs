@@ -49,18 +49,23 @@ impl Output {
     }
 }
 
+/// What a connection reads into: the most that one read takes from it. There is one a reactor, and
+/// whoever has it has the turn.
+pub(crate) type Room = [u8; 64 * 1024];
+
 /// Buffers that the connections of one reactor share, so that an idle one holds none and a busy one
 /// allocates none.
 pub(crate) struct Buffers {
-    read: RefCell<Box<[u8]>>,
+    room: RefCell<Box<Room>>,
     /// What the connection whose turn it is has written. Most need no other buffer, and this one is
-    /// still in the cache.
+    /// still in the cache. It does not grow.
     turn: RefCell<Vec<u8>>,
     outputs: RefCell<Vec<Vec<u8>>>,
 }
 
-/// The most that one read takes from a connection, in bytes.
-const READ: usize = 64 * 1024;
+/// So many bytes at once, and nothing before them, are sent from where they are, since copying them
+/// costs more than a send.
+pub(crate) const LARGE: usize = 16 * 1024;
 /// Spare output buffers: how many are kept, and up to which size.
 const SPARES: usize = 64;
 const SPARE_SIZE: usize = 128 * 1024;
@@ -68,31 +73,34 @@ const SPARE_SIZE: usize = 128 * 1024;
 impl Buffers {
     pub(crate) fn new() -> Self {
         Buffers {
-            read: RefCell::new(vec![0; READ].into_boxed_slice()),
-            turn: RefCell::default(),
+            room: RefCell::new(Box::new([0; _])),
+            turn: RefCell::new(Vec::with_capacity(LARGE)),
             outputs: RefCell::default(),
         }
     }
 
-    /// The read buffer; none if it is out.
+    /// Where to read to; none if somebody has it.
     #[inline]
-    pub(crate) fn read(&self) -> Option<RefMut<'_, Box<[u8]>>> {
-        self.read.try_borrow_mut().ok()
+    pub(crate) fn room(&self) -> Option<RefMut<'_, Box<Room>>> {
+        self.room.try_borrow_mut().ok()
     }
 
-    /// What is written by the connection that has the read buffer, until its turn ends. Empty
+    /// What is written by the connection that has the room, until its turn ends. Empty
     /// between turns.
     #[inline]
     pub(crate) fn turn(&self) -> RefMut<'_, Vec<u8>> {
         self.turn.borrow_mut()
     }
 
+    /// Takes `data` for this turn; false if it does not fit, or is [`LARGE`].
     #[inline]
-    pub(crate) fn give_back(&self, turn: &mut Vec<u8>) {
-        turn.clear();
-        if turn.capacity() > SPARE_SIZE {
-            turn.shrink_to(SPARE_SIZE);
+    pub(crate) fn gather(&self, data: &[u8]) -> bool {
+        let mut turn = self.turn.borrow_mut();
+        let fits = data.len() < turn.capacity() - turn.len();
+        if fits {
+            turn.extend_from_slice(data);
         }
+        fits
     }
 
     fn take_output(&self) -> Vec<u8> {

@@ -7,9 +7,10 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use crate::channel::Channel;
-use crate::handle::{Handle, SeatHandle};
+use crate::handle::Handle;
 use crate::holder::{Called, Held};
 use crate::{Protocol, ProtocolRef, Reason, TransportRef};
+use tell::Made;
 
 /// Who listens to a channel: the protocol that sits there, and all that it has yet to be told.
 ///
@@ -46,7 +47,7 @@ struct Rare {
 
 struct Occupant {
     protocol: Option<ProtocolRef>,
-    handle: Rc<dyn SeatHandle>,
+    transport: TransportRef,
 }
 
 /// The channel is not established yet: nothing is told but its loss.
@@ -94,12 +95,11 @@ const OWED: u32 = UNTOLD | HANDSHAKE | END_OF_INPUT | END_OF_OUTPUT | LOST | FRE
 const CALLS_A_TURN: usize = 64;
 
 impl Occupant {
-    fn seated(protocol: ProtocolRef, handle: Rc<dyn SeatHandle>) -> Self {
-        let transport: TransportRef = handle.clone();
+    fn seated(protocol: ProtocolRef, transport: TransportRef) -> Self {
         protocol.0.seated(&transport);
         Occupant {
             protocol: Some(protocol),
-            handle,
+            transport,
         }
     }
 }
@@ -116,7 +116,7 @@ impl Seat {
 
     /// The handle of the present occupant.
     pub fn transport(&self) -> TransportRef {
-        self.ask(|occupant| occupant.handle.clone())
+        self.ask(|occupant| occupant.transport.clone())
     }
 
     /// The present occupant; none after `connection_lost`.
@@ -133,29 +133,36 @@ impl Seat {
 
     /// Bytes have come. They are delivered now if nothing stands before them, and wait otherwise.
     /// The channel flushes after it.
-    #[inline(always)]
     pub fn deliver(&self, data: &mut [u8]) {
-        let straight = !self.is(NOT_STRAIGHT)
-            && self.make(|protocol, transport| protocol.deliver(transport, data));
-        if !straight {
-            self.keep(data);
-        }
-        if self.is(OWED) {
-            self.settle();
-        }
+        self.deliver_quietly(data);
+    }
+
+    /// [`deliver`](Seat::deliver); true if that was all: the protocol has done nothing that this
+    /// seat would know of, and is owed nothing.
+    #[inline(always)]
+    pub(crate) fn deliver_quietly(&self, data: &mut [u8]) -> bool {
+        let made = self.make_straight(|protocol, transport| protocol.deliver(transport, data));
+        made == Made::Quietly || self.delivered(made, data)
     }
 
     /// [`deliver`](Seat::deliver), for bytes that nobody may change: they are in a buffer that is
     /// not the channel's own.
     pub fn deliver_shared(&self, data: &[u8]) {
-        let straight = !self.is(NOT_STRAIGHT)
-            && self.make(|protocol, transport| protocol.deliver_shared(transport, data));
-        if !straight {
+        let made =
+            self.make_straight(|protocol, transport| protocol.deliver_shared(transport, data));
+        self.delivered(made, data);
+    }
+
+    /// What follows from a delivery; false.
+    #[inline(never)]
+    fn delivered(&self, made: Made, data: &[u8]) -> bool {
+        if made == Made::No {
             self.keep(data);
         }
         if self.is(OWED) {
             self.settle();
         }
+        false
     }
 
     /// What cannot go straight to the protocol waits.
@@ -243,7 +250,7 @@ impl Seat {
     /// Has the handle know whether more may be delivered.
     fn note_reading(&self) {
         let reading = !self.is(PAUSED | CLOSING | LOST);
-        self.ask(|occupant| occupant.handle.set_reading(reading));
+        self.ask(|occupant| occupant.transport.set_reading(reading));
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -323,7 +330,7 @@ impl Seat {
     }
 
     fn channel(&self) -> Option<Rc<dyn Channel>> {
-        self.occupant.borrow().handle.channel()
+        self.occupant.borrow().transport.channel()
     }
 
     fn take_unread(&self) -> Vec<u8> {
@@ -350,7 +357,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.occupant.get_mut().handle.set_reading(false);
+        self.occupant.get_mut().transport.set_reading(false);
     }
 }
 

@@ -8,12 +8,14 @@ use mio::{Interest, Registry, Token};
 use slab::Slab;
 
 use crate::Reason;
+use crate::output::Room;
 use crate::stream::Ready;
 
 /// Something that the system reports on: a connection, a port, an attempt to connect.
 pub(crate) trait Source {
-    /// It has become ready for something; or has asked to be looked at again.
-    fn ready(&self, ready: Ready);
+    /// It has become ready for something; or has asked to be looked at again. What is read goes
+    /// into `room`.
+    fn ready(&self, ready: Ready, room: &mut Room);
 
     /// The reactor ends: come to an orderly end soon.
     fn stop(&self);
@@ -116,18 +118,18 @@ impl Sources {
 
     /// Looks at all who asked for it before this call.
     #[inline]
-    pub(crate) fn run_again(&self) {
+    pub(crate) fn run_again(&self, room: &mut Room) {
         if self.has_again() {
-            self.look_again();
+            self.look_again(room);
         }
     }
 
     #[inline(never)]
-    fn look_again(&self) {
+    fn look_again(&self, room: &mut Room) {
         let mut batch = mem::take(&mut *self.again.borrow_mut());
         for token in batch.drain(..) {
             if let Some(source) = self.get(token) {
-                source.ready(Ready::READABLE);
+                source.ready(Ready::READABLE, room);
             }
         }
         let mut again = self.again.borrow_mut();
@@ -138,17 +140,17 @@ impl Sources {
 
     /// Tells the source that the event is for; false if there is none.
     #[inline]
-    pub(crate) fn dispatch(&self, event: &Event) -> bool {
+    pub(crate) fn dispatch(&self, event: &Event, room: &mut Room) -> bool {
         let Some(source) = self.get(event.token()) else {
             return false;
         };
-        source.ready(Ready::of(event));
+        source.ready(Ready::of(event), room);
         true
     }
 
     #[inline]
     fn get(&self, token: Token) -> Option<Rc<dyn Source>> {
-        let slots = self.slots.borrow();
+        let slots = self.slots.borrow_mut();
         let slot = slots.get(index(token))?;
         (slot.generation == generation(token)).then(|| slot.source.clone())
     }

@@ -1,4 +1,5 @@
 mod close;
+mod ready;
 mod send;
 
 use std::any::{Any, TypeId};
@@ -6,10 +7,9 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::io;
 use std::rc::{Rc, Weak};
 
-use mio::event::Event;
-
+pub(crate) use self::ready::Ready;
 use crate::channel::Channel;
-use crate::output::{Buffers, Output};
+use crate::output::{Buffers, LARGE, Output, Room};
 use crate::panic::caught;
 use crate::producer::Flow;
 use crate::{
@@ -39,35 +39,6 @@ pub(crate) trait Wire: 'static {
     fn host(&self) -> Address;
     /// What this kind of wire offers, for a stream whose weak reference is given.
     fn interface(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>>;
-}
-
-/// What a source has become ready for, as flags of its state.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ready(u32);
-
-impl Ready {
-    /// There may be something to read.
-    pub(crate) const READABLE: Ready = Ready(READABLE);
-    /// A send is worth trying.
-    pub(crate) const WRITABLE: Ready = Ready(WRITABLE);
-
-    #[inline]
-    pub(crate) fn of(event: &Event) -> Self {
-        let mut ready = flag(event.is_readable(), READABLE) | flag(event.is_writable(), WRITABLE);
-        if event.is_read_closed() || event.is_error() {
-            ready |= Ready::hung_up(event.is_error()).0;
-        }
-        Ready(ready)
-    }
-
-    /// The peer has closed, or the connection has broken: a short read is not the last.
-    pub(crate) fn hung_up(broken: bool) -> Self {
-        Ready(HUNG_UP | READABLE | flag(broken, FAULT))
-    }
-}
-
-fn flag(is: bool, flag: u32) -> u32 {
-    if is { flag } else { 0 }
 }
 
 /// Who wants to know when a connection has ended and its protocol has been told: the connector that
@@ -149,7 +120,8 @@ const AGAIN: u32 = 1 << 12;
 const PRODUCER: u32 = 1 << 13;
 /// There is something in `output`.
 const QUEUED: u32 = 1 << 14;
-/// What is written goes into the buffer of the turn, see [`Buffers::turn`].
+/// What is written goes into the buffer of the turn, see [`Buffers::turn`], unless something is
+/// `QUEUED` before it.
 const LENT: u32 = 1 << 15;
 /// Only of what a wire is ready for: the connection has broken.
 const FAULT: u32 = 1 << 16;
@@ -185,16 +157,57 @@ impl<W: Wire> Stream<W> {
         stream
     }
 
-    /// The wire is ready for something. One read, its delivery, one send.
+    /// The wire is ready for something. One read into `room`, its delivery, one send.
     #[inline]
-    pub(crate) fn ready(&self, ready: Ready) {
+    pub(crate) fn ready(&self, ready: Ready, room: &mut Room) {
+        // Nearly always this is all that is going on, and then nothing else is looked at.
+        match self.state.get() | ready.0 == READABLE | WRITABLE && !self.seat.is_paused() {
+            true => self.exchange(room),
+            false => self.ready_further(ready, room),
+        }
+    }
+
+    /// The usual turn: what has come is less than there is room for, and what the protocol answers
+    /// is sent at once.
+    #[inline(always)]
+    fn exchange(&self, room: &mut Room) {
+        match self.wire.recv(room) {
+            Ok(count) if (1..room.len()).contains(&count) => {
+                self.state.set(WRITABLE | LENT);
+                let quiet = self.seat.deliver_quietly(&mut room[..count]);
+                if quiet && self.state.get() == WRITABLE | LENT && self.send_lent() {
+                    return;
+                }
+            }
+            received => {
+                self.set(READABLE);
+                self.received(received, room);
+            }
+        }
+        self.advance();
+    }
+
+    #[inline(never)]
+    fn ready_further(&self, ready: Ready, room: &mut Room) {
         self.state.set(self.state.get() & !AGAIN | ready.0 & !FAULT);
-        if self.is(READABLE) && self.may_read() {
-            self.read();
+        if self.may_read() {
+            self.received(self.wire.recv(room), room);
         } else if ready.0 & FAULT != 0 {
             self.fault();
         }
         self.advance();
+    }
+
+    /// [`ready`](Stream::ready), for a wire that is no source of a reactor.
+    pub(crate) fn ready_alone(&self, ready: Ready) {
+        match self.commons.buffers.room() {
+            Some(mut room) => self.ready(ready, &mut room),
+            // Whoever has it is in a callback that makes a turn by hand.
+            None => {
+                self.set(ready.0 & !FAULT);
+                self.look_again();
+            }
+        }
     }
 
     /// The connection has broken, and nobody reads, so nobody would ever see it.
@@ -218,32 +231,28 @@ impl<W: Wire> Stream<W> {
         self.finish(reason, true);
     }
 
-    #[inline]
+    /// Whether there may be something to read, and somebody wants it.
     fn may_read(&self) -> bool {
-        if self.is(DEAD | INPUT_ENDED) {
-            return false;
-        }
-        // What a closed connection is sent is read to be thrown away.
-        self.is(CLOSE) || !(self.seat.is_paused() || self.is(CLOGGED))
+        self.is(READABLE) && self.wants_input()
     }
 
-    #[inline(always)]
-    fn read(&self) {
-        let Some(mut buffer) = self.commons.buffers.read() else {
-            return self.look_again();
-        };
-        match self.wire.recv(&mut buffer) {
+    fn wants_input(&self) -> bool {
+        // What a closed connection is sent is read to be thrown away.
+        !self.is(DEAD | INPUT_ENDED)
+            && (self.is(CLOSE) || !(self.seat.is_paused() || self.is(CLOGGED)))
+    }
+
+    fn received(&self, received: io::Result<usize>, room: &mut Room) {
+        match received {
             Ok(count) if count > 0 => {
-                let state = self.state.get();
-                // Nobody else has the buffer of the turn: it goes with the one that was read into.
-                let lent = flag(state & QUEUED == 0, LENT);
-                if count < buffer.len() && state & HUNG_UP == 0 {
-                    self.state.set(state & !READABLE | lent);
+                // Nobody else has the buffer of the turn: it goes with the room.
+                self.set(LENT);
+                if count < room.len() && !self.is(HUNG_UP) {
+                    self.clear(READABLE);
                 } else {
-                    self.state.set(state | lent);
                     self.look_again();
                 }
-                self.seat.deliver(&mut buffer[..count]);
+                self.seat.deliver(&mut room[..count]);
             }
             Ok(_) => self.input_ended(),
             Err(error) => self.read_failed(error),
@@ -293,12 +302,8 @@ impl<W: Wire> Stream<W> {
 
     /// Brings everything forward that can go forward: callbacks that are owed, the output, the
     /// producer, the close.
-    #[inline(always)]
     fn advance(&self) {
-        match self.is(LENT) {
-            true => self.send_lent(),
-            false => self.send(),
-        }
+        self.send();
         if self.is(UNUSUAL) || self.seat.is_owed() {
             self.advance_further();
         }
@@ -329,7 +334,7 @@ impl<W: Wire> Stream<W> {
     }
 
     fn read_if_ready(&self) {
-        if self.is(READABLE) && self.may_read() {
+        if self.may_read() {
             self.look_again();
         }
     }
@@ -391,9 +396,15 @@ impl<W: Wire> Channel for Stream<W> {
         &self.seat
     }
 
-    #[inline]
     fn write(&self, data: &[u8]) {
         self.take(data);
+    }
+
+    #[inline]
+    fn write_if_open(&self, data: &[u8]) {
+        if !self.gather(data) && !data.is_empty() && self.seat.takes_writes(|| self.is(PRODUCER)) {
+            self.take(data);
+        }
     }
 
     fn lose_connection(&self) {

@@ -1,7 +1,9 @@
 use std::any::{Any, TypeId};
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
+use crate::handle::SeatHandle;
 use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef};
 
 /// A protocol's hold on its transport: cheap to clone, safe to keep.
@@ -11,6 +13,26 @@ use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered, Protocol
 /// handed. Once [`switch_protocol`](Transport::switch_protocol) has put another protocol in the
 /// seat it is revoked, and what is written through it is dropped with a warning in the log.
 pub type TransportRef = Rc<dyn Transport>;
+
+/// Whether more data may be delivered to a protocol: see [`Transport::reading`].
+#[derive(Debug)]
+pub struct Reading(Cell<bool>);
+
+impl Reading {
+    pub(crate) fn new() -> Self {
+        Reading(Cell::new(true))
+    }
+
+    /// Whether it may just now; any call on the transport can change it.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.0.get()
+    }
+
+    pub(crate) fn set(&self, on: bool) {
+        self.0.set(on);
+    }
+}
 
 /// What a protocol can do with its connection, of whatever kind.
 ///
@@ -24,9 +46,12 @@ pub type TransportRef = Rc<dyn Transport>;
 /// goes on, and [`stop_producing`](Producer::stop_producing) is
 /// [`lose_connection`](Transport::lose_connection). So two transports that are joined register each
 /// other: `a.register_producer(b.clone(), ProducerKind::Push)`.
+///
+/// Nobody else implements it: whoever makes a transport writes a [`Layer`](crate::Layer) or a
+/// [`Channel`](crate::Channel), and has this on top of it.
 #[doc(alias = "ITransport")]
 #[doc(alias = "IConsumer")]
-pub trait Transport: Producer + fmt::Debug {
+pub trait Transport: SeatHandle + Producer + fmt::Debug {
     /// Sends `data` after all that was written before. It never waits and never fails: bytes that
     /// cannot be sent now are kept, up to a limit
     /// ([`output_limit`](crate::StreamSettings::output_limit)), and what a turn has written goes
@@ -73,7 +98,13 @@ pub trait Transport: Producer + fmt::Debug {
     /// Whether more data may be delivered to this protocol: false once it is paused or switched
     /// out, has closed the connection, or the connection has gone. What a loop over units in one
     /// delivery asks before each.
-    fn is_reading(&self) -> bool;
+    fn is_reading(&self) -> bool {
+        self.reading().is_on()
+    }
+
+    /// What [`is_reading`](Transport::is_reading) answers, as a flag: a loop over many small units
+    /// gets it once, and then looks at it before each.
+    fn reading(&self) -> &Reading;
 
     /// Has `producer` held back while much is waiting to be sent, and asked for more when nothing
     /// is. One at a time. On a connection that has gone it is told to stop.

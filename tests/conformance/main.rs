@@ -26,6 +26,7 @@ mod deadlines;
 mod delivery;
 mod descriptors;
 mod half_close;
+mod idle;
 mod lifecycle;
 mod ownership;
 mod panics;

@@ -159,6 +159,7 @@ proptest! {
 
     #[test]
     fn bytes_at_any_cut(bytes in telling(), cuts in vec(1_usize..20, 1..9)) {
+        any_cut_is_the_same(Lines::new, &bytes, &cuts);
         any_cut_is_the_same(|| Lines::new().limit(30), &bytes, &cuts);
         any_cut_is_the_same(|| Lines::delimited_by(b"\n"), &bytes, &cuts);
         any_cut_is_the_same(|| Lines::delimited_by(b"xx:").limit(12), &bytes, &cuts);

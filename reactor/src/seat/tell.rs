@@ -80,52 +80,84 @@ impl Seat {
         protocol.is_some()
     }
 
-    pub(super) fn call(&self, mut callback: impl FnMut(&mut dyn Protocol, &TransportRef)) -> bool {
-        self.make(|protocol, transport| {
+    fn call(&self, mut callback: impl FnMut(&mut dyn Protocol, &TransportRef)) -> bool {
+        let made = self.make(|protocol, transport| {
             protocol.call(&mut |protocol| callback(protocol, transport))
-        })
+        });
+        made != Made::No
     }
 
-    /// Makes a callback. False, and no callback, if the protocol is busy.
+    /// Makes the callback for bytes, if nothing stands before them.
     #[inline(always)]
-    pub(super) fn make(&self, callback: impl FnOnce(&dyn Held, &TransportRef) -> Called) -> bool {
-        let called = {
-            let occupant = self.occupant.borrow();
-            let Some(protocol) = &occupant.protocol else {
-                return true;
-            };
-            let transport: TransportRef = occupant.handle.clone();
-            self.set(CALLING);
-            callback(&*protocol.0, &transport)
-        };
-        self.clear(CALLING);
-        match called {
-            Called::Made if !self.is(SUCCEEDED) => true,
-            called => self.called(called),
+    pub(super) fn make_straight(
+        &self,
+        callback: impl FnOnce(&dyn Held, &TransportRef) -> Called,
+    ) -> Made {
+        match self.is(NOT_STRAIGHT) {
+            true => Made::No,
+            false => self.make(callback),
         }
     }
 
-    /// What a callback left to do, where it is not the usual.
+    /// Makes a callback.
+    #[inline(always)]
+    fn make(&self, callback: impl FnOnce(&dyn Held, &TransportRef) -> Called) -> Made {
+        let called = {
+            let occupant = self.occupant.borrow();
+            let Some(protocol) = &occupant.protocol else {
+                return Made::Noisily;
+            };
+            self.set(CALLING);
+            callback(&*protocol.0, &occupant.transport)
+        };
+        if matches!(called, Called::Made) && self.state.get() == CALLING {
+            self.state.set(0);
+            return Made::Quietly;
+        }
+        self.called(called)
+    }
+
+    /// What a callback left to do, where it was not the quiet kind.
+    #[inline(never)]
+    fn called(&self, called: Called) -> Made {
+        self.clear(CALLING);
+        if matches!(called, Called::Busy) {
+            return Made::No;
+        }
+        if !matches!(called, Called::Made) || self.is(SUCCEEDED) {
+            self.clear_up(&called);
+        }
+        Made::Noisily
+    }
+
+    /// A successor sits down, late calls are made soon, and a panic has its price.
     #[cold]
-    fn called(&self, called: Called) -> bool {
+    fn clear_up(&self, called: &Called) {
         let clock = self.channel().map(|channel| channel.clock());
         let protocol = self.occupant.borrow().protocol.clone();
         if self.is(SUCCEEDED)
             && let Some(successor) = self.rare(|rare| rare.successor.take())
         {
             self.clear(SUCCEEDED);
-            self.occupant.replace(successor).handle.revoke();
+            self.occupant.replace(successor).transport.revoke();
         }
-        if !matches!(called, Called::Busy)
-            && let (Some(protocol), Some(clock)) = (protocol, clock)
-        {
+        if let (Some(protocol), Some(clock)) = (protocol, clock) {
             for late in protocol.0.take_late() {
                 clock.call_soon(late);
             }
         }
-        if let Called::Panicked(message) = &called {
+        if let Called::Panicked(message) = called {
             self.panicked(message);
         }
-        !matches!(called, Called::Busy)
     }
+}
+
+/// How a callback went.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    /// It was not made: something stands before it, or the protocol is busy.
+    No,
+    /// There was nothing to note in this seat but the call, before and behind it.
+    Quietly,
+    Noisily,
 }

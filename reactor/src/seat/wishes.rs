@@ -66,16 +66,16 @@ impl Seat {
         let Some(before) = self.protocol() else {
             return next;
         };
-        let next = Occupant::seated(next, self.ask(|occupant| occupant.handle.for_next()));
+        let next = Occupant::seated(next, self.ask(|occupant| occupant.transport.for_next()));
         if self.is(CALLING) {
             let between = self.rare(|rare| rare.successor.replace(next));
             match between {
-                Some(between) => between.handle.revoke(),
-                None => self.occupant.borrow().handle.leave(),
+                Some(between) => between.transport.revoke(),
+                None => self.occupant.borrow().transport.leave(),
             }
             self.set(SUCCEEDED);
         } else {
-            self.occupant.replace(next).handle.revoke();
+            self.occupant.replace(next).transport.revoke();
         }
         let paused = self.is(PAUSED);
         self.clear(PAUSED);

@@ -10,7 +10,7 @@ impl<W: Wire> Stream<W> {
     pub(super) fn break_off(&self, error: io::Error) {
         self.drop_output();
         self.clear(CLOGGED);
-        if self.is(INPUT_ENDED) || !self.may_read() {
+        if self.is(INPUT_ENDED) || !self.wants_input() {
             return self.finish(error.into(), true);
         }
         self.set(BROKEN | OUTPUT_ENDED | READABLE);

@@ -2,27 +2,17 @@ use std::io;
 
 use super::*;
 
-/// So many bytes at once, and nothing before them: they are sent from where they are, since copying
-/// them costs more than a send.
-const LARGE: usize = 16 * 1024;
-
 impl<W: Wire> Stream<W> {
-    /// Takes what is written, to be sent at the end of the turn or at the next flush.
+    /// Takes what is written in the usual turn, which has no close, no loss and no producer; false
+    /// if it is not that, or `data` is too much.
     #[inline]
-    pub(super) fn take(&self, data: &[u8]) {
-        if self.is(LENT) && !self.is(DEAD | OUTPUT_ENDED | PRODUCER) {
-            let mut lent = self.commons.buffers.turn();
-            let waiting = lent.len();
-            if waiting + data.len() < LARGE {
-                return lent.extend_from_slice(data);
-            }
-        }
-        self.take_more(data);
+    pub(super) fn gather(&self, data: &[u8]) -> bool {
+        self.state.get() == WRITABLE | LENT && self.commons.buffers.gather(data)
     }
 
-    #[cold]
+    /// Takes what is written, to be sent at the end of the turn or at the next flush.
     #[inline(never)]
-    fn take_more(&self, data: &[u8]) {
+    pub(super) fn take(&self, data: &[u8]) {
         if self.is(DEAD | OUTPUT_ENDED) {
             return;
         }
@@ -34,9 +24,7 @@ impl<W: Wire> Stream<W> {
             true => &data[self.send_now(data)..],
             false => data,
         };
-        if self.is(LENT) {
-            self.commons.buffers.turn().extend_from_slice(data);
-        } else if !data.is_empty() {
+        if !data.is_empty() {
             self.queue(data);
         }
         if self.is(PRODUCER) {
@@ -47,9 +35,18 @@ impl<W: Wire> Stream<W> {
         }
     }
 
+    /// What has to wait, or is too much for the buffer of the turn, is in one of the stream's own.
     fn queue(&self, data: &[u8]) {
+        let buffers = &self.commons.buffers;
+        self.rare(|rare| {
+            if self.is(LENT) && !self.is(QUEUED) {
+                let mut gathered = buffers.turn();
+                rare.output.push(&gathered, buffers);
+                gathered.clear();
+            }
+            rare.output.push(data, buffers);
+        });
         self.set(QUEUED);
-        self.rare(|rare| rare.output.push(data, &self.commons.buffers));
     }
 
     /// Nothing of what was taken will be sent.
@@ -67,17 +64,17 @@ impl<W: Wire> Stream<W> {
     pub(super) fn waiting(&self) -> usize {
         match self.state.get() & (LENT | QUEUED) {
             0 => 0,
-            QUEUED => self.rare(|rare| rare.output.len()),
-            _ => self.commons.buffers.turn().len(),
+            LENT => self.commons.buffers.turn().len(),
+            _ => self.rare(|rare| rare.output.len()),
         }
     }
 
     /// Sends what was taken, as far as the wire takes it.
-    #[inline]
     pub(super) fn send(&self) {
         if self.is(LENT) {
             self.send_lent();
-        } else if self.is(QUEUED) {
+        }
+        if self.is(QUEUED) {
             match self.is(WRITABLE) {
                 true => self.send_queued(),
                 // What only waits may have become too much by now.
@@ -86,35 +83,42 @@ impl<W: Wire> Stream<W> {
         }
     }
 
-    /// The turn gives its buffer back; what the wire does not take has to wait in one of the
-    /// stream's own.
+    /// The turn gives its buffer back, and what the wire does not take of it has to wait. True if it
+    /// has taken all.
     #[inline(always)]
-    pub(super) fn send_lent(&self) {
-        self.clear(LENT);
-        let mut lent = self.commons.buffers.turn();
-        if !lent.is_empty() && !self.is(DEAD) {
-            let sent = match self.is(WRITABLE) {
-                true => self.send_now(&lent),
-                false => 0,
-            };
-            if sent < lent.len() {
-                self.leave(&lent[sent..]);
-            }
+    pub(super) fn send_lent(&self) -> bool {
+        let state = self.state.get() & !LENT;
+        self.state.set(state);
+        let mut gathered = self.commons.buffers.turn();
+        if gathered.is_empty() {
+            return true;
         }
-        self.commons.buffers.give_back(&mut lent);
+        let all = match state & WRITABLE {
+            0 => self.leave(&gathered, 0),
+            _ => match self.wire.send(&gathered) {
+                Ok(count) if count == gathered.len() => true,
+                outcome => self.leave(&gathered, self.sent(outcome, gathered.len())),
+            },
+        };
+        gathered.clear();
+        all
     }
 
     #[cold]
-    fn leave(&self, unsent: &[u8]) {
-        self.queue(unsent);
-        self.clog(unsent.len());
+    fn leave(&self, gathered: &[u8], sent: usize) -> bool {
+        let unsent = &gathered[sent..];
+        if !unsent.is_empty() {
+            self.queue(unsent);
+            self.clog(unsent.len());
+        }
+        false
     }
 
     #[cold]
     fn send_queued(&self) {
         let (outcome, offered) = self.rare(|rare| {
             let front = rare.output.front();
-            (self.wire.send(front), front.len())
+            (self.offer(front), front.len())
         });
         let sent = self.sent(outcome, offered);
         let waiting = self.rare(|rare| {
@@ -131,12 +135,16 @@ impl<W: Wire> Stream<W> {
 
     /// How much of `data` the wire has taken. It is all of it, too, if there is nobody to take it
     /// any more.
-    #[inline(always)]
     fn send_now(&self, data: &[u8]) -> usize {
-        match self.wire.send(data) {
+        match self.offer(data) {
             Ok(count) if count == data.len() => count,
             outcome => self.sent(outcome, data.len()),
         }
+    }
+
+    #[inline(never)]
+    fn offer(&self, data: &[u8]) -> io::Result<usize> {
+        self.wire.send(data)
     }
 
     #[cold]

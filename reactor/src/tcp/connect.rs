@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use super::wire::{TcpWire, set_keep_alive};
 use crate::connector::{Attempt, Dialer};
 use crate::core::Core;
+use crate::output::Room;
 use crate::sources::Source;
 use crate::stream::{Ready, Stream};
 use crate::{ConnectError, Connector, DelayedCall, Reason, TcpConnect, Turn};
@@ -98,7 +99,7 @@ impl TcpAttempt {
     }
 
     /// An event came: it is connected, it has failed, or it was about something else.
-    fn check(&self, ready: Ready) {
+    fn check(&self, ready: Ready, room: &mut Room) {
         let peer = match self.socket.borrow().as_ref() {
             _ if self.cancelled.get() => return,
             None => return,
@@ -108,14 +109,14 @@ impl TcpAttempt {
             },
         };
         match peer {
-            Ok(_) => self.succeed(ready),
+            Ok(_) => self.succeed(ready, room),
             Err(error) if error.kind() == io::ErrorKind::NotConnected || is_in_progress(&error) => {
             }
             Err(error) => self.fail(&error.into()),
         }
     }
 
-    fn succeed(&self, ready: Ready) {
+    fn succeed(&self, ready: Ready, room: &mut Room) {
         let Some(core) = self.core.upgrade() else {
             return;
         };
@@ -151,7 +152,7 @@ impl TcpAttempt {
         Turn::turn(&*stream);
         // The edge that told of the connection may have told of its first bytes too, and of their
         // end. It comes only once.
-        stream.ready(ready);
+        stream.ready(ready, room);
     }
 
     fn fail(&self, error: &ConnectError) {
@@ -180,8 +181,8 @@ impl TcpAttempt {
 }
 
 impl Source for TcpAttempt {
-    fn ready(&self, ready: Ready) {
-        self.check(ready);
+    fn ready(&self, ready: Ready, room: &mut Room) {
+        self.check(ready, room);
     }
 
     fn stop(&self) {

@@ -10,6 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::wire::{TcpWire, set_keep_alive};
 use crate::core::Core;
+use crate::output::Room;
 use crate::port::Listening;
 use crate::sources::Source;
 use crate::stream::{Ready, Stream};
@@ -210,7 +211,7 @@ impl Listening for TcpPort {
 }
 
 impl Source for TcpPort {
-    fn ready(&self, _: Ready) {
+    fn ready(&self, _: Ready, _: &mut Room) {
         if let Some(core) = self.core.upgrade() {
             self.accept(&core);
         }

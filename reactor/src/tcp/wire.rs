@@ -9,6 +9,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Token};
 use socket2::{SockRef, TcpKeepalive};
 
+use crate::output::Room;
 use crate::sources::{Source, Sources};
 use crate::stream::{Ready, Stream, Wire};
 use crate::{Address, Reason, Transport};
@@ -69,6 +70,7 @@ impl TcpWire {
         stream.wire.sources.replace(token, stream.clone());
     }
 
+    #[inline(always)]
     fn with<R>(&self, act: impl FnOnce(&mut TcpStream) -> io::Result<R>) -> io::Result<R> {
         match self.socket.borrow_mut().as_mut() {
             Some(socket) => act(socket),
@@ -82,10 +84,12 @@ impl TcpWire {
 }
 
 impl Wire for TcpWire {
+    #[inline(always)]
     fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.with(|socket| socket.read(buffer))
     }
 
+    #[inline(always)]
     fn send(&self, data: &[u8]) -> io::Result<usize> {
         self.with(|socket| socket.write(data))
     }
@@ -146,8 +150,8 @@ impl Wire for TcpWire {
 }
 
 impl Source for Stream<TcpWire> {
-    fn ready(&self, ready: Ready) {
-        Stream::ready(self, ready);
+    fn ready(&self, ready: Ready, room: &mut Room) {
+        Stream::ready(self, ready, room);
     }
 
     fn stop(&self) {

@@ -157,7 +157,7 @@ impl Way {
         drop(state);
         let to = self.to.borrow().upgrade();
         if let Some(to) = to {
-            to.ready(ready);
+            to.ready_alone(ready);
         }
     }
 
@@ -213,7 +213,7 @@ impl Wire for MemoryWire {
             self.inward.clock.call_soon(move || {
                 let from = way.from.borrow().upgrade();
                 if let Some(from) = from {
-                    from.ready(Ready::WRITABLE);
+                    from.ready_alone(Ready::WRITABLE);
                 }
             });
         }
