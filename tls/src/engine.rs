@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use retwist_reactor::{Layer, LayerExt, Producer, ProducerKind, Protocol, Reason, TransportRef};
 
-use crate::records::{Queue, Records};
+use crate::records::Records;
 use crate::session::{Event, Session};
 use crate::transport::*;
 use crate::{TlsError, TlsInfo};
@@ -53,12 +53,12 @@ impl TlsTransport {
                 )));
             }
         });
-        let mut out = Records::take();
+        let mut out = Records::default();
         let started = match &mut *self.session.borrow_mut() {
             Ok(session) => session.start(&mut out),
             Err(error) => Err(error.clone()),
         };
-        self.send(out);
+        self.send(&out);
         if let Err(error) = started {
             self.fail(error);
         }
@@ -69,7 +69,7 @@ impl TlsTransport {
         if self.is(OVER) {
             return;
         }
-        let mut out = Records::take();
+        let mut out = Records::default();
         let received = {
             let Ok(mut session) = self.session.try_borrow_mut() else {
                 return;
@@ -79,7 +79,7 @@ impl TlsTransport {
                 Err(_) => Ok(data.len()),
             }
         };
-        self.send(out);
+        self.send(&out);
         match received {
             Ok(used) if used < data.len() => {
                 self.joint.below(|below| below.unread(&data[used..]));
@@ -205,13 +205,7 @@ impl TlsTransport {
     }
 
     fn seal_queue(&self, session: &mut Session) -> Result<(), TlsError> {
-        if self.queue.borrow().is_empty() {
-            return Ok(());
-        }
-        let queued = self.queue.borrow_mut().take();
-        let sealed = self.seal(session, &queued);
-        Queue::give_back(queued);
-        sealed
+        self.seal(session, self.queue.take().bytes())
     }
 
     /// However large it is, it is one write below too, which the limit there takes as a whole.
@@ -219,9 +213,9 @@ impl TlsTransport {
         if data.is_empty() {
             return Ok(());
         }
-        let mut out = Records::take();
+        let mut out = Records::default();
         let sealed = session.encrypt(data, &mut out);
-        self.send(out);
+        self.send(&out);
         sealed
     }
 
@@ -230,9 +224,9 @@ impl TlsTransport {
         let wished = self.is(LEAVE) || self.is(CLOSE | CLOSE_WRITE) && !self.has_producer_below();
         if wished && !self.is(NOTIFIED) {
             self.set(NOTIFIED);
-            let mut out = Records::take();
+            let mut out = Records::default();
             let notified = session.close_notify(&mut out);
-            self.send(out);
+            self.send(&out);
             notified?;
             if self.is(RELEASE) {
                 self.clear(RELEASE);
@@ -345,7 +339,7 @@ impl TlsTransport {
     fn over(&self) {
         self.set(OVER);
         self.forget_deadline();
-        drop(self.queue.borrow_mut().take());
+        self.queue.take();
     }
 
     pub(crate) fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
@@ -366,12 +360,10 @@ impl TlsTransport {
         !self.is(RELEASE | SENDING) && self.joint.below(|below| below.has_producer()) == Some(true)
     }
 
-    fn send(&self, mut out: Records) {
-        if !out.bytes().is_empty() {
+    fn send(&self, out: &Records) {
+        if !out.is_empty() {
             self.joint.below(|below| below.write(out.bytes()));
-            out.clear();
         }
-        out.give_back();
     }
 
     fn await_close_notify(&self) {

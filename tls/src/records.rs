@@ -1,5 +1,6 @@
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::mem;
+use std::thread::LocalKey;
 
 /// What a record's header takes.
 pub(crate) const HEADER: usize = 5;
@@ -10,42 +11,46 @@ pub(crate) const MAX_RECORD: usize = HEADER + (1 << 14) + 2048;
 /// Records on their way to the transport below.
 ///
 /// rustls writes into memory that must be there already, so the buffer keeps its length and
-/// remembers how much of it counts: it is cleared once in its life, not for every record. One
-/// serves all connections of a thread: see [`Records::take`].
+/// remembers how much of it counts: it is cleared once in its life, not for every record. It is the
+/// thread's, and is here only while there is something in it.
 #[derive(Default)]
 pub(crate) struct Records {
     buffer: Vec<u8>,
     used: usize,
 }
 
+/// Buffers that the connections of a thread take in turn, so that an idle one has none. There is
+/// one, and one more for each TLS that is inside another.
+type Spare = RefCell<Vec<Vec<u8>>>;
+
 thread_local! {
-    /// One, and one more for each TLS that is inside another.
-    static SPARE: Cell<Vec<Records>> = const { Cell::new(Vec::new()) };
+    static RECORDS: Spare = const { RefCell::new(Vec::new()) };
+    static QUEUES: Spare = const { RefCell::new(Vec::new()) };
+}
+
+fn take_spare(spare: &'static LocalKey<Spare>) -> Vec<u8> {
+    spare.with_borrow_mut(|spare| spare.pop().unwrap_or_default())
+}
+
+/// Keeps few of them, and none of an unusual size.
+fn give_back(spare: &'static LocalKey<Spare>, buffer: Vec<u8>) {
+    const KEPT: usize = 4;
+    const SIZE: usize = 8 * MAX_RECORD;
+    // Nobody needs one when the thread has ended.
+    let _ = spare.try_with(|spare| {
+        let mut spare = spare.borrow_mut();
+        if spare.len() < KEPT && buffer.capacity() <= SIZE {
+            spare.push(buffer);
+        }
+    });
 }
 
 impl Records {
-    /// A buffer of this thread's; give it back with [`Records::give_back`].
-    pub(crate) fn take() -> Self {
-        let mut spare = SPARE.take();
-        let records = spare.pop().unwrap_or_default();
-        SPARE.set(spare);
-        records
-    }
-
-    /// Keeps the buffer for the next who needs one; few of them, and none of an unusual size.
-    pub(crate) fn give_back(mut self) {
-        const KEPT: usize = 4;
-        const SIZE: usize = 8 * MAX_RECORD;
-        let mut spare = SPARE.take();
-        if spare.len() < KEPT && self.buffer.len() <= SIZE {
-            self.used = 0;
-            spare.push(self);
-        }
-        SPARE.set(spare);
-    }
-
     /// At least `size` bytes to write to, behind what counts.
     pub(crate) fn room(&mut self, size: usize) -> &mut [u8] {
+        if self.buffer.is_empty() {
+            self.buffer = take_spare(&RECORDS);
+        }
         let needed = self.used + size;
         if self.buffer.len() < needed {
             self.buffer.resize(needed, 0);
@@ -67,24 +72,27 @@ impl Records {
         &self.buffer[..self.used]
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.used = 0;
+    pub(crate) fn is_empty(&self) -> bool {
+        self.used == 0
     }
 }
 
-/// Plaintext that waits for the end of the turn, in a buffer that the connections of a thread take
-/// in turn: an idle one has none.
+impl Drop for Records {
+    fn drop(&mut self) {
+        if !self.buffer.is_empty() {
+            give_back(&RECORDS, mem::take(&mut self.buffer));
+        }
+    }
+}
+
+/// Plaintext that waits for the end of the turn, in a buffer of the thread's.
 #[derive(Default)]
 pub(crate) struct Queue(Vec<u8>);
-
-thread_local! {
-    static SPARE_QUEUE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 impl Queue {
     pub(crate) fn push(&mut self, data: &[u8]) {
         if self.0.capacity() == 0 {
-            self.0 = SPARE_QUEUE.take();
+            self.0 = take_spare(&QUEUES);
         }
         self.0.extend_from_slice(data);
     }
@@ -97,16 +105,16 @@ impl Queue {
         self.0.is_empty()
     }
 
-    /// All that waits; to be given back.
-    pub(crate) fn take(&mut self) -> Vec<u8> {
-        mem::take(&mut self.0)
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
+}
 
-    pub(crate) fn give_back(mut buffer: Vec<u8>) {
-        const KEPT: usize = 8 * MAX_RECORD;
-        if buffer.capacity() <= KEPT {
-            buffer.clear();
-            SPARE_QUEUE.set(buffer);
+impl Drop for Queue {
+    fn drop(&mut self) {
+        if self.0.capacity() > 0 {
+            self.0.clear();
+            give_back(&QUEUES, mem::take(&mut self.0));
         }
     }
 }
@@ -153,19 +161,20 @@ mod tests {
 
     #[test]
     fn the_buffer_of_the_thread_is_used_again_and_kept_small() {
-        let mut records = Records::take();
+        let mut records = Records::default();
         records.push(b"some");
         records.push(b"thing");
         assert_eq!(records.bytes(), b"something");
-        records.give_back();
-        let again = Records::take();
-        assert!(again.bytes().is_empty());
-        assert!(again.buffer.len() >= 9);
-        let mut large = Records::take();
+        let place = records.bytes().as_ptr();
+        drop(records);
+        let mut again = Records::default();
+        assert!(again.is_empty());
+        assert_eq!(again.room(9).as_ptr(), place);
+        let mut large = Records::default();
         large.room(1 << 20);
-        large.give_back();
-        assert!(Records::take().buffer.is_empty(), "too large to be kept");
-        again.give_back();
-        assert!(!Records::take().buffer.is_empty());
+        drop(large);
+        assert!(take_spare(&RECORDS).is_empty(), "too large to be kept");
+        drop(again);
+        assert!(!take_spare(&RECORDS).is_empty());
     }
 }

@@ -110,10 +110,7 @@ impl Session {
             self.state = State::Failed;
             self.incoming = Vec::new();
             self.send_queued(out);
-            if matches!(self.connection, Connection::Server(_))
-                && !answered
-                && out.bytes().is_empty()
-            {
+            if matches!(self.connection, Connection::Server(_)) && !answered && out.is_empty() {
                 // Where rustls has nothing to say to what is no ClientHello.
                 out.push(&fatal(AlertDescription::DecodeError));
             }

@@ -25,6 +25,7 @@ pub(super) enum Next {
 }
 
 /// Handles one state of rustls.
+#[inline(always)]
 pub(super) fn step<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     handshaking: bool,

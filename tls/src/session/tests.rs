@@ -53,7 +53,7 @@ impl Side {
 
     fn sent(&mut self) -> Vec<u8> {
         let sent = self.out.bytes().to_vec();
-        self.out.clear();
+        self.out = Records::default();
         sent
     }
 }
