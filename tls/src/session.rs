@@ -148,7 +148,9 @@ impl Session {
                 Connection::Server(server) => send(server.process_tls_records(incoming), what, out),
                 Connection::Greeting(_) => (0, Some(Err(rustls::Error::HandshakeNotComplete))),
             };
-            incoming.drain(..discard);
+            if discard > 0 {
+                incoming.drain(..discard);
+            }
             if let Some(sent) = sent {
                 break sent;
             }
@@ -198,7 +200,9 @@ impl Session {
         if progress.stopped || !self.is_receiving() {
             return Ok(used);
         }
-        self.incoming = input[used..].to_vec();
+        if used < input.len() {
+            self.incoming = input[used..].to_vec();
+        }
         Ok(input.len())
     }
 
