@@ -1,6 +1,5 @@
 use std::cell::RefCell;
 use std::mem;
-use std::thread::LocalKey;
 
 /// What a record's header takes.
 pub(crate) const HEADER: usize = 5;
@@ -11,46 +10,54 @@ pub(crate) const MAX_RECORD: usize = HEADER + (1 << 14) + 2048;
 /// Records on their way to the transport below.
 ///
 /// rustls writes into memory that must be there already, so the buffer keeps its length and
-/// remembers how much of it counts: it is cleared once in its life, not for every record. It is the
-/// thread's, and is here only while there is something in it.
-#[derive(Default)]
+/// remembers how much of it counts: it is cleared once in its life, not for every record.
 pub(crate) struct Records {
     buffer: Vec<u8>,
     used: usize,
 }
 
-/// Buffers that the connections of a thread take in turn, so that an idle one has none. There is
-/// one, and one more for each TLS that is inside another.
-type Spare = RefCell<Vec<Vec<u8>>>;
+/// Larger than this, a buffer is not kept for the next connection.
+const KEPT: usize = 8 * MAX_RECORD;
 
 thread_local! {
-    static RECORDS: Spare = const { RefCell::new(Vec::new()) };
-    static QUEUES: Spare = const { RefCell::new(Vec::new()) };
-}
-
-fn take_spare(spare: &'static LocalKey<Spare>) -> Vec<u8> {
-    spare.with_borrow_mut(|spare| spare.pop().unwrap_or_default())
-}
-
-/// Keeps few of them, and none of an unusual size.
-fn give_back(spare: &'static LocalKey<Spare>, buffer: Vec<u8>) {
-    const KEPT: usize = 4;
-    const SIZE: usize = 8 * MAX_RECORD;
-    // Nobody needs one when the thread has ended.
-    let _ = spare.try_with(|spare| {
-        let mut spare = spare.borrow_mut();
-        if spare.len() < KEPT && buffer.capacity() <= SIZE {
-            spare.push(buffer);
-        }
-    });
+    /// The connections of a thread take turns with them, and an idle one has none. There is one,
+    /// and one more for each TLS that is inside another.
+    static RECORDS: [RefCell<Records>; 8] = const { [const { RefCell::new(Records::new()) }; 8] };
+    static QUEUES: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Records {
+    pub(crate) const fn new() -> Self {
+        Records {
+            buffer: Vec::new(),
+            used: 0,
+        }
+    }
+
+    /// Lends `work` empty ones.
+    #[inline]
+    pub(crate) fn lend<R>(work: impl FnOnce(&mut Records) -> R) -> R {
+        RECORDS.with(
+            |all| match all.iter().find_map(|records| records.try_borrow_mut().ok()) {
+                Some(mut records) => records.lent(work),
+                None => work(&mut Records::new()),
+            },
+        )
+    }
+
+    #[inline]
+    fn lent<R>(&mut self, work: impl FnOnce(&mut Records) -> R) -> R {
+        // Before it, in case that the work of somebody else has panicked.
+        self.used = 0;
+        let result = work(self);
+        if self.buffer.len() > KEPT {
+            self.buffer = Vec::new();
+        }
+        result
+    }
+
     /// At least `size` bytes to write to, behind what counts.
     pub(crate) fn room(&mut self, size: usize) -> &mut [u8] {
-        if self.buffer.is_empty() {
-            self.buffer = take_spare(&RECORDS);
-        }
         let needed = self.used + size;
         if self.buffer.len() < needed {
             self.buffer.resize(needed, 0);
@@ -77,14 +84,6 @@ impl Records {
     }
 }
 
-impl Drop for Records {
-    fn drop(&mut self) {
-        if !self.buffer.is_empty() {
-            give_back(&RECORDS, mem::take(&mut self.buffer));
-        }
-    }
-}
-
 /// Plaintext that waits for the end of the turn, in a buffer of the thread's.
 #[derive(Default)]
 pub(crate) struct Queue(Vec<u8>);
@@ -92,7 +91,7 @@ pub(crate) struct Queue(Vec<u8>);
 impl Queue {
     pub(crate) fn push(&mut self, data: &[u8]) {
         if self.0.capacity() == 0 {
-            self.0 = take_spare(&QUEUES);
+            self.0 = QUEUES.with_borrow_mut(|spare| spare.pop().unwrap_or_default());
         }
         self.0.extend_from_slice(data);
     }
@@ -112,12 +111,22 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        if self.0.capacity() > 0 {
+        if (1..=KEPT).contains(&self.0.capacity()) {
             self.0.clear();
-            give_back(&QUEUES, mem::take(&mut self.0));
+            let buffer = mem::take(&mut self.0);
+            // Nobody needs one when the thread has ended.
+            let _ = QUEUES.try_with(|spare| {
+                let mut spare = spare.borrow_mut();
+                if spare.len() < SPARES {
+                    spare.push(buffer);
+                }
+            });
         }
     }
 }
+
+/// How many queues are kept for the next connections.
+const SPARES: usize = 4;
 
 /// How many bytes are missing until the record at `start` of `input` is whole: to the end of its
 /// header, while that is incomplete, or to its own end. `start` is moved behind all whole records.
@@ -160,21 +169,38 @@ mod tests {
     }
 
     #[test]
-    fn the_buffer_of_the_thread_is_used_again_and_kept_small() {
-        let mut records = Records::default();
-        records.push(b"some");
-        records.push(b"thing");
-        assert_eq!(records.bytes(), b"something");
-        let place = records.bytes().as_ptr();
-        drop(records);
-        let mut again = Records::default();
-        assert!(again.is_empty());
-        assert_eq!(again.room(9).as_ptr(), place);
-        let mut large = Records::default();
-        large.room(1 << 20);
-        drop(large);
-        assert!(take_spare(&RECORDS).is_empty(), "too large to be kept");
-        drop(again);
-        assert!(!take_spare(&RECORDS).is_empty());
+    fn the_buffers_of_the_thread_are_used_again_and_kept_small() {
+        let place = |size| {
+            Records::lend(|records| {
+                assert!(records.is_empty());
+                records.room(size).as_ptr()
+            })
+        };
+        let first = Records::lend(|outer| {
+            outer.push(b"some");
+            outer.push(b"thing");
+            assert_ne!(
+                place(9),
+                outer.bytes().as_ptr(),
+                "of one that is inside another"
+            );
+            assert_eq!(outer.bytes(), b"something");
+            outer.bytes().as_ptr()
+        });
+        assert_eq!(place(9), first);
+        place(1 << 20);
+        RECORDS.with(|all| assert!(all[0].borrow().buffer.is_empty(), "too large to be kept"));
+    }
+
+    #[test]
+    fn a_queue_that_is_empty_again_gives_its_buffer_to_the_next() {
+        let mut queue = Queue::default();
+        queue.push(b"something");
+        let place = queue.bytes().as_ptr();
+        drop(queue);
+        let mut next = Queue::default();
+        assert!(next.is_empty());
+        next.push(b"else");
+        assert_eq!((next.bytes(), next.bytes().as_ptr()), (&b"else"[..], place));
     }
 }
