@@ -51,6 +51,12 @@ impl TcpListen {
         self
     }
 
+    /// Another port, and all else as it is.
+    pub fn on_port(mut self, port: u16) -> Self {
+        self.address.set_port(port);
+        self
+    }
+
     /// How many connections the system may hold that have not been accepted yet. Default 1024; the
     /// system has a maximum of its own.
     pub fn backlog(mut self, connections: u32) -> Self {
