@@ -93,6 +93,7 @@
 
 pub mod endpoint;
 pub mod porting;
+mod workers;
 
 #[doc(inline)]
 pub use retwist_deferred as deferred;
@@ -101,6 +102,7 @@ pub use retwist_protocols as protocols;
 pub use retwist_reactor::*;
 #[doc(inline)]
 pub use retwist_tls as tls;
+pub use workers::{Worker, Workers, WorkersError};
 
 /// The code in the README is compiled like any other example.
 #[cfg(doctest)]

@@ -110,6 +110,11 @@ impl TcpListen {
     pub fn wanted(&self) -> SocketAddr {
         self.address
     }
+
+    /// Whether [`reuse_port`](TcpListen::reuse_port) was asked for.
+    pub fn reuses_port(&self) -> bool {
+        self.reuse_port
+    }
 }
 
 impl From<u16> for TcpListen {
