@@ -92,13 +92,13 @@ impl Workers {
         }
     }
 
-    /// Sets the workers up and runs them, until one of them is stopped, and then all are: by a
-    /// signal, as [`ReactorSettings::signals`] says, or by
-    /// [`stop`](retwist_reactor::ReactorHandle::stop) on the reactor of any. They end at the same time, each in order, and this returns when all have
-    /// ended. A second signal cuts all of it short.
+    /// Sets the workers up and runs them until they are stopped: by a signal, as
+    /// [`ReactorSettings::signals`] says, or by [`stop`](retwist_reactor::ReactorHandle::stop) on
+    /// the reactor of any of them. All end together, each in order, and a second signal cuts it
+    /// short for all. This returns when the last has ended.
     ///
-    /// Where a set-up fails or panics no worker serves: those that listen already stop, and its
-    /// error is returned. If the reactor of one fails later, all others are stopped in order.
+    /// Where a set-up fails or panics no worker serves: those that listen already stop, and this
+    /// returns the error. If a worker fails later, the others are stopped in order.
     pub fn run(
         self,
         set_up: impl Fn(&Worker) -> Result<(), Cause> + Sync,

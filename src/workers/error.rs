@@ -15,7 +15,8 @@ pub enum WorkersError {
     Count,
     /// The set-up of a worker has failed with this.
     SetUp(Box<dyn Error + Send + Sync>),
-    /// The set-up of a worker has panicked with this message.
+    /// The set-up of a worker, or whatever else ran there outside of callbacks, has panicked with
+    /// this message.
     Panicked(Arc<str>),
     /// The system starts no thread.
     Thread(io::Error),
