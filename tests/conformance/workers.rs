@@ -212,6 +212,9 @@ fn a_port_that_is_taken_is_an_error_with_its_cause() {
 fn a_port_that_others_share_is_taken_unless_it_is_to_be_shared_with_them() {
     let running = Running::start(2, |worker| Ok(serve(worker, any())?));
     let address = running.address();
+    // Made before the others listen: their sockets outlive them for a moment where a process that
+    // another test starts has got a copy of them.
+    let (mut stream, _) = connect(address);
     let same = || TcpListen::address(address);
     let refused = several(2).run(|worker| Ok(serve(worker, same())?));
     assert!(matches!(refused, Err(WorkersError::SetUp(_))));
@@ -223,7 +226,7 @@ fn a_port_that_others_share_is_taken_unless_it_is_to_be_shared_with_them() {
             Ok(())
         })
         .unwrap();
-    connect(address).0.write_all(b"s").unwrap();
+    stream.write_all(b"s").unwrap();
     running.end();
 }
 
