@@ -1,4 +1,3 @@
-use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -77,7 +76,14 @@ impl Resolver for SystemResolver {
         }
         let host = host.to_owned();
         let found = self.pool.defer_to_thread(move || ask(host, port));
-        found.timeout(self.timeout, &self.clock)
+        // Whoever asks need not keep the resolver until there is an answer.
+        let pool = self.pool.clone();
+        found
+            .timeout(self.timeout, &self.clock)
+            .add_both(move |outcome| {
+                drop(pool);
+                outcome
+            })
     }
 }
 
@@ -85,10 +91,9 @@ impl Resolver for SystemResolver {
 const LONGEST_NAME: usize = 254;
 
 fn ask(host: String, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
-    let mut seen = HashSet::new();
     match (&*host, port).to_socket_addrs() {
         Ok(found) => {
-            let addresses: Vec<_> = found.filter(|address| seen.insert(*address)).collect();
+            let addresses: Vec<_> = found.collect();
             match addresses.is_empty() {
                 true => Err(ResolveError::NoAddress(host)),
                 false => Ok(addresses),

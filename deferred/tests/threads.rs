@@ -210,6 +210,18 @@ fn names() {
     assert_eq!(reactor.clock().pending_calls(), 0);
 }
 
+/// As code does that looks a name up and returns: nobody keeps the resolver, nor the pool.
+#[test]
+fn a_look_up_is_finished_by_who_has_begun_it() {
+    let reactor = quiet();
+    let looking_up = {
+        let pool = ThreadPool::new(&reactor);
+        SystemResolver::new(&pool, reactor.clock()).resolve("localhost", 7)
+    };
+    assert!(!outcome(&reactor, looking_up).unwrap().is_empty());
+    assert_eq!(reactor.clock().pending_calls(), 0);
+}
+
 #[test]
 fn a_look_up_is_cancelled_and_times_out() {
     let reactor = quiet();
