@@ -188,7 +188,8 @@ fn names() {
     let resolver = SystemResolver::new(&pool, reactor.clock());
     let literal = resolver.resolve("::1", 7).take().unwrap().unwrap();
     assert_eq!(literal, ["[::1]:7".parse().unwrap()]);
-    for bad in ["", "a\0b", &"x".repeat(255)] {
+    let too_long = "x".repeat(255);
+    for bad in ["", "a\0b", "a b", "\u{fc}\u{200f}.example", &too_long] {
         let failure = resolver.resolve(bad, 7).take().unwrap().unwrap_err();
         assert!(matches!(
             failure.error(),
