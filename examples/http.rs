@@ -9,18 +9,23 @@
 //!
 //! HTTP/1.1 in clear, and HTTP/2 too under TLS, where the client agrees (ALPN). hyper knows nothing
 //! of the reactor, nor of TLS: it reads and writes an [`AsyncTransport`] by way of the thirty lines
-//! at the end of this file, and is a task like any other.
+//! at the end of this file, and is a task like any other. When the program is to end, no connection
+//! is closed before what is under way on it has been answered, for at most 10 s.
 
 mod support;
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
+use futures_util::future::{self, select};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::rt::ReadBufCursor;
@@ -28,9 +33,9 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use lexopt::{Arg, ValueExt};
-use retwist::deferred::{AsyncTransport, Executor, Spawner};
+use retwist::deferred::{AsyncTransport, DeferredLock, Executor, Spawner, timeout};
 use retwist::tls::{ServerOptions, TlsFactory, TlsRole, TlsTransport};
-use retwist::{Address, Phase, SystemEvent};
+use retwist::{Address, Clock, Hold, Phase, ReactorHandle, SystemEvent};
 use support::tls::Credentials;
 
 const HELP: &str = "
@@ -64,22 +69,69 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible
 }
 
 async fn serve(connection: AsyncTransport, tasks: Tasks) -> hyper::Result<()> {
+    let ending = tasks.1.clone();
     let transport = connection.transport();
     let negotiated = transport.as_ref().and_then(TlsTransport::of);
     let stream = Stream(connection);
     match negotiated.is_some_and(|negotiated| negotiated.speaks("h2")) {
         true => {
-            http2::Builder::new(tasks)
-                .serve_connection(stream, service_fn(answer))
-                .await
+            let serving = http2::Builder::new(tasks).serve_connection(stream, service_fn(answer));
+            ending.finish(serving, |h2| h2.graceful_shutdown()).await
         }
         false => {
-            http1::Builder::new()
+            let serving = http1::Builder::new()
                 // A client that has ended its input still waits for the response.
                 .half_close(true)
-                .serve_connection(stream, service_fn(answer))
-                .await
+                .serve_connection(stream, service_fn(answer));
+            ending.finish(serving, |h1| h1.graceful_shutdown()).await
         }
+    }
+}
+
+/// The end of the program. It is told to all who are served, and waits for what is under way.
+#[derive(Clone)]
+struct Ending {
+    clock: Clock,
+    /// Held until the end; then each has it in turn.
+    told: DeferredLock,
+    hold: Rc<RefCell<Option<Hold>>>,
+}
+
+/// What is under way at the end may take so long.
+const LAST: Duration = Duration::from_secs(10);
+
+impl Ending {
+    fn of(reactor: &ReactorHandle) -> Self {
+        let ending = Ending {
+            clock: reactor.clock().clone(),
+            told: DeferredLock::new(),
+            hold: Rc::default(),
+        };
+        let (told, hold) = (ending.told.clone(), ending.hold.clone());
+        let held = told.acquire();
+        reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |last| {
+            hold.replace(Some(last));
+            // Behind all who are served: each of them holds the program himself by then.
+            told.acquire().done(move |_| drop(hold.take()));
+            drop(held);
+        });
+        ending
+    }
+
+    /// Serves a connection, and at the end `last` says that no more than what is under way.
+    async fn finish<C>(self, serving: C, last: impl FnOnce(Pin<&mut C>)) -> hyper::Result<()>
+    where
+        C: Future<Output = hyper::Result<()>>,
+    {
+        let mut serving = pin!(serving);
+        let turn = match select(&mut serving, self.told.acquire()).await {
+            future::Either::Left((served, _)) => return served,
+            future::Either::Right((turn, _)) => turn,
+        };
+        let _hold = self.hold.borrow().clone();
+        drop(turn);
+        last(serving.as_mut());
+        timeout(&self.clock, LAST, serving).await.unwrap_or(Ok(()))
     }
 }
 
@@ -100,7 +152,7 @@ fn main() -> ExitCode {
             }
         }
         let executor = Executor::new(reactor);
-        let tasks = Tasks(executor.spawner());
+        let tasks = Tasks(executor.spawner(), Ending::of(reactor));
         // It lives as long as the reactor does.
         reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, |_| drop(executor));
         let factory = move |peer: &Address| {
@@ -136,7 +188,7 @@ fn main() -> ExitCode {
 
 /// Runs what hyper wants to run beside: the streams of HTTP/2.
 #[derive(Clone)]
-struct Tasks(Spawner);
+struct Tasks(Spawner, Ending);
 
 impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Tasks {
     fn execute(&self, future: F) {
