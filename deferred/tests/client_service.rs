@@ -375,6 +375,59 @@ fn stopped_while_a_layer_negotiates_it_waits_for_the_close() {
 }
 
 #[test]
+fn what_it_does_already_is_not_begun_again() {
+    let world = World::new();
+    world.service.start();
+    world.refuse();
+    world.service.start();
+    assert_eq!(world.state(), ServiceState::Waiting);
+    assert_eq!(world.reactor.clock().pending_calls(), 1);
+    world.pass(SECOND * 2);
+    let pair = world.succeed();
+    world.service.start();
+    assert_eq!(world.state(), ServiceState::Connected);
+    assert!(world.reactor.connecting().is_empty());
+
+    let first = world.service.stop();
+    world.service.start();
+    world.service.start();
+    assert_eq!(world.state(), ServiceState::Restarting);
+    let mut waiting = world.service.when_connected(Some(1));
+    pair.server().lose_connection();
+    pair.run();
+    assert!(first.is_called() && !waiting.is_called());
+    assert_eq!(world.reactor.connecting().len(), 1);
+    world.refuse();
+    assert!(waiting.take().unwrap().is_err());
+
+    drop(world.service.stop());
+    assert!(world.service.stop().is_called());
+    assert!(world.is_over());
+}
+
+/// The server is away for an hour: there is one attempt a minute, and one timer.
+#[test]
+fn a_service_that_is_away_for_an_hour() {
+    let world = World::new();
+    world.service.start();
+    let mut attempts = 0;
+    for _ in 0..3600 {
+        if !world.reactor.connecting().is_empty() {
+            attempts += 1;
+            world.refuse();
+        }
+        assert_eq!(world.reactor.clock().pending_calls(), 1);
+        world.pass(SECOND);
+    }
+    assert!((55..70).contains(&attempts), "{attempts}");
+    while world.reactor.connecting().is_empty() {
+        world.pass(SECOND);
+    }
+    let _pair = world.succeed();
+    assert_eq!(world.state(), ServiceState::Connected);
+}
+
+#[test]
 fn whoever_waits_while_it_stops_is_told() {
     let world = World::new();
     world.service.start();
