@@ -153,6 +153,9 @@ fn who_the_server_is() {
         assert!(server.peer_certificates.is_empty());
     }
     let world = World::new(&files.server("privateKey=@/server.pem"));
+    // The root's dot is a matter of DNS alone.
+    let rooted = client_from_string(&files.of("tls:localhost.:80:trustRoots=@/server.crt"));
+    assert_eq!(world.meet(&rooted.unwrap()).client.err(), None);
     for (client, says) in [
         ("trustRoots=@/client.crt", "certificate is invalid"),
         (

@@ -13,7 +13,7 @@
 //! | read and write a connection in one | [`AsyncTransport`], [`connect`](connect()), [`listen`] |
 //! | do something again and again, or bit by bit | [`LoopingCall`], [`Cooperator`], [`defer_later`] |
 //! | do something that blocks | [`ThreadPool`] |
-//! | find a host, connect to it, stay connected | [`Resolver`], [`HostnameEndpoint`], [`ClientService`], [`Reconnecting`] |
+//! | find a host, connect to it, stay connected | [`Resolver`], [`ascii_host`](ascii_host()), [`HostnameEndpoint`], [`ClientService`], [`Reconnecting`] |
 //! | write `fn main` | [`react`](react()) |
 //!
 //! Nothing here panics, however it is used: what goes wrong is a [`Failure`] or another error
