@@ -39,7 +39,7 @@
 //!
 //! | a client | |
 //! |---|---|
-//! | `tcp:HOST:PORT` | an address, IPv4 or IPv6 (`tcp:\:\:1:25`), or a name, of whose addresses the first that answers is taken ([`HostnameEndpoint`](retwist_deferred::HostnameEndpoint)) |
+//! | `tcp:HOST:PORT` | an address, IPv4 or IPv6 (`tcp:\:\:1:25`), or a name, in any script, of whose addresses the first that answers is taken ([`HostnameEndpoint`](retwist_deferred::HostnameEndpoint)) |
 //! | `tcp:HOST:PORT:timeout=SECONDS` | gives up after this long; 30 s if it is not said |
 //! | `tcp:HOST:PORT:bindAddress=ADDRESS` | from this address of the machine |
 //!

@@ -1,12 +1,13 @@
-//! Connecting by an endpoint's string, by name and through layers, cancelled after every number of
-//! passes of the loop: no timer is left and no descriptor. Alone in its program, since descriptors
-//! are counted.
+//! Connecting by an endpoint's string, by name and through layers, and a conversation of async code
+//! there, cancelled after every number of passes of the loop: no timer is left, no task and no
+//! descriptor. Alone in its program, since descriptors are counted.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use retwist::deferred::DialerExt;
-use retwist::endpoint::{Network, client_from_string, server_from_string};
+use futures_util::io::{AsyncReadExt, AsyncWriteExt};
+use retwist::deferred::{Deferred, DialerExt, Executor};
+use retwist::endpoint::{EndpointDialer, Network, client_from_string, server_from_string};
 use retwist::{Address, Protocol, Reactor, ReactorSettings, TransportRef};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,10 +31,31 @@ impl Protocol for Closing {
     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
 }
 
-/// The descriptors that are open, and the calls that wait for their time.
-fn left(reactor: &Reactor) -> (usize, usize) {
+/// What is cancelled.
+type Operation = fn(&EndpointDialer, &Executor) -> Deferred<(), Box<dyn Error>>;
+
+fn callbacks(dialer: &EndpointDialer, _: &Executor) -> Deferred<(), Box<dyn Error>> {
+    dialer.connect_to(Closing).map(drop).map_err(Into::into)
+}
+
+fn conversation(dialer: &EndpointDialer, executor: &Executor) -> Deferred<(), Box<dyn Error>> {
+    let dialer = dialer.clone();
+    executor.spawn(async move {
+        let mut connection = dialer.open().await?;
+        let text = [b'x'; 100_000];
+        connection.write_all(&text).await?;
+        connection.read_exact(&mut [0; 100_000]).await?;
+        connection.close().await?;
+        connection.read_to_end(&mut Vec::new()).await?;
+        Ok(())
+    })
+}
+
+/// The descriptors that are open, the calls that wait for their time, and the tasks.
+fn left(reactor: &Reactor, executor: &Executor) -> (usize, usize, usize) {
     let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count();
-    (descriptors, reactor.clock().pending_calls())
+    let calls = reactor.clock().pending_calls();
+    (descriptors, calls, executor.running_tasks())
 }
 
 #[test]
@@ -68,11 +90,16 @@ fn cancelled_after_any_number_of_passes_nothing_is_left() -> Result<(), Box<dyn 
         format!("socks:host=example.org:port=80:tcp:127.0.0.1:{clear}"),
         "tcp:localhost:1".to_owned(),
     ];
-    let before = left(&reactor);
-    for endpoint in &endpoints {
+    let executor = Executor::new(&reactor);
+    let operations: [Operation; 2] = [callbacks, conversation];
+    let before = left(&reactor, &executor);
+    let each = endpoints
+        .iter()
+        .flat_map(|endpoint| operations.map(|operation| (endpoint, operation)));
+    for (endpoint, operation) in each {
         let dialer = client_from_string(endpoint)?.on(&network);
         for passes in 0.. {
-            let mut connecting = dialer.connect_to(Closing);
+            let mut connecting = operation(&dialer, &executor);
             for _ in 0..passes {
                 reactor.iterate(Duration::from_millis(1))?;
             }
@@ -83,8 +110,8 @@ fn cancelled_after_any_number_of_passes_nothing_is_left() -> Result<(), Box<dyn 
                 "{endpoint} has an outcome at once"
             );
             let deadline = Instant::now() + PATIENCE;
-            while left(&reactor) != before {
-                let now = left(&reactor);
+            while left(&reactor, &executor) != before {
+                let now = left(&reactor, &executor);
                 assert!(
                     Instant::now() < deadline,
                     "{endpoint}: {now:?}, not {before:?}"

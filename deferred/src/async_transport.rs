@@ -25,7 +25,7 @@ use crate::link::{Link, Proxy};
 /// written goes out at the end of the turn, so that a flush has nothing to wait for. Closing
 /// ([`poll_close`](AsyncWrite::poll_close)) closes the write half, after all that was written has
 /// been handed over, and reading goes on. Dropping it closes the connection in order: what was
-/// written is sent first.
+/// written is sent first; a task that panics aborts it.
 ///
 /// An error is an [`io::Error`] with the connection's [`Reason`] inside (`error.get_ref()`), and of
 /// the kind that the system gave, if it did.
@@ -162,6 +162,10 @@ impl AsyncWrite for AsyncTransport {
 
 impl Drop for AsyncTransport {
     fn drop(&mut self) {
+        // What a task that panics has written is not all, and must not look like that.
+        if std::thread::panicking() {
+            self.abort();
+        }
         self.link.desert();
     }
 }

@@ -47,7 +47,8 @@ impl Backoff {
         let delay = self.initial.as_secs_f64() * factor;
         let delay = Duration::try_from_secs_f64(delay)
             .map_or(self.longest, |delay| delay.min(self.longest));
-        delay + self.jitter.mul_f64(chance())
+        let jitter = Duration::try_from_secs_f64(self.jitter.as_secs_f64() * chance());
+        delay.saturating_add(jitter.unwrap_or(self.jitter))
     }
 }
 

@@ -5,9 +5,12 @@ use std::fmt;
 use std::mem;
 use std::rc::Rc;
 
-use retwist_reactor::{Clock, DelayedCall, LayerExt, Protocol, ProtocolHandle, Reason, chain};
+use retwist_reactor::{
+    Clock, DelayedCall, LayerExt, Protocol, ProtocolHandle, Reason, caught, chain,
+};
 
 use crate::connect::{opening, when_opened};
+use crate::waiters::Waiters;
 use crate::watch::Watch;
 use crate::{
     AttemptError, Backoff, Canceller, Deferred, Dialer, Failure, Outcome, Promise, ServiceError,
@@ -43,10 +46,14 @@ struct Inner<P: Protocol> {
     attempt: Cell<u64>,
     /// How many have failed in a row.
     failures: Cell<u32>,
-    waiting: RefCell<Vec<Waiter<P>>>,
+    /// Those who wait for a connection, each with the number of failures after which he is told of
+    /// one.
+    waiting: Waiters<ProtocolHandle<P>, ServiceError, Option<u32>>,
     stopping: RefCell<Vec<Promise<(), Infallible>>>,
 }
 
+/// What comes of an attempt, and what tells of the connection's end.
+type Attempt<P> = (Deferred<ProtocolHandle<P>, AttemptError>, Rc<Watch>);
 type Prepare<P> = Rc<dyn Fn(&ProtocolHandle<P>) -> Deferred<(), Box<dyn Error>>>;
 
 enum State<P: Protocol> {
@@ -57,13 +64,6 @@ enum State<P: Protocol> {
     Disconnecting,
     Restarting,
     Stopped,
-}
-
-/// Somebody who waits for a connection.
-struct Waiter<P: Protocol> {
-    promise: Promise<ProtocolHandle<P>, ServiceError>,
-    /// After how many more failures it is told of one.
-    patience: Option<u32>,
 }
 
 /// What a [`ClientService`] is doing.
@@ -103,7 +103,7 @@ impl<P: Protocol> ClientService<P> {
                 state: RefCell::new(State::Init),
                 attempt: Cell::new(0),
                 failures: Cell::new(0),
-                waiting: RefCell::default(),
+                waiting: Waiters::default(),
                 stopping: RefCell::default(),
             }),
         }
@@ -147,7 +147,8 @@ impl<P: Protocol> ClientService<P> {
     }
 
     /// The protocol of the connection: now, or when there is one. With `fail_after`, it fails once
-    /// that many attempts have failed; without, it waits until the service is stopped.
+    /// that many attempts have failed; without, it waits until the service is stopped. Cancelled,
+    /// it waits no more, and the service goes on.
     #[doc(alias = "whenConnected")]
     #[doc(alias = "failAfterFailures")]
     pub fn when_connected(
@@ -159,12 +160,7 @@ impl<P: Protocol> ClientService<P> {
             State::Stopped => return Deferred::fired(Err(Failure::Cancelled)),
             _ => {}
         }
-        let (promise, connected) = Deferred::new();
-        self.inner.waiting.borrow_mut().push(Waiter {
-            promise,
-            patience: fail_after,
-        });
-        connected
+        self.inner.waiting.wait(fail_after)
     }
 
     /// What it is doing.
@@ -190,6 +186,18 @@ impl<P: Protocol> Inner<P> {
     fn connect(self: &Rc<Self>) {
         let attempt = self.attempt.get() + 1;
         self.attempt.set(attempt);
+        match caught(|| self.dial(attempt)) {
+            Ok((connecting, watch)) => {
+                self.enter(State::Connecting(connecting.canceller(), watch.clone()));
+                let me = self.clone();
+                connecting.done(move |outcome| me.attempted(attempt, &watch, outcome));
+            }
+            Err(message) => self.failed(Failure::Panicked(message)),
+        }
+    }
+
+    /// Begins an attempt.
+    fn dial(self: &Rc<Self>, attempt: u64) -> Attempt<P> {
         let (above, opened) = opening((self.protocol)());
         let watch = Watch::new(above);
         let me = self.clone();
@@ -208,9 +216,7 @@ impl<P: Protocol> Inner<P> {
                     .map(|()| protocol),
                 None => Deferred::succeed(protocol),
             });
-        self.enter(State::Connecting(connecting.canceller(), watch.clone()));
-        let me = self.clone();
-        connecting.done(move |outcome| me.attempted(attempt, &watch, outcome));
+        (connecting, watch)
     }
 
     /// The attempt has an outcome; nobody asks for it if the service was stopped meanwhile.
@@ -228,9 +234,9 @@ impl<P: Protocol> Inner<P> {
             (Ok(protocol), None) => {
                 self.failures.set(0);
                 self.enter(State::Connected(protocol.clone(), watch.clone()));
-                for waiter in self.waiting.take() {
-                    // Cancelled, it has its outcome.
-                    let _ = waiter.promise.callback(protocol.clone());
+                for waiter in self.waiting.take_if(|_| true) {
+                    // Nobody has fired it: who is cancelled does not wait.
+                    let _ = waiter.callback(protocol.clone());
                 }
             }
             (Ok(_) | Err(Failure::Cancelled), Some(reason)) => {
@@ -250,16 +256,13 @@ impl<P: Protocol> Inner<P> {
         self.failures.set(failures);
         self.wait(&chain(&failure));
         let error = ServiceError::new(failures, failure);
-        let waiting = self.waiting.take();
-        for mut waiter in waiting {
-            waiter.patience = waiter.patience.map(|patience| patience.saturating_sub(1));
-            match waiter.patience {
-                Some(0) => {
-                    // Cancelled, it has its outcome.
-                    let _ = waiter.promise.errback(error.clone());
-                }
-                _ => self.waiting.borrow_mut().push(waiter),
-            }
+        let told = self.waiting.take_if(|patience| {
+            *patience = patience.map(|left| left.saturating_sub(1));
+            *patience == Some(0)
+        });
+        for waiter in told {
+            // Nobody has fired it: who is cancelled does not wait.
+            let _ = waiter.errback(error.clone());
         }
     }
 
@@ -293,7 +296,6 @@ impl<P: Protocol> Inner<P> {
     }
 
     fn stop(&self) {
-        let waiting = self.waiting.take();
         let state = mem::replace(&mut *self.state.borrow_mut(), State::Disconnecting);
         match state {
             State::Connected(_, watch) => watch.close(),
@@ -314,16 +316,22 @@ impl<P: Protocol> Inner<P> {
             State::Disconnecting | State::Restarting => {}
             State::Init | State::Stopped => self.stopped(),
         }
-        for waiter in waiting {
-            // Cancelled, it has its outcome.
-            let _ = waiter.promise.fire(Err(Failure::Cancelled));
-        }
+        self.send_away();
     }
 
     fn stopped(&self) {
         self.failures.set(0);
         self.enter(State::Stopped);
+        self.send_away();
         self.tell_stopped();
+    }
+
+    /// There will be no connection for those who wait for one.
+    fn send_away(&self) {
+        for waiter in self.waiting.take_if(|_| true) {
+            // Nobody has fired it: who is cancelled does not wait.
+            let _ = waiter.fire(Err(Failure::Cancelled));
+        }
     }
 
     /// The connection that there was when it was stopped has been closed.
@@ -347,6 +355,7 @@ impl<P: Protocol> fmt::Debug for ClientService<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientService")
             .field("state", &self.state())
+            .field("waiting", &self.inner.waiting.len())
             .finish_non_exhaustive()
     }
 }

@@ -106,7 +106,11 @@ impl Cooperator {
         // Nobody else has put anything there.
         let _ = place.set(Rc::downgrade(&work));
         work.wants_turn();
-        (CooperativeTask { work }, done)
+        let task = CooperativeTask {
+            work,
+            _cooperator: self.clone(),
+        };
+        (task, done)
     }
 }
 
@@ -147,6 +151,8 @@ impl Inner {
 #[derive(Clone)]
 pub struct CooperativeTask {
     work: Rc<dyn Work>,
+    /// While it is paused, there may be nobody else who keeps it.
+    _cooperator: Cooperator,
 }
 
 impl CooperativeTask {
@@ -246,9 +252,10 @@ where
                 Some(outcome) => self.stepped(outcome),
                 None => {
                     self.waiting.set(true);
-                    let me = self.me.upgrade();
+                    // What is waited for keeps both.
+                    let kept = (self.me.upgrade(), self.cooperator.upgrade());
                     step.done(move |outcome| {
-                        if let Some(me) = me {
+                        if let (Some(me), _cooperator) = kept {
                             me.waiting.set(false);
                             me.stepped(outcome);
                         }

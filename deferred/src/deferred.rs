@@ -32,7 +32,7 @@ use crate::{Failure, Fault, IntoDeferred, Outcome, Promise};
 ///
 /// Each method that adds a callback takes the Deferred and returns the next one in the chain, of
 /// the type that the callback makes. A callback returns a [`Result`], or another Deferred, which is
-/// then waited for. It runs when there is an outcome, on the spot: inside [`Promise::callback`], or
+/// then waited for (its own, it would wait for itself: [`Failure::Abandoned`]). It runs when there is an outcome, on the spot: inside [`Promise::callback`], or
 /// inside the method that adds it, where the outcome is there already. If it panics, the next one
 /// fails with [`Failure::Panicked`].
 ///
@@ -53,7 +53,8 @@ impl<T: 'static, E: Fault> Deferred<T, E> {
     }
 
     /// The two halves, for work that can be cancelled: `canceller` ends it. It may fire the promise
-    /// that it is handed; if it does not, the Deferred fails with [`Failure::Cancelled`].
+    /// that it is handed; if it does not, the Deferred fails with [`Failure::Cancelled`], or, if it
+    /// panics, with [`Failure::Panicked`].
     pub fn with_canceller(
         canceller: impl FnOnce(&Promise<T, E>) + 'static,
     ) -> (Promise<T, E>, Self) {
@@ -214,6 +215,12 @@ impl<T: 'static, E: Fault> Deferred<T, E> {
 
     /// The outcome becomes that of `to`.
     fn pass_to(self, to: Rc<Shared<T, E>>) -> Option<Step> {
+        if Rc::ptr_eq(&self.shared, &to) {
+            log::error!(
+                "a callback has returned the Deferred that waits for it: it gets no outcome"
+            );
+            return to.resolve(Err(Failure::Abandoned));
+        }
         match self.shared.is_waiting() {
             false => to.resolve(self.shared.take()?),
             true => {

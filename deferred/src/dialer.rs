@@ -70,7 +70,7 @@ pub enum DialError {
     /// The connection could not be made.
     Connect(ConnectError),
     /// The host has several addresses, and there is a connection with none: each with its reason,
-    /// in the order in which they ended.
+    /// in the order in which they ended. Empty, if there is none of the family to connect from.
     AllFailed(Vec<(SocketAddr, Failure<ConnectError>)>),
 }
 
@@ -91,6 +91,9 @@ impl fmt::Display for DialError {
         match self {
             DialError::Resolve(error) => error.fmt(f),
             DialError::Connect(error) => error.fmt(f),
+            DialError::AllFailed(attempts) if attempts.is_empty() => {
+                f.write_str("there is no address to connect to")
+            }
             DialError::AllFailed(attempts) => {
                 f.write_str("no connection with any address")?;
                 attempts

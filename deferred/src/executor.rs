@@ -191,7 +191,9 @@ impl Tasks {
                 self.remove(id);
             } else if let Some(place) = self.tasks.borrow_mut().get_mut(&id) {
                 *place = Some(task);
+                continue;
             }
+            discard(task);
         }
     }
 
@@ -206,15 +208,22 @@ impl Tasks {
     }
 
     fn remove(&self, id: u64) {
-        // Dropped with no borrow held: it may do anything.
         let task = self.tasks.borrow_mut().remove(&id);
-        drop(task);
+        task.flatten().into_iter().for_each(discard);
     }
 
     fn end(&self) {
         self.ended.set(true);
         let tasks = mem::take(&mut *self.tasks.borrow_mut());
-        drop(tasks);
+        tasks.into_values().flatten().for_each(discard);
+    }
+}
+
+/// Drops a task, with no borrow held: what its future does then is its own affair, and so is a
+/// panic.
+fn discard(task: Task) {
+    if let Err(message) = caught(|| drop(task)) {
+        log::error!("a future has panicked when it was dropped: {message}");
     }
 }
 

@@ -1,5 +1,5 @@
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -131,7 +131,8 @@ impl Dialer for HostnameEndpoint {
             .resolve(&self.host, self.port)
             .map_err(DialError::Resolve)
             .add_callback(move |mut addresses| {
-                addresses.retain(|address| how.fits(address));
+                let mut seen = HashSet::new();
+                addresses.retain(|address| how.fits(address) && seen.insert(*address));
                 let place: Rc<RefCell<Option<Rc<Eyeballs>>>> = Rc::default();
                 let (promise, connected) = Deferred::with_canceller({
                     let place = place.clone();

@@ -13,7 +13,7 @@
 //! | read and write a connection in one | [`AsyncTransport`], [`connect`](connect()), [`listen`] |
 //! | do something again and again, or bit by bit | [`LoopingCall`], [`Cooperator`], [`defer_later`] |
 //! | do something that blocks | [`ThreadPool`] |
-//! | find a host, connect to it, stay connected | [`Resolver`], [`HostnameEndpoint`], [`ClientService`], [`Reconnecting`] |
+//! | find a host, connect to it, stay connected | [`Resolver`], [`ascii_host`](ascii_host()), [`HostnameEndpoint`], [`ClientService`], [`Reconnecting`] |
 //! | write `fn main` | [`react`](react()) |
 //!
 //! Nothing here panics, however it is used: what goes wrong is a [`Failure`] or another error
@@ -76,6 +76,7 @@ mod executor;
 mod failure;
 mod gather;
 mod home;
+mod host_name;
 mod hostname;
 mod incoming;
 mod into_deferred;
@@ -108,6 +109,7 @@ pub use dialer::{DialError, Dialer, DialerExt};
 pub use executor::{Executor, Spawner};
 pub use failure::{Failure, Fault, Outcome};
 pub use gather::{AllFailed, deferred_list, gather_results, race};
+pub use host_name::ascii_host;
 pub use hostname::HostnameEndpoint;
 pub use incoming::{Incoming, listen, listen_with};
 pub use into_deferred::IntoDeferred;

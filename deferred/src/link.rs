@@ -307,6 +307,13 @@ impl Producer for Link {
 
     /// `connection_lost` follows.
     fn stop_producing(&self) {}
+
+    /// Once the connection is being closed, whoever closes it, nothing can be written here. A layer
+    /// that has failed need not wait for more.
+    fn has_finished(&self) -> bool {
+        let transport = self.transport.borrow();
+        transport.as_ref().is_none_or(|open| open.has_finished())
+    }
 }
 
 /// Sits in the seat for an [`AsyncTransport`].

@@ -187,8 +187,10 @@ impl<E: Fault> Inner<E> {
         };
         let returned = caught(|| (self.call.borrow_mut())(count))
             .unwrap_or_else(|message| Deferred::fired(Err(Failure::Panicked(message))));
-        if let Some(run) = &mut *self.run.borrow_mut() {
-            run.waited_for = Some(returned.canceller());
+        match &mut *self.run.borrow_mut() {
+            Some(run) => run.waited_for = Some(returned.canceller()),
+            // Cancelled from within: what it has returned goes with it, and is not the next run's.
+            None => return returned.cancel(),
         }
         let me = self.clone();
         returned.done(move |outcome| me.returned(outcome));

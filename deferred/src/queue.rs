@@ -66,11 +66,13 @@ impl<T: 'static> DeferredQueue<T> {
     }
 
     /// The thing that has waited longest, or the next one that comes. Cancelled, it waits no more.
+    ///
+    /// A thing that has come is this Deferred's: dropped without a look at it, they go together.
     pub fn get(&self) -> Deferred<T, Infallible> {
         let thing = self.inner.things.borrow_mut().pop_front();
         match thing {
             Some(thing) => Deferred::succeed(thing),
-            None => self.inner.waiting.wait(),
+            None => self.inner.waiting.wait(()),
         }
     }
 

@@ -1,4 +1,3 @@
-use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -7,7 +6,7 @@ use std::time::Duration;
 
 use retwist_reactor::Clock;
 
-use crate::{Deferred, ThreadPool};
+use crate::{Deferred, ThreadPool, ascii_host};
 
 /// Finds the addresses of a host. A closure is one.
 ///
@@ -38,8 +37,8 @@ where
     }
 }
 
-/// Asks the system (`getaddrinfo`), in a thread of the pool. The order is the system's: RFC 6724,
-/// as it is configured.
+/// Asks the system (`getaddrinfo`), in a thread of the pool, for the [ASCII form](ascii_host) of a
+/// name. The order is the system's: RFC 6724, as it is configured.
 #[derive(Clone, Debug)]
 #[doc(alias = "GAIResolver")]
 #[doc(alias = "ThreadedResolver")]
@@ -72,23 +71,26 @@ impl Resolver for SystemResolver {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Deferred::succeed(vec![(address, port).into()]);
         }
-        if host.is_empty() || host.len() > LONGEST_NAME || host.contains('\0') {
-            return Deferred::fail(ResolveError::InvalidName(host.into()));
-        }
-        let host = host.to_owned();
+        let host = match ascii_host(host) {
+            Ok(name) => name.into_owned(),
+            Err(error) => return Deferred::fail(error),
+        };
         let found = self.pool.defer_to_thread(move || ask(host, port));
-        found.timeout(self.timeout, &self.clock)
+        // Whoever asks need not keep the resolver until there is an answer.
+        let pool = self.pool.clone();
+        found
+            .timeout(self.timeout, &self.clock)
+            .add_both(move |outcome| {
+                drop(pool);
+                outcome
+            })
     }
 }
 
-/// RFC 1035, and a dot at the end.
-const LONGEST_NAME: usize = 254;
-
 fn ask(host: String, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
-    let mut seen = HashSet::new();
     match (&*host, port).to_socket_addrs() {
         Ok(found) => {
-            let addresses: Vec<_> = found.filter(|address| seen.insert(*address)).collect();
+            let addresses: Vec<_> = found.collect();
             match addresses.is_empty() {
                 true => Err(ResolveError::NoAddress(host)),
                 false => Ok(addresses),
@@ -103,7 +105,8 @@ fn ask(host: String, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
 #[doc(alias = "DNSLookupError")]
 #[non_exhaustive]
 pub enum ResolveError {
-    /// No host can have this name: it is empty, too long, or has a NUL in it. Nobody was asked.
+    /// No host can have this name: it is empty, too long, has a blank or a NUL in it, or has no
+    /// [ASCII form](ascii_host). Nobody was asked.
     InvalidName(String),
     /// The host has no address.
     NoAddress(String),

@@ -52,7 +52,7 @@ impl DeferredSemaphore {
 
     /// A place, when there is one. Cancelled, it waits no more.
     pub fn acquire(&self) -> Deferred<Permit, Infallible> {
-        let permit = self.inner.waiting.wait();
+        let permit = self.inner.waiting.wait(());
         self.inner.admit();
         permit
     }

@@ -3,6 +3,8 @@ use std::mem;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
+use retwist_reactor::caught;
+
 use crate::{Failure, Fault, Outcome, Promise};
 
 /// What a [`Promise`] and a [`Deferred`](crate::Deferred) share: the outcome on its way from one to
@@ -181,12 +183,16 @@ impl<T: 'static, E: Fault> Cancel for Shared<T, E> {
         }
         // Held to the end: the canceller may drop the last one of the others.
         let promise = Promise::of(&self);
-        match self.canceller.take() {
-            Some(canceller) => canceller(&promise),
-            None => self.swallows.set(true),
-        }
+        let cancelled = match self.canceller.take() {
+            Some(canceller) => caught(|| canceller(&promise)),
+            None => {
+                self.swallows.set(true);
+                Ok(())
+            }
+        };
         if self.is_waiting() {
-            run(self.resolve(Err(Failure::Cancelled)));
+            let failure = cancelled.map_or_else(Failure::Panicked, |()| Failure::Cancelled);
+            run(self.resolve(Err(failure)));
         }
         None
     }

@@ -266,6 +266,27 @@ fn aborted_from_this_side() {
 }
 
 #[test]
+fn a_panic_in_a_task_costs_its_connection() {
+    let world = World::new();
+    let (_pair, ear, mut connection) = world.against_ear();
+    let mut task = world.executor.spawn(async move {
+        connection.write_all(b"half of what was to ").await?;
+        if !connection.peer().to_string().is_empty() {
+            panic!("oops");
+        }
+        connection.close().await
+    });
+    world.clock.run();
+    assert!(matches!(task.take(), Some(Err(Failure::Panicked(_)))));
+    let calls = ear.try_call(|ear| ear.calls.clone()).unwrap();
+    assert!(
+        !calls.contains(&"end".to_owned()),
+        "no clean end: {calls:?}"
+    );
+    assert_eq!(calls.len(), 2, "{calls:?}");
+}
+
+#[test]
 fn a_connection_that_never_opens_is_an_error() {
     let (protocol, mut opening) = AsyncTransport::protocol();
     drop(protocol);

@@ -375,13 +375,126 @@ fn stopped_while_a_layer_negotiates_it_waits_for_the_close() {
 }
 
 #[test]
-fn waits_stay_within_their_bounds() {
-    let backoff = Backoff::default();
-    for failures in [0, 1, 5, 100, u32::MAX] {
-        let least = 1.5_f64.powi(failures.min(100) as i32).min(60.0);
-        for _ in 0..100 {
-            let delay = backoff.delay(failures).as_secs_f64();
-            assert!((least..=least + 1.0).contains(&delay), "{delay}");
+fn what_it_does_already_is_not_begun_again() {
+    let world = World::new();
+    world.service.start();
+    world.refuse();
+    world.service.start();
+    assert_eq!(world.state(), ServiceState::Waiting);
+    assert_eq!(world.reactor.clock().pending_calls(), 1);
+    world.pass(SECOND * 2);
+    let pair = world.succeed();
+    world.service.start();
+    assert_eq!(world.state(), ServiceState::Connected);
+    assert!(world.reactor.connecting().is_empty());
+
+    let first = world.service.stop();
+    world.service.start();
+    world.service.start();
+    assert_eq!(world.state(), ServiceState::Restarting);
+    let mut waiting = world.service.when_connected(Some(1));
+    pair.server().lose_connection();
+    pair.run();
+    assert!(first.is_called() && !waiting.is_called());
+    assert_eq!(world.reactor.connecting().len(), 1);
+    world.refuse();
+    assert!(waiting.take().unwrap().is_err());
+
+    drop(world.service.stop());
+    assert!(world.service.stop().is_called());
+    assert!(world.is_over());
+}
+
+/// The server is away for an hour: there is one attempt a minute, and one timer.
+#[test]
+fn a_service_that_is_away_for_an_hour() {
+    let world = World::new();
+    world.service.start();
+    let mut attempts = 0;
+    for _ in 0..3600 {
+        if !world.reactor.connecting().is_empty() {
+            attempts += 1;
+            world.refuse();
         }
+        assert_eq!(world.reactor.clock().pending_calls(), 1);
+        world.pass(SECOND);
     }
+    assert!((55..70).contains(&attempts), "{attempts}");
+    while world.reactor.connecting().is_empty() {
+        world.pass(SECOND);
+    }
+    let _pair = world.succeed();
+    assert_eq!(world.state(), ServiceState::Connected);
+}
+
+#[test]
+fn whoever_waits_while_it_stops_is_told() {
+    let world = World::new();
+    world.service.start();
+    let pair = world.succeed();
+    let _stopped = world.service.stop();
+    let mut waiting = world.service.when_connected(None);
+    assert!(!waiting.is_called(), "it may yet be started");
+    pair.server().lose_connection();
+    pair.run();
+    assert_eq!(world.state(), ServiceState::Stopped);
+    assert!(matches!(waiting.take(), Some(Err(Failure::Cancelled))));
+}
+
+#[test]
+fn stopped_by_one_who_waits_it_tells_the_others() {
+    let world = World::new();
+    world.service.start();
+    let service = world.service.clone();
+    let first = world.service.when_connected(Some(1));
+    first.done(move |_| drop(service.stop()));
+    let mut others = [Some(9), None].map(|patience| world.service.when_connected(patience));
+    world.refuse();
+    assert_eq!(world.state(), ServiceState::Stopped);
+    for other in &mut others {
+        assert!(matches!(other.take(), Some(Err(Failure::Cancelled))));
+    }
+    assert!(world.is_over());
+}
+
+#[test]
+fn those_who_wait_no_more_are_forgotten() {
+    let world = World::new();
+    world.service.start();
+    let held = Rc::new(());
+    for _ in 0..10_000 {
+        let held = held.clone();
+        let waiting = world.service.when_connected(None);
+        waiting.map(move |_| drop(held)).cancel();
+    }
+    assert_eq!(Rc::strong_count(&held), 1);
+    assert!(format!("{:?}", world.service).contains("waiting: 0"));
+}
+
+#[test]
+fn a_panic_is_a_failed_attempt() {
+    let reactor = Rc::new(MemoryReactor::new());
+    let network = reactor.clone();
+    let mut left = 2;
+    let make = RefCell::new(move || {
+        left -= 1;
+        match left {
+            1 => panic!("oops"),
+            _ => Client { log: Rc::default() },
+        }
+    });
+    let connect = TcpConnect::address(ADDRESS.parse().unwrap());
+    let dialer = move |factory: FactoryRef| network.connect(connect.clone(), factory);
+    let service = ClientService::new(reactor.clock(), dialer, move || make.borrow_mut()());
+    let mut waiting = service.when_connected(Some(1));
+    service.start();
+    assert_eq!(service.state(), ServiceState::Waiting);
+    let failure = waiting.take().unwrap().unwrap_err();
+    assert!(matches!(
+        failure.error().unwrap().last(),
+        Failure::Panicked(_)
+    ));
+    reactor.clock().advance(SECOND * 3);
+    assert_eq!(reactor.connecting().len(), 1, "and it tries again");
+    drop(service.stop());
 }

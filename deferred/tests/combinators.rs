@@ -178,6 +178,17 @@ fn a_million_who_do_not_wait_any_more_need_no_stack() {
 }
 
 #[test]
+fn many_may_stop_waiting_in_any_order() {
+    let queue = DeferredQueue::new(0);
+    let mut getting: Vec<_> = (0..200_000).map(|_| queue.get()).collect();
+    let last = getting.pop();
+    // Those in the middle of a long line, each of whom would otherwise have to be looked for.
+    getting.iter().rev().for_each(Deferred::cancel);
+    queue.put(7).unwrap();
+    assert_eq!(last.unwrap().take(), Some(Ok(7)));
+}
+
+#[test]
 fn a_queue_is_first_come_first_served_on_either_side() {
     let queue = DeferredQueue::new(2);
     let mut getting: Vec<_> = (0..3).map(|_| queue.get()).collect();

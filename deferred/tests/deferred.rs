@@ -229,6 +229,36 @@ fn a_callback_may_cancel_its_own_chain() {
     assert_eq!(deferred.take(), Some(Ok(5)));
 }
 
+/// As in Twisted, where it breaks the chain: here it is a failure, and nothing waits for itself.
+#[test]
+fn a_callback_that_returns_its_own_deferred_gets_none() {
+    let (promise, deferred) = Plain::<u8>::new();
+    let own: Rc<RefCell<Option<Plain<u8>>>> = Rc::default();
+    let place = own.clone();
+    let next = deferred.add_callback(move |_| place.take().unwrap());
+    let canceller = next.canceller();
+    *own.borrow_mut() = Some(next);
+    let held = Rc::downgrade(&own);
+    promise.callback(1).unwrap();
+    canceller.cancel();
+    drop((promise, own));
+    assert!(held.upgrade().is_none(), "nothing keeps itself alive");
+}
+
+#[test]
+fn a_canceller_that_panics_is_a_failure() {
+    let cancelled = Rc::new(Cell::new(false));
+    let note = cancelled.clone();
+    let (_promise, bad) = Plain::<u8>::with_canceller(|_| panic!("oops"));
+    let (_other, good) = Plain::<u8>::with_canceller(move |_| note.set(true));
+    let mut both = retwist_deferred::deferred_list(vec![bad, good]);
+    both.cancel();
+    let outcomes = both.take().unwrap().unwrap();
+    let oops = Err(Failure::Panicked("oops".into()));
+    assert_eq!(outcomes, [oops, Err(Failure::Cancelled)]);
+    assert!(cancelled.get(), "the others are cancelled as well");
+}
+
 #[test]
 fn timeouts() {
     let clock = ManualClock::new();

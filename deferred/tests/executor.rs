@@ -198,6 +198,52 @@ fn the_end_of_the_executor_is_the_end_of_its_tasks() {
     clock.run();
 }
 
+/// Finishes at once, and panics when it is dropped.
+struct Bomb;
+
+impl Future for Bomb {
+    type Output = ();
+
+    fn poll(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("oops");
+    }
+}
+
+#[test]
+fn a_future_that_panics_when_it_is_dropped_spoils_no_other() {
+    let clock = ManualClock::new();
+    let executor = Executor::on_clock(&clock);
+    let mut bomb = executor.spawn(Bomb);
+    let mut other = executor.spawn(async {});
+    clock.run();
+    assert_eq!(bomb.take(), Some(Ok(())));
+    assert_eq!(other.take(), Some(Ok(())));
+
+    let dropped = Rc::new(Cell::new(0));
+    let tasks: Vec<_> = (0..10)
+        .map(|_| {
+            let note = dropped.clone();
+            let guard = OnDrop(move || note.set(note.get() + 1));
+            executor.spawn(async move {
+                let _bomb = Bomb;
+                let _guard = guard;
+                pending::<()>().await;
+            })
+        })
+        .collect();
+    clock.run();
+    tasks[0].cancel();
+    assert_eq!(dropped.get(), 1);
+    drop(executor);
+    assert_eq!(dropped.get(), 10);
+}
+
 #[test]
 fn other_threads_wake_tasks() {
     let reactor = quiet();

@@ -76,6 +76,32 @@ fn it_stops_when_it_is_told_or_has_tried_enough() {
     retries.stop_trying();
     assert_eq!(reactor.clock().pending_calls(), 0);
 
+    // While it connects.
+    let reactor = MemoryReactor::new();
+    let retries = connect(&reactor);
+    retries.stop_trying();
+    reactor.clock().run();
+    assert_eq!(
+        (reactor.connecting().len(), reactor.clock().pending_calls()),
+        (0, 0)
+    );
+
+    // While it is connected: that connection lives on, and is the last.
+    let reactor = MemoryReactor::new();
+    let listen = TcpListen::address(ADDRESS.parse().unwrap());
+    reactor
+        .listen(listen, FactoryRef::from(|_: &Address| Client))
+        .unwrap();
+    let retries = connect(&reactor);
+    let pair = reactor.complete(&reactor.connecting()[0]).unwrap();
+    pair.run();
+    retries.stop_trying();
+    pair.run();
+    assert!(pair.client().is_connected());
+    pair.server().abort_connection();
+    pair.run();
+    assert_eq!(reactor.clock().pending_calls(), 0);
+
     let reactor = MemoryReactor::new();
     connect(&reactor).set_most(1);
     refuse(&reactor);

@@ -153,6 +153,73 @@ fn it_may_be_stopped_and_started_from_its_own_call() {
 }
 
 #[test]
+fn cancelled_from_its_own_call_it_leaves_nothing_of_the_old_run_to_the_next() {
+    let clock = ManualClock::new();
+    let ended: Rc<RefCell<Option<Plain<()>>>> = Rc::default();
+    let cancelled = Rc::new(Cell::new(0));
+    let late: Rc<RefCell<Option<Promise<(), Infallible>>>> = Rc::default();
+    let (run, note, place) = (ended.clone(), cancelled.clone(), late.clone());
+    let mut calls = 0;
+    let looping = LoopingCall::new(&clock, move || {
+        calls += 1;
+        if calls != 2 {
+            return Plain::succeed(());
+        }
+        run.borrow().as_ref().unwrap().cancel();
+        let note = note.clone();
+        let (promise, waits) = Plain::<()>::with_canceller(move |_| note.set(note.get() + 1));
+        *place.borrow_mut() = Some(promise);
+        waits
+    });
+    *ended.borrow_mut() = Some(looping.start(SECOND).unwrap());
+    clock.advance(SECOND);
+    assert_eq!(ended.take().unwrap().take(), Some(Err(Failure::Cancelled)));
+    assert_eq!((looping.is_running(), cancelled.get()), (false, 1));
+    let _again = looping.start(SECOND).unwrap();
+    let _ = late.take().unwrap().callback(());
+    clock.advance(SECOND * 3);
+    assert_eq!(clock.pending_calls(), 1, "one run, one timer");
+    looping.stop();
+}
+
+#[test]
+fn reset_and_stopped_from_its_own_call() {
+    let clock = ManualClock::new();
+    let place: Rc<RefCell<Option<LoopingCall<Infallible>>>> = Rc::default();
+    let calls = Calls::default();
+    let (inner, note) = (place.clone(), calls.clone());
+    let (time, start) = (retwist_reactor::Clock::clone(&clock), clock.now());
+    let looping = LoopingCall::with_count(&clock, move |count| {
+        let now = (time.now() - start).as_millis();
+        note.borrow_mut().push((now, count));
+        let looping = inner.borrow().clone().unwrap();
+        match now {
+            // The grid begins here, in the middle of a call that takes a while.
+            2000 => {
+                let later = retwist_reactor::Clock::clone(&time);
+                defer_later(&later, SECOND / 2, move || {
+                    looping.reset();
+                    Plain::succeed(())
+                })
+            }
+            4500 => {
+                looping.stop();
+                Plain::succeed(())
+            }
+            _ => Plain::succeed(()),
+        }
+    });
+    *place.borrow_mut() = Some(looping.clone());
+    let mut ended = looping.start(SECOND).unwrap();
+    clock.advance(SECOND * 10);
+    let expected = [(0, 1), (1000, 1), (2000, 1), (3500, 1), (4500, 1)];
+    assert_eq!(*calls.borrow(), expected);
+    assert_eq!(ended.take(), Some(Ok(())));
+    assert_eq!(clock.pending_calls(), 0);
+    place.take();
+}
+
+#[test]
 fn a_call_that_is_not_made() {
     let clock = ManualClock::new();
     let called = Rc::new(Cell::new(false));
@@ -238,6 +305,57 @@ fn work_is_stopped() {
         cooperator.cooperate((0..1).map(|_| -> Outcome<(), &str> { panic!("oops") }));
     clock.run();
     assert_eq!(done.take(), Some(Err(Failure::Panicked("oops".into()))));
+}
+
+/// Nobody keeps the cooperator: the work goes on all the same, also behind what it waits for and
+/// behind a pause.
+#[test]
+fn work_keeps_its_cooperator() {
+    let clock = ManualClock::new();
+    let promises: Rc<RefCell<Vec<Promise<(), Infallible>>>> = Rc::default();
+    let place = promises.clone();
+    let (task, mut done) = Cooperator::new(&clock).cooperate((0..2).map(move |_| {
+        let (promise, deferred) = Deferred::new();
+        place.borrow_mut().push(promise);
+        deferred
+    }));
+    clock.run();
+    promises.borrow()[0].callback(()).unwrap();
+    clock.run();
+    assert_eq!(promises.borrow().len(), 2);
+    task.pause();
+    promises.borrow()[1].callback(()).unwrap();
+    clock.run();
+    assert!(!done.is_called());
+    task.resume();
+    clock.run();
+    assert_eq!(done.take(), Some(Ok(())));
+}
+
+#[test]
+fn work_that_is_paused_or_stopped_from_its_own_step() {
+    let clock = ManualClock::new();
+    let cooperator = Cooperator::new(&clock);
+    let place: Rc<RefCell<Option<retwist_deferred::CooperativeTask>>> = Rc::default();
+    let inner = place.clone();
+    let (task, mut done) = cooperator.cooperate((0..10).map(move |step| {
+        let task = inner.borrow();
+        match step {
+            3 => task.as_ref().unwrap().pause(),
+            5 => task.as_ref().unwrap().stop(),
+            6 => unreachable!("it was stopped"),
+            _ => {}
+        }
+    }));
+    *place.borrow_mut() = Some(task.clone());
+    clock.run();
+    assert!(!done.is_called(), "paused");
+    task.resume();
+    clock.run();
+    assert_eq!(done.take(), Some(Err(Failure::Cancelled)));
+    task.stop();
+    assert!(!task.resume());
+    place.take();
 }
 
 #[test]

@@ -188,7 +188,8 @@ fn names() {
     let resolver = SystemResolver::new(&pool, reactor.clock());
     let literal = resolver.resolve("::1", 7).take().unwrap().unwrap();
     assert_eq!(literal, ["[::1]:7".parse().unwrap()]);
-    for bad in ["", "a\0b", &"x".repeat(255)] {
+    let too_long = "x".repeat(255);
+    for bad in ["", "a\0b", "a b", "\u{fc}\u{200f}.example", &too_long] {
         let failure = resolver.resolve(bad, 7).take().unwrap().unwrap_err();
         assert!(matches!(
             failure.error(),
@@ -207,6 +208,18 @@ fn names() {
         failure.to_string().contains("no-such-host.invalid"),
         "{failure}"
     );
+    assert_eq!(reactor.clock().pending_calls(), 0);
+}
+
+/// As code does that looks a name up and returns: nobody keeps the resolver, nor the pool.
+#[test]
+fn a_look_up_is_finished_by_who_has_begun_it() {
+    let reactor = quiet();
+    let looking_up = {
+        let pool = ThreadPool::new(&reactor);
+        SystemResolver::new(&pool, reactor.clock()).resolve("localhost", 7)
+    };
+    assert!(!outcome(&reactor, looking_up).unwrap().is_empty());
     assert_eq!(reactor.clock().pending_calls(), 0);
 }
 

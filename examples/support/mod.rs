@@ -25,6 +25,19 @@ pub(crate) type Mistake = Box<dyn Error + Send + Sync>;
 
 pub(crate) mod prefixes;
 
+/// What stands below the help of every example.
+const ENDPOINTS: &str = r"
+An endpoint is a kind and its arguments, with colons between them:
+
+tcp:PORT, tcp6:PORT           to listen; with :interface=ADDRESS on one address alone
+tcp:HOST:PORT                 to connect; with :timeout=SECONDS no longer than that
+tls:PORT:privateKey=FILE      to listen with TLS; the PEM file has the key and the certificate
+tls:HOST:PORT                 to connect with TLS; with :trustRoots=FILE to who is certified by those
+
+Before it stands what goes over it, as in haproxy:tcp:8080 or timeout:idle=60:limit:total=100:tls:443:privateKey=FILE.
+A colon inside a value is written \:, as in interface=\:\:1. All kinds and all arguments are in the documentation of the
+module `endpoint`.";
+
 /// Has the program set up, and runs its reactor until a signal stops it.
 pub(crate) fn main(
     help: &str,
@@ -77,6 +90,7 @@ where
 fn is_all_about(help: &str) -> bool {
     if std::env::args_os().any(|argument| argument == "--help" || argument == "-h") {
         say(help.trim());
+        say(ENDPOINTS);
         return true;
     }
     let level = env_logger::Env::default().default_filter_or("warn");

@@ -178,9 +178,11 @@ impl Value {
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<T, EndpointError> {
         read(&self.value).ok_or_else(|| {
-            self.mistake(Mistake::Value {
-                given: self.value.clone(),
-                wanted,
+            let given = self.value.clone();
+            let in_front_of_a_colon = self.text[self.at..].starts_with(':');
+            self.mistake(match given.is_empty() && in_front_of_a_colon {
+                true => Mistake::DoubleColon { wanted },
+                false => Mistake::Value { given, wanted },
             })
         })
     }

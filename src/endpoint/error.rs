@@ -50,6 +50,12 @@ pub enum Mistake {
         /// What would have been right.
         wanted: &'static str,
     },
+    /// Two colons with nothing between them. Mostly they are part of an IPv6 address, whose colons
+    /// have to be escaped.
+    DoubleColon {
+        /// What was to stand there.
+        wanted: &'static str,
+    },
     /// What TLS needs cannot be read or used, and why.
     Tls(String),
     /// The string ends with a layer, and does not say what it lies on.
@@ -114,6 +120,10 @@ impl fmt::Display for Mistake {
             Mistake::UnknownName(name) => write!(f, "there is no argument {name:?}"),
             Mistake::Twice(name) => write!(f, "the {name} is given a second time"),
             Mistake::Value { given, wanted } => write!(f, "{given:?} is not {wanted}"),
+            Mistake::DoubleColon { wanted } => write!(
+                f,
+                r#""" is not {wanted} (inside a value, a colon is written \:)"#
+            ),
             Mistake::Tls(why) => f.write_str(why),
             Mistake::NothingBelow => {
                 f.write_str("the endpoint is missing that all this lies on, such as tcp:8007")

@@ -148,6 +148,13 @@ fn it_is_known_where_they_lead() {
     for (text, host) in [
         ("tcp:example.org:80", Some("example.org")),
         ("tap:tcp:example.org:80", Some("example.org")),
+        ("tcp:bücher.example:80", Some("xn--bcher-kva.example")),
+        ("tcp:BÜCHER。example:80", Some("xn--bcher-kva.example")),
+        ("tcp:München.de.:80", Some("xn--mnchen-3ya.de.")),
+        (
+            "connect:host=例え.テスト:port=80:tcp:near:1",
+            Some("xn--r8jz45g.xn--zckzah"),
+        ),
         ("tap:socks:host=far:port=80:tcp:near:1080", Some("far")),
         (
             "connect:host=192.0.2.1:port=80:socks:host=far:port=80:tcp:near:1",
@@ -217,11 +224,43 @@ fn mistakes_of_servers_have_a_place() {
         ),
         ("tap:tcp:x", 8, value("x")),
         ("tls:tap:tcp:1", 13, Mistake::Missing("privateKey")),
+        ("tcp:http", 4, value("http")),
+        ("tcp6:::1:80", 9, Mistake::TooMany("80".into())),
+        ("tcp:1:interface=", 16, value("")),
+        ("tcp:1:backlog=5:backlog=5", 16, Mistake::Twice("backlog")),
+        ("tcp:port=1:port=1", 11, Mistake::Twice("port")),
+        (
+            "haproxy:timeout=:tcp:1",
+            16,
+            Mistake::DoubleColon { wanted: "" },
+        ),
+        (
+            "tls:443:tickets=1:privateKey=",
+            29,
+            Mistake::Tls(String::new()),
+        ),
+        (
+            "tls:443:clientCertificates=optional",
+            35,
+            Mistake::Missing("privateKey"),
+        ),
+        (
+            "tls:443:certificates=/no/where",
+            21,
+            Mistake::Tls(String::new()),
+        ),
+        (
+            "tls:443:extraCertChain=x",
+            8,
+            Mistake::UnknownName("extraCertChain".into()),
+        ),
     ];
     for (text, position, expected) in table {
         let error = server_from_string(text).unwrap_err();
         let mistake = match error.mistake().clone() {
             Mistake::Value { given, .. } => value(&given),
+            Mistake::DoubleColon { .. } => Mistake::DoubleColon { wanted: "" },
+            Mistake::Tls(_) => Mistake::Tls(String::new()),
             mistake => mistake,
         };
         assert_eq!((error.position(), mistake), (position, expected), "{text}");
@@ -239,10 +278,45 @@ fn mistakes_of_servers_have_a_place() {
 fn mistakes_of_clients_have_a_place() {
     for (text, position, says) in [
         ("tcp", 3, "the host is missing"),
-        ("tcp:", 4, "the port is missing"),
+        ("tcp:", 4, "not the name or address of a host"),
         ("tcp::1", 4, "not the name or address of a host"),
         ("tcp:localhost", 13, "the port is missing"),
         ("tcp:localhost:0", 14, "not a port"),
+        ("tcp:localhost:http", 14, "not a port, a number from"),
+        ("tcp:localhost:1:timeout", 16, "not a number of seconds"),
+        ("tcp:localhost:1:timeout=", 24, "\"\" is not a number"),
+        ("tcp:localhost:1:timeout=1:timeout=2", 26, "a second time"),
+        ("tcp:localhost:1:port=2", 16, "the port is given a second"),
+        ("tcp:localhost:1:bindAddress=here", 28, "not an IP address"),
+        // An IPv6 address as everyone writes it first.
+        ("tcp:::1:80", 4, r"a colon is written \:"),
+        ("tcp:fe80::1:80", 9, r"a colon is written \:"),
+        ("tcp:[::1]:80", 6, r"a colon is written \:"),
+        ("tcp:2001:db8::1:80", 16, r"a colon is written \:"),
+        ("tls:localhost:1:name=", 21, "not the name or address"),
+        (
+            "tls:localhost:1:handshakeTimeout=-1",
+            33,
+            "not a number of seconds",
+        ),
+        ("tls:localhost:1:outputLimit=0", 28, "not a number from 1"),
+        ("tls:localhost:1:resumption=some", 27, "not none"),
+        ("tls:localhost:1:logKeys=1", 24, "not yes or no"),
+        ("tls:localhost:1:privateKey=nowhere.pem", 27, "nowhere.pem"),
+        ("tls:localhost:1:certKey=x", 16, "no argument \"certKey\""),
+        ("tls:", 4, "not the name or address of a host"),
+        ("tls", 3, "the host is missing"),
+        ("tls:tap:tcp:localhost", 21, "the port is missing"),
+        (
+            "tcp:a\u{ff0f}b.example:80",
+            4,
+            "not the name or address of a host",
+        ),
+        (
+            "socks:host=ü\u{200f}:port=1:tcp:a:1",
+            11,
+            "not the name or address of a host",
+        ),
         (
             "tcp:exam ple.org:80",
             4,

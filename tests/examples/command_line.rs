@@ -27,6 +27,14 @@ fn help_is_on_standard_output() {
             let text = String::from_utf8(output.stdout).unwrap();
             assert_eq!(output.status.code(), Some(0), "{name}");
             assert!(text.contains(&format!("\nUsage: {name} ")), "{text}");
+            // What an endpoint may be, and how it is written.
+            for part in [
+                "\ntcp:HOST:PORT ",
+                "\ntls:PORT:privateKey=FILE ",
+                r"written \:",
+            ] {
+                assert!(text.contains(part), "{text}");
+            }
             assert!(output.stderr.is_empty(), "{name}");
         }
     }

@@ -110,6 +110,32 @@ fn one_that_goes_away_in_the_middle_harms_nobody() {
     program.stop();
 }
 
+#[test]
+fn what_is_under_way_is_finished_before_the_end() {
+    let (program, address) = Program::serve("http", &[LOCAL]);
+    let data = pattern(3_000_000);
+    let mut busy = connect(address);
+    let head = format!(
+        "POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: {}\r\n\r\n",
+        data.len()
+    );
+    busy.write_all(head.as_bytes()).unwrap();
+    let mut first = [0];
+    busy.read_exact(&mut first).unwrap();
+    let mut idle = connect(address);
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        .unwrap();
+    idle.read_exact(&mut [0]).unwrap();
+
+    program.signal("TERM");
+    // Nothing is under way here: that it is closed says that the end has begun.
+    read_all(&mut idle);
+    let answer = there_and_back(&mut busy, &data);
+    let answer = [&first[..], &answer].concat();
+    assert!(responses(&answer) == [("HTTP/1.1 200 OK".to_owned(), data)]);
+    assert_eq!(program.exit_code(), Some(0));
+}
+
 /// What curl says, and the version of HTTP that it has used.
 fn curl(arguments: &[&str]) -> (Vec<u8>, String) {
     let output = Command::new("curl")

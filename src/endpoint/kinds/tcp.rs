@@ -69,14 +69,8 @@ fn client(
     [host, port, timeout, bind]: [Option<Value>; 4],
 ) -> Result<ClientEndpoint, EndpointError> {
     let host = host.ok_or_else(|| place.missing("host"))?;
+    let name = values::host(&host)?;
     let port = values::port(&port.ok_or_else(|| place.missing("port"))?)?;
-    let is_name = |host: &&str| {
-        (1..=253).contains(&host.len())
-            && !host.contains(|c: char| c.is_whitespace() || c.is_control())
-    };
-    let name = host.read("the name or address of a host", |text| {
-        Some(text).filter(is_name).map(str::to_owned)
-    })?;
     let wanted = "an IP address of this machine, of the same family as the host's";
     let there: Option<IpAddr> = name.parse().ok();
     let same_family = |bind: &IpAddr| there.is_none_or(|there| there.is_ipv4() == bind.is_ipv4());

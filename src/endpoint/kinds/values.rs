@@ -1,8 +1,10 @@
 //! What the values of several kinds are.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use retwist_deferred::ascii_host;
 use retwist_protocols::Destination;
 
 use crate::endpoint::{EndpointError, Mistake, Place, Value};
@@ -47,17 +49,25 @@ pub(super) fn list<T>(
     value.read(wanted, |text| text.split(',').map(read).collect())
 }
 
+/// The name of a host, in its ASCII form, or an address.
+pub(super) fn host(value: &Value) -> Result<String, EndpointError> {
+    value.read("the name or address of a host", |host| {
+        ascii_host(host).ok().map(Cow::into_owned)
+    })
+}
+
 /// Where a proxy is to connect to.
 pub(super) fn destination(
     place: &Place,
     host: Option<Value>,
     port_given: Option<Value>,
 ) -> Result<(String, Destination), EndpointError> {
-    let host = host.ok_or_else(|| place.missing("host"))?;
+    let given = host.ok_or_else(|| place.missing("host"))?;
+    let name = self::host(&given)?;
     let port = port(&port_given.ok_or_else(|| place.missing("port"))?)?;
     let wanted = "the name or address of a host";
-    let destination = host.read(wanted, |host| Destination::new(host, port).ok())?;
-    Ok((host.text().to_owned(), destination))
+    let destination = given.read(wanted, |_| Destination::new(&name, port).ok())?;
+    Ok((name, destination))
 }
 
 /// Who a user is to a proxy: both or none.

@@ -53,11 +53,11 @@ pub(super) fn client(
         .build()
         .map_err(|error| values::refused(place, &error))?;
     let server = match (&name, below.host()) {
-        (Some(name), _) => name.text(),
-        (None, Some(host)) => host,
+        (Some(name), _) => values::host(name)?,
+        (None, Some(host)) => host.to_owned(),
         (None, None) => return Err(place.missing("name")),
     };
-    let role = TlsRole::client(config, server).map_err(|error| values::refused(place, &error))?;
+    let role = TlsRole::client(config, &server).map_err(|error| values::refused(place, &error))?;
     let role = Bounds::of(limits)?.on(role);
     Ok(below.over(move |above| TlsTransport::new(role.clone(), above).below()))
 }

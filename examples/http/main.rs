@@ -9,8 +9,11 @@
 //!
 //! HTTP/1.1 in clear, and HTTP/2 too under TLS, where the client agrees (ALPN). hyper knows nothing
 //! of the reactor, nor of TLS: it reads and writes an [`AsyncTransport`] by way of the thirty lines
-//! at the end of this file, and is a task like any other.
+//! at the end of this file, and is a task like any other. When the program is to end, no connection
+//! is closed before what is under way on it has been answered, for at most 10 s.
 
+mod ending;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::convert::Infallible;
@@ -20,6 +23,7 @@ use std::process::ExitCode;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use ending::Ending;
 use futures_io::{AsyncRead, AsyncWrite};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -65,21 +69,21 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible
 }
 
 async fn serve(connection: AsyncTransport, tasks: Tasks) -> hyper::Result<()> {
+    let ending = tasks.1.clone();
     let transport = connection.transport();
     let negotiated = transport.as_ref().and_then(TlsTransport::of);
     let stream = Stream(connection);
     match negotiated.is_some_and(|negotiated| negotiated.speaks("h2")) {
         true => {
-            http2::Builder::new(tasks)
-                .serve_connection(stream, service_fn(answer))
-                .await
+            let serving = http2::Builder::new(tasks).serve_connection(stream, service_fn(answer));
+            ending.finish(serving, |h2| h2.graceful_shutdown()).await
         }
         false => {
-            http1::Builder::new()
+            let serving = http1::Builder::new()
                 // A client that has ended its input still waits for the response.
                 .half_close(true)
-                .serve_connection(stream, service_fn(answer))
-                .await
+                .serve_connection(stream, service_fn(answer));
+            ending.finish(serving, |h1| h1.graceful_shutdown()).await
         }
     }
 }
@@ -87,7 +91,7 @@ async fn serve(connection: AsyncTransport, tasks: Tasks) -> hyper::Result<()> {
 /// What makes hyper serve each connection, in a task.
 fn factory(reactor: &ReactorHandle) -> impl Factory + Clone + use<> {
     let executor = Executor::new(reactor);
-    let tasks = Tasks(executor.spawner());
+    let tasks = Tasks(executor.spawner(), Ending::of(reactor));
     // It lives as long as the reactor does.
     reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, |_| drop(executor));
     move |peer: &Address| {
@@ -154,7 +158,7 @@ fn main() -> ExitCode {
 
 /// Runs what hyper wants to run beside: the streams of HTTP/2.
 #[derive(Clone)]
-struct Tasks(Spawner);
+struct Tasks(Spawner, Ending);
 
 impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Tasks {
     fn execute(&self, future: F) {
