@@ -11,11 +11,11 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatibl
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// [`start_tls`](crate::start_tls) was given a transport that has gone, is being closed, or
-    /// serves another protocol by now.
+    /// [`start_tls`](crate::start_tls) was given a transport that has gone, is being closed, has
+    /// not begun yet, or serves another protocol by now.
     NotConnected,
     /// [`stop_tls`](crate::stop_tls) was given a transport without TLS, or one that is being
-    /// closed.
+    /// closed or has not begun yet.
     NotTls,
     /// This is no name of a host, and no address.
     InvalidName(Box<str>),
@@ -62,11 +62,11 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TlsError::NotConnected => f.write_str(
-                "TLS cannot be started: the transport has gone, is being closed, or serves another protocol; use the one that \
-                 the last callback handed over",
+                "TLS cannot be started: the transport has gone, is being closed, has not begun yet, or serves another \
+                 protocol; use the one that the last callback handed over",
             ),
             TlsError::NotTls => {
-                f.write_str("TLS cannot be stopped: there is none on this transport, or it is being closed")
+                f.write_str("TLS cannot be stopped: there is none on this transport, it has not begun yet, or it is being closed")
             }
             TlsError::InvalidName(name) => write!(f, "{name:?} is neither a host name nor an IP address"),
             TlsError::HandshakeTimeout(limit) => {
@@ -101,13 +101,15 @@ impl fmt::Display for TlsError {
 impl Error for TlsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            TlsError::Protocol(error) => Some(error),
+            // Its own words are said already.
+            TlsError::Protocol(error) => error.source(),
             _ => None,
         }
     }
 }
 
-/// The peer's words, in ours. The name of the alert is kept, for those who search for it.
+/// The peer's words, in ours. The name of the alert is kept as the RFCs write it, for those who
+/// search for it.
 fn alert_received(alert: AlertDescription, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     use AlertDescription as Alert;
     let meaning = match alert {
@@ -136,6 +138,9 @@ fn alert_received(alert: AlertDescription, f: &mut fmt::Formatter<'_>) -> fmt::R
     };
     let name = match alert {
         Alert::Unknown(number) => number.to_string(),
+        Alert::UnrecognisedName => "unrecognized_name".to_owned(),
+        Alert::UnknownPSKIdentity => "unknown_psk_identity".to_owned(),
+        Alert::EncryptedClientHelloRequired => "ech_required".to_owned(),
         alert => snake_case(&format!("{alert:?}")),
     };
     write!(f, "{meaning}: alert {name}")
@@ -195,6 +200,10 @@ fn protocol(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         rustls::Error::NoApplicationProtocol => {
             f.write_str("the peer offers none of the protocols that we speak (ALPN)")
         }
+        // What rustls says when the resolver of certificates has none.
+        rustls::Error::General(why) if why == "no server certificate chain resolved" => {
+            f.write_str("we have no certificate for the name that the client asked for (SNI)")
+        }
         rustls::Error::NoCertificatesPresented => {
             f.write_str("the peer showed no certificate, and one is required")
         }
@@ -208,6 +217,8 @@ fn protocol(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
+    use retwist_reactor::{Reason, chain};
+
     use super::*;
 
     #[test]
@@ -222,11 +233,30 @@ mod tests {
                 "the peer wants a certificate from us: alert certificate_required",
             ),
             (
+                AlertDescription::UnrecognisedName,
+                "the peer does not serve the name that we asked for (SNI): alert unrecognized_name",
+            ),
+            (
+                AlertDescription::UnknownPSKIdentity,
+                "the peer gave up: alert unknown_psk_identity",
+            ),
+            (
+                AlertDescription::EncryptedClientHelloRequired,
+                "the peer gave up: alert ech_required",
+            ),
+            (
                 AlertDescription::Unknown(200),
                 "the peer gave up: alert 200",
             ),
         ] {
             assert_eq!(TlsError::PeerAlert(alert).to_string(), words);
         }
+    }
+
+    #[test]
+    fn what_rustls_says_is_said_once() {
+        let error = rustls::Error::General("something odd".into());
+        let error = Reason::failed(TlsError::from(error));
+        assert_eq!(chain(&error), "TLS failed: unexpected error: something odd");
     }
 }

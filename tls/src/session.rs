@@ -11,7 +11,7 @@ use rustls::{AlertDescription, CommonState, HandshakeKind, InvalidMessage};
 
 use self::greeting::{Greeting, fatal};
 use self::step::{Next, Outgoing, send, step};
-use crate::records::{MAX_RECORD, Records, begins_record, missing};
+use crate::records::{MAX_RECORD, Records, begins_record, is_close_notify, missing};
 use crate::role::Side;
 use crate::{TlsError, TlsInfo};
 
@@ -113,6 +113,7 @@ impl Session {
             if matches!(self.connection, Connection::Server(_))
                 && !answered
                 && out.bytes().is_empty()
+                && !matches!(received, Err(TlsError::PeerAlert(_)))
             {
                 // Where rustls has nothing to say to what is no ClientHello.
                 out.push(&fatal(AlertDescription::DecodeError));
@@ -248,6 +249,11 @@ impl Session {
                 return progress;
             }
             let handshaking = self.state == State::Handshaking;
+            if handshaking && is_close_notify(rest) {
+                // rustls takes it for a warning, and would wait for more.
+                progress.outcome = Err(TlsError::PeerAlert(AlertDescription::CloseNotify));
+                return progress;
+            }
             let step = match &mut self.connection {
                 Connection::Client(client) => {
                     step(client.process_tls_records(rest), handshaking, out, event)

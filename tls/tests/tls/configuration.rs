@@ -11,7 +11,7 @@ use retwist_tls::{
     TrustRoots,
 };
 
-use crate::common::{AUTHORITY, Authority, quiet, tape};
+use crate::common::{AUTHORITY, Authority, client_config, quiet, tape};
 
 /// A directory of the test's own, gone at its end.
 struct Scratch(PathBuf);
@@ -175,8 +175,20 @@ fn an_identity_for_each_name() {
     strict.set("localhost", AUTHORITY.identity(&["localhost"]));
     let role = TlsRole::server(ServerOptions::choosing(strict).build().unwrap());
     assert!(shown(&role, "localhost").is_ok());
-    let refused = shown(&role, "example.org").unwrap_err();
+    let (a, a_notes) = quiet();
+    let (b, b_notes) = quiet();
+    let dial = TlsRole::client(client_config(), "example.org").unwrap();
+    let pair = Pair::new(
+        TlsTransport::new(dial, a).below(),
+        TlsTransport::new(role, b).below(),
+    );
+    pair.run();
+    let refused = a_notes.reason();
     assert!(refused.ends_with("alert access_denied"), "{refused}");
+    assert_eq!(
+        b_notes.reason(),
+        "we have no certificate for the name that the client asked for (SNI)"
+    );
 }
 
 #[test]
