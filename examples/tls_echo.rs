@@ -172,8 +172,8 @@ impl Options {
             )?)
         };
         match self.client_certificates.as_deref() {
-            None | Some("none") if self.client_authorities.is_some() => {
-                Err("--client-ca needs --client-cert optional or required".into())
+            None if self.client_authorities.is_some() => {
+                Err("--client-ca needs --client-cert".into())
             }
             None | Some("none") => Ok(ClientCertificates::None),
             Some("optional") => Ok(ClientCertificates::Optional(roots()?)),
