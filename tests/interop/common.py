@@ -134,10 +134,9 @@ class Process:
 class Server(Process):
     """An example that serves on a port of its own. It must end in order when it is told to."""
 
-    def __init__(self, name, *arguments, endpoint="tcp:0:interface=127.0.0.1"):
+    def __init__(self, name, *arguments, endpoint="tcp:0:interface=127.0.0.1", env=None):
         command = [EXAMPLES / name, *([endpoint] if endpoint else []), *arguments]
-        env = {"RUST_LOG": "info"}
-        super().__init__(*command, ready="listening on ", env=env)
+        super().__init__(*command, ready="listening on ", env={"RUST_LOG": "info", **(env or {})})
         (line,) = [line for line in self.output if line.startswith("listening on ")]
         self.port = int(line.rpartition(":")[2])
         self.at = f"localhost:{self.port}"

@@ -110,6 +110,27 @@ class TlsServer(TestCase):
                 context.minimum_version = context.maximum_version = version
                 asyncio.run(asyncio.wait_for(exchange(server.port, context), PATIENCE))
 
+    def test_key_log(self):
+        """Both sides know the same secrets, and the file is as others read and write it (RFC 9850)."""
+        authority(self.path)
+        ours, theirs = self.path / "ours", self.path / "theirs"
+        for ask in ["", ":logKeys=yes"]:
+            endpoint = f"tls:0:interface=127.0.0.1:privateKey={self.path}/server.pem{ask}"
+            with Server("echo", endpoint=endpoint, env={"SSLKEYLOGFILE": str(ours)}) as server:
+                for version in [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]:
+                    context = self.trusting()
+                    context.minimum_version = context.maximum_version = version
+                    context.keylog_filename = theirs
+                    with socket.create_connection(("127.0.0.1", server.port)) as wire:
+                        with context.wrap_socket(wire, server_hostname="localhost") as client:
+                            client.sendall(b"hello")
+                            assert client.recv(5) == b"hello"
+            assert ours.exists() == bool(ask)
+        secrets = set(ours.read_text().splitlines())
+        kinds = {line.split()[0] for line in secrets}
+        assert {"CLIENT_RANDOM", "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"} <= kinds, kinds
+        assert secrets <= set(theirs.read_text().splitlines())
+
     def test_stunnel(self):
         """It passes on what it is sent, and the ends of both sides."""
         with self.serve() as server:
