@@ -1,9 +1,11 @@
 """The example `smtp` with those who deliver mail: swaks, msmtp, curl, Python's smtplib, stunnel, Twisted; and with those who judge its TLS."""
 
 import json
+import os
 import smtplib
 import socket
 import ssl
+import struct
 
 from common import Server, TestCase, authority, installed, main, needs, run, stunnel_client, talk, twisted
 
@@ -158,6 +160,45 @@ class Smtp(TestCase):
             self.talk(server, half + b"\n.\n.\r\r\n")
             self.talk(server, b"x" * 100_000)
         assert self.messages() == []
+
+    def test_a_message_that_is_reset_or_cut_off_is_none(self):
+        begin = f"EHLO a\r\nMAIL FROM:<{FROM}>\r\nRCPT TO:<{TO}>\r\nDATA\r\nhalf\r\n.\r".encode()
+        with self.serve() as server:
+            for protect in [False, True]:
+                wire = socket.create_connection(("localhost", server.port))
+                if protect:
+                    wire.sendall(b"STARTTLS\r\n")
+                    while b"go ahead\r\n" not in wire.recv(1000):
+                        pass
+                    wire = self.trusting().wrap_socket(wire, server_hostname="localhost")
+                wire.sendall(begin)
+                while b"354" not in wire.recv(1000):
+                    pass
+                assert [file.suffix for file in self.mail.iterdir()] == [".part"]
+                if not protect:
+                    wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                os.close(wire.detach())
+                # Its loss is dealt with before whoever comes after it.
+                with smtplib.SMTP("localhost", server.port) as client:
+                    client.noop()
+                    assert self.messages() == []
+
+    def test_text_is_stored_as_it_comes(self):
+        """With the highest bit (RFC 6152), without an end of line for a megabyte, and with what is none."""
+        text = bytes(range(1, 10)) + bytes(range(128, 256)) + b"\0\n.\n\r." + b"x" * 1_000_000 + b"\r\n"
+        with self.serve() as server, smtplib.SMTP("localhost", server.port) as client:
+            client.ehlo()
+            assert client.has_extn("8bitmime")
+            client.mail(FROM, ["BODY=8BITMIME"])
+            client.rcpt(TO)
+            assert client.docmd("DATA")[0] == 354
+            client.send(text + b".\r\n")
+            assert client.getreply()[0] == 250
+            # As a command it is too long.
+            client.send(b"x" * 1_000_000)
+            assert client.getreply()[0] == 500
+        (file,) = self.mail.iterdir()
+        assert file.read_bytes().endswith(b"\r\n" + text)
 
     # Others
 
