@@ -207,11 +207,32 @@ fn protocol(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         rustls::Error::NoCertificatesPresented => {
             f.write_str("the peer showed no certificate, and one is required")
         }
-        rustls::Error::PeerIncompatible(
-            PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon,
-        ) => f.write_str("the peer accepts none of the signatures that our certificate can make"),
+        rustls::Error::PeerIncompatible(error) => incompatible(error, f),
         rustls::Error::DecryptError => f.write_str("a record was damaged or forged on its way"),
         error => write!(f, "TLS failed: {error}"),
+    }
+}
+
+fn incompatible(error: &PeerIncompatible, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    use PeerIncompatible as Lacks;
+    match error {
+        Lacks::Tls12NotOffered
+        | Lacks::Tls12NotOfferedOrEnabled
+        | Lacks::SupportedVersionsExtensionRequired
+        | Lacks::ServerDoesNotSupportTls12Or13
+        | Lacks::ServerTlsVersionIsDisabledByOurConfig => {
+            f.write_str("the peer supports none of our TLS versions")
+        }
+        Lacks::NoCipherSuitesInCommon => f.write_str("the peer supports none of our cipher suites"),
+        Lacks::NoKxGroupsInCommon | Lacks::NamedGroupsExtensionRequired => {
+            f.write_str("the peer supports none of our groups for the key exchange")
+        }
+        Lacks::NoSignatureSchemesInCommon
+        | Lacks::NoCertificateRequestSignatureSchemesInCommon
+        | Lacks::SignatureAlgorithmsExtensionRequired => {
+            f.write_str("the peer accepts none of the signatures that our certificate can make")
+        }
+        error => write!(f, "TLS failed: the peer is incompatible: {error:?}"),
     }
 }
 
@@ -250,6 +271,24 @@ mod tests {
             ),
         ] {
             assert_eq!(TlsError::PeerAlert(alert).to_string(), words);
+        }
+    }
+
+    #[test]
+    fn what_a_peer_lacks_is_said_in_words() {
+        use PeerIncompatible as Lacks;
+        for (lacks, words) in [
+            (Lacks::Tls12NotOfferedOrEnabled, "none of our TLS versions"),
+            (Lacks::NoCipherSuitesInCommon, "none of our cipher suites"),
+            (Lacks::NoKxGroupsInCommon, "none of our groups"),
+            (Lacks::NoSignatureSchemesInCommon, "none of the signatures"),
+            (
+                Lacks::UncompressedEcPointsRequired,
+                "TLS failed: the peer is incompatible",
+            ),
+        ] {
+            let error = Reason::failed(TlsError::from(rustls::Error::from(lacks)));
+            assert!(chain(&error).contains(words), "{}", chain(&error));
         }
     }
 
