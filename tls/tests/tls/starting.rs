@@ -148,6 +148,33 @@ fn from_outside_and_the_old_handle_is_deaf() {
 }
 
 #[test]
+fn who_accepted_the_connection_may_be_the_client() {
+    for cut in CUTS {
+        let (dialled, dialled_notes) = quiet();
+        let (accepted, accepted_notes) = tape(|heard, transport| {
+            if heard == Heard::Handshake {
+                transport.write(b"hello");
+            }
+        });
+        let pair = Pair::new(
+            TlsTransport::new(server(), dialled).below(),
+            TlsTransport::new(client(), accepted).below(),
+        )
+        .cut(cut);
+        pair.run();
+        assert_eq!(
+            dialled_notes.log(),
+            ["made", "handshake", "data hello"],
+            "{cut}"
+        );
+        let [shown, asked] = [&accepted_notes, &dialled_notes]
+            .map(|notes| TlsTransport::of(&notes.transport()).unwrap());
+        assert_eq!(shown.peer_certificates.len(), 1);
+        assert_eq!(asked.server_name.as_deref(), Some("localhost"));
+    }
+}
+
+#[test]
 fn what_was_written_before_goes_before_in_clear() {
     for cut in CUTS {
         let (a, _) = tape(|heard, transport| {
