@@ -17,6 +17,8 @@ pub enum ConfigError {
     NoCertificate(Origin),
     /// There is no private key in it.
     NoKey(Origin),
+    /// The private key in it is behind a password.
+    EncryptedKey(Origin),
     /// The private key does not belong to the certificate, or is of a kind that cannot be used.
     Key(Origin, rustls::Error),
     /// A certificate in it cannot be trusted as a root.
@@ -61,6 +63,10 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ConfigError::Read(path, _) => write!(f, "cannot read {}", path.display()),
+            ConfigError::Pem(origin, pem::Error::MissingSectionEnd { end_marker }) => {
+                let section = String::from_utf8_lossy(end_marker);
+                write!(f, "{origin} is cut off: the section {section} has no end")
+            }
             ConfigError::Pem(origin, _) => write!(f, "{origin} is not valid PEM"),
             ConfigError::NoCertificate(origin) => {
                 write!(
@@ -72,6 +78,12 @@ impl fmt::Display for ConfigError {
                 write!(
                     f,
                     "{origin} holds no private key (a section BEGIN PRIVATE KEY)"
+                )
+            }
+            ConfigError::EncryptedKey(origin) => {
+                write!(
+                    f,
+                    "the private key in {origin} is encrypted; write it without a password (openssl pkey -in … -out …)"
                 )
             }
             ConfigError::Key(origin, rustls::Error::InconsistentKeys(_)) => {
@@ -99,10 +111,15 @@ impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             ConfigError::Read(_, error) => Some(error),
+            // Said already, and better.
+            ConfigError::Pem(_, pem::Error::MissingSectionEnd { .. }) => None,
             ConfigError::Pem(_, error) => Some(error),
             ConfigError::Key(_, error) | ConfigError::Root(_, error) => Some(error),
             ConfigError::Refused(error) => Some(&**error),
-            ConfigError::NoCertificate(_) | ConfigError::NoKey(_) | ConfigError::NoRoots => None,
+            ConfigError::NoCertificate(_)
+            | ConfigError::NoKey(_)
+            | ConfigError::EncryptedKey(_)
+            | ConfigError::NoRoots => None,
         }
     }
 }

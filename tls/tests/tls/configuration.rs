@@ -89,8 +89,33 @@ fn errors_name_the_file_and_say_why() {
         "broken.pem",
         "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
     );
+    let cut_off = files.put("cut-off.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
+    let encrypted = files.put(
+        "encrypted.pem",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
+    let encrypted_too = files.put(
+        "encrypted-too.pem",
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n\
+         -----END RSA PRIVATE KEY-----\n",
+    );
     let missing = files.0.join("missing.pem");
     let cases = [
+        (
+            Identity::from_pem_files(&cut_off, &key),
+            "is cut off: the section CERTIFICATE has no end",
+            "cut-off.pem",
+        ),
+        (
+            Identity::from_pem_files(&chain, &encrypted),
+            "is encrypted",
+            "encrypted.pem",
+        ),
+        (
+            Identity::from_pem_files(&chain, &encrypted_too),
+            "is encrypted",
+            "encrypted-too.pem",
+        ),
         (
             Identity::from_pem_files(&missing, &key),
             "cannot read",
