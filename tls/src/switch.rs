@@ -59,6 +59,10 @@ pub fn start_tls(transport: &TransportRef, role: TlsRole) -> Result<TransportRef
 /// Then the protocol hears `transport_switched`, and gets every byte that came behind, in clear.
 /// `transport` is revoked.
 ///
+/// Where another layer lies between TLS and the protocol, it is that layer that goes down. The
+/// protocol above it stays where it is, keeps its transport, and hears nothing but what comes, in
+/// clear: [`TlsTransport::of`] tells the difference.
+///
 /// If the peer has asked first, the protocol has heard `read_connection_lost`; this, called there,
 /// is to say yes, and to leave `read_connection_lost` as it is, to close. A peer that does not
 /// answer for [`close_timeout`](TlsRole::close_timeout) loses the connection.
