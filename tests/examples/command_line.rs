@@ -55,7 +55,7 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         ),
         (&[&taken], "another program listens there"),
     ];
-    let of_their_own: [(&str, &[&str], &str); 30] = [
+    let of_their_own: [(&str, &[&str], &str); 31] = [
         ("echo", &["tcp:0", "tcp:x"], "character 5"),
         ("echo", &["--trust", "127.0.0.0/33"], "127.0.0.0/33"),
         (
@@ -121,6 +121,7 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
             &["--serve", "tcp:0", "hello"],
             "the server says nothing",
         ),
+        ("tls_echo", &["--alpn", "a,,b"], "1 to 255 bytes"),
         ("tls_echo", &["--ca", "ca.pem"], "are for --connect"),
         ("tls_echo", &["--file", "x"], "are for --connect"),
         (

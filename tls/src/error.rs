@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
+use crate::config::protocol_name;
+
 /// Why TLS could not be started, or ended other than by close_notify.
 ///
 /// As the reason of a lost connection it is found with
@@ -19,6 +21,8 @@ pub enum TlsError {
     NotTls,
     /// This is no name of a host, and no address.
     InvalidName(Box<str>),
+    /// The configuration offers an application protocol (ALPN) of this name, which is none.
+    InvalidProtocolName(Box<[u8]>),
     /// The handshake was not over after this time.
     HandshakeTimeout(Duration),
     /// The peer sent more than this many bytes of a handshake message, and it was not whole yet.
@@ -69,6 +73,7 @@ impl fmt::Display for TlsError {
                 f.write_str("TLS cannot be stopped: there is none on this transport, it has not begun yet, or it is being closed")
             }
             TlsError::InvalidName(name) => write!(f, "{name:?} is neither a host name nor an IP address"),
+            TlsError::InvalidProtocolName(name) => protocol_name(name, f),
             TlsError::HandshakeTimeout(limit) => {
                 write!(f, "the TLS handshake was not over after {} s", limit.as_secs_f64())
             }

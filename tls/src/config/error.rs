@@ -25,6 +25,17 @@ pub enum ConfigError {
     Root(Origin, rustls::Error),
     /// There is no certificate to trust.
     NoRoots,
+    /// This is no name of an application protocol (ALPN).
+    ProtocolName(Box<[u8]>),
+    /// More was asked for than there may be.
+    TooMany {
+        /// Of what, and what about it.
+        what: &'static str,
+        /// How many were asked for.
+        asked: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// Anything else that rustls refuses.
     Refused(Box<dyn Error + Send + Sync>),
 }
@@ -102,6 +113,10 @@ impl fmt::Display for ConfigError {
             ConfigError::NoRoots => {
                 f.write_str("there is no authority to trust: nobody could be verified")
             }
+            ConfigError::ProtocolName(name) => protocol_name(name, f),
+            ConfigError::TooMany { what, asked, most } => {
+                write!(f, "{asked} {what}: at most {most}")
+            }
             ConfigError::Refused(_) => f.write_str("this TLS configuration is refused"),
         }
     }
@@ -119,7 +134,17 @@ impl Error for ConfigError {
             ConfigError::NoCertificate(_)
             | ConfigError::NoKey(_)
             | ConfigError::EncryptedKey(_)
-            | ConfigError::NoRoots => None,
+            | ConfigError::NoRoots
+            | ConfigError::ProtocolName(_)
+            | ConfigError::TooMany { .. } => None,
         }
     }
+}
+
+pub(crate) fn protocol_name(name: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(
+        f,
+        "the name of an application protocol (ALPN) has 1 to 255 bytes, and not {}",
+        name.len()
+    )
 }

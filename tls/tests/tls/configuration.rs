@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use retwist_reactor::testing::Pair;
 use retwist_reactor::{LayerExt, chain};
 use retwist_tls::{
-    ClientOptions, ConfigError, Identities, Identity, ServerOptions, TlsRole, TlsTransport,
-    TrustRoots,
+    ClientOptions, ConfigError, Identities, Identity, Resumption, ServerOptions, TlsRole,
+    TlsTransport, TrustRoots,
 };
 
 use crate::common::{AUTHORITY, Authority, client_config, quiet, tape};
@@ -308,4 +308,42 @@ fn the_post_quantum_exchange_is_preferred_where_there_is_one() {
     };
     assert_eq!(info.key_exchange, Some(expected));
     assert!(info.to_string().starts_with("TLSv1_3, TLS13_"), "{info}");
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anybody_connects() {
+    let client = || ClientOptions::new(AUTHORITY.roots());
+    let server = || ServerOptions::new(AUTHORITY.identity(&["localhost"]));
+    let long = "x".repeat(256);
+    for names in [[""], [long.as_str()]] {
+        let refused = [
+            client().alpn(names).build().map(drop),
+            server().alpn(names).build().map(drop),
+        ];
+        for refused in refused {
+            let error = chain_of(refused.unwrap_err());
+            assert!(error.contains("1 to 255 bytes"), "{error}");
+        }
+    }
+    for (options, words) in [
+        (
+            server().resumption(Resumption::Memory(usize::MAX)),
+            "sessions are too many to remember",
+        ),
+        (server().tickets(usize::MAX), "tickets are too many"),
+    ] {
+        let error = chain_of(options.build().unwrap_err());
+        assert!(error.contains(words), "{error}");
+    }
+    // A configuration that somebody else has made.
+    let mut config = (*client_config()).clone();
+    config.alpn_protocols = vec![Vec::new()];
+    let role = TlsRole::client(config, "localhost").unwrap();
+    let (a, notes) = tape(move |_, transport| {
+        let error = retwist_tls::start_tls(transport, role.clone()).unwrap_err();
+        assert!(error.to_string().contains("1 to 255 bytes"), "{error}");
+    });
+    let pair = Pair::new(a, quiet().0);
+    pair.run();
+    assert_eq!(notes.log(), ["made"]);
 }
