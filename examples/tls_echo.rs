@@ -138,9 +138,25 @@ impl Options {
                 Arg::Short(_) => return Err(argument.unexpected().into()),
             }
         }
-        match options.workers.and(options.connect.as_ref()) {
-            Some(_) => Err("--workers is for the server's side".into()),
-            None => Ok(options),
+        options.check()?;
+        Ok(options)
+    }
+
+    /// Whoever says something relies on it, and is not to be passed over.
+    fn check(&self) -> Result<(), Mistake> {
+        let asks_clients = self.client_certificates.is_some() || self.client_authorities.is_some();
+        match self.connect {
+            None if self.trust.is_given() || self.file.is_some() => {
+                Err("--ca, --name and --file are for --connect".into())
+            }
+            Some(_) if asks_clients || self.credentials.shows_authority() => {
+                Err("--client-cert, --client-ca and --ca-out are for a server".into())
+            }
+            Some(_) if self.workers.is_some() => Err("--workers is for a server".into()),
+            Some(_) if self.file.is_some() && !self.values.is_empty() => {
+                Err("the client sends either --file or LINE, not both".into())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -160,6 +176,9 @@ impl Options {
             )?)
         };
         match self.client_certificates.as_deref() {
+            None if self.client_authorities.is_some() => {
+                Err("--client-ca needs --client-cert".into())
+            }
             None | Some("none") => Ok(ClientCertificates::None),
             Some("optional") => Ok(ClientCertificates::Optional(roots()?)),
             Some("required") => Ok(ClientCertificates::Required(roots()?)),

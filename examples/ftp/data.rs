@@ -73,7 +73,9 @@ impl Passive {
         report: impl FnOnce(&str) + 'static,
     ) {
         let waiting = self.connection.clone();
-        let deadline = reactor.call_later(PATIENCE, move || waiting.call(Connection::give_up));
+        let deadline = reactor.call_later(PATIENCE, move || {
+            waiting.call(|connection| connection.give_up("425 you have not connected"));
+        });
         let job = Job {
             work,
             deadline,
@@ -81,6 +83,11 @@ impl Passive {
         };
         self.connection
             .call(move |connection| connection.start(job));
+    }
+
+    /// Ends the work here, whatever has become of it.
+    pub(crate) fn abort(&self) {
+        self.connection.call(Connection::abort);
     }
 }
 
@@ -177,9 +184,17 @@ impl Connection {
         }
     }
 
-    fn give_up(&mut self) {
+    fn give_up(&mut self, answer: &str) {
         if let State::Waiting(job) = mem::replace(&mut self.state, State::Over) {
-            job.end("425 you have not connected");
+            job.end(answer);
+        }
+    }
+
+    fn abort(&mut self) {
+        match &self.transport {
+            // What follows is told as of any other loss.
+            Some(transport) => transport.abort_connection(),
+            None => self.give_up("426 it has not begun"),
         }
     }
 

@@ -8,14 +8,15 @@
 //! ```
 //!
 //! `session.rs` is the conversation on the control connection, `security.rs` the part of it that is
-//! about TLS and who the client is; `data.rs` is the connection beside it on which files travel;
-//! `tree.rs` is all that is ever reachable of the disk.
+//! about TLS and who the client is; `data.rs` is the connection beside it on which files travel, and
+//! `transfer.rs` what is said meanwhile; `tree.rs` is all that is ever reachable of the disk.
 
 mod data;
 mod security;
 mod session;
 #[path = "../support/mod.rs"]
 mod support;
+mod transfer;
 mod tree;
 
 use std::path::PathBuf;

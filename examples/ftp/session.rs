@@ -6,13 +6,14 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines, TimeoutLayer};
+use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
 use retwist::tls::{TlsRole, start_tls, stop_tls_unanswered};
 use retwist::{Address, Factory, ReactorHandle, Reason, TransportRef, chain};
 
 use crate::data::{Passive, Work};
 use crate::security::{Account, Security, Then};
 use crate::support::tls::or_abort;
+use crate::transfer::Transfer;
 use crate::tree::{Format, Place, Tree, digits};
 
 /// For how long a client may be silent.
@@ -53,8 +54,8 @@ struct Session {
     offset: u64,
     /// For the next transfer.
     passive: Option<Passive>,
-    /// Of the last one.
-    transfer: Option<Passive>,
+    /// The last one.
+    transfer: Option<Transfer>,
 }
 
 const FEATURES: &str = "211-what is not in RFC 959:\r\n AUTH TLS\r\n CCC\r\n EPSV\r\n MDTM\r\n MLST type*;size*;modify*;\r\n PBSZ\r\n \
@@ -118,8 +119,6 @@ impl Session {
                 }
                 Err(_) => "501 this is no number".into(),
             },
-            // Nothing else is looked at during a transfer: closing the data connection is what ends
-            // it.
             "ABOR" => "226 nothing is under way".into(),
             _ => "502 there is no such command here".into(),
         })
@@ -191,8 +190,7 @@ impl Session {
         })
     }
 
-    /// Begins a transfer. Until it is over, the client is not listened to; then it hears how it
-    /// went.
+    /// Begins a transfer.
     fn transfer(&mut self, transport: &LineTransport, work: io::Result<Work>) {
         let Some(passive) = self.passive.take() else {
             return transport.send_line("425 PASV or EPSV comes first");
@@ -204,20 +202,13 @@ impl Session {
             Ok(work) => work,
             Err(error) => return transport.send_line(format!("550 {error}")),
         };
-        transport.send_line("150 here it comes");
-        transport.pause_producing();
-        // It is not its fault if it is silent meanwhile.
-        let timeout = TimeoutLayer::of(&***transport);
-        let idle = timeout.as_ref().and_then(|timeout| timeout.set_idle(None));
-        let control = transport.clone();
-        passive.start(&self.service.reactor, work, move |answer| {
-            control.send_line(answer);
-            control.resume_producing();
-            if let Some(timeout) = timeout {
-                timeout.set_idle(idle);
-            }
-        });
-        self.transfer = Some(passive);
+        let reactor = &self.service.reactor;
+        self.transfer = Some(Transfer::begin(passive, work, reactor, transport));
+    }
+
+    /// The transfer that is under way, if any.
+    fn running(&self) -> Option<&Transfer> {
+        self.transfer.as_ref().filter(|last| last.is_running())
     }
 
     fn follow(&mut self, transport: &LineTransport, then: Then) {
@@ -246,6 +237,17 @@ impl LineReceiver for Session {
     }
 
     fn line_received(&mut self, transport: &LineTransport, line: &[u8]) {
+        // Telnet's signals, which some send in front of ABOR.
+        let signals = line.iter().take_while(|byte| !byte.is_ascii()).count();
+        let line = &line[signals..];
+        if let Some(transfer) = self.running() {
+            if !line.eq_ignore_ascii_case(b"ABOR") || !transfer.abort() {
+                // All else waits until the transfer is over.
+                transport.pause_producing();
+                transport.set_line_mode(&[line, b"\r\n"].concat());
+            }
+            return;
+        }
         let Ok(line) = str::from_utf8(line) else {
             return transport.send_line("501 names are in UTF-8 here");
         };
@@ -276,6 +278,13 @@ impl LineReceiver for Session {
     fn line_length_exceeded(&mut self, transport: &LineTransport, _: &[u8]) {
         transport.send_line("500 the line is too long");
         transport.lose_connection();
+    }
+
+    fn read_connection_lost(&mut self, transport: &LineTransport) {
+        match self.running() {
+            Some(transfer) => transfer.input_ended(),
+            None => transport.lose_connection(),
+        }
     }
 
     fn connection_lost(&mut self, reason: &Reason) {

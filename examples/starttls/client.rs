@@ -74,7 +74,7 @@ impl LineReceiver for Client {
                 self.outcome.fail();
                 transport.lose_connection();
             }
-            ("OFF", "OK") => {
+            ("OFF", "OK") if self.layers > 0 => {
                 self.layers -= 1;
                 or_abort(transport, stop_tls(transport));
             }

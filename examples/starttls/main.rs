@@ -98,10 +98,26 @@ impl Options {
                 Arg::Short(_) => return Err(argument.unexpected().into()),
             }
         }
+        options.check()?;
         if options.lines.is_empty() {
             options.lines.extend(CONVERSATION.map(String::from));
         }
         Ok(options)
+    }
+
+    /// Whoever says something relies on it, and is not to be passed over.
+    fn check(&self) -> Result<(), Mistake> {
+        match (&self.serve, &self.connect) {
+            (Some(_), Some(_)) => Err("--serve and --connect are for one side each".into()),
+            (None, _) if self.credentials.are_given() => {
+                Err("--cert, --key and --ca-out are for --serve".into())
+            }
+            (_, None) if self.trust.is_given() => Err("--ca and --name are for --connect".into()),
+            (Some(_), _) if !self.lines.is_empty() => {
+                Err("LINE is for the client: the server says nothing of its own".into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -110,18 +126,17 @@ fn main() -> ExitCode {
     let ended = support::main(HELP, |reactor, arguments| {
         let options = Options::parse(arguments)?;
         match (&options.serve, &options.connect) {
-            (None, None) => both(reactor, options.lines, &outcome),
-            (Some(endpoint), None) => {
+            (Some(endpoint), _) => {
                 let role = server_role(options.credentials.of_server()?)?;
                 support::listen(reactor, endpoint, server::factory(role))
             }
+            (None, None) => both(reactor, options.lines, &outcome),
             (None, Some(endpoint)) => {
                 let role = client_role(options.trust.roots()?, options.trust.name())?;
                 let client = client::protocol(options.lines, role, &outcome);
                 outcome.of(reactor, &endpoint.on(&Network::new(reactor)), client);
                 Ok(())
             }
-            (Some(_), Some(_)) => Err("--serve and --connect are for one side each".into()),
         }
     });
     outcome.or(ended)

@@ -143,11 +143,16 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-fn fail(error: &dyn Error, code: u8) -> ExitCode {
+fn fail(error: &(dyn Error + 'static), code: u8) -> ExitCode {
     let program = std::env::args_os().next().unwrap_or_default();
     let program = std::path::Path::new(&program)
         .file_name()
         .unwrap_or_default();
-    let _ = writeln!(io::stderr(), "{}: {}", program.display(), chain(error));
+    let why = match error.downcast_ref::<lexopt::Error>() {
+        // It names its cause itself.
+        Some(mistake) => mistake.to_string(),
+        None => chain(error),
+    };
+    let _ = writeln!(io::stderr(), "{}: {why}", program.display());
     ExitCode::from(code)
 }

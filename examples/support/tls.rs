@@ -34,6 +34,16 @@ impl Credentials {
         Ok(())
     }
 
+    /// Whether any of its options was.
+    pub(crate) fn are_given(&self) -> bool {
+        self.certificate.is_some() || self.key.is_some() || self.authority_out.is_some()
+    }
+
+    /// Whether a throw-away authority is to be written to a file, for others to trust.
+    pub(crate) fn shows_authority(&self) -> bool {
+        self.authority_out.is_some()
+    }
+
     /// The identity in the files that were given; none if there were none. The key may be in the
     /// file of the certificate.
     pub(crate) fn given(&self) -> Result<Option<Identity>, Mistake> {
@@ -113,6 +123,11 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
+    /// Whether any of its options was.
+    pub(crate) fn is_given(&self) -> bool {
+        self.authorities.is_some() || self.name.is_some()
+    }
+
     /// The authorities in the file, or else those that the system trusts.
     pub(crate) fn roots(&self) -> Result<TrustRoots, Mistake> {
         Ok(match &self.authorities {

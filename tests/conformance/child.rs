@@ -3,6 +3,8 @@
 use std::env;
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -12,6 +14,19 @@ const STARTED: &str = "RETWIST_TEST_CHILD";
 /// Whether this is such a process. Somebody who runs all ignored tests does not mean these.
 pub fn is_child() -> bool {
     env::var_os(STARTED).is_some()
+}
+
+/// Whether it comes to that soon. A process that is just being started has for a moment all that is
+/// open in this one, so a port that is closed here meanwhile is free only when that moment is over.
+pub fn soon(condition: impl Fn() -> bool) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(10) {
+        if condition() {
+            return true;
+        }
+        thread::yield_now();
+    }
+    false
 }
 
 /// A process that runs one test, and what it prints. It is killed if it is dropped before it ends.

@@ -17,6 +17,7 @@ import threading
 import unittest
 
 EXAMPLES = pathlib.Path(sys.argv.pop(1)) if len(sys.argv) > 1 else pathlib.Path("target/debug/examples")
+HERE = pathlib.Path(__file__).resolve().parent
 
 # How long any one program may take, in seconds.
 PATIENCE = 30
@@ -90,7 +91,7 @@ def example(name, *arguments, **options):
 
 
 class Process:
-    """A program that runs until it is told to stop. `lines` are those that it has printed so far."""
+    """A program that runs until it is told to stop, ready when it has printed a line with `ready`. `output` are the lines so far."""
 
     def __init__(self, *command, ready, env=None):
         self.output = []
@@ -112,7 +113,7 @@ class Process:
         for line in self.process.stdout:
             line = line.decode(errors="replace").rstrip()
             self.output.append(line)
-            if line.startswith(ready):
+            if ready in line:
                 self.is_ready.set()
         self.process.stdout.close()
 
@@ -133,10 +134,9 @@ class Process:
 class Server(Process):
     """An example that serves on a port of its own. It must end in order when it is told to."""
 
-    def __init__(self, name, *arguments, endpoint="tcp:0:interface=127.0.0.1"):
+    def __init__(self, name, *arguments, endpoint="tcp:0:interface=127.0.0.1", env=None):
         command = [EXAMPLES / name, *([endpoint] if endpoint else []), *arguments]
-        env = {"RUST_LOG": "info"}
-        super().__init__(*command, ready="listening on ", env=env)
+        super().__init__(*command, ready="listening on ", env={"RUST_LOG": "info", **(env or {})})
         (line,) = [line for line in self.output if line.startswith("listening on ")]
         self.port = int(line.rpartition(":")[2])
         self.at = f"localhost:{self.port}"
@@ -169,18 +169,40 @@ class TestCase(unittest.TestCase):
         return ssl.create_default_context(cafile=self.ca)
 
 
+def installed(program, environment=None):
+    """A program in Python from where `tests/interop/install.sh` puts it."""
+    path = HERE.parent.parent / "target" / (environment or program) / "bin" / program
+    needs(str(path))
+    return path
+
+
 def twisted():
-    """Twisted, from where `tests/interop/install.sh` puts it: to be called with the arguments of `twisted_peer.py`."""
-    here = pathlib.Path(__file__).resolve().parent
-    python = here.parent.parent / "target/twisted/bin/python"
-    needs(str(python))
-    command = [python, here / "twisted_peer.py"]
+    """Twisted: to be called with the arguments of `twisted_peer.py`."""
+    command = [installed("python", "twisted"), HERE / "twisted_peer.py"]
 
     def call(*arguments):
         return run(*command, *arguments)
 
     call.command = command
     return call
+
+
+def stunnel(directory, *options):
+    """stunnel with these options, on a port of its own: `port`."""
+    needs("stunnel")
+    settings = directory / "stunnel.conf"
+    general = ["foreground = yes", "pid =", "syslog = no", "debug = 7"]
+    settings.write_text("\n".join([*general, "[tls]", "accept = 127.0.0.1:0", *options, ""]))
+    process = Process("stunnel", settings, ready=" bound to ")
+    (bound,) = [line for line in process.output if " bound to " in line]
+    process.port = int(bound.rpartition(":")[2])
+    return process
+
+
+def stunnel_client(directory, server, ca, *options):
+    """stunnel that speaks TLS to a server for those who do not."""
+    trust = [f"CAfile = {ca}", "verifyChain = yes", "checkHost = localhost"]
+    return stunnel(directory, "client = yes", f"connect = 127.0.0.1:{server.port}", *trust, *options)
 
 
 def authority(directory):

@@ -246,6 +246,47 @@ class Ftp(TestCase):
                 self.refused(426, client.voidresp)
                 assert self.fetch(client, "small") == SMALL
 
+    def test_abor(self):
+        """It is obeyed while a transfer runs. Other commands wait until that is over."""
+        (self.root / "large").write_bytes(LARGE * 10)
+        with self.serve("--writable") as server:
+            for kind in [ftplib.FTP, ftplib.FTP_TLS]:
+                # As Telnet would have it, too.
+                for abor in [b"ABOR\r\n", b"\xff\xf4\xff\xf2abor\r\n"]:
+                    client = self.client(server, kind)
+                    client.voidcmd("TYPE I")
+                    for begin in [lambda: client.transfercmd("RETR large"), lambda: self.begin_upload(client)]:
+                        connection = begin()
+                        client.sock.sendall(abor + b"PWD\r\n")
+                        self.refused(426, client.voidresp)
+                        assert client.voidresp().startswith("226")
+                        assert client.getresp().startswith("257")
+                        os.close(connection.detach())
+                        assert sorted(os.listdir(self.root)) == ["large", "small", "sub"]
+                    client.sock.sendall(abor)
+                    assert client.voidresp() == "226 nothing is under way"
+                    # Before anybody has connected.
+                    assert client.sendcmd("EPSV").startswith("229")
+                    assert client.sendcmd("RETR small").startswith("150")
+                    client.sock.sendall(abor)
+                    self.refused(426, client.voidresp)
+                    assert client.voidresp().startswith("226")
+                    with client.transfercmd("RETR small") as connection:
+                        client.putcmd("PWD")
+                        assert connection.recv(100) == SMALL
+                        assert connection.recv(100) == b""
+                    assert client.voidresp().startswith("226") and client.getresp().startswith("257")
+
+    def test_a_transfer_outlives_the_end_of_input(self):
+        with self.serve("--writable") as server:
+            client = self.client(server)
+            connection = self.begin_upload(client)
+            client.sock.shutdown(socket.SHUT_WR)
+            connection.close()
+            assert client.voidresp().startswith("226")
+            assert client.file.read() == ""
+        assert (self.root / "new").read_bytes() == LARGE
+
     # What no client does
 
     def test_commands_behind_auth_never_run(self):

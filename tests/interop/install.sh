@@ -14,6 +14,8 @@ needed=(
     gnutls-cli:gnutls-bin
     lftp:lftp
     swaks:swaks
+    msmtp:msmtp
+    stunnel:stunnel4
     chromium:chromium
 )
 
@@ -33,10 +35,15 @@ if [ ${#missing[@]} -gt 0 ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
 fi
 
-# Twisted, in an environment of its own.
-twisted="$(dirname "$0")/../../target/twisted"
-if ! "$twisted/bin/python" -c 'import twisted, OpenSSL' 2>/dev/null; then
-    echo "installing Twisted"
-    python3 -m venv --clear "$twisted"
-    "$twisted/bin/pip" install -q 'twisted[tls]'
-fi
+# Programs in Python, each in an environment of its own: its name, what shows that it is there, its package.
+python() {
+    local environment
+    environment="$(dirname "$0")/../../target/$1"
+    if ! "$environment/bin/python" -c "import $2" 2>/dev/null; then
+        echo "installing $3"
+        python3 -m venv --clear "$environment"
+        "$environment/bin/pip" install -q "$3"
+    fi
+}
+python twisted 'twisted, OpenSSL' 'twisted[tls]'
+python sslyze sslyze sslyze

@@ -1,13 +1,19 @@
-"""The example `smtp` with those who deliver mail: swaks, curl, Python's smtplib, openssl s_client, gnutls-cli."""
+"""The example `smtp` with those who deliver mail: swaks, msmtp, curl, Python's smtplib, stunnel, Twisted; and with those who judge its TLS."""
 
+import json
+import os
 import smtplib
 import socket
 import ssl
+import struct
 
-from common import Server, TestCase, main, needs, run, talk, twisted
+from common import Server, TestCase, authority, installed, main, needs, run, stunnel_client, talk, twisted
 
 FROM, TO = "me@example.org", "you@example.org"
 MESSAGE = f"From: {FROM}\r\nTo: {TO}\r\nSubject: dots\r\n\r\n.\r\n..\r\n.dot\r\nend.\r\n"
+# What sslyze looks at.
+SCANS = ["--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1", "--tlsv1_2", "--tlsv1_3"]
+SCANS += ["--reneg", "--heartbleed", "--openssl_ccs", "--robot", "--early_data", "--fallback"]
 
 
 class Smtp(TestCase):
@@ -155,6 +161,45 @@ class Smtp(TestCase):
             self.talk(server, b"x" * 100_000)
         assert self.messages() == []
 
+    def test_a_message_that_is_reset_or_cut_off_is_none(self):
+        begin = f"EHLO a\r\nMAIL FROM:<{FROM}>\r\nRCPT TO:<{TO}>\r\nDATA\r\nhalf\r\n.\r".encode()
+        with self.serve() as server:
+            for protect in [False, True]:
+                wire = socket.create_connection(("localhost", server.port))
+                if protect:
+                    wire.sendall(b"STARTTLS\r\n")
+                    while b"go ahead\r\n" not in wire.recv(1000):
+                        pass
+                    wire = self.trusting().wrap_socket(wire, server_hostname="localhost")
+                wire.sendall(begin)
+                while b"354" not in wire.recv(1000):
+                    pass
+                assert [file.suffix for file in self.mail.iterdir()] == [".part"]
+                if not protect:
+                    wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                os.close(wire.detach())
+                # Its loss is dealt with before whoever comes after it.
+                with smtplib.SMTP("localhost", server.port) as client:
+                    client.noop()
+                    assert self.messages() == []
+
+    def test_text_is_stored_as_it_comes(self):
+        """With the highest bit (RFC 6152), without an end of line for a megabyte, and with what is none."""
+        text = bytes(range(1, 10)) + bytes(range(128, 256)) + b"\0\n.\n\r." + b"x" * 1_000_000 + b"\r\n"
+        with self.serve() as server, smtplib.SMTP("localhost", server.port) as client:
+            client.ehlo()
+            assert client.has_extn("8bitmime")
+            client.mail(FROM, ["BODY=8BITMIME"])
+            client.rcpt(TO)
+            assert client.docmd("DATA")[0] == 354
+            client.send(text + b".\r\n")
+            assert client.getreply()[0] == 250
+            # As a command it is too long.
+            client.send(b"x" * 1_000_000)
+            assert client.getreply()[0] == 500
+        (file,) = self.mail.iterdir()
+        assert file.read_bytes().endswith(b"\r\n" + text)
+
     # Others
 
     def test_swaks(self):
@@ -185,6 +230,23 @@ class Smtp(TestCase):
         texts = self.messages()
         assert len(texts) == 2 and all(text.endswith(MESSAGE) for text in texts), texts
 
+    def test_msmtp(self):
+        needs("msmtp")
+        with self.serve("--require-tls") as server:
+            common = ["msmtp", "--host=localhost", f"--port={server.port}", f"--from={FROM}", "--tls=on", "--tls-starttls=on"]
+            run(*common, f"--tls-trust-file={self.ca}", TO, input=MESSAGE.replace("\r\n", "\n"))
+            # 69: it does not trust the server.
+            run(*common, f"--tls-trust-file={authority(self.path)}", TO, input=MESSAGE, expect=69)
+        self.received(MESSAGE.partition("Subject:")[2])
+
+    def test_stunnel(self):
+        """Speaks STARTTLS for a client that knows nothing of it."""
+        with self.serve("--require-tls") as server:
+            with stunnel_client(self.path, server, self.ca, "protocol = smtp") as tunnel:
+                with smtplib.SMTP("localhost", tunnel.port) as client:
+                    client.sendmail(FROM, [TO], MESSAGE)
+        assert " with ESMTPS;" in self.received(MESSAGE)
+
     def test_twisted(self):
         python = twisted()
         with self.serve("--require-tls") as server:
@@ -205,6 +267,27 @@ class Smtp(TestCase):
             client = ["gnutls-cli", "--crlf", "--starttls-proto=smtp", "--x509cafile", self.ca, "-p", server.port, "localhost"]
             output = talk(client, ("EHLO me\n", "250 "), ("QUIT\n", "221"))
             assert "certificate is trusted" in output and "250-SIZE" in output, output
+
+    def test_sslyze(self):
+        """What the TLS is worth behind STARTTLS, in the eyes of those who look for known faults."""
+        result = self.path / "result"
+        with self.serve() as server:
+            run(installed("sslyze"), "--starttls=smtp", "--mozilla_config=disable", *SCANS, f"--json_out={result}", server.at)
+        (scanned,) = json.loads(result.read_text())["server_scan_results"]
+        results = {name: scan["result"] for name, scan in scanned["scan_result"].items() if scan["result"]}
+        for version in ["ssl_2_0", "ssl_3_0", "tls_1_0", "tls_1_1", "tls_1_2", "tls_1_3"]:
+            accepted = results.pop(f"{version}_cipher_suites")["accepted_cipher_suites"]
+            assert bool(accepted) == (version in ["tls_1_2", "tls_1_3"]), (version, accepted)
+        for scan, found, expected in [
+            ("heartbleed", "is_vulnerable_to_heartbleed", False),
+            ("openssl_ccs_injection", "is_vulnerable_to_ccs_injection", False),
+            ("robot", "robot_result", "NOT_VULNERABLE_RSA_NOT_SUPPORTED"),
+            ("session_renegotiation", "is_vulnerable_to_client_renegotiation_dos", False),
+            ("session_renegotiation", "supports_secure_renegotiation", True),
+            ("tls_1_3_early_data", "supports_early_data", False),
+            ("tls_fallback_scsv", "supports_fallback_scsv", True),
+        ]:
+            assert results[scan][found] == expected, (scan, results[scan])
 
 
 if __name__ == "__main__":

@@ -199,6 +199,16 @@ class StartTls(TestCase):
             output = self.connect(port, "TLS", "secret", expect=1)
         assert "client: secret" not in output, output
 
+    def test_an_end_of_what_has_not_begun(self):
+        def converse(lines):
+            for answer in ["OK", "hello"]:
+                lines.receive()
+                lines.send(answer)
+
+        with self.served(converse) as port:
+            output = self.connect(port, "OFF", "hello")
+        assert "server: hello" in output and "has ended" not in output, output
+
     def test_an_answer_that_somebody_slips_in(self):
         def converse(lines):
             assert lines.receive() == "TLS"

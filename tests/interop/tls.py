@@ -1,4 +1,4 @@
-"""The example `tls_echo`, each side with openssl, gnutls, Python's ssl and Twisted."""
+"""The example `tls_echo`, each side with openssl, gnutls, stunnel, Python's ssl and Twisted."""
 
 import asyncio
 import os
@@ -8,7 +8,8 @@ import ssl
 import subprocess
 import threading
 
-from common import EXAMPLES, PATIENCE, Process, Server, TestCase, authority, example, main, needs, run, talk, twisted
+from common import EXAMPLES, HERE, PATIENCE, Process, Server, TestCase
+from common import authority, example, main, needs, run, stunnel, stunnel_client, talk, twisted
 
 HELLO = ("hello\n", "\nhello\n")
 LARGE = os.urandom(5_000_000)
@@ -109,6 +110,34 @@ class TlsServer(TestCase):
                 context.minimum_version = context.maximum_version = version
                 asyncio.run(asyncio.wait_for(exchange(server.port, context), PATIENCE))
 
+    def test_key_log(self):
+        """Both sides know the same secrets, and the file is as others read and write it (RFC 9850)."""
+        authority(self.path)
+        ours, theirs = self.path / "ours", self.path / "theirs"
+        for ask in ["", ":logKeys=yes"]:
+            endpoint = f"tls:0:interface=127.0.0.1:privateKey={self.path}/server.pem{ask}"
+            with Server("echo", endpoint=endpoint, env={"SSLKEYLOGFILE": str(ours)}) as server:
+                for version in [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]:
+                    context = self.trusting()
+                    context.minimum_version = context.maximum_version = version
+                    context.keylog_filename = theirs
+                    with socket.create_connection(("127.0.0.1", server.port)) as wire:
+                        with context.wrap_socket(wire, server_hostname="localhost") as client:
+                            client.sendall(b"hello")
+                            assert client.recv(5) == b"hello"
+            assert ours.exists() == bool(ask)
+        secrets = set(ours.read_text().splitlines())
+        kinds = {line.split()[0] for line in secrets}
+        assert {"CLIENT_RANDOM", "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"} <= kinds, kinds
+        assert secrets <= set(theirs.read_text().splitlines())
+
+    def test_stunnel(self):
+        """It passes on what it is sent, and the ends of both sides."""
+        with self.serve() as server:
+            for version in ["TLSv1.2", "TLSv1.3"]:
+                with stunnel_client(self.path, server, self.ca, f"sslVersion = {version}") as tunnel:
+                    run("python3", HERE / "echo.py", "127.0.0.1", tunnel.port)
+
     def test_twisted(self):
         python = twisted()
         with self.serve() as server:
@@ -182,6 +211,14 @@ class TlsClient(TestCase):
                 output = self.send(port, "hello")
                 assert "hello\n" in output and name in output, output
             port = self.free()
+
+    def test_stunnel(self):
+        with Server("echo") as echo:
+            for version, name in {"TLSv1.2": "TLSv1_2", "TLSv1.3": "TLSv1_3"}.items():
+                serve = [f"cert = {self.identity}", f"connect = 127.0.0.1:{echo.port}", f"sslVersion = {version}"]
+                with stunnel(self.path, *serve) as tunnel:
+                    output = self.send(tunnel.port, "hello")
+                    assert "hello\n" in output and name in output, output
 
     def test_python(self):
         """A whole file there and back, and a close_notify in both directions."""

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 
 pub use client::ClientOptions;
+pub(crate) use error::protocol_name;
 pub use error::{ConfigError, Origin};
 pub use identities::Identities;
 pub use identity::Identity;
@@ -29,7 +30,7 @@ pub fn crypto_provider() -> Arc<CryptoProvider> {
     provider.into()
 }
 
-/// Protocol names as rustls wants them.
+/// Names of application protocols as rustls wants them.
 fn names<I>(names: I) -> Vec<Vec<u8>>
 where
     I: IntoIterator<Item: AsRef<[u8]>>,
@@ -38,4 +39,17 @@ where
         .into_iter()
         .map(|name| name.as_ref().to_vec())
         .collect()
+}
+
+/// The one of these names that is none (RFC 7301 3.1), if any. rustls does not look.
+pub(crate) fn bad_protocol_name(names: &[Vec<u8>]) -> Option<&[u8]> {
+    let bad = names.iter().find(|name| !(1..=255).contains(&name.len()));
+    bad.map(Vec::as_slice)
+}
+
+fn checked(names: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, ConfigError> {
+    match bad_protocol_name(&names) {
+        Some(name) => Err(ConfigError::ProtocolName(name.into())),
+        None => Ok(names),
+    }
 }

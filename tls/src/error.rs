@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
+use crate::config::protocol_name;
+
 /// Why TLS could not be started, or ended other than by close_notify.
 ///
 /// As the reason of a lost connection it is found with
@@ -11,14 +13,16 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatibl
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// [`start_tls`](crate::start_tls) was given a transport that has gone, is being closed, or
-    /// serves another protocol by now.
+    /// [`start_tls`](crate::start_tls) was given a transport that has gone, is being closed, has
+    /// not begun yet, or serves another protocol by now.
     NotConnected,
     /// [`stop_tls`](crate::stop_tls) was given a transport without TLS, or one that is being
-    /// closed.
+    /// closed or has not begun yet.
     NotTls,
     /// This is no name of a host, and no address.
     InvalidName(Box<str>),
+    /// The configuration offers an application protocol (ALPN) of this name, which is none.
+    InvalidProtocolName(Box<[u8]>),
     /// The handshake was not over after this time.
     HandshakeTimeout(Duration),
     /// The peer sent more than this many bytes of a handshake message, and it was not whole yet.
@@ -62,13 +66,14 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TlsError::NotConnected => f.write_str(
-                "TLS cannot be started: the transport has gone, is being closed, or serves another protocol; use the one that \
-                 the last callback handed over",
+                "TLS cannot be started: the transport has gone, is being closed, has not begun yet, or serves another \
+                 protocol; use the one that the last callback handed over",
             ),
             TlsError::NotTls => {
-                f.write_str("TLS cannot be stopped: there is none on this transport, or it is being closed")
+                f.write_str("TLS cannot be stopped: there is none on this transport, it has not begun yet, or it is being closed")
             }
             TlsError::InvalidName(name) => write!(f, "{name:?} is neither a host name nor an IP address"),
+            TlsError::InvalidProtocolName(name) => protocol_name(name, f),
             TlsError::HandshakeTimeout(limit) => {
                 write!(f, "the TLS handshake was not over after {} s", limit.as_secs_f64())
             }
@@ -101,13 +106,15 @@ impl fmt::Display for TlsError {
 impl Error for TlsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            TlsError::Protocol(error) => Some(error),
+            // Its own words are said already.
+            TlsError::Protocol(error) => error.source(),
             _ => None,
         }
     }
 }
 
-/// The peer's words, in ours. The name of the alert is kept, for those who search for it.
+/// The peer's words, in ours. The name of the alert is kept as the RFCs write it, for those who
+/// search for it.
 fn alert_received(alert: AlertDescription, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     use AlertDescription as Alert;
     let meaning = match alert {
@@ -136,6 +143,9 @@ fn alert_received(alert: AlertDescription, f: &mut fmt::Formatter<'_>) -> fmt::R
     };
     let name = match alert {
         Alert::Unknown(number) => number.to_string(),
+        Alert::UnrecognisedName => "unrecognized_name".to_owned(),
+        Alert::UnknownPSKIdentity => "unknown_psk_identity".to_owned(),
+        Alert::EncryptedClientHelloRequired => "ech_required".to_owned(),
         alert => snake_case(&format!("{alert:?}")),
     };
     write!(f, "{meaning}: alert {name}")
@@ -195,19 +205,46 @@ fn protocol(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         rustls::Error::NoApplicationProtocol => {
             f.write_str("the peer offers none of the protocols that we speak (ALPN)")
         }
+        // What rustls says when the resolver of certificates has none.
+        rustls::Error::General(why) if why == "no server certificate chain resolved" => {
+            f.write_str("we have no certificate for the name that the client asked for (SNI)")
+        }
         rustls::Error::NoCertificatesPresented => {
             f.write_str("the peer showed no certificate, and one is required")
         }
-        rustls::Error::PeerIncompatible(
-            PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon,
-        ) => f.write_str("the peer accepts none of the signatures that our certificate can make"),
+        rustls::Error::PeerIncompatible(error) => incompatible(error, f),
         rustls::Error::DecryptError => f.write_str("a record was damaged or forged on its way"),
         error => write!(f, "TLS failed: {error}"),
     }
 }
 
+fn incompatible(error: &PeerIncompatible, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    use PeerIncompatible as Lacks;
+    match error {
+        Lacks::Tls12NotOffered
+        | Lacks::Tls12NotOfferedOrEnabled
+        | Lacks::SupportedVersionsExtensionRequired
+        | Lacks::ServerDoesNotSupportTls12Or13
+        | Lacks::ServerTlsVersionIsDisabledByOurConfig => {
+            f.write_str("the peer supports none of our TLS versions")
+        }
+        Lacks::NoCipherSuitesInCommon => f.write_str("the peer supports none of our cipher suites"),
+        Lacks::NoKxGroupsInCommon | Lacks::NamedGroupsExtensionRequired => {
+            f.write_str("the peer supports none of our groups for the key exchange")
+        }
+        Lacks::NoSignatureSchemesInCommon
+        | Lacks::NoCertificateRequestSignatureSchemesInCommon
+        | Lacks::SignatureAlgorithmsExtensionRequired => {
+            f.write_str("the peer accepts none of the signatures that our certificate can make")
+        }
+        error => write!(f, "TLS failed: the peer is incompatible: {error:?}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use retwist_reactor::{Reason, chain};
+
     use super::*;
 
     #[test]
@@ -222,11 +259,48 @@ mod tests {
                 "the peer wants a certificate from us: alert certificate_required",
             ),
             (
+                AlertDescription::UnrecognisedName,
+                "the peer does not serve the name that we asked for (SNI): alert unrecognized_name",
+            ),
+            (
+                AlertDescription::UnknownPSKIdentity,
+                "the peer gave up: alert unknown_psk_identity",
+            ),
+            (
+                AlertDescription::EncryptedClientHelloRequired,
+                "the peer gave up: alert ech_required",
+            ),
+            (
                 AlertDescription::Unknown(200),
                 "the peer gave up: alert 200",
             ),
         ] {
             assert_eq!(TlsError::PeerAlert(alert).to_string(), words);
         }
+    }
+
+    #[test]
+    fn what_a_peer_lacks_is_said_in_words() {
+        use PeerIncompatible as Lacks;
+        for (lacks, words) in [
+            (Lacks::Tls12NotOfferedOrEnabled, "none of our TLS versions"),
+            (Lacks::NoCipherSuitesInCommon, "none of our cipher suites"),
+            (Lacks::NoKxGroupsInCommon, "none of our groups"),
+            (Lacks::NoSignatureSchemesInCommon, "none of the signatures"),
+            (
+                Lacks::UncompressedEcPointsRequired,
+                "TLS failed: the peer is incompatible",
+            ),
+        ] {
+            let error = Reason::failed(TlsError::from(rustls::Error::from(lacks)));
+            assert!(chain(&error).contains(words), "{}", chain(&error));
+        }
+    }
+
+    #[test]
+    fn what_rustls_says_is_said_once() {
+        let error = rustls::Error::General("something odd".into());
+        let error = Reason::failed(TlsError::from(error));
+        assert_eq!(chain(&error), "TLS failed: unexpected error: something odd");
     }
 }

@@ -23,8 +23,8 @@
 //!  -------------------------|-----------------------------------------------v---------------------------------
 //!   TlsTransport            |                                            queue: all that a turn wrote
 //!                           |                                               |  as few records as possible, in a buffer
-//!                       Session --- half a record waits in here,            |  that the whole thread shares
-//!                           ^       and only that                           |
+//!                       Session --- half a record waits in here, or half    |  that the whole thread shares
+//!                           ^       a message of the handshake; no more     |
 //!  -------------------------|-----------------------------------------------v---------------------------------
 //!   transport below      the read buffer, which the whole                the output of the connection:
 //!                        reactor shares; what is not for TLS             one send at the end of the turn

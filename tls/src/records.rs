@@ -150,6 +150,11 @@ pub(crate) fn begins_record(byte: u8) -> bool {
     matches!(byte, 20..=23)
 }
 
+/// Whether `input` begins with a close_notify in clear, whatever version its record names.
+pub(crate) fn is_close_notify(input: &[u8]) -> bool {
+    matches!(input, [21, 3, _, 0, 2, _, 0, ..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,9 @@ use crate::TlsError;
 ///
 /// It is said, never guessed from who dialled. A role is cheap to clone, and one serves any number
 /// of connections.
+///
+/// The bounds can be set, all but one: a handshake message has at most 64 KiB, as in rustls, and a
+/// peer that goes on beyond that ends with [`TlsError::HandshakeTooLarge`].
 #[derive(Clone)]
 pub struct TlsRole {
     pub(crate) side: Side,

@@ -11,7 +11,8 @@ use rustls::{AlertDescription, CommonState, HandshakeKind, InvalidMessage};
 
 use self::greeting::{Greeting, fatal};
 use self::step::{Next, Outgoing, send, step};
-use crate::records::{MAX_RECORD, Records, begins_record, missing};
+use crate::config::bad_protocol_name;
+use crate::records::{MAX_RECORD, Records, begins_record, is_close_notify, missing};
 use crate::role::Side;
 use crate::{TlsError, TlsInfo};
 
@@ -73,7 +74,7 @@ pub(crate) enum Event<'a> {
 /// In a box, since results are handed up for every record, and errors are large and come once.
 pub(crate) type Failure = Box<TlsError>;
 
-/// The largest handshake message, and what may be buffered of it with its records' headers.
+/// The largest handshake message.
 pub(crate) const HANDSHAKE_LIMIT: usize = 1 << 16;
 
 impl Session {
@@ -82,6 +83,9 @@ impl Session {
             Side::Server(config) => Connection::Greeting(Greeting::with(config)?.into()),
             Side::Choosing(choose) => Connection::Greeting(Greeting::choosing(choose).into()),
             Side::Client(config, name) => {
+                if let Some(name) = bad_protocol_name(&config.alpn_protocols) {
+                    return Err(TlsError::InvalidProtocolName(name.into()));
+                }
                 Connection::Client(UnbufferedClientConnection::new(config, name)?.into())
             }
         };
@@ -113,7 +117,12 @@ impl Session {
             self.state = State::Failed;
             self.incoming = Vec::new();
             self.send_queued(out);
-            if matches!(self.connection, Connection::Server(_)) && !answered && out.is_empty() {
+            let told = matches!(&received, Err(error) if matches!(**error, TlsError::PeerAlert(_)));
+            if matches!(self.connection, Connection::Server(_))
+                && !answered
+                && out.is_empty()
+                && !told
+            {
                 // Where rustls has nothing to say to what is no ClientHello.
                 out.push(&fatal(AlertDescription::DecodeError));
             }
@@ -187,7 +196,8 @@ impl Session {
                 self.incoming = incoming;
             }
             progress.outcome?;
-            if self.incoming.len() > HANDSHAKE_LIMIT + MAX_RECORD {
+            // rustls counts the message itself; in small records it takes nearly twice the room.
+            if self.incoming.len() > 2 * HANDSHAKE_LIMIT + MAX_RECORD {
                 return Err(TlsError::HandshakeTooLarge(HANDSHAKE_LIMIT).into());
             }
             if progress.stopped {
@@ -252,6 +262,11 @@ impl Session {
                 return progress;
             }
             let handshaking = self.state == State::Handshaking;
+            if handshaking && is_close_notify(rest) {
+                // rustls takes it for a warning, and would wait for more.
+                progress.outcome = Err(TlsError::PeerAlert(AlertDescription::CloseNotify).into());
+                return progress;
+            }
             let step = match &mut self.connection {
                 Connection::Client(client) => {
                     step(client.process_tls_records(rest), handshaking, out, event)

@@ -11,7 +11,8 @@ use crate::{TlsError, TlsRole};
 /// At any moment, inside a callback or not. What was written before goes out before, in clear; what
 /// is written now waits for the handshake. The protocol hears `transport_switched` in the next turn
 /// and `handshake_completed` when the peer is verified. `transport` is revoked: nothing gets past
-/// TLS any more.
+/// TLS any more. The one returned takes writes, a close and a producer at once; for more TLS inside
+/// it, and for [`stop_tls`], it has to begin first: from `transport_switched` on.
 ///
 /// What the peer has already sent, and the protocol gave back with
 /// [`unread`](retwist_reactor::Transport::unread) or has not seen, goes to TLS. Clear text that
@@ -57,6 +58,10 @@ pub fn start_tls(transport: &TransportRef, role: TlsRole) -> Result<TransportRef
 /// from here on is dropped. What the peer sends is delivered under TLS until its own close_notify.
 /// Then the protocol hears `transport_switched`, and gets every byte that came behind, in clear.
 /// `transport` is revoked.
+///
+/// Where another layer lies between TLS and the protocol, it is that layer that goes down. The
+/// protocol above it stays where it is, keeps its transport, and hears nothing but what comes, in
+/// clear: [`TlsTransport::of`] tells the difference.
 ///
 /// If the peer has asked first, the protocol has heard `read_connection_lost`; this, called there,
 /// is to say yes, and to leave `read_connection_lost` as it is, to close. A peer that does not

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use rustls::client::Resumption;
 use rustls::{ClientConfig, KeyLogFile};
 
-use super::{ConfigError, Identity, TrustRoots, crypto_provider, names};
+use super::{ConfigError, Identity, TrustRoots, checked, crypto_provider, names};
 
 /// Makes a client's configuration: TLS 1.2 and 1.3, the peer verified against given authorities,
 /// sessions resumed, unless said otherwise.
@@ -82,7 +82,7 @@ impl ClientOptions {
                 rustls::sign::SingleCertAndKey::from(identity.certified_key()),
             )),
         };
-        config.alpn_protocols = self.alpn;
+        config.alpn_protocols = checked(self.alpn)?;
         if !self.resume {
             config.resumption = Resumption::disabled();
         }

@@ -17,12 +17,25 @@ pub enum ConfigError {
     NoCertificate(Origin),
     /// There is no private key in it.
     NoKey(Origin),
+    /// The private key in it is behind a password.
+    EncryptedKey(Origin),
     /// The private key does not belong to the certificate, or is of a kind that cannot be used.
     Key(Origin, rustls::Error),
     /// A certificate in it cannot be trusted as a root.
     Root(Origin, rustls::Error),
     /// There is no certificate to trust.
     NoRoots,
+    /// This is no name of an application protocol (ALPN).
+    ProtocolName(Box<[u8]>),
+    /// More was asked for than there may be.
+    TooMany {
+        /// Of what, and what about it.
+        what: &'static str,
+        /// How many were asked for.
+        asked: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// Anything else that rustls refuses.
     Refused(Box<dyn Error + Send + Sync>),
 }
@@ -61,6 +74,10 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ConfigError::Read(path, _) => write!(f, "cannot read {}", path.display()),
+            ConfigError::Pem(origin, pem::Error::MissingSectionEnd { end_marker }) => {
+                let section = String::from_utf8_lossy(end_marker);
+                write!(f, "{origin} is cut off: the section {section} has no end")
+            }
             ConfigError::Pem(origin, _) => write!(f, "{origin} is not valid PEM"),
             ConfigError::NoCertificate(origin) => {
                 write!(
@@ -72,6 +89,12 @@ impl fmt::Display for ConfigError {
                 write!(
                     f,
                     "{origin} holds no private key (a section BEGIN PRIVATE KEY)"
+                )
+            }
+            ConfigError::EncryptedKey(origin) => {
+                write!(
+                    f,
+                    "the private key in {origin} is encrypted; write it without a password (openssl pkey -in … -out …)"
                 )
             }
             ConfigError::Key(origin, rustls::Error::InconsistentKeys(_)) => {
@@ -90,6 +113,10 @@ impl fmt::Display for ConfigError {
             ConfigError::NoRoots => {
                 f.write_str("there is no authority to trust: nobody could be verified")
             }
+            ConfigError::ProtocolName(name) => protocol_name(name, f),
+            ConfigError::TooMany { what, asked, most } => {
+                write!(f, "{asked} {what}: at most {most}")
+            }
             ConfigError::Refused(_) => f.write_str("this TLS configuration is refused"),
         }
     }
@@ -99,10 +126,25 @@ impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             ConfigError::Read(_, error) => Some(error),
+            // Said already, and better.
+            ConfigError::Pem(_, pem::Error::MissingSectionEnd { .. }) => None,
             ConfigError::Pem(_, error) => Some(error),
             ConfigError::Key(_, error) | ConfigError::Root(_, error) => Some(error),
             ConfigError::Refused(error) => Some(&**error),
-            ConfigError::NoCertificate(_) | ConfigError::NoKey(_) | ConfigError::NoRoots => None,
+            ConfigError::NoCertificate(_)
+            | ConfigError::NoKey(_)
+            | ConfigError::EncryptedKey(_)
+            | ConfigError::NoRoots
+            | ConfigError::ProtocolName(_)
+            | ConfigError::TooMany { .. } => None,
         }
     }
+}
+
+pub(crate) fn protocol_name(name: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(
+        f,
+        "the name of an application protocol (ALPN) has 1 to 255 bytes, and not {}",
+        name.len()
+    )
 }

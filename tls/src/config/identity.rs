@@ -114,7 +114,19 @@ pub(super) fn certificates(
 
 fn private_key(pem: &[u8], origin: &Origin) -> Result<PrivateKeyDer<'static>, ConfigError> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
+        _ if is_encrypted(pem) => ConfigError::EncryptedKey(origin.clone()),
         pem::Error::NoItemsFound => ConfigError::NoKey(origin.clone()),
         error => ConfigError::Pem(origin.clone(), error),
     })
+}
+
+/// Whether there is a key behind a password, in the form of today (RFC 7468 11) or in that of old
+/// (RFC 1421 4.6.1.1).
+fn is_encrypted(pem: &[u8]) -> bool {
+    let marks = [
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----",
+        "Proc-Type: 4,ENCRYPTED",
+    ];
+    let text = String::from_utf8_lossy(pem);
+    marks.iter().any(|mark| text.contains(mark))
 }

@@ -5,7 +5,7 @@ use rustls::server::{
 };
 use rustls::{KeyLogFile, ServerConfig};
 
-use super::{ConfigError, Identities, Identity, TrustRoots, crypto_provider, names};
+use super::{ConfigError, Identities, Identity, TrustRoots, checked, crypto_provider, names};
 
 /// Makes a server's configuration: TLS 1.2 and 1.3, no client certificates, and sessions kept in
 /// memory, unless said otherwise.
@@ -48,7 +48,7 @@ pub enum ClientCertificates {
 pub enum Resumption {
     /// Nowhere: every handshake is a full one.
     None,
-    /// Here, for so many sessions.
+    /// Here, for so many sessions, up to a million; the room for the list of them is taken at once.
     Memory(usize),
     /// With the client, encrypted under keys that change every six hours.
     Tickets,
@@ -96,7 +96,7 @@ impl ServerOptions {
         self
     }
 
-    /// How many tickets a client of TLS 1.3 gets after a full handshake: 2 unless set. Each resumes
+    /// How many tickets a client of TLS 1.3 gets after a full handshake: 2 unless set, at most 100. Each resumes
     /// one session. They cost the server some 4 % of the handshake each; 0 is for clients that
     /// never come back.
     #[must_use]
@@ -136,14 +136,16 @@ impl ServerOptions {
             }
         };
         let mut config = builder.with_cert_resolver(self.resolver);
-        config.alpn_protocols = self.alpn;
-        config.send_tls13_tickets = self.tickets;
+        config.alpn_protocols = checked(self.alpn)?;
+        config.send_tls13_tickets = at_most(MOST_TICKETS, self.tickets, "tickets are too many")?;
         match self.resumption {
             Resumption::None => {
                 config.session_storage = Arc::new(NoServerSessionStorage {});
                 config.send_tls13_tickets = 0;
             }
             Resumption::Memory(sessions) => {
+                let what = "sessions are too many to remember";
+                let sessions = at_most(MOST_SESSIONS, sessions, what)?;
                 config.session_storage = ServerSessionMemoryCache::new(sessions);
             }
             Resumption::Tickets => {
@@ -158,5 +160,15 @@ impl ServerOptions {
             config.key_log = Arc::new(KeyLogFile::new());
         }
         Ok(config.into())
+    }
+}
+
+const MOST_SESSIONS: usize = 1_000_000;
+const MOST_TICKETS: usize = 100;
+
+fn at_most(most: usize, asked: usize, what: &'static str) -> Result<usize, ConfigError> {
+    match asked <= most {
+        true => Ok(asked),
+        false => Err(ConfigError::TooMany { what, asked, most }),
     }
 }

@@ -230,6 +230,33 @@ fn a_forged_record_ends_it_and_the_alert_says_so() {
 }
 
 #[test]
+fn an_alert_in_place_of_the_first_message_ends_it_and_is_not_answered() {
+    for (alert, words) in [
+        (
+            [1, 0],
+            "the peer closed during the handshake: alert close_notify",
+        ),
+        (
+            [2, 80],
+            "the peer had a fault of its own: alert internal_error",
+        ),
+    ] {
+        let record = [&[21, 3, 3, 0, 2][..], &alert].concat();
+        for cut in CUTS {
+            let (client, server) = pair(0);
+            for mut side in [client, server] {
+                side.sent();
+                let mut pieces = record.chunks(cut);
+                let ended = pieces.find_map(|piece| side.receive(piece).err());
+                let ended = ended.map(|error| error.to_string());
+                assert_eq!(ended.as_deref(), Some(words), "{cut}");
+                assert!(side.sent().is_empty(), "{cut}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_hello_without_end_is_refused() {
     let (_, mut server) = pair(0);
     // A ClientHello of 16 MiB less one, in records of one byte and in large ones.
@@ -292,7 +319,7 @@ fn a_server_may_choose_by_the_hello() {
                 Err(TlsError::Refused) => {
                     let sent = server.sent();
                     let told = client.receive(&sent).unwrap_err().to_string();
-                    assert!(told.ends_with("alert unrecognised_name"), "{told}");
+                    assert!(told.ends_with("alert unrecognized_name"), "{told}");
                 }
                 Err(other) => panic!("{other}"),
             }

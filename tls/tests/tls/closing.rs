@@ -96,6 +96,36 @@ fn a_peer_that_never_answers_costs_no_wait() {
     assert_eq!(pair.clock().pending_calls(), 0);
 }
 
+/// The end of TLS is not the end: `connection_lost` is told when the transport below has ended, and
+/// not before.
+#[test]
+fn a_loss_is_told_when_the_transport_below_has_ended() {
+    for fails in [false, true] {
+        let (b, notes) = tape(|heard, transport| {
+            if let Heard::Data(_) = heard {
+                transport.lose_connection();
+            }
+        });
+        let other = Other::client();
+        let pair = Pair::new(&other, TlsTransport::new(server(), b).below());
+        pair.run();
+        other.call_now(|other| match fails {
+            true => other.wire().write(b"clear text"),
+            false => other.write(b"request"),
+        });
+        pair.run();
+        other.call_now(|other| assert!(other.input_ended, "ours is ended"));
+        assert_eq!(notes.reason(), "", "and theirs is not");
+        other.call_now(|other| other.wire().lose_connection());
+        pair.run();
+        let reason = match fails {
+            true => "the peer does not speak TLS here",
+            false => "connection closed cleanly",
+        };
+        assert_eq!(notes.reason(), reason);
+    }
+}
+
 #[test]
 fn an_end_without_close_notify_is_a_truncation() {
     for cut in CUTS {

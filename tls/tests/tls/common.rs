@@ -320,6 +320,12 @@ impl Other {
         self.send();
     }
 
+    /// New keys, and the wish that the other side takes new ones, too.
+    pub(crate) fn update_keys(&mut self) {
+        self.connection.refresh_traffic_keys().unwrap();
+        self.send();
+    }
+
     /// The transport below: for bytes in clear.
     pub(crate) fn wire(&self) -> TransportRef {
         self.transport.clone().unwrap()

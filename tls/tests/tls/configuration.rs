@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use retwist_reactor::testing::Pair;
 use retwist_reactor::{LayerExt, chain};
 use retwist_tls::{
-    ClientOptions, ConfigError, Identities, Identity, ServerOptions, TlsRole, TlsTransport,
-    TrustRoots,
+    ClientOptions, ConfigError, Identities, Identity, Resumption, ServerOptions, TlsRole,
+    TlsTransport, TrustRoots,
 };
 
-use crate::common::{AUTHORITY, Authority, quiet, tape};
+use crate::common::{AUTHORITY, Authority, client_config, quiet, tape};
 
 /// A directory of the test's own, gone at its end.
 struct Scratch(PathBuf);
@@ -89,8 +89,33 @@ fn errors_name_the_file_and_say_why() {
         "broken.pem",
         "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
     );
+    let cut_off = files.put("cut-off.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
+    let encrypted = files.put(
+        "encrypted.pem",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
+    let encrypted_too = files.put(
+        "encrypted-too.pem",
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n\
+         -----END RSA PRIVATE KEY-----\n",
+    );
     let missing = files.0.join("missing.pem");
     let cases = [
+        (
+            Identity::from_pem_files(&cut_off, &key),
+            "is cut off: the section CERTIFICATE has no end",
+            "cut-off.pem",
+        ),
+        (
+            Identity::from_pem_files(&chain, &encrypted),
+            "is encrypted",
+            "encrypted.pem",
+        ),
+        (
+            Identity::from_pem_files(&chain, &encrypted_too),
+            "is encrypted",
+            "encrypted-too.pem",
+        ),
         (
             Identity::from_pem_files(&missing, &key),
             "cannot read",
@@ -175,8 +200,20 @@ fn an_identity_for_each_name() {
     strict.set("localhost", AUTHORITY.identity(&["localhost"]));
     let role = TlsRole::server(ServerOptions::choosing(strict).build().unwrap());
     assert!(shown(&role, "localhost").is_ok());
-    let refused = shown(&role, "example.org").unwrap_err();
+    let (a, a_notes) = quiet();
+    let (b, b_notes) = quiet();
+    let dial = TlsRole::client(client_config(), "example.org").unwrap();
+    let pair = Pair::new(
+        TlsTransport::new(dial, a).below(),
+        TlsTransport::new(role, b).below(),
+    );
+    pair.run();
+    let refused = a_notes.reason();
     assert!(refused.ends_with("alert access_denied"), "{refused}");
+    assert_eq!(
+        b_notes.reason(),
+        "we have no certificate for the name that the client asked for (SNI)"
+    );
 }
 
 #[test]
@@ -271,4 +308,42 @@ fn the_post_quantum_exchange_is_preferred_where_there_is_one() {
     };
     assert_eq!(info.key_exchange, Some(expected));
     assert!(info.to_string().starts_with("TLSv1_3, TLS13_"), "{info}");
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anybody_connects() {
+    let client = || ClientOptions::new(AUTHORITY.roots());
+    let server = || ServerOptions::new(AUTHORITY.identity(&["localhost"]));
+    let long = "x".repeat(256);
+    for names in [[""], [long.as_str()]] {
+        let refused = [
+            client().alpn(names).build().map(drop),
+            server().alpn(names).build().map(drop),
+        ];
+        for refused in refused {
+            let error = chain_of(refused.unwrap_err());
+            assert!(error.contains("1 to 255 bytes"), "{error}");
+        }
+    }
+    for (options, words) in [
+        (
+            server().resumption(Resumption::Memory(usize::MAX)),
+            "sessions are too many to remember",
+        ),
+        (server().tickets(usize::MAX), "tickets are too many"),
+    ] {
+        let error = chain_of(options.build().unwrap_err());
+        assert!(error.contains(words), "{error}");
+    }
+    // A configuration that somebody else has made.
+    let mut config = (*client_config()).clone();
+    config.alpn_protocols = vec![Vec::new()];
+    let role = TlsRole::client(config, "localhost").unwrap();
+    let (a, notes) = tape(move |_, transport| {
+        let error = retwist_tls::start_tls(transport, role.clone()).unwrap_err();
+        assert!(error.to_string().contains("1 to 255 bytes"), "{error}");
+    });
+    let pair = Pair::new(a, quiet().0);
+    pair.run();
+    assert_eq!(notes.log(), ["made"]);
 }

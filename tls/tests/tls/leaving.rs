@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_reactor::testing::{Pair, Side};
-use retwist_reactor::{LayerExt, ProtocolHandle};
+use retwist_reactor::{Joint, Layer, LayerExt, ProtocolHandle};
 use retwist_tls::{TlsRole, TlsTransport, start_tls, stop_tls, stop_tls_unanswered};
 
 use crate::common::{CUTS, Heard, Notes, Other, Tape, client, quiet, server, tape};
@@ -321,6 +321,52 @@ fn cut_off_at_any_byte_while_leaving_nothing_leaks() {
             assert_eq!(lost, 1, "{bytes} {:?}", notes.log());
         }
         assert_eq!(pair.clock().pending_calls(), 0, "{bytes}");
+    }
+}
+
+/// A layer that does nothing.
+struct Plain(Joint);
+
+impl Layer for Plain {
+    fn joint(&self) -> &Joint {
+        &self.0
+    }
+}
+
+#[test]
+fn a_layer_on_tls_goes_down_with_the_protocol_that_it_carries() {
+    for cut in CUTS {
+        let (b, notes) = tape(|heard, transport| {
+            if heard == Heard::Data(b"!") {
+                assert!(TlsTransport::of(transport).is_some());
+                transport.write(b"200 ok");
+                stop_tls(transport).unwrap();
+            }
+        });
+        let plain = Rc::new_cyclic(|me| Plain(Joint::new(me, (&b).into())));
+        let other = Other::client();
+        let tls = TlsTransport::new(server(), plain.below());
+        let pair = Pair::new(&other, tls.below()).cut(cut);
+        pair.run();
+        other.call_now(|other| other.write(b"!"));
+        pair.run();
+        other.call_now(|other| {
+            assert_eq!(other.received, b"200 ok", "{cut}");
+            other.close_notify();
+            other.wire().write(b"in clear");
+        });
+        pair.run();
+        assert_eq!(
+            notes.log(),
+            ["made", "handshake", "data !in clear"],
+            "{cut}"
+        );
+        // The same handle, and no TLS below it any more.
+        assert!(TlsTransport::of(&notes.transport()).is_none());
+        let before = other.call_now(|other| other.wire_bytes);
+        notes.transport().write(b"clear too");
+        pair.run();
+        assert_eq!(other.call_now(|other| other.wire_bytes) - before, 9);
     }
 }
 

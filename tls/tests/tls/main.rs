@@ -4,6 +4,7 @@ mod closing;
 mod common;
 mod configuration;
 mod conversation;
+mod floods;
 mod handshake;
 mod leaving;
 mod pausing;

@@ -117,7 +117,6 @@ fn schedules_at_random() {
             // rustls asserts, in debug builds, that no alert is asked for behind close_notify.
             let panicked =
                 notes.reason().contains("panicked") && !notes.reason().contains("sent_fatal_alert");
-            // (rustls asserts, in debug builds, that no alert is asked for behind close_notify.)
             assert!(!panicked, "seed {seed}: {}", notes.reason());
         }
         assert_eq!(pair.clock().pending_calls(), 0, "seed {seed}");

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use retwist_reactor::testing::Pair;
 use retwist_reactor::{LayerExt, ProtocolRef, TransportRef};
-use retwist_tls::{TlsError, TlsTransport, start_tls, stop_tls};
+use retwist_tls::{TlsError, TlsRole, TlsTransport, start_tls, stop_tls};
 
 use crate::common::{CUTS, Heard, Other, by_lines, client, echo, quiet, server, tape};
 
@@ -148,6 +148,33 @@ fn from_outside_and_the_old_handle_is_deaf() {
 }
 
 #[test]
+fn who_accepted_the_connection_may_be_the_client() {
+    for cut in CUTS {
+        let (dialled, dialled_notes) = quiet();
+        let (accepted, accepted_notes) = tape(|heard, transport| {
+            if heard == Heard::Handshake {
+                transport.write(b"hello");
+            }
+        });
+        let pair = Pair::new(
+            TlsTransport::new(server(), dialled).below(),
+            TlsTransport::new(client(), accepted).below(),
+        )
+        .cut(cut);
+        pair.run();
+        assert_eq!(
+            dialled_notes.log(),
+            ["made", "handshake", "data hello"],
+            "{cut}"
+        );
+        let [shown, asked] = [&accepted_notes, &dialled_notes]
+            .map(|notes| TlsTransport::of(&notes.transport()).unwrap());
+        assert_eq!(shown.peer_certificates.len(), 1);
+        assert_eq!(asked.server_name.as_deref(), Some("localhost"));
+    }
+}
+
+#[test]
 fn what_was_written_before_goes_before_in_clear() {
     for cut in CUTS {
         let (a, _) = tape(|heard, transport| {
@@ -251,4 +278,35 @@ fn a_layer_frees_itself_with_its_connection() {
     pair.run();
     assert!(weak.upgrade().is_none());
     assert_eq!(notes.log(), ["lost: connection aborted by this side"]);
+}
+
+#[test]
+fn what_has_just_been_started_takes_writes_and_begins_in_the_next_turn() {
+    let side = |role: fn() -> TlsRole| {
+        tape(move |heard, transport| match heard {
+            Heard::Made => {
+                let tls = start_tls(transport, role()).unwrap();
+                tls.write(b"early");
+                assert!(!tls.is_connected());
+                let error = start_tls(&tls, role()).unwrap_err().to_string();
+                assert!(error.contains("has not begun yet"), "{error}");
+                let error = stop_tls(&tls).unwrap_err().to_string();
+                assert!(error.contains("has not begun yet"), "{error}");
+            }
+            Heard::Switched if TlsTransport::of(transport).is_none() => {
+                // The same, a turn later.
+                assert!(transport.is_connected());
+                drop(stop_tls(transport));
+            }
+            _ => {}
+        })
+    };
+    let ((a, a_notes), (b, b_notes)) = (side(client), side(server));
+    let pair = Pair::new(a, b);
+    pair.run();
+    let log = ["made", "switched", "handshake", "data early", "switched"];
+    for notes in [a_notes, b_notes] {
+        assert_eq!(notes.log(), log);
+    }
+    assert_eq!(pair.clock().pending_calls(), 0);
 }
