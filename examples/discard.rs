@@ -9,14 +9,16 @@ mod support;
 
 use std::process::ExitCode;
 
-use retwist::{Address, Protocol, Reason, TransportRef};
+use lexopt::{Arg, ValueExt};
+use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers};
 
 const HELP: &str = "
 Takes all that it is sent and answers nothing. With RUST_LOG=info it says how much came.
 
-Usage: discard [ENDPOINT...]
+Usage: discard [ENDPOINT...] [--workers N]
 
-ENDPOINT   where to listen; tcp:8009:interface=127.0.0.1 if none is given
+ENDPOINT      where to listen; tcp:8009:interface=127.0.0.1 if none is given
+--workers N   as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
 ";
 
 struct Discard {
@@ -35,13 +37,25 @@ impl Protocol for Discard {
 }
 
 fn main() -> ExitCode {
-    support::main(HELP, |reactor, arguments| {
-        for endpoint in support::servers(arguments, "tcp:8009:interface=127.0.0.1")? {
-            support::listen(reactor, &endpoint, |peer: &Address| Discard {
-                peer: peer.clone(),
-                bytes: 0,
-            })?;
+    support::serve(HELP, |mut arguments| {
+        let mut endpoints = Vec::new();
+        let mut workers = 1;
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Arg::Value(endpoint) => endpoints.push(endpoint.string()?),
+                Arg::Long("workers") => workers = arguments.value()?.parse()?,
+                other => return Err(other.unexpected().into()),
+            }
         }
-        Ok(())
+        let endpoints = support::servers_from(&endpoints, "tcp:8009:interface=127.0.0.1")?;
+        Ok((Workers::new(workers), move |worker: &Worker| {
+            for endpoint in &endpoints {
+                endpoint.listen(worker, |peer: &Address| Discard {
+                    peer: peer.clone(),
+                    bytes: 0,
+                })?;
+            }
+            Ok(())
+        }))
     })
 }

@@ -17,15 +17,16 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, ValueExt};
 use retwist::protocols::{FactoryPolicy, ProxyHeader, ProxyOrigin};
-use retwist::{Address, Protocol, Reason, TransportRef};
+use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
 Sends back what it is sent, until the client closes.
 
-Usage: echo [ENDPOINT...] [--proxy-protocol [--trust PREFIX]...]
+Usage: echo [ENDPOINT...] [--workers N] [--proxy-protocol [--trust PREFIX]...]
 
 ENDPOINT           where to listen; tcp:8007:interface=127.0.0.1 if none is given
+--workers N        as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
 --proxy-protocol   demand a PROXY header, version 1 or 2, and say first what is in it
 --trust PREFIX     from proxies with these addresses (192.0.2.0/24, 2001:db8::1, any); if none are
                    given, from this machine alone
@@ -72,25 +73,30 @@ fn introduction(header: &ProxyHeader) -> String {
 }
 
 fn main() -> ExitCode {
-    support::main(HELP, |reactor, mut arguments| {
+    support::serve(HELP, |mut arguments| {
         let mut endpoints = Vec::new();
+        let mut workers = 1;
         let mut demanded = false;
         let mut trusted = Prefixes::default();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Value(endpoint) => endpoints.push(endpoint.string()?),
+                Arg::Long("workers") => workers = arguments.value()?.parse()?,
                 Arg::Long("proxy-protocol") => demanded = true,
                 Arg::Long("trust") => trusted.add(arguments.value()?)?,
                 other => return Err(other.unexpected().into()),
             }
         }
-        for endpoint in support::servers_from(&endpoints, "tcp:8007:interface=127.0.0.1")? {
+        let endpoints = support::servers_from(&endpoints, "tcp:8007:interface=127.0.0.1")?;
+        Ok((Workers::new(workers), move |worker: &Worker| {
             let echo = |_: &Address| Echo;
-            match demanded {
-                true => support::listen(reactor, &endpoint, trusted.proxies().factory(echo))?,
-                false => support::listen(reactor, &endpoint, echo)?,
+            for endpoint in &endpoints {
+                match demanded {
+                    true => endpoint.listen(worker, trusted.proxies().factory(echo))?,
+                    false => endpoint.listen(worker, echo)?,
+                };
             }
-        }
-        Ok(())
+            Ok(())
+        }))
     })
 }

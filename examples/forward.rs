@@ -21,16 +21,17 @@ use lexopt::{Arg, ValueExt};
 use retwist::deferred::Dialer;
 use retwist::endpoint::{EndpointDialer, Network, client_from_string, server_from_string};
 use retwist::protocols::{FactoryPolicy, Policy, ProxyHeader, Relay, SendProxyHeader};
-use retwist::{Address, Protocol, ProtocolRef, TransportRef, chain};
+use retwist::{Address, Protocol, ProtocolRef, TransportRef, Worker, Workers, chain};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
 Joins each connection that comes in with one that it makes.
 
-Usage: forward [LISTEN [CONNECT]] [--proxy-protocol WAY]... [--trust PREFIX]...
+Usage: forward [LISTEN [CONNECT]] [--workers N] [--proxy-protocol WAY]... [--trust PREFIX]...
 
 LISTEN                 where to listen; tcp:8010:interface=127.0.0.1 if it is not given
 CONNECT                what to connect to; tcp:127.0.0.1:8007 if it is not given
+--workers N            as many reactors, each in a thread of its own, on the same port; 1 if it is not given
 --proxy-protocol WAY   send a PROXY header to the server (send for version 1, send-v2), or
                        demand one of the client (receive); may be given for both
 --trust PREFIX         receive from proxies with these addresses (192.0.2.0/24, 2001:db8::1, any); if
@@ -70,14 +71,16 @@ impl Protocol for Entrance {
 }
 
 fn main() -> ExitCode {
-    support::main(HELP, |reactor, mut arguments| {
+    support::serve(HELP, |mut arguments| {
         let (mut listen, mut connect) = (None, None);
+        let mut workers = 1;
         let (mut send, mut receive) = (None, false);
         let mut trusted = Prefixes::default();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Value(text) if listen.is_none() => listen = Some(text.string()?),
                 Arg::Value(text) if connect.is_none() => connect = Some(text.string()?),
+                Arg::Long("workers") => workers = arguments.value()?.parse()?,
                 Arg::Long("proxy-protocol") => match arguments.value()?.string()?.as_str() {
                     "send" => send = Some(SendProxyHeader::v1 as fn(&_) -> _),
                     "send-v2" => send = Some(SendProxyHeader::v2 as fn(&_) -> _),
@@ -92,16 +95,19 @@ fn main() -> ExitCode {
             }
         }
         let listen = listen.as_deref().unwrap_or("tcp:8010:interface=127.0.0.1");
-        let connect = connect.as_deref().unwrap_or("tcp:127.0.0.1:8007");
-        let forward = Rc::new(Forward {
-            server: client_from_string(connect)?.on(&Network::new(reactor)),
-            send,
-        });
-        let entrance = move |_: &Address| Entrance(forward.clone());
         let listen = server_from_string(listen)?;
-        match receive {
-            true => support::listen(reactor, &listen, trusted.proxies().factory(entrance)),
-            false => support::listen(reactor, &listen, entrance),
-        }
+        let connect = connect.unwrap_or_else(|| "tcp:127.0.0.1:8007".to_owned());
+        Ok((Workers::new(workers), move |worker: &Worker| {
+            let forward = Rc::new(Forward {
+                server: client_from_string(&connect)?.on(&Network::new(worker)),
+                send,
+            });
+            let entrance = move |_: &Address| Entrance(forward.clone());
+            match receive {
+                true => listen.listen(worker, trusted.proxies().factory(entrance))?,
+                false => listen.listen(worker, entrance)?,
+            };
+            Ok(())
+        }))
     })
 }

@@ -17,14 +17,16 @@ use retwist::protocols::{
     Frame, FrameReceiver, FrameTransport, Framed, Framing, Int8Strings, Int16Strings, Int32Strings,
     LengthLimitExceeded, Lines, Netstrings, StringTooLong,
 };
-use retwist::{Address, FactoryRef, Reason, TransportRef};
+use retwist::{Address, FactoryRef, Reason, TransportRef, Worker, Workers};
+use support::Mistake;
 
 const HELP: &str = "
 Sends each message back in the framing that it came in.
 
-Usage: frames [ENDPOINT...] [--framing NAME] [--max BYTES]
+Usage: frames [ENDPOINT...] [--workers N] [--framing NAME] [--max BYTES]
 
 ENDPOINT         where to listen; tcp:8012:interface=127.0.0.1 if none is given
+--workers N      as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
 --framing NAME   line (ended by LF or CRLF), netstring, int8, int16 or int32 (a length before each
                  message); line if it is not given
 --max BYTES      how long a message may be; 16384 if it is not given
@@ -82,33 +84,43 @@ fn echo<F: Framing>(framing: impl Fn() -> F + 'static) -> FactoryRef {
     FactoryRef::from(move |_: &Address| Framed::new(framing(), Echo))
 }
 
+/// The same, for the framing of this name.
+fn factory(framing: &str, max: usize) -> Result<FactoryRef, Mistake> {
+    Ok(match framing {
+        "line" => echo(move || AnyLines::new(max)),
+        "netstring" => echo(move || Netstrings::new().limit(max)),
+        "int8" => echo(move || Int8Strings::new().limit(max)),
+        "int16" => echo(move || Int16Strings::new().limit(max)),
+        "int32" => echo(move || Int32Strings::new().limit(max)),
+        other => {
+            let names = "line, netstring, int8, int16 and int32";
+            return Err(format!("there is no framing {other:?}, only {names}").into());
+        }
+    })
+}
+
 fn main() -> ExitCode {
-    support::main(HELP, |reactor, mut arguments| {
+    support::serve(HELP, |mut arguments| {
         let mut endpoints = Vec::new();
+        let mut workers = 1;
         let mut framing = "line".to_owned();
         let mut max = 16_384;
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Value(endpoint) => endpoints.push(endpoint.string()?),
+                Arg::Long("workers") => workers = arguments.value()?.parse()?,
                 Arg::Long("framing") => framing = arguments.value()?.string()?,
                 Arg::Long("max") => max = arguments.value()?.parse()?,
                 other => return Err(other.unexpected().into()),
             }
         }
-        let factory = match framing.as_str() {
-            "line" => echo(move || AnyLines::new(max)),
-            "netstring" => echo(move || Netstrings::new().limit(max)),
-            "int8" => echo(move || Int8Strings::new().limit(max)),
-            "int16" => echo(move || Int16Strings::new().limit(max)),
-            "int32" => echo(move || Int32Strings::new().limit(max)),
-            other => {
-                let names = "line, netstring, int8, int16 and int32";
-                return Err(format!("there is no framing {other:?}, only {names}").into());
+        let endpoints = support::servers_from(&endpoints, "tcp:8012:interface=127.0.0.1")?;
+        Ok((Workers::new(workers), move |worker: &Worker| {
+            let factory = factory(&framing, max)?;
+            for endpoint in &endpoints {
+                endpoint.listen(worker, factory.clone())?;
             }
-        };
-        for endpoint in support::servers_from(&endpoints, "tcp:8012:interface=127.0.0.1")? {
-            support::listen(reactor, &endpoint, factory.clone())?;
-        }
-        Ok(())
+            Ok(())
+        }))
     })
 }

@@ -30,15 +30,16 @@ use hyper::{Method, Request, Response, StatusCode};
 use lexopt::{Arg, ValueExt};
 use retwist::deferred::{AsyncTransport, Executor, Spawner};
 use retwist::tls::{ServerOptions, TlsFactory, TlsRole, TlsTransport};
-use retwist::{Address, Phase, SystemEvent};
+use retwist::{Address, Factory, Phase, ReactorHandle, SystemEvent, Worker, Workers};
 use support::tls::Credentials;
 
 const HELP: &str = "
 A web server: GET / tells the time of day to nobody in particular, POST /echo sends back what it is sent.
 
-Usage: http [ENDPOINT...] [--tls [--cert FILE [--key FILE] | --ca-out FILE]]
+Usage: http [ENDPOINT...] [--workers N] [--tls [--cert FILE [--key FILE] | --ca-out FILE]]
 
 ENDPOINT        where to listen; tcp:8080:interface=127.0.0.1 if none is given
+--workers N     as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
 --tls           TLS from the first byte, and HTTP/2 for who can
 --cert FILE     the certificate to show, and those that certify it, PEM
 --key FILE      its private key, PEM; it is in the file of the certificate if this is not given
@@ -83,14 +84,40 @@ async fn serve(connection: AsyncTransport, tasks: Tasks) -> hyper::Result<()> {
     }
 }
 
+/// What makes hyper serve each connection, in a task.
+fn factory(reactor: &ReactorHandle) -> impl Factory + Clone + use<> {
+    let executor = Executor::new(reactor);
+    let tasks = Tasks(executor.spawner());
+    // It lives as long as the reactor does.
+    reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, |_| drop(executor));
+    move |peer: &Address| {
+        let (protocol, opening) = AsyncTransport::protocol();
+        let (again, peer) = (tasks.clone(), peer.clone());
+        let serving = async move {
+            match opening.await {
+                Ok(connection) => serve(connection, again).await,
+                // What went wrong, the TLS layer has said.
+                Err(_) => Ok(()),
+            }
+        };
+        tasks.0.spawn(serving).done(move |outcome| match outcome {
+            Ok(()) => log::info!("{peer}: done"),
+            Err(failure) => log::info!("{peer}: {}", retwist::chain(&failure)),
+        });
+        protocol
+    }
+}
+
 fn main() -> ExitCode {
-    support::main(HELP, |reactor, mut arguments| {
+    support::serve(HELP, |mut arguments| {
         let mut endpoints = Vec::new();
+        let mut workers = 1;
         let mut credentials = Credentials::default();
         let mut tls = false;
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Value(endpoint) => endpoints.push(endpoint.string()?),
+                Arg::Long("workers") => workers = arguments.value()?.parse()?,
                 Arg::Long("tls") => tls = true,
                 Arg::Long(other) => {
                     let other = other.to_owned();
@@ -99,38 +126,29 @@ fn main() -> ExitCode {
                 Arg::Short(_) => return Err(argument.unexpected().into()),
             }
         }
-        let executor = Executor::new(reactor);
-        let tasks = Tasks(executor.spawner());
-        // It lives as long as the reactor does.
-        reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, |_| drop(executor));
-        let factory = move |peer: &Address| {
-            let (protocol, opening) = AsyncTransport::protocol();
-            let (again, peer) = (tasks.clone(), peer.clone());
-            let serving = async move {
-                match opening.await {
-                    Ok(connection) => serve(connection, again).await,
-                    // What went wrong, the TLS layer has said.
-                    Err(_) => Ok(()),
-                }
-            };
-            tasks.0.spawn(serving).done(move |outcome| match outcome {
-                Ok(()) => log::info!("{peer}: done"),
-                Err(failure) => log::info!("{peer}: {}", retwist::chain(&failure)),
-            });
-            protocol
-        };
         let endpoints = support::servers_from(&endpoints, "tcp:8080:interface=127.0.0.1")?;
-        for endpoint in endpoints {
-            let factory = factory.clone();
-            if tls {
-                let options = ServerOptions::new(credentials.of_server()?).alpn(["h2", "http/1.1"]);
-                let role = TlsRole::server(options.build()?);
-                support::listen(reactor, &endpoint, TlsFactory::new(role, factory))?;
-            } else {
-                support::listen(reactor, &endpoint, factory)?;
+        let tls = match tls {
+            true => Some(
+                ServerOptions::new(credentials.of_server()?)
+                    .alpn(["h2", "http/1.1"])
+                    .build()?,
+            ),
+            false => None,
+        };
+        Ok((Workers::new(workers), move |worker: &Worker| {
+            let factory = factory(worker);
+            for endpoint in &endpoints {
+                let factory = factory.clone();
+                match &tls {
+                    Some(config) => {
+                        let role = TlsRole::server(config.clone());
+                        endpoint.listen(worker, TlsFactory::new(role, factory))?
+                    }
+                    None => endpoint.listen(worker, factory)?,
+                };
             }
-        }
-        Ok(())
+            Ok(())
+        }))
     })
 }
 

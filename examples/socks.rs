@@ -19,15 +19,16 @@ use retwist::deferred::{
     Deferred, Dialer, HostnameEndpoint, ResolveError, Resolver, SystemResolver, ThreadPool,
 };
 use retwist::protocols::{Destination, SocksReply, SocksRequest, SocksServer};
-use retwist::{ReactorHandle, chain};
+use retwist::{FactoryRef, ReactorHandle, Worker, Workers, chain};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
 Connects its clients to where they ask for, by SOCKS version 5 or 4a.
 
-Usage: socks [ENDPOINT...] [--allow PREFIX]... [--user NAME --password WORD]
+Usage: socks [ENDPOINT...] [--workers N] [--allow PREFIX]... [--user NAME --password WORD]
 
 ENDPOINT          where to listen; tcp:1080:interface=127.0.0.1 if none is given
+--workers N       as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
 --allow PREFIX    connect to these addresses (192.0.2.0/24, 2001:db8::1, any); if none are given, to any
 --user NAME       demand this name of the clients, which then have to speak version 5,
 --password WORD   and this password
@@ -84,47 +85,59 @@ impl Connects {
 }
 
 fn main() -> ExitCode {
-    support::main(HELP, |reactor, mut arguments| {
+    support::serve(HELP, |mut arguments| {
         let mut endpoints = Vec::new();
+        let mut workers = 1;
         let mut allowed = Prefixes::default();
         let (mut user, mut password) = (None, None);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Value(endpoint) => endpoints.push(endpoint.string()?),
+                Arg::Long("workers") => workers = arguments.value()?.parse()?,
                 Arg::Long("allow") => allowed.add(arguments.value()?)?,
                 Arg::Long("user") => user = Some(arguments.value()?.string()?),
                 Arg::Long("password") => password = Some(arguments.value()?.string()?),
                 other => return Err(other.unexpected().into()),
             }
         }
-
-        let pool = ThreadPool::new(reactor);
-        let connects = Rc::new(Connects {
-            reactor: reactor.handle(),
-            resolver: Rc::new(SystemResolver::new(&pool, reactor.clock())),
-            allowed,
-        });
-        let rule = connects.clone();
-        let allow = move |request: &SocksRequest| match request.destination() {
-            Destination::Ip(address) => rule.allows(address),
-            // That is for the addresses that it leads to.
-            Destination::Domain(..) => true,
-        };
-        let mut server = SocksServer::new(allow, move |request| connects.connect(request));
-        match (user, password) {
-            (Some(user), Some(password)) => {
-                server = server.users(move |given_user, given_password| {
-                    given_user == user.as_bytes() && given_password == password.as_bytes()
-                });
-            }
-            (None, None) => {}
+        let user = match (user, password) {
+            (Some(user), Some(password)) => Some((user, password)),
+            (None, None) => None,
             _ => return Err("--user and --password go together".into()),
-        }
-
-        let factory = retwist::FactoryRef::from(server);
-        for endpoint in support::servers_from(&endpoints, "tcp:1080:interface=127.0.0.1")? {
-            support::listen(reactor, &endpoint, factory.clone())?;
-        }
-        Ok(())
+        };
+        let endpoints = support::servers_from(&endpoints, "tcp:1080:interface=127.0.0.1")?;
+        Ok((Workers::new(workers), move |worker: &Worker| {
+            let factory = factory(worker, allowed.clone(), user.clone());
+            for endpoint in &endpoints {
+                endpoint.listen(worker, factory.clone())?;
+            }
+            Ok(())
+        }))
     })
+}
+
+fn factory(
+    reactor: &ReactorHandle,
+    allowed: Prefixes,
+    user: Option<(String, String)>,
+) -> FactoryRef {
+    let pool = ThreadPool::new(reactor);
+    let connects = Rc::new(Connects {
+        reactor: reactor.handle(),
+        resolver: Rc::new(SystemResolver::new(&pool, reactor.clock())),
+        allowed,
+    });
+    let rule = connects.clone();
+    let allow = move |request: &SocksRequest| match request.destination() {
+        Destination::Ip(address) => rule.allows(address),
+        // That is for the addresses that it leads to.
+        Destination::Domain(..) => true,
+    };
+    let mut server = SocksServer::new(allow, move |request| connects.connect(request));
+    if let Some((user, password)) = user {
+        server = server.users(move |given_user, given_password| {
+            given_user == user.as_bytes() && given_password == password.as_bytes()
+        });
+    }
+    server.into()
 }

@@ -14,14 +14,16 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use lexopt::{Arg, Parser, ValueExt};
-use retwist::endpoint::{ClientEndpoint, Network, client_from_string};
+use retwist::endpoint::{Network, client_from_string};
 use retwist::protocols::FileSender;
+use retwist::tls::rustls::ServerConfig;
 use retwist::tls::{
     ClientCertificates, ClientOptions, ServerOptions, TlsFactory, TlsRole, TlsTransport, TrustRoots,
 };
-use retwist::{Address, LayerExt, Protocol, Reactor, Reason, TransportRef, chain};
+use retwist::{Address, LayerExt, Protocol, Reason, TransportRef, Worker, Workers, chain};
 
 use support::Mistake;
 use support::client::Outcome;
@@ -30,11 +32,12 @@ use support::tls::{Credentials, Trust};
 const HELP: &str = "
 Sends back what it is sent, under TLS; or, as a client, prints what comes back.
 
-Usage: tls_echo [ENDPOINT...] [--cert FILE [--key FILE] | --ca-out FILE] [--alpn NAMES]
+Usage: tls_echo [ENDPOINT...] [--workers N] [--cert FILE [--key FILE] | --ca-out FILE] [--alpn NAMES]
                 [--client-cert none|optional|required --client-ca FILE]
        tls_echo --connect ENDPOINT [--ca FILE] [--name NAME] [--alpn NAMES] [--cert FILE [--key FILE]] [--file FILE | LINE...]
 
 ENDPOINT             where to listen; tcp:8443:interface=127.0.0.1 if none is given
+--workers N          as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
 --connect ENDPOINT   the client's side, to tcp:localhost:8443, say
 LINE                 what the client sends, each on a line of its own; hello if there is none
 --file FILE          it sends this file instead
@@ -96,7 +99,8 @@ impl Protocol for Sender {
 
 #[derive(Default)]
 struct Options {
-    connect: Option<ClientEndpoint>,
+    connect: Option<String>,
+    workers: Option<usize>,
     credentials: Credentials,
     trust: Trust,
     alpn: Vec<String>,
@@ -111,9 +115,8 @@ impl Options {
         let mut options = Options::default();
         while let Some(argument) = arguments.next()? {
             match argument {
-                Arg::Long("connect") => {
-                    options.connect = Some(client_from_string(&arguments.value()?.string()?)?);
-                }
+                Arg::Long("connect") => options.connect = Some(arguments.value()?.string()?),
+                Arg::Long("workers") => options.workers = Some(arguments.value()?.parse()?),
                 Arg::Long("alpn") => {
                     let names = arguments.value()?.string()?;
                     options.alpn = names.split(',').map(String::from).collect();
@@ -135,15 +138,18 @@ impl Options {
                 Arg::Short(_) => return Err(argument.unexpected().into()),
             }
         }
-        Ok(options)
+        match options.workers.and(options.connect.as_ref()) {
+            Some(_) => Err("--workers is for the server's side".into()),
+            None => Ok(options),
+        }
     }
 
-    fn server_role(&self) -> Result<TlsRole, Mistake> {
+    fn server_config(&self) -> Result<Arc<ServerConfig>, Mistake> {
         let identity = self.credentials.of_server()?;
         let server = ServerOptions::new(identity)
             .alpn(&self.alpn)
             .client_certificates(self.client_certificates()?);
-        Ok(TlsRole::server(server.build()?))
+        Ok(server.build()?)
     }
 
     fn client_certificates(&self) -> Result<ClientCertificates, Mistake> {
@@ -188,37 +194,41 @@ impl Options {
 
 fn main() -> ExitCode {
     let outcome = Outcome::default();
-    let ended = support::main(HELP, |reactor, arguments| {
+    let ended = support::serve(HELP, |arguments| {
         let options = Options::parse(arguments)?;
-        match &options.connect {
-            None => serve(reactor, &options),
-            Some(endpoint) => send(reactor, endpoint, &options, &outcome),
-        }
+        let workers = Workers::new(options.workers.unwrap_or(1));
+        let set_up = match options.connect.clone() {
+            None => server(&options)?,
+            Some(endpoint) => client(endpoint, options, outcome.clone()),
+        };
+        Ok((workers, set_up))
     });
     outcome.or(ended)
 }
 
-fn serve(reactor: &Reactor, options: &Options) -> Result<(), Mistake> {
-    let role = options.server_role()?;
-    for endpoint in support::servers_from(&options.values, "tcp:8443:interface=127.0.0.1")? {
-        let factory = TlsFactory::new(role.clone(), |_: &Address| Echo);
-        support::listen(reactor, &endpoint, factory)?;
-    }
-    Ok(())
+type SetUp = Box<dyn Fn(&Worker) -> Result<(), Mistake> + Sync>;
+
+fn server(options: &Options) -> Result<SetUp, Mistake> {
+    let endpoints = support::servers_from(&options.values, "tcp:8443:interface=127.0.0.1")?;
+    let config = options.server_config()?;
+    Ok(Box::new(move |worker| {
+        for endpoint in &endpoints {
+            let role = TlsRole::server(config.clone());
+            endpoint.listen(worker, TlsFactory::new(role, |_: &Address| Echo))?;
+        }
+        Ok(())
+    }))
 }
 
-fn send(
-    reactor: &Reactor,
-    endpoint: &ClientEndpoint,
-    options: &Options,
-    outcome: &Outcome,
-) -> Result<(), Mistake> {
-    let sender = Sender {
-        what: Some(options.what()?),
-    };
-    let role = options.client_role()?;
-    let under_tls = move |above| TlsTransport::new(role.clone(), above).below();
-    let endpoint = endpoint.clone().over(under_tls);
-    outcome.of(reactor, &endpoint.on(&Network::new(reactor)), sender);
-    Ok(())
+fn client(endpoint: String, options: Options, outcome: Outcome) -> SetUp {
+    Box::new(move |worker| {
+        let sender = Sender {
+            what: Some(options.what()?),
+        };
+        let role = options.client_role()?;
+        let under_tls = move |above| TlsTransport::new(role.clone(), above).below();
+        let endpoint = client_from_string(&endpoint)?.over(under_tls);
+        outcome.of(worker, &endpoint.on(&Network::new(worker)), sender);
+        Ok(())
+    })
 }

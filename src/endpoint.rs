@@ -91,6 +91,9 @@
 //! | `logKeys=yes` | writes the keys of each connection to the file that `SSLKEYLOGFILE` names |
 //! | `handshakeTimeout=SECONDS`, `closeTimeout=SECONDS`, `outputLimit=BYTES` | see [`TlsRole`](retwist_tls::TlsRole) |
 //!
+//! On [`Workers`](crate::Workers) an endpoint listens once for each. They share its configuration of
+//! TLS, and so the sessions; limits and rates are for each worker by itself.
+//!
 //! A mistake in a string is an [`EndpointError`], which knows the place of it. An application adds
 //! endpoints and layers of its own in [`Endpoints`].
 

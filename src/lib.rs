@@ -4,7 +4,8 @@
 //!
 //! It is for callback-based network protocols: one thread, so no locks and no `Send`; callbacks, so
 //! no `async` colouring; state in plain structs. It is not a runtime for files, databases or HTTP
-//! frameworks, and it spreads no work over cores by itself.
+//! frameworks, and it spreads no work over cores by itself: where that is wanted there are
+//! [`Workers`].
 //!
 //! # A server in twenty lines
 //!
@@ -35,6 +36,22 @@
 //! What it does beyond what it says: a client that sends and does not read is read no further once
 //! 64 KiB wait for it; one that closes its write half gets all its bytes before the close; a panic
 //! in `Echo` costs that connection alone; Ctrl-C closes every connection in order.
+//!
+//! On four cores, the same server is four reactors on one port, which share nothing:
+//!
+//! ```no_run
+//! # use retwist::{Address, Protocol, TransportRef, Workers, WorkersError};
+//! # struct Echo;
+//! # impl Protocol for Echo {
+//! #     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) { transport.write(data) }
+//! # }
+//! # fn main() -> Result<(), WorkersError> {
+//! Workers::new(4).run(|worker| {
+//!     worker.listen_tcp(8007, |_: &Address| Echo)?;
+//!     Ok(())
+//! })
+//! # }
+//! ```
 //!
 //! # The rules
 //!
@@ -80,6 +97,7 @@
 //! | find out why it ended | [`Reason`], [`ConnectError`], [`ListenError`] |
 //! | wait for a value or several, write `async fn`, use threads, look up names, stay connected | [`deferred`] |
 //! | call in from another thread | [`Remote`] |
+//! | use more than one core | [`Workers`] |
 //! | test all this without sockets or waiting | [`testing`] |
 //!
 //! # Where a callback comes from
@@ -93,6 +111,7 @@
 
 pub mod endpoint;
 pub mod porting;
+mod workers;
 
 #[doc(inline)]
 pub use retwist_deferred as deferred;
@@ -101,6 +120,7 @@ pub use retwist_protocols as protocols;
 pub use retwist_reactor::*;
 #[doc(inline)]
 pub use retwist_tls as tls;
+pub use workers::{Worker, Workers, WorkersError};
 
 /// The code in the README is compiled like any other example.
 #[cfg(doctest)]

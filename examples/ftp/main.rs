@@ -21,10 +21,12 @@ mod tree;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use lexopt::{Arg, Parser, ValueExt};
 use retwist::protocols::{FactoryPolicy, Limits, Timeout};
 use retwist::tls::{ServerOptions, TlsRole};
+use retwist::{Worker, Workers};
 
 use crate::security::Account;
 use crate::session::{PATIENCE, Service};
@@ -35,10 +37,11 @@ use crate::tree::Tree;
 const HELP: &str = "
 Serves the files of one directory, and of no other, over FTP, with TLS for those who ask for it.
 
-Usage: ftp [ENDPOINT...] [--root DIR] [--writable] [--user NAME --password WORD] [--require-tls]
+Usage: ftp [ENDPOINT...] [--workers N] [--root DIR] [--writable] [--user NAME --password WORD] [--require-tls]
            [--cert FILE [--key FILE] | --ca-out FILE]
 
 ENDPOINT          where to listen; tcp:2121:interface=127.0.0.1 if none is given
+--workers N       as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
 --root DIR        the directory; the present one if it is not given
 --writable        files may be stored
 --user NAME       who may log in; without it, the user anonymous, with any password
@@ -52,6 +55,7 @@ ENDPOINT          where to listen; tcp:2121:interface=127.0.0.1 if none is given
 #[derive(Default)]
 struct Options {
     endpoints: Vec<String>,
+    workers: Option<usize>,
     root: Option<PathBuf>,
     writable: bool,
     user: Option<String>,
@@ -65,6 +69,7 @@ impl Options {
         let mut options = Options::default();
         while let Some(argument) = arguments.next()? {
             match argument {
+                Arg::Long("workers") => options.workers = Some(arguments.value()?.parse()?),
                 Arg::Long("root") => options.root = Some(arguments.value()?.into()),
                 Arg::Long("writable") => options.writable = true,
                 Arg::Long("user") => options.user = Some(arguments.value()?.string()?),
@@ -94,29 +99,34 @@ impl Options {
 }
 
 fn main() -> ExitCode {
-    support::main(HELP, |reactor, arguments| {
+    support::serve(HELP, |arguments| {
         let options = Options::parse(arguments)?;
+        let workers = Workers::new(options.workers.unwrap_or(1));
+        let endpoints = support::servers_from(&options.endpoints, "tcp:2121:interface=127.0.0.1")?;
         let control = ServerOptions::new(options.credentials.of_server()?).build()?;
         // A client that stores a file closes its data connection without having read anything from
         // it. A ticket that waits there would turn this close into a reset.
         let mut data = (*control).clone();
         data.send_tls13_tickets = 0;
-        let service = Rc::new(Service {
-            reactor: reactor.handle(),
-            tree: Tree::open(options.root.as_deref().unwrap_or(".".as_ref()))?,
-            writable: options.writable,
-            account: options.account()?,
-            require_tls: options.require_tls,
-            control_tls: TlsRole::server(control),
-            data_tls: TlsRole::server(data),
-        });
-        let default = "tcp:2121:interface=127.0.0.1";
-        for endpoint in support::servers_from(&options.endpoints, default)? {
-            let sessions = session::factory(&service);
-            let patient = Timeout::new().idle(PATIENCE).factory(sessions);
-            let bounded = Limits::new().total(1000).per_peer(50).factory(patient);
-            support::listen(reactor, &endpoint, bounded)?;
-        }
-        Ok(())
+        let data = Arc::new(data);
+        Ok((workers, move |worker: &Worker| {
+            let service = Rc::new(Service {
+                reactor: worker.handle(),
+                tree: Tree::open(options.root.as_deref().unwrap_or(".".as_ref()))?,
+                writable: options.writable,
+                account: options.account()?,
+                require_tls: options.require_tls,
+                control_tls: TlsRole::server(control.clone()),
+                data_tls: TlsRole::server(data.clone()),
+            });
+            for endpoint in &endpoints {
+                let sessions = session::factory(&service);
+                let patient = Timeout::new().idle(PATIENCE).factory(sessions);
+                // As many for each worker.
+                let bounded = Limits::new().total(1000).per_peer(50).factory(patient);
+                endpoint.listen(worker, bounded)?;
+            }
+            Ok(())
+        }))
     })
 }

@@ -1,8 +1,9 @@
 //! What programs have in common that make one connection and end with it.
 
-use std::cell::Cell;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use retwist::deferred::Dialer;
 use retwist::protocols::{Policy, Tap, TapEvent};
@@ -11,17 +12,17 @@ use retwist::{ProtocolRef, ReactorHandle, chain};
 /// Whether all went well.
 #[derive(Clone, Default)]
 pub(crate) struct Outcome {
-    failed: Rc<Cell<bool>>,
+    failed: Arc<AtomicBool>,
 }
 
 impl Outcome {
     pub(crate) fn fail(&self) {
-        self.failed.set(true);
+        self.failed.store(true, Ordering::Relaxed);
     }
 
     /// What the program exits with: that it has failed, or else what its reactor says.
     pub(crate) fn or(&self, ended: ExitCode) -> ExitCode {
-        match self.failed.get() {
+        match self.failed.load(Ordering::Relaxed) {
             true => ExitCode::FAILURE,
             false => ended,
         }

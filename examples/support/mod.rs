@@ -4,6 +4,9 @@
 //! listened on prints one line on standard output when it is ready; logs go to standard error, as
 //! `RUST_LOG` says. SIGINT and SIGTERM finish what is under way, and the program exits with 0.
 //! Whatever is wrong with the arguments is said in one sentence, and the program exits with 2.
+//!
+//! Servers whose connections have nothing in common take `--workers N`: they use [`serve`], and all
+//! others [`main`].
 #![allow(dead_code, reason = "no example needs all of it")]
 
 pub(crate) mod client;
@@ -15,10 +18,10 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, Parser, ValueExt};
 use retwist::endpoint::{ServerEndpoint, server_from_string};
-use retwist::{FactoryRef, Reactor, chain};
+use retwist::{FactoryRef, Reactor, Worker, Workers, WorkersError, chain};
 
 /// Why an example cannot start, in a sentence.
-pub(crate) type Mistake = Box<dyn Error>;
+pub(crate) type Mistake = Box<dyn Error + Send + Sync>;
 
 pub(crate) mod prefixes;
 
@@ -27,12 +30,9 @@ pub(crate) fn main(
     help: &str,
     set_up: impl FnOnce(&Reactor, Parser) -> Result<(), Mistake>,
 ) -> ExitCode {
-    if std::env::args_os().any(|argument| argument == "--help" || argument == "-h") {
-        say(help.trim());
+    if is_all_about(help) {
         return ExitCode::SUCCESS;
     }
-    let level = env_logger::Env::default().default_filter_or("warn");
-    env_logger::Builder::from_env(level).init();
     let reactor = match Reactor::new() {
         Ok(reactor) => reactor,
         Err(error) => return fail(&error, 1),
@@ -44,6 +44,44 @@ pub(crate) fn main(
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),
     }
+}
+
+/// Runs a server as so many workers as it is told to have, until a signal stops it. `read`
+/// understands the arguments, and returns the workers and what sets each of them up.
+pub(crate) fn serve<S>(
+    help: &str,
+    read: impl FnOnce(Parser) -> Result<(Workers, S), Mistake>,
+) -> ExitCode
+where
+    S: Fn(&Worker) -> Result<(), Mistake> + Sync,
+{
+    if is_all_about(help) {
+        return ExitCode::SUCCESS;
+    }
+    let outcome = match read(Parser::from_env()) {
+        Ok((workers, set_up)) => workers
+            .when_listening(|address| say(&format!("listening on {address}")))
+            .run(set_up),
+        Err(mistake) => Err(WorkersError::SetUp(mistake)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(WorkersError::SetUp(mistake)) => fail(&*mistake, 2),
+        Err(error @ WorkersError::Count) => fail(&error, 2),
+        Err(error) => fail(&error, 1),
+    }
+}
+
+/// Whether the program was started for its help alone, which it then has given. Otherwise it begins
+/// to log.
+fn is_all_about(help: &str) -> bool {
+    if std::env::args_os().any(|argument| argument == "--help" || argument == "-h") {
+        say(help.trim());
+        return true;
+    }
+    let level = env_logger::Env::default().default_filter_or("warn");
+    env_logger::Builder::from_env(level).init();
+    false
 }
 
 /// For a program whose arguments are all places to listen: those, or else `default`.

@@ -8,7 +8,7 @@ use super::Mistake;
 
 /// Addresses that an option names, each time that it is given: `192.0.2.0/24`, `2001:db8::1`, or
 /// `any`.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Prefixes {
     named: Vec<IpPrefix>,
 }

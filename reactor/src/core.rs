@@ -42,7 +42,7 @@ enum State {
     Stopping,
     /// Everything is being closed.
     Closing,
-    /// A second signal: whoever is waited for is waited for no longer.
+    /// A second signal, or code that wants the same: whoever is waited for is waited for no longer.
     Hurrying,
     Crashing,
     Ended,
@@ -60,6 +60,7 @@ impl Core {
         let poll = Poll::new().map_err(RunError::Poll)?;
         let registry = poll.registry().try_clone().map_err(RunError::Poll)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(RunError::Poll)?;
+        let remote = Remote::new(waker);
         Ok(Rc::new(Core {
             commons: Rc::new(Commons {
                 clock: Clock::flowing(),
@@ -67,8 +68,8 @@ impl Core {
             }),
             sources: Rc::new(Sources::new(registry)),
             reserve: Reserve::new(),
-            triggers: Triggers::default(),
-            remote: Remote::new(waker),
+            triggers: Triggers::new(remote.clone()),
+            remote,
             settings,
             system: RefCell::new(System {
                 poll,
@@ -298,6 +299,16 @@ impl Core {
                 Ok(())
             }
             _ => Err(RunError::NotRunning),
+        }
+    }
+
+    pub(crate) fn stop_at_once(&self) -> Result<(), RunError> {
+        match self.state.get() {
+            State::Idle | State::Crashing | State::Ended => Err(RunError::NotRunning),
+            _ => {
+                self.state.set(State::Hurrying);
+                Ok(())
+            }
         }
     }
 

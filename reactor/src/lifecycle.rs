@@ -1,7 +1,8 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::rc::Rc;
+use std::sync::{Arc, Weak};
 
+use crate::Remote;
 use crate::panic::logged;
 
 /// What happens to a reactor as a whole.
@@ -28,10 +29,23 @@ pub enum Phase {
 
 /// Keeps the reactor from going on to the next phase as long as it, or a clone of it, lives.
 ///
-/// Given to every trigger; one that does not wait lets it drop. A second signal ends the wait.
+/// Given to every trigger; one that does not wait lets it drop. A second signal ends the wait. It
+/// may go to another thread, and be dropped there.
 #[derive(Clone)]
 pub struct Hold {
-    _held: Rc<()>,
+    _held: Arc<Held>,
+}
+
+/// What all holds of one phase share.
+struct Held {
+    remote: Remote,
+}
+
+impl Drop for Held {
+    /// The last of them has gone, perhaps in another thread: the loop may go on.
+    fn drop(&mut self) {
+        self.remote.wake();
+    }
 }
 
 /// Names a trigger, to remove it.
@@ -39,12 +53,12 @@ pub struct Hold {
 pub struct TriggerId(u64);
 
 /// The triggers of the system events, each called once, in the order in which they were added.
-#[derive(Default)]
 pub(crate) struct Triggers {
     waiting: RefCell<Vec<Trigger>>,
     next: Cell<u64>,
-    /// Of the event that came last: nobody waits for what held back the one before.
-    held: RefCell<Rc<()>>,
+    /// Of the phase that came last: nobody waits for what held back the one before.
+    held: RefCell<Weak<Held>>,
+    remote: Remote,
 }
 
 struct Trigger {
@@ -55,6 +69,15 @@ struct Trigger {
 }
 
 impl Triggers {
+    pub(crate) fn new(remote: Remote) -> Self {
+        Triggers {
+            waiting: RefCell::default(),
+            next: Cell::new(0),
+            held: RefCell::default(),
+            remote,
+        }
+    }
+
     pub(crate) fn add(
         &self,
         phase: Phase,
@@ -78,22 +101,26 @@ impl Triggers {
 
     /// Calls the triggers of a phase, one after the other: each may add and remove others.
     pub(crate) fn fire(&self, phase: Phase, event: SystemEvent) {
-        if phase == Phase::Before {
-            self.held.take();
-        }
+        self.held.take();
+        let mut holding = None;
         while let Some(trigger) =
             self.take(|trigger| trigger.phase == phase && trigger.event == event)
         {
-            let hold = Hold {
-                _held: self.held.borrow().clone(),
-            };
+            let hold = holding.get_or_insert_with(|| self.hold()).clone();
             logged("a system event trigger", || (trigger.call)(hold));
         }
     }
 
+    fn hold(&self) -> Hold {
+        let remote = self.remote.clone();
+        let held = Arc::new(Held { remote });
+        self.held.replace(Arc::downgrade(&held));
+        Hold { _held: held }
+    }
+
     /// Whether somebody holds back the next phase.
     pub(crate) fn is_held(&self) -> bool {
-        Rc::strong_count(&self.held.borrow()) > 1
+        self.held.borrow().strong_count() > 0
     }
 
     fn take(&self, wanted: impl Fn(&Trigger) -> bool) -> Option<Trigger> {

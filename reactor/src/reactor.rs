@@ -200,6 +200,14 @@ impl ReactorHandle {
         self.core.upgrade().ok_or(RunError::NotRunning)?.stop()
     }
 
+    /// Ends the reactor from the next turn on, or cuts short its end: what a second signal does.
+    /// Nobody is waited for any more; who is still connected then is aborted with
+    /// [`Reason::ReactorStopped`](crate::Reason::ReactorStopped).
+    pub fn stop_at_once(&self) -> Result<(), RunError> {
+        let core = self.core.upgrade().ok_or(RunError::NotRunning)?;
+        core.stop_at_once()
+    }
+
     /// Makes `run` return after this turn, and does nothing else: no events, no connection is
     /// closed. It can be run again.
     pub fn crash(&self) -> Result<(), RunError> {

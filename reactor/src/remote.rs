@@ -73,12 +73,17 @@ impl Remote {
             .as_mut()
             .ok_or(ReactorGone)?
             .push(Box::new(call));
-        if !self.shared.pending.swap(true, Ordering::AcqRel)
-            && let Err(error) = self.shared.waker.wake()
-        {
-            log::error!("the reactor cannot be woken from another thread: {error}");
+        if !self.shared.pending.swap(true, Ordering::AcqRel) {
+            self.wake();
         }
         Ok(())
+    }
+
+    /// Has the loop make another pass.
+    pub(crate) fn wake(&self) {
+        if let Err(error) = self.shared.waker.wake() {
+            log::error!("the reactor cannot be woken from another thread: {error}");
+        }
     }
 
     /// [`call_from_thread`](Remote::call_from_thread), and waits for what the call returns. From

@@ -150,7 +150,9 @@ impl Seat {
     pub fn deliver_shared(&self, data: &[u8]) {
         let made =
             self.make_straight(|protocol, transport| protocol.deliver_shared(transport, data));
-        self.delivered(made, data);
+        if made != Made::Quietly {
+            self.delivered(made, data);
+        }
     }
 
     /// What follows from a delivery; false.

@@ -93,8 +93,13 @@ impl Sources {
     }
 
     pub(crate) fn remove(&self, token: Token, what: &mut impl event::Source) {
-        // Closing the descriptor would do, if nobody had a copy of it.
         let _ = self.registry.deregister(what);
+        self.forget(token);
+    }
+
+    /// [`remove`](Sources::remove), for what is closed at once. The system forgets a descriptor that
+    /// is closed, and should a forked process keep a copy of it, the events for that find nobody.
+    pub(crate) fn forget(&self, token: Token) {
         let removed = {
             let mut slots = self.slots.borrow_mut();
             match slots.get(index(token)) {

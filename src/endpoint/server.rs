@@ -1,6 +1,6 @@
 use std::fmt;
-use std::rc::Rc;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use retwist_reactor::{
     Address, ConnectError, Connector, Factory, FactoryRef, ListenError, ListeningPort, ProtocolRef,
@@ -10,19 +10,23 @@ use retwist_reactor::{
 use super::{EndpointError, Endpoints};
 
 /// Somewhere to listen, made by [`server_from_string`].
+///
+/// It says how, and what it makes when it listens belongs to the reactor that it listens on. So
+/// several reactors may share one, each in its thread: [`Workers`](crate::Workers).
 #[doc(alias = "IStreamServerEndpoint")]
 #[derive(Clone)]
 pub struct ServerEndpoint {
-    text: Rc<str>,
-    base: Rc<Listen>,
+    text: Arc<str>,
+    base: Arc<Listen>,
     /// The one nearest to the wire comes first.
-    layers: Vec<Rc<Layer>>,
+    layers: Vec<Arc<Layer>>,
     settings: StreamSettings,
 }
 
-type Listen =
-    dyn Fn(&dyn ReactorTcp, StreamSettings, FactoryRef) -> Result<ListeningPort, ListenError>;
-type Layer = dyn Fn(InnerFactory) -> FactoryRef;
+type Listen = dyn Fn(&dyn ReactorTcp, StreamSettings, FactoryRef) -> Result<ListeningPort, ListenError>
+    + Send
+    + Sync;
+type Layer = dyn Fn(InnerFactory) -> FactoryRef + Send + Sync;
 
 /// Understands where to listen, of the [standard](super) kinds. Nothing is opened yet.
 #[doc(alias = "serverFromString")]
@@ -39,20 +43,27 @@ impl ServerEndpoint {
             StreamSettings,
             FactoryRef,
         ) -> Result<ListeningPort, ListenError>
+        + Send
+        + Sync
         + 'static,
     ) -> Self {
         ServerEndpoint {
             text: "".into(),
-            base: Rc::new(listen),
+            base: Arc::new(listen),
             layers: Vec::new(),
             settings: StreamSettings::default(),
         }
     }
 
-    /// The same endpoint with one more layer on it: `layer` makes a factory of the one above.
+    /// The same endpoint with one more layer on it: `layer` makes a factory of the one above, each
+    /// time that the endpoint listens.
     #[must_use]
-    pub fn over<F: Factory>(mut self, layer: impl Fn(InnerFactory) -> F + 'static) -> Self {
-        self.layers.push(Rc::new(move |inner| layer(inner).into()));
+    pub fn over<F: Factory>(
+        mut self,
+        layer: impl Fn(InnerFactory) -> F + Send + Sync + 'static,
+    ) -> Self {
+        let layer = move |inner| layer(inner).into();
+        self.layers.push(Arc::new(layer));
         self
     }
 
@@ -62,7 +73,7 @@ impl ServerEndpoint {
         reactor: &dyn ReactorTcp,
         factory: impl Into<FactoryRef>,
     ) -> Result<ListeningPort, ListenError> {
-        let under = |factory, layer: &Rc<Layer>| layer(InnerFactory(factory));
+        let under = |factory, layer: &Arc<Layer>| layer(InnerFactory(factory));
         let factory = self.layers.iter().rev().fold(factory.into(), under);
         (self.base)(reactor, self.settings.clone(), factory)
     }

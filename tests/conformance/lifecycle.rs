@@ -52,6 +52,7 @@ pub fn until(reactor: &Reactor, condition: impl Fn() -> bool) {
 fn a_reactor_that_does_not_run_cannot_be_stopped() {
     let reactor = reactor();
     assert!(matches!(reactor.stop(), Err(RunError::NotRunning)));
+    assert!(matches!(reactor.stop_at_once(), Err(RunError::NotRunning)));
     assert!(matches!(reactor.crash(), Err(RunError::NotRunning)));
     assert!(!reactor.is_running());
 }
@@ -81,6 +82,7 @@ fn a_reactor_that_was_stopped_does_not_run_again() {
         Err(RunError::NotRestartable)
     ));
     assert!(matches!(reactor.stop(), Err(RunError::NotRunning)));
+    assert!(matches!(reactor.stop_at_once(), Err(RunError::NotRunning)));
 }
 
 #[test]

@@ -40,3 +40,4 @@ mod switching;
 mod threads;
 mod time;
 mod unreading;
+mod workers;

@@ -253,3 +253,32 @@ fn a_client_that_half_closed_gets_its_reply_at_the_end() {
     client.read_to_string(&mut received).unwrap();
     assert_eq!(received, "hello");
 }
+
+#[test]
+fn nobody_is_waited_for_if_it_is_to_end_at_once() {
+    // An end may wait for somebody who holds it back, and for a peer that reads nothing.
+    for stopped_before in [false, true] {
+        let reactor = reactor();
+        let (server, handle) = (Peer::new(), reactor.handle());
+        let writes = server.reacting(move |transport, event| {
+            if let Event::Made = event {
+                transport.write(&pattern(8 * 1024 * 1024));
+                if stopped_before {
+                    handle.stop().unwrap();
+                }
+                handle.stop_at_once().unwrap();
+                handle.stop_at_once().unwrap();
+            }
+        });
+        let client = connect(&serve(&reactor, writes));
+        let kept = Rc::new(RefCell::new(None));
+        let keep = kept.clone();
+        reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |hold| {
+            keep.replace(Some(hold));
+        });
+        reactor.run().unwrap();
+        assert!(matches!(server.reason(), Reason::ReactorStopped));
+        assert!(kept.borrow().is_some());
+        drop(client);
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use retwist::ReactorGone;
+use retwist::{Phase, ReactorGone, SystemEvent};
 
 use crate::lifecycle::reactor;
 
@@ -126,4 +126,31 @@ fn a_panic_in_a_call_spoils_no_other() {
         .call_from_thread(|reactor| reactor.stop().unwrap())
         .unwrap();
     reactor.run().unwrap();
+}
+
+#[test]
+fn what_another_thread_holds_is_waited_for() {
+    for event in [SystemEvent::Startup, SystemEvent::Shutdown] {
+        let reactor = reactor();
+        let (sender, receiver) = mpsc::channel();
+        let (says, heard) = mpsc::channel();
+        let said = says.clone();
+        let holder = thread::spawn(move || {
+            let hold = receiver.recv().unwrap();
+            said.send("held").unwrap();
+            // Nothing else wakes the reactor, which may be asleep by now.
+            drop(hold);
+        });
+        reactor.add_system_event_trigger(Phase::Before, event, move |hold| {
+            sender.send(hold).unwrap();
+        });
+        reactor.add_system_event_trigger(Phase::During, event, move |_| {
+            says.send("went on").unwrap();
+        });
+        let handle = reactor.handle();
+        reactor.call_when_running(move || handle.stop().unwrap());
+        reactor.run().unwrap();
+        holder.join().unwrap();
+        assert_eq!(heard.iter().collect::<Vec<_>>(), ["held", "went on"]);
+    }
 }

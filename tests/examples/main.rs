@@ -17,3 +17,4 @@ mod proxy_protocol;
 mod socks;
 mod tls_endpoints;
 mod websocket;
+mod workers;

@@ -104,6 +104,17 @@ impl Program {
             .unwrap_or_else(|_| panic!("no address: {line}"))
     }
 
+    /// All that it still prints, to its end.
+    pub(crate) fn rest(&self) -> Vec<String> {
+        self.lines.iter().collect()
+    }
+
+    /// How many threads it has.
+    pub(crate) fn threads(&self) -> usize {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        std::fs::read_dir(tasks).expect("it runs").count()
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, name: &str) {
         send_signal(self.child.id(), name);

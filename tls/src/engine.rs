@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use retwist_reactor::{Layer, LayerExt, Producer, ProducerKind, Protocol, Reason, TransportRef};
 
-use crate::records::{Queue, Records};
-use crate::session::{Event, Session};
+use crate::records::Records;
+use crate::session::{Event, Failure, Session};
 use crate::transport::*;
 use crate::{TlsError, TlsInfo};
 
@@ -53,14 +53,12 @@ impl TlsTransport {
                 )));
             }
         });
-        let mut out = Records::take();
-        let started = match &mut *self.session.borrow_mut() {
-            Ok(session) => session.start(&mut out),
-            Err(error) => Err(error.clone()),
-        };
-        self.send(out);
+        let started = self.sending(|out| match &mut *self.session.borrow_mut() {
+            Ok(session) => session.start(out),
+            Err(error) => Err(error.clone().into()),
+        });
         if let Err(error) = started {
-            self.fail(error);
+            self.fail(*error);
         }
     }
 
@@ -69,23 +67,16 @@ impl TlsTransport {
         if self.is(OVER) {
             return;
         }
-        let mut out = Records::take();
-        let received = {
-            let Ok(mut session) = self.session.try_borrow_mut() else {
-                return;
-            };
-            match &mut *session {
-                Ok(session) => session.receive(data, &mut out, |event| self.heard(event)),
-                Err(_) => Ok(data.len()),
-            }
-        };
-        self.send(out);
+        let received = self.sending(|out| match self.session.try_borrow_mut().as_deref_mut() {
+            Ok(Ok(session)) => session.receive(data, out, |event| self.heard(event)),
+            _ => Ok(data.len()),
+        });
         match received {
             Ok(used) if used < data.len() => {
                 self.joint.below(|below| below.unread(&data[used..]));
             }
             Ok(_) => {}
-            Err(error) => self.fail(error),
+            Err(error) => self.fail(*error),
         }
     }
 
@@ -169,7 +160,7 @@ impl TlsTransport {
             }
         };
         if let Err(error) = sealed {
-            self.fail(error);
+            self.fail(*error);
         }
         true
     }
@@ -200,40 +191,28 @@ impl TlsTransport {
         match sealed {
             Ok(()) if self.is(CLOSE | CLOSE_WRITE | LEAVE) => self.advance(),
             Ok(()) => {}
-            Err(error) => self.fail(error),
+            Err(error) => self.fail(*error),
         }
     }
 
-    fn seal_queue(&self, session: &mut Session) -> Result<(), TlsError> {
-        if self.queue.borrow().is_empty() {
-            return Ok(());
-        }
-        let queued = self.queue.borrow_mut().take();
-        let sealed = self.seal(session, &queued);
-        Queue::give_back(queued);
-        sealed
+    fn seal_queue(&self, session: &mut Session) -> Result<(), Failure> {
+        self.seal(session, self.queue.take().bytes())
     }
 
     /// However large it is, it is one write below too, which the limit there takes as a whole.
-    fn seal(&self, session: &mut Session, data: &[u8]) -> Result<(), TlsError> {
+    fn seal(&self, session: &mut Session, data: &[u8]) -> Result<(), Failure> {
         if data.is_empty() {
             return Ok(());
         }
-        let mut out = Records::take();
-        let sealed = session.encrypt(data, &mut out);
-        self.send(out);
-        sealed
+        self.sending(|out| session.encrypt(data, out))
     }
 
     /// Our close_notify, once it is time for it.
-    fn notify(&self, session: &mut Session) -> Result<(), TlsError> {
+    fn notify(&self, session: &mut Session) -> Result<(), Failure> {
         let wished = self.is(LEAVE) || self.is(CLOSE | CLOSE_WRITE) && !self.has_producer_below();
         if wished && !self.is(NOTIFIED) {
             self.set(NOTIFIED);
-            let mut out = Records::take();
-            let notified = session.close_notify(&mut out);
-            self.send(out);
-            notified?;
+            self.sending(|out| session.close_notify(out))?;
             if self.is(RELEASE) {
                 self.clear(RELEASE);
                 self.joint.below(|below| below.unregister_producer());
@@ -345,7 +324,7 @@ impl TlsTransport {
     fn over(&self) {
         self.set(OVER);
         self.forget_deadline();
-        drop(self.queue.borrow_mut().take());
+        self.queue.take();
     }
 
     pub(crate) fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
@@ -366,12 +345,15 @@ impl TlsTransport {
         !self.is(RELEASE | SENDING) && self.joint.below(|below| below.has_producer()) == Some(true)
     }
 
-    fn send(&self, mut out: Records) {
-        if !out.bytes().is_empty() {
-            self.joint.below(|below| below.write(out.bytes()));
-            out.clear();
-        }
-        out.give_back();
+    /// Hands what `work` puts out to the transport below.
+    fn sending<R>(&self, work: impl FnOnce(&mut Records) -> R) -> R {
+        Records::lend(|out| {
+            let result = work(out);
+            if !out.is_empty() {
+                self.joint.below(|below| below.write(out.bytes()));
+            }
+            result
+        })
     }
 
     fn await_close_notify(&self) {

@@ -1,4 +1,4 @@
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::mem;
 
 /// What a record's header takes.
@@ -10,38 +10,50 @@ pub(crate) const MAX_RECORD: usize = HEADER + (1 << 14) + 2048;
 /// Records on their way to the transport below.
 ///
 /// rustls writes into memory that must be there already, so the buffer keeps its length and
-/// remembers how much of it counts: it is cleared once in its life, not for every record. One
-/// serves all connections of a thread: see [`Records::take`].
-#[derive(Default)]
+/// remembers how much of it counts: it is cleared once in its life, not for every record.
 pub(crate) struct Records {
     buffer: Vec<u8>,
     used: usize,
 }
 
+/// Larger than this, a buffer is not kept for the next connection.
+const KEPT: usize = 8 * MAX_RECORD;
+
 thread_local! {
-    /// One, and one more for each TLS that is inside another.
-    static SPARE: Cell<Vec<Records>> = const { Cell::new(Vec::new()) };
+    /// The connections of a thread take turns with them, and an idle one has none. There is one,
+    /// and one more for each TLS that is inside another.
+    static RECORDS: [RefCell<Records>; 8] = const { [const { RefCell::new(Records::new()) }; 8] };
+    static QUEUES: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Records {
-    /// A buffer of this thread's; give it back with [`Records::give_back`].
-    pub(crate) fn take() -> Self {
-        let mut spare = SPARE.take();
-        let records = spare.pop().unwrap_or_default();
-        SPARE.set(spare);
-        records
+    pub(crate) const fn new() -> Self {
+        Records {
+            buffer: Vec::new(),
+            used: 0,
+        }
     }
 
-    /// Keeps the buffer for the next who needs one; few of them, and none of an unusual size.
-    pub(crate) fn give_back(mut self) {
-        const KEPT: usize = 4;
-        const SIZE: usize = 8 * MAX_RECORD;
-        let mut spare = SPARE.take();
-        if spare.len() < KEPT && self.buffer.len() <= SIZE {
-            self.used = 0;
-            spare.push(self);
+    /// Lends `work` empty ones.
+    #[inline]
+    pub(crate) fn lend<R>(work: impl FnOnce(&mut Records) -> R) -> R {
+        RECORDS.with(
+            |all| match all.iter().find_map(|records| records.try_borrow_mut().ok()) {
+                Some(mut records) => records.lent(work),
+                None => work(&mut Records::new()),
+            },
+        )
+    }
+
+    #[inline]
+    fn lent<R>(&mut self, work: impl FnOnce(&mut Records) -> R) -> R {
+        // Before it, in case that the work of somebody else has panicked.
+        self.used = 0;
+        let result = work(self);
+        if self.buffer.len() > KEPT {
+            self.buffer = Vec::new();
         }
-        SPARE.set(spare);
+        result
     }
 
     /// At least `size` bytes to write to, behind what counts.
@@ -67,24 +79,19 @@ impl Records {
         &self.buffer[..self.used]
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.used = 0;
+    pub(crate) fn is_empty(&self) -> bool {
+        self.used == 0
     }
 }
 
-/// Plaintext that waits for the end of the turn, in a buffer that the connections of a thread take
-/// in turn: an idle one has none.
+/// Plaintext that waits for the end of the turn, in a buffer of the thread's.
 #[derive(Default)]
 pub(crate) struct Queue(Vec<u8>);
-
-thread_local! {
-    static SPARE_QUEUE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 impl Queue {
     pub(crate) fn push(&mut self, data: &[u8]) {
         if self.0.capacity() == 0 {
-            self.0 = SPARE_QUEUE.take();
+            self.0 = QUEUES.with_borrow_mut(|spare| spare.pop().unwrap_or_default());
         }
         self.0.extend_from_slice(data);
     }
@@ -97,19 +104,29 @@ impl Queue {
         self.0.is_empty()
     }
 
-    /// All that waits; to be given back.
-    pub(crate) fn take(&mut self) -> Vec<u8> {
-        mem::take(&mut self.0)
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
+}
 
-    pub(crate) fn give_back(mut buffer: Vec<u8>) {
-        const KEPT: usize = 8 * MAX_RECORD;
-        if buffer.capacity() <= KEPT {
-            buffer.clear();
-            SPARE_QUEUE.set(buffer);
+impl Drop for Queue {
+    fn drop(&mut self) {
+        if (1..=KEPT).contains(&self.0.capacity()) {
+            self.0.clear();
+            let buffer = mem::take(&mut self.0);
+            // Nobody needs one when the thread has ended.
+            let _ = QUEUES.try_with(|spare| {
+                let mut spare = spare.borrow_mut();
+                if spare.len() < SPARES {
+                    spare.push(buffer);
+                }
+            });
         }
     }
 }
+
+/// How many queues are kept for the next connections.
+const SPARES: usize = 4;
 
 /// How many bytes are missing until the record at `start` of `input` is whole: to the end of its
 /// header, while that is incomplete, or to its own end. `start` is moved behind all whole records.
@@ -152,20 +169,38 @@ mod tests {
     }
 
     #[test]
-    fn the_buffer_of_the_thread_is_used_again_and_kept_small() {
-        let mut records = Records::take();
-        records.push(b"some");
-        records.push(b"thing");
-        assert_eq!(records.bytes(), b"something");
-        records.give_back();
-        let again = Records::take();
-        assert!(again.bytes().is_empty());
-        assert!(again.buffer.len() >= 9);
-        let mut large = Records::take();
-        large.room(1 << 20);
-        large.give_back();
-        assert!(Records::take().buffer.is_empty(), "too large to be kept");
-        again.give_back();
-        assert!(!Records::take().buffer.is_empty());
+    fn the_buffers_of_the_thread_are_used_again_and_kept_small() {
+        let place = |size| {
+            Records::lend(|records| {
+                assert!(records.is_empty());
+                records.room(size).as_ptr()
+            })
+        };
+        let first = Records::lend(|outer| {
+            outer.push(b"some");
+            outer.push(b"thing");
+            assert_ne!(
+                place(9),
+                outer.bytes().as_ptr(),
+                "of one that is inside another"
+            );
+            assert_eq!(outer.bytes(), b"something");
+            outer.bytes().as_ptr()
+        });
+        assert_eq!(place(9), first);
+        place(1 << 20);
+        RECORDS.with(|all| assert!(all[0].borrow().buffer.is_empty(), "too large to be kept"));
+    }
+
+    #[test]
+    fn a_queue_that_is_empty_again_gives_its_buffer_to_the_next() {
+        let mut queue = Queue::default();
+        queue.push(b"something");
+        let place = queue.bytes().as_ptr();
+        drop(queue);
+        let mut next = Queue::default();
+        assert!(next.is_empty());
+        next.push(b"else");
+        assert_eq!((next.bytes(), next.bytes().as_ptr()), (&b"else"[..], place));
     }
 }

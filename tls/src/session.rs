@@ -70,6 +70,9 @@ pub(crate) enum Event<'a> {
     PeerClosed,
 }
 
+/// In a box, since results are handed up for every record, and errors are large and come once.
+pub(crate) type Failure = Box<TlsError>;
+
 /// The largest handshake message, and what may be buffered of it with its records' headers.
 pub(crate) const HANDSHAKE_LIMIT: usize = 1 << 16;
 
@@ -103,17 +106,14 @@ impl Session {
         input: &mut [u8],
         out: &mut Records,
         mut event: impl FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<usize, TlsError> {
+    ) -> Result<usize, Failure> {
         let answered = !matches!(self.connection, Connection::Greeting(_));
         let received = self.receive_all(input, out, &mut event);
         if received.is_err() {
             self.state = State::Failed;
             self.incoming = Vec::new();
             self.send_queued(out);
-            if matches!(self.connection, Connection::Server(_))
-                && !answered
-                && out.bytes().is_empty()
-            {
+            if matches!(self.connection, Connection::Server(_)) && !answered && out.is_empty() {
                 // Where rustls has nothing to say to what is no ClientHello.
                 out.push(&fatal(AlertDescription::DecodeError));
             }
@@ -122,7 +122,7 @@ impl Session {
     }
 
     /// Sends what needs no input: a client's first flight.
-    pub(crate) fn start(&mut self, out: &mut Records) -> Result<(), TlsError> {
+    pub(crate) fn start(&mut self, out: &mut Records) -> Result<(), Failure> {
         self.receive(&mut [], out, |_| ControlFlow::Continue(()))
             .map(|_| ())
     }
@@ -133,17 +133,17 @@ impl Session {
     }
 
     /// Turns `plaintext` into as few records as possible. On an error the alert is in `out`.
-    pub(crate) fn encrypt(&mut self, plaintext: &[u8], out: &mut Records) -> Result<(), TlsError> {
+    pub(crate) fn encrypt(&mut self, plaintext: &[u8], out: &mut Records) -> Result<(), Failure> {
         self.send(Outgoing::Data(plaintext), out)
     }
 
     /// Ends our side: nothing can be encrypted after it.
-    pub(crate) fn close_notify(&mut self, out: &mut Records) -> Result<(), TlsError> {
+    pub(crate) fn close_notify(&mut self, out: &mut Records) -> Result<(), Failure> {
         self.notified = true;
         self.send(Outgoing::CloseNotify, out)
     }
 
-    fn send(&mut self, what: Outgoing<'_>, out: &mut Records) -> Result<(), TlsError> {
+    fn send(&mut self, what: Outgoing<'_>, out: &mut Records) -> Result<(), Failure> {
         let sent = loop {
             let incoming = &mut self.incoming;
             let (discard, sent) = match &mut self.connection {
@@ -151,7 +151,9 @@ impl Session {
                 Connection::Server(server) => send(server.process_tls_records(incoming), what, out),
                 Connection::Greeting(_) => (0, Some(Err(rustls::Error::HandshakeNotComplete))),
             };
-            incoming.drain(..discard);
+            if discard > 0 {
+                incoming.drain(..discard);
+            }
             if let Some(sent) = sent {
                 break sent;
             }
@@ -159,7 +161,7 @@ impl Session {
         sent.map_err(|error| {
             self.state = State::Failed;
             self.send_queued(out);
-            error.into()
+            TlsError::from(error).into()
         })
     }
 
@@ -168,7 +170,7 @@ impl Session {
         input: &mut [u8],
         out: &mut Records,
         event: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<usize, TlsError> {
+    ) -> Result<usize, Failure> {
         let mut used = 0;
         // First what began in an earlier call, record by record; then all that came, where it is.
         while !self.incoming.is_empty() && used < input.len() && self.is_receiving() {
@@ -186,7 +188,7 @@ impl Session {
             }
             progress.outcome?;
             if self.incoming.len() > HANDSHAKE_LIMIT + MAX_RECORD {
-                return Err(TlsError::HandshakeTooLarge(HANDSHAKE_LIMIT));
+                return Err(TlsError::HandshakeTooLarge(HANDSHAKE_LIMIT).into());
             }
             if progress.stopped {
                 return Ok(used);
@@ -201,7 +203,9 @@ impl Session {
         if progress.stopped || !self.is_receiving() {
             return Ok(used);
         }
-        self.incoming = input[used..].to_vec();
+        if used < input.len() {
+            self.incoming = input[used..].to_vec();
+        }
         Ok(input.len())
     }
 
@@ -229,7 +233,7 @@ impl Session {
                     self.server_name = answer.server_name;
                 }
                 Err(error) => {
-                    progress.outcome = Err(error);
+                    progress.outcome = Err(error.into());
                     return progress;
                 }
             }
@@ -243,7 +247,7 @@ impl Session {
                     let _last = event(Event::PeerClosed);
                 } else {
                     progress.outcome =
-                        Err(TlsError::NotTlsPeer(InvalidMessage::InvalidContentType));
+                        Err(TlsError::NotTlsPeer(InvalidMessage::InvalidContentType).into());
                 }
                 return progress;
             }
@@ -353,5 +357,5 @@ struct Progress {
     discarded: usize,
     /// The receiver of the events has had enough.
     stopped: bool,
-    outcome: Result<(), TlsError>,
+    outcome: Result<(), Failure>,
 }

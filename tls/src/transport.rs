@@ -137,8 +137,8 @@ impl TlsTransport {
     /// Has [`flush`](Layer::flush) called: at the end of the pass, or when the callback that runs
     /// returns.
     pub(crate) fn wants_flush(&self) {
-        let has_below = self.joint.below(|_| ()).is_some();
-        if has_below && !self.joint.seat().is_calling() {
+        let calling = self.joint.seat().is_calling();
+        if !calling && self.joint.below(|_| ()).is_some() {
             self.joint.seat().wants_flush();
         }
     }

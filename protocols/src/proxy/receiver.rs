@@ -1,5 +1,6 @@
 use std::any::{Any, TypeId};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use retwist_reactor::{Address, ProtocolRef, TransportRef};
@@ -48,7 +49,7 @@ use crate::{IpPrefix, Opening, OpeningLayer, Policy, Step};
 #[derive(Clone, Debug)]
 pub struct ProxyProtocol {
     /// None for anyone.
-    trusted: Option<Rc<[IpPrefix]>>,
+    trusted: Option<Arc<[IpPrefix]>>,
     max_length: usize,
     deadline: Duration,
 }

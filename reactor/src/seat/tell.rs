@@ -3,8 +3,16 @@ use super::*;
 impl Seat {
     /// Makes the callbacks that are owed, in order, until nothing is. What a channel's turn is made
     /// of; it flushes after it.
+    #[inline]
     pub fn settle(&self) {
         self.clear(TURN);
+        if self.is(OWED) {
+            self.tell_all();
+        }
+    }
+
+    #[inline(never)]
+    fn tell_all(&self) {
         for _ in 0..CALLS_A_TURN {
             if self.is(CALLING) || !self.tell() {
                 return;

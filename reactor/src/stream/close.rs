@@ -38,7 +38,9 @@ impl<W: Wire> Stream<W> {
             }
             self.set(OUTPUT_ENDED);
             self.forget_deadline();
-            if let Err(error) = self.wire.shutdown_write()
+            // Where the peer has closed too, the close of the wire says it as well.
+            if !(self.is(CLOSE) && self.is(INPUT_ENDED))
+                && let Err(error) = self.wire.shutdown_write()
                 && error.kind() != io::ErrorKind::NotConnected
             {
                 return self.finish(error.into(), true);

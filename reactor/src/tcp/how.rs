@@ -51,6 +51,12 @@ impl TcpListen {
         self
     }
 
+    /// Another port, and all else as it is.
+    pub fn on_port(mut self, port: u16) -> Self {
+        self.address.set_port(port);
+        self
+    }
+
     /// How many connections the system may hold that have not been accepted yet. Default 1024; the
     /// system has a maximum of its own.
     pub fn backlog(mut self, connections: u32) -> Self {
@@ -103,6 +109,11 @@ impl TcpListen {
     /// The address that was asked for.
     pub fn wanted(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether [`reuse_port`](TcpListen::reuse_port) was asked for.
+    pub fn reuses_port(&self) -> bool {
+        self.reuse_port
     }
 }
 

@@ -99,7 +99,7 @@ impl Wire for TcpWire {
     }
 
     fn close(&self, reset: bool) {
-        let Some(mut socket) = self.socket.borrow_mut().take() else {
+        let Some(socket) = self.socket.borrow_mut().take() else {
             return;
         };
         if reset {
@@ -107,7 +107,7 @@ impl Wire for TcpWire {
             // tell from a whole message.
             let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
         }
-        self.sources.remove(self.token.get(), &mut socket);
+        self.sources.forget(self.token.get());
     }
 
     fn read_again(&self) {

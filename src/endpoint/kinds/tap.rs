@@ -6,19 +6,23 @@ use crate::endpoint::{EndpointError, Endpoints, Value};
 pub(super) fn add(endpoints: Endpoints) -> Endpoints {
     endpoints
         .server_layer("tap", ["limit"], |_, given, below| {
-            let policy = policy(given)?;
-            Ok(below.over(move |inner| policy.clone().factory(inner)))
+            let limit = limit(given)?;
+            Ok(below.over(move |inner| tap(limit).factory(inner)))
         })
         .client_layer("tap", ["limit"], |_, given, below| {
-            let policy = policy(given)?;
+            let policy = tap(limit(given)?);
             Ok(below.over(move |above| policy.wrap(above)))
         })
 }
 
-fn policy([limit]: [Option<Value>; 1]) -> Result<Tap, EndpointError> {
-    let limit = limit.as_ref().map(values::count).transpose()?;
-    Ok(match limit {
+/// How many bytes of a piece are shown, if it is said.
+fn limit([limit]: [Option<Value>; 1]) -> Result<Option<u32>, EndpointError> {
+    limit.as_ref().map(values::count).transpose()
+}
+
+fn tap(limit: Option<u32>) -> Tap {
+    match limit {
         Some(bytes) => Tap::new().limit(bytes as usize),
         None => Tap::new(),
-    })
+    }
 }

@@ -7,51 +7,77 @@ pub(super) fn add(endpoints: Endpoints) -> Endpoints {
     let names = ["read", "write", "burst", "together"];
     endpoints
         .server_layer("throttle", names, |place, given, mut below| {
-            let (reads, writes) = policies(place, given)?;
+            let Throttle { reads, writes } = Throttle::of(place, given)?;
             if let Some(reads) = reads {
-                below = below.over(move |inner| reads.clone().factory(inner));
+                below = below.over(move |inner| reads.reads().factory(inner));
             }
             if let Some(writes) = writes {
-                below = below.over(move |inner| writes.clone().factory(inner));
+                below = below.over(move |inner| writes.writes().factory(inner));
             }
             Ok(below)
         })
         .client_layer("throttle", names, |place, given, mut below| {
-            let (reads, writes) = policies(place, given)?;
-            if let Some(reads) = reads {
+            let Throttle { reads, writes } = Throttle::of(place, given)?;
+            if let Some(reads) = reads.map(Rate::reads) {
                 below = below.over(move |above| reads.wrap(above));
             }
-            if let Some(writes) = writes {
+            if let Some(writes) = writes.map(Rate::writes) {
                 below = below.over(move |above| writes.wrap(above));
             }
             Ok(below)
         })
 }
 
-type Policies = (Option<ThrottleReads>, Option<ThrottleWrites>);
+/// How fast connections may be read and written.
+struct Throttle {
+    reads: Option<Rate>,
+    writes: Option<Rate>,
+}
 
-fn policies(
-    place: &Place,
-    [read, write, burst, together]: [Option<Value>; 4],
-) -> Result<Policies, EndpointError> {
-    if read.is_none() && write.is_none() {
-        return Err(place.missing("read or write rate"));
+#[derive(Clone, Copy)]
+struct Rate {
+    bytes: u32,
+    burst: u32,
+    together: bool,
+}
+
+impl Throttle {
+    fn of(
+        place: &Place,
+        [read, write, burst, together]: [Option<Value>; 4],
+    ) -> Result<Self, EndpointError> {
+        if read.is_none() && write.is_none() {
+            return Err(place.missing("read or write rate"));
+        }
+        let together = values::yes(together)?;
+        let burst = burst.as_ref().map(values::count).transpose()?;
+        let rate = |value: Option<Value>| {
+            let bytes = value.as_ref().map(values::count).transpose()?;
+            Ok(bytes.map(|bytes| Rate {
+                bytes,
+                burst: burst.unwrap_or(bytes),
+                together,
+            }))
+        };
+        Ok(Throttle {
+            reads: rate(read)?,
+            writes: rate(write)?,
+        })
     }
-    let (reads, writes) = match values::yes(together)? {
-        true => (
-            ThrottleReads::together as fn(_, _) -> _,
-            ThrottleWrites::together as fn(_, _) -> _,
-        ),
-        false => (
-            ThrottleReads::each as fn(_, _) -> _,
-            ThrottleWrites::each as fn(_, _) -> _,
-        ),
-    };
-    let burst = burst.as_ref().map(values::count).transpose()?;
-    let read = read.as_ref().map(values::count).transpose()?;
-    let write = write.as_ref().map(values::count).transpose()?;
-    Ok((
-        read.map(|rate| reads(rate, burst.unwrap_or(rate))),
-        write.map(|rate| writes(rate, burst.unwrap_or(rate))),
-    ))
+}
+
+impl Rate {
+    fn reads(self) -> ThrottleReads {
+        match self.together {
+            true => ThrottleReads::together(self.bytes, self.burst),
+            false => ThrottleReads::each(self.bytes, self.burst),
+        }
+    }
+
+    fn writes(self) -> ThrottleWrites {
+        match self.together {
+            true => ThrottleWrites::together(self.bytes, self.burst),
+            false => ThrottleWrites::each(self.bytes, self.burst),
+        }
+    }
 }

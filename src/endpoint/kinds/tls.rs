@@ -3,6 +3,8 @@
 mod client;
 mod server;
 
+use std::time::Duration;
+
 use retwist_tls::{Identity, TlsRole, TrustRoots};
 
 use super::values;
@@ -47,19 +49,34 @@ fn alpn(value: Option<Value>) -> Result<Vec<String>, EndpointError> {
     value.map_or(Ok(Vec::new()), |value| values::list(&value, wanted, name))
 }
 
-/// How long it may take, and how much may wait for it.
-fn bounds(
-    mut role: TlsRole,
-    [handshake, close, output]: [Option<Value>; 3],
-) -> Result<TlsRole, EndpointError> {
-    if let Some(limit) = handshake {
-        role = role.handshake_timeout(values::seconds(&limit)?);
+/// How long it may take, and how much may wait for it; what is not said is as it always is.
+#[derive(Clone, Copy)]
+struct Bounds {
+    handshake_timeout: Option<Duration>,
+    close_timeout: Option<Duration>,
+    output_limit: Option<u32>,
+}
+
+impl Bounds {
+    fn of([handshake, close, output]: [Option<Value>; 3]) -> Result<Self, EndpointError> {
+        let seconds = |value: Option<Value>| value.as_ref().map(values::seconds).transpose();
+        Ok(Bounds {
+            handshake_timeout: seconds(handshake)?,
+            close_timeout: seconds(close)?,
+            output_limit: output.as_ref().map(values::count).transpose()?,
+        })
     }
-    if let Some(limit) = close {
-        role = role.close_timeout(values::seconds(&limit)?);
+
+    fn on(self, mut role: TlsRole) -> TlsRole {
+        if let Some(limit) = self.handshake_timeout {
+            role = role.handshake_timeout(limit);
+        }
+        if let Some(limit) = self.close_timeout {
+            role = role.close_timeout(limit);
+        }
+        if let Some(bytes) = self.output_limit {
+            role = role.output_limit(bytes as usize);
+        }
+        role
     }
-    if let Some(bytes) = output {
-        role = role.output_limit(values::count(&bytes)? as usize);
-    }
-    Ok(role)
 }

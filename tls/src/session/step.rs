@@ -4,7 +4,7 @@ use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
 };
 
-use super::Event;
+use super::{Event, Failure};
 use crate::TlsError;
 use crate::records::Records;
 
@@ -21,10 +21,11 @@ pub(super) enum Next {
     Delivered(ControlFlow<()>),
     PeerClosed,
     Blocked,
-    Failed(TlsError),
+    Failed(Failure),
 }
 
 /// Handles one state of rustls.
+#[inline(always)]
 pub(super) fn step<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     handshaking: bool,
@@ -33,7 +34,7 @@ pub(super) fn step<Data>(
 ) -> Step {
     let UnbufferedStatus { mut discard, state } = status;
     let next = match state {
-        Err(error) => Next::Failed(error.into()),
+        Err(error) => failure(error),
         Ok(ConnectionState::ReadTraffic(mut traffic)) => {
             let mut first = Vec::new();
             let mut flow = ControlFlow::Continue(());
@@ -51,7 +52,7 @@ pub(super) fn step<Data>(
                 }
             }
             match failed {
-                Some(error) => Next::Failed(error.into()),
+                Some(error) => failure(error),
                 None if handshaking => Next::First(first),
                 None => Next::Delivered(flow),
             }
@@ -64,11 +65,16 @@ pub(super) fn step<Data>(
             data.done();
             Next::Again
         }
-        Ok(ConnectionState::ReadEarlyData(_)) => Next::Failed(TlsError::EarlyData),
+        Ok(ConnectionState::ReadEarlyData(_)) => Next::Failed(TlsError::EarlyData.into()),
         Ok(ConnectionState::PeerClosed) => Next::PeerClosed,
         Ok(_) => Next::Blocked,
     };
     Step { discard, next }
+}
+
+#[cold]
+fn failure(error: rustls::Error) -> Next {
+    Next::Failed(TlsError::from(error).into())
 }
 
 /// Puts a message of rustls's own into `out`.

@@ -25,7 +25,7 @@ impl Side {
     fn new(role: &TlsRole) -> Self {
         let mut side = Side {
             session: Session::new(&role.side).unwrap(),
-            out: Records::default(),
+            out: Records::new(),
             heard: Heard::default(),
             left_over: Vec::new(),
         };
@@ -36,7 +36,7 @@ impl Side {
     fn receive(&mut self, input: &[u8]) -> Result<(), TlsError> {
         let mut input = input.to_vec();
         let heard = &mut self.heard;
-        let used = self.session.receive(&mut input, &mut self.out, |event| {
+        let received = self.session.receive(&mut input, &mut self.out, |event| {
             match event {
                 Event::Completed(info) => {
                     heard.log.push("completed".into());
@@ -46,14 +46,15 @@ impl Side {
                 Event::PeerClosed => heard.log.push("closed".into()),
             }
             ControlFlow::Continue(())
-        })?;
+        });
+        let used = received.map_err(|failure| *failure)?;
         self.left_over.extend_from_slice(&input[used..]);
         Ok(())
     }
 
     fn sent(&mut self) -> Vec<u8> {
         let sent = self.out.bytes().to_vec();
-        self.out.clear();
+        self.out = Records::new();
         sent
     }
 }

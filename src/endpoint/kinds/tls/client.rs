@@ -2,7 +2,7 @@ use retwist_reactor::LayerExt;
 use retwist_tls::{ClientOptions, TlsRole, TlsTransport, TrustRoots};
 
 use super::super::values;
-use super::{alpn, bounds, identity, roots};
+use super::{Bounds, alpn, identity, roots};
 use crate::endpoint::{ClientEndpoint, EndpointError, Place, Value};
 
 pub(super) const NAMES: [&str; 10] = [
@@ -58,6 +58,6 @@ pub(super) fn client(
         (None, None) => return Err(place.missing("name")),
     };
     let role = TlsRole::client(config, server).map_err(|error| values::refused(place, &error))?;
-    let role = bounds(role, limits)?;
+    let role = Bounds::of(limits)?.on(role);
     Ok(below.over(move |above| TlsTransport::new(role.clone(), above).below()))
 }

@@ -7,7 +7,7 @@ use retwist_tls::{
 };
 
 use super::super::values;
-use super::{alpn, bounds, identity, roots};
+use super::{Bounds, alpn, identity, roots};
 use crate::endpoint::{EndpointError, Mistake, Place, ServerEndpoint, Value};
 
 pub(super) const NAMES: [&str; 12] = [
@@ -65,8 +65,9 @@ pub(super) fn server(
     let config = options
         .build()
         .map_err(|error| values::refused(place, &error))?;
-    let role = bounds(TlsRole::server(config), limits)?;
-    Ok(below.over(move |inner| TlsFactory::new(role.clone(), inner)))
+    let bounds = Bounds::of(limits)?;
+    // One configuration for all that listen by it: whoever remembers a session, all resume it.
+    Ok(below.over(move |inner| TlsFactory::new(bounds.on(TlsRole::server(config.clone())), inner)))
 }
 
 /// Whether clients show a certificate: they must, if it is only said who certifies them.
