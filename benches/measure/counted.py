@@ -122,7 +122,7 @@ GROUPS = [
                 "system calls, 1 connection", 3, 3.01, lambda peer: system_calls_a_message(peer, [])
             ),
             Figure("allocations", 0, 0.001, lambda peer: allocations_a_message(peer, FIFTY), True),
-            Figure("heap of an idle connection, bytes", 320, 320, heap_a_connection, True),
+            Figure("heap of an idle connection, bytes", 320, 290, heap_a_connection, True),
         ],
     ),
     Group(
@@ -132,13 +132,13 @@ GROUPS = [
             Figure(
                 "user instructions a 64 B echo, 50 connections",
                 4700,
-                6400,
+                5750,
                 lambda peer: instructions_a_message(peer, [*FIFTY, *TLS], TLS),
             ),
             Figure(
                 "heap of an idle connection, two tickets cached, bytes",
                 5200,
-                7400,
+                3300,
                 lambda peer: heap_a_connection(peer, TLS, TLS, connections=1500),
                 True,
             ),

@@ -14,7 +14,7 @@ CRATES = ["mio", "tokio", "rustls", "aws-lc-rs", "tokio-rustls", "tokio-util"]
 
 def text(options):
     cpu = re.search(r"^model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
-    kernel = f"{platform.system()} {platform.release()}"
+    kernel = f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"
     machine = [cpu[1] if cpu else platform.machine(), f"{os.cpu_count()} cores", kernel]
     rounds = f"{options.rounds} rounds of {options.seconds:g} s"
     return f"Machine: {', '.join(machine)}. Versions: {', '.join(versions())}. Run with {rounds}."
