@@ -6,7 +6,6 @@
 #include <uv.h>
 
 static char shared[65536];
-static int sink;
 
 static void lend(uv_handle_t *handle, size_t wanted, uv_buf_t *buf) {
     (void)handle;
@@ -31,7 +30,7 @@ static void received(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
         uv_close((uv_handle_t *)stream, closed);
         return;
     }
-    if (count == 0 || sink) return;
+    if (count == 0) return;
     uv_buf_t out = uv_buf_init(buf->base, (unsigned)count);
     int sent = uv_try_write(stream, &out, 1);
     if (sent < 0) sent = 0;
@@ -55,9 +54,7 @@ static void connected(uv_stream_t *server, int status) {
     }
 }
 
-int main(int argc, char **argv) {
-    for (int at = 1; at < argc; at++)
-        if (strcmp(argv[at], "--sink") == 0) sink = 1;
+int main(void) {
     signal(SIGPIPE, SIG_IGN);
     uv_loop_t *loop = uv_default_loop();
     uv_tcp_t server;

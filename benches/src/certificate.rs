@@ -19,7 +19,7 @@ pub fn make(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn server_config(args: &Args) -> Result<Arc<ServerConfig>> {
+pub fn server_config(args: &Args) -> Result<Arc<ServerConfig>> {
     let folder = args.tls.as_deref().ok_or("TLS needs --tls")?;
     let chain = vec![CertificateDer::from_pem_file(folder.join("cert.pem"))?];
     let key = PrivateKeyDer::from_pem_file(folder.join("key.pem"))?;

@@ -1,171 +1,192 @@
 //! The load generator: one thread, readiness from mio, every byte compared with what was sent.
 //!
-//! It prints one line: messages (or connections) in the window, and the window's seconds. Before
-//! the window it lets every connection talk once. `go` on standard output marks the start of the
-//! window and the last line its end, for a runner that reads the server's clock.
+//! When everyone is connected and has talked once it prints `ready`. For each line on standard
+//! input it makes one window of load, and then prints how many messages (or connections, where each
+//! message has one of its own) came back in it, and how many seconds it took. All that a window
+//! sends has come back when it ends, so between windows nothing is under way.
 
 use std::io::{BufRead, ErrorKind, Write};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 
 use crate::args::{Args, Result};
-use crate::pattern;
+use crate::listener;
+use crate::pattern::Pattern;
 
+mod conversation;
+mod lines;
 mod wire;
-use wire::{Dialer, Wire};
 
-struct Conversation {
-    wire: Wire,
-    sent: u64,
-    received: u64,
-}
+use conversation::Conversation;
+use wire::Dialer;
+
+/// So many connect at a time: the server's queue of connections has its limit.
+const AT_A_TIME: usize = 500;
 
 struct Load<'a> {
     args: &'a Args,
     dialer: Dialer,
     poll: Poll,
-    table: Vec<u8>,
+    pattern: Pattern,
     buffer: Vec<u8>,
-    /// Messages that have come back whole.
+    /// Messages that were sent, that have come back whole, and that may still be sent.
+    sent: u64,
     done: u64,
-    /// Messages that may still be sent.
     left: u64,
 }
+
+/// What follows when so many messages have come back on a connection.
+type Next<'a> = fn(&mut Load<'a>, &mut Conversation, u64) -> Result<()>;
 
 pub fn run(args: &Args) -> Result<()> {
     let mut load = Load {
         args,
-        dialer: Dialer::new(SocketAddr::from(([127, 0, 0, 1], args.port)), args)?,
+        dialer: Dialer::new(listener::local(args.port), args)?,
         poll: Poll::new()?,
-        table: match args.workload.as_str() {
-            "lines" => b"0123456789abcdefgh\r\n".repeat(args.size / 20),
-            _ => pattern::table(args.size * args.depth),
-        },
+        pattern: Pattern::new(args.size * args.depth),
         buffer: vec![0; 256 * 1024],
+        sent: 0,
         done: 0,
         left: 0,
     };
-    match args.workload.as_str() {
-        "echo" => load.echo(),
-        "churn" => load.churn(),
-        "idle" => load.idle(),
-        "sink" | "lines" => load.sink(),
-        other => Err(format!("there is no workload {other}").into()),
+    let mut all = match args.workload.as_str() {
+        "echo" => load.everyone()?,
+        "churn" | "lines" => Vec::new(),
+        other => return Err(format!("there is no workload {other}").into()),
+    };
+    say("ready");
+    for line in std::io::stdin().lock().lines() {
+        line?;
+        let started = Instant::now();
+        let before = load.done;
+        match args.workload.as_str() {
+            "echo" => load.echo(&mut all)?,
+            "churn" => load.churn()?,
+            _ => load.done += lines::send(args)?,
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        say(&format!("{} {seconds}", load.done - before));
     }
+    Ok(())
 }
 
-impl Load<'_> {
-    /// Connects, and lets everyone talk once, a few at a time: the server's queue of connections
-    /// has its limit.
-    fn warm(&mut self) -> Result<Vec<Conversation>> {
+impl<'a> Load<'a> {
+    /// Connects, and lets everyone talk once.
+    fn everyone(&mut self) -> Result<Vec<Conversation>> {
         let mut all = Vec::new();
         while all.len() < self.args.connections {
-            let count = (self.args.connections - all.len()).min(500);
-            let mut some = self.connect(all.len(), count)?;
-            self.left = count as u64;
-            let goal = self.done + self.left;
-            for conversation in &mut some {
+            let some = all.len()..self.args.connections.min(all.len() + AT_A_TIME);
+            self.left = some.len() as u64;
+            for at in some.clone() {
+                all.push(self.connect(at)?);
+            }
+            for conversation in &mut all[some] {
                 self.write(conversation, 1)?;
             }
-            all.append(&mut some);
-            self.pump(&mut all, goal, None)?;
+            self.pump(&mut all, None, Load::write)?;
         }
         Ok(all)
     }
 
-    fn connect(&mut self, from: usize, count: usize) -> Result<Vec<Conversation>> {
-        let mut some = Vec::new();
-        for at in 0..count {
-            let mut wire = self.dialer.dial()?;
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            self.poll
-                .registry()
-                .register(wire.socket(), Token(from + at), interest)?;
-            some.push(Conversation {
-                wire,
-                sent: 0,
-                received: 0,
-            });
-        }
-        Ok(some)
+    /// One that is known to the poll by its place.
+    fn connect(&mut self, at: usize) -> Result<Conversation> {
+        let mut wire = self.dialer.dial(at)?;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registry = self.poll.registry();
+        registry.register(wire.socket(), Token(at), interest)?;
+        Ok(Conversation::new(at, wire))
     }
 
-    fn echo(&mut self) -> Result<()> {
-        let mut all = self.warm()?;
-        self.done = 0;
-        self.left = match self.args.messages {
-            0 => u64::MAX,
-            messages => messages,
-        };
-        let end = (self.args.messages == 0).then(|| Duration::from_secs_f64(self.args.seconds));
-        say("go");
-        let start = Instant::now();
+    /// Each answer is answered with a message.
+    fn echo(&mut self, all: &mut [Conversation]) -> Result<()> {
         let talking = match self.args.talking {
             0 => all.len(),
             some => some,
         };
-        for conversation in all.iter_mut().take(talking) {
-            let depth = (self.args.depth as u64).min(self.left);
-            self.write(conversation, depth)?;
+        let end = self.begin();
+        for conversation in &mut all[..talking] {
+            self.write(conversation, self.args.depth as u64)?;
         }
-        let goal = match self.args.messages {
-            0 => u64::MAX,
-            messages => messages,
-        };
-        self.pump(&mut all, goal, end.map(|end| start + end))?;
-        self.report(start);
-        self.rest()
+        self.pump(all, end, Load::write)
     }
 
-    fn report(&self, start: Instant) {
-        say(&format!("{} {}", self.done, start.elapsed().as_secs_f64()));
-    }
-
-    /// Until the runner has read what it wants to read of the server.
-    fn rest(&self) -> Result<()> {
-        std::io::stdin().lock().lines().next();
+    /// Each answer is followed by a close and a new connection.
+    fn churn(&mut self) -> Result<()> {
+        let end = self.begin();
+        let mut all = Vec::new();
+        for at in 0..self.args.connections {
+            let mut conversation = self.connect(at)?;
+            self.write(&mut conversation, 1)?;
+            all.push(conversation);
+        }
+        self.pump(&mut all, end, Load::replace)?;
+        for conversation in all {
+            conversation.wire.close();
+        }
         Ok(())
     }
 
-    fn idle(&mut self) -> Result<()> {
-        let _all = self.warm()?;
-        say("go");
-        self.rest()
+    /// How much this window may send, and until when.
+    fn begin(&mut self) -> Option<Instant> {
+        match self.args.messages {
+            0 => {
+                self.left = u64::MAX;
+                Some(Instant::now() + Duration::from_secs_f64(self.args.seconds))
+            }
+            messages => {
+                self.left = messages;
+                None
+            }
+        }
     }
 
-    /// Sends as fast as the server takes it.
-    fn sink(&mut self) -> Result<()> {
-        let mut all = self.connect(0, self.args.connections)?;
-        say("go");
-        let start = Instant::now();
-        let end = start + Duration::from_secs_f64(self.args.seconds);
-        let mut events = Events::with_capacity(64);
-        while self.done < self.args.messages || self.args.messages == 0 && Instant::now() < end {
-            for conversation in &mut all {
+    /// Until all that was sent has come back, and after the end no more is sent.
+    fn pump(
+        &mut self,
+        all: &mut [Conversation],
+        end: Option<Instant>,
+        next: Next<'a>,
+    ) -> Result<()> {
+        let mut events = Events::with_capacity(1024);
+        while self.done < self.sent {
+            if end.is_some_and(|end| Instant::now() >= end) {
+                self.left = 0;
+            }
+            match self.poll.poll(&mut events, Some(Duration::from_secs(20))) {
+                Ok(()) if events.is_empty() => return Err("the server does not answer".into()),
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
+                _ => {}
+            }
+            for event in &events {
+                let conversation = &mut all[event.token().0];
                 conversation.wire.flush()?;
-                if conversation.wire.unsent() == 0 {
-                    conversation.wire.send(&self.table[..self.args.size])?;
-                    self.done += 1;
+                if event.is_readable() {
+                    self.read(conversation, next)?;
                 }
             }
-            if all
-                .iter()
-                .all(|conversation| conversation.wire.unsent() > 0)
-            {
-                self.poll
-                    .poll(&mut events, Some(Duration::from_millis(50)))?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, conversation: &mut Conversation, next: Next<'a>) -> Result<()> {
+        loop {
+            let count = match conversation.wire.receive(&mut self.buffer) {
+                Ok(0) => return Err("the server closed".into()),
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+            let received = &self.buffer[..count];
+            let whole = conversation.received(received, &self.pattern, self.args.size)?;
+            self.done += whole;
+            if whole > 0 {
+                next(self, conversation, whole)?;
+            }
+            if count < self.buffer.len() && !conversation.wire.has_more() {
+                return Ok(());
             }
         }
-        for conversation in &mut all {
-            while conversation.wire.unsent() > 0 {
-                conversation.wire.flush()?;
-            }
-            conversation.wire.finish()?;
-        }
-        self.report(start);
-        self.rest()
     }
 
     fn write(&mut self, conversation: &mut Conversation, messages: u64) -> Result<()> {
@@ -174,116 +195,17 @@ impl Load<'_> {
             return Ok(());
         }
         self.left -= messages;
-        let from = pattern::at(conversation.sent);
-        let length = messages as usize * self.args.size;
-        conversation.sent += length as u64;
-        conversation.wire.send(&self.table[from..from + length])
+        self.sent += messages;
+        conversation.send(messages as usize * self.args.size, &self.pattern)
     }
 
-    /// Answers what comes back with the next messages, until the goal is reached, or the end.
-    fn pump(&mut self, all: &mut [Conversation], goal: u64, end: Option<Instant>) -> Result<()> {
-        let mut events = Events::with_capacity(1024);
-        while self.done < goal && end.is_none_or(|end| Instant::now() < end) {
-            self.poll
-                .poll(&mut events, Some(Duration::from_millis(100)))
-                .or_else(interrupted)?;
-            for event in &events {
-                let Some(conversation) = all.get_mut(event.token().0) else {
-                    continue;
-                };
-                conversation.wire.flush()?;
-                if event.is_readable() {
-                    self.read(conversation)?;
-                }
-            }
+    fn replace(&mut self, conversation: &mut Conversation, _: u64) -> Result<()> {
+        if self.left == 0 {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn read(&mut self, conversation: &mut Conversation) -> Result<()> {
-        loop {
-            let count = match conversation.wire.receive(&mut self.buffer) {
-                Ok(0) => return Err("the server closed".into()),
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error.into()),
-            };
-            let size = self.args.size as u64;
-            let before = conversation.received / size;
-            check(&self.table, conversation.received, &self.buffer[..count])?;
-            conversation.received += count as u64;
-            let whole = conversation.received / size - before;
-            self.done += whole;
-            if whole > 0 {
-                self.write(conversation, whole)?;
-            }
-            if count < self.buffer.len() && !conversation.wire.has_more() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Connects, has one message echoed, closes; so many at a time as there are connections.
-    fn churn(&mut self) -> Result<()> {
-        self.left = u64::MAX;
-        say("go");
-        let start = Instant::now();
-        let end = start + Duration::from_secs_f64(self.args.seconds);
-        let goal = match self.args.messages {
-            0 => u64::MAX,
-            messages => messages,
-        };
-        let mut slots = self.connect(0, self.args.connections)?;
-        for conversation in &mut slots {
-            self.write(conversation, 1)?;
-        }
-        let mut events = Events::with_capacity(1024);
-        while self.done < goal && (self.args.messages > 0 || Instant::now() < end) {
-            self.poll
-                .poll(&mut events, Some(Duration::from_millis(100)))
-                .or_else(interrupted)?;
-            for event in &events {
-                let at = event.token().0;
-                let before = self.done;
-                self.left = 0;
-                slots[at].wire.flush()?;
-                if event.is_readable() {
-                    self.read(&mut slots[at])?;
-                }
-                self.left = u64::MAX;
-                if self.done > before && self.done < goal {
-                    let mut fresh = self.connect(at, 1)?.remove(0);
-                    self.write(&mut fresh, 1)?;
-                    let old = std::mem::replace(&mut slots[at], fresh);
-                    old.wire.close();
-                }
-            }
-        }
-        self.report(start);
-        self.rest()
-    }
-}
-
-fn check(table: &[u8], position: u64, data: &[u8]) -> Result<()> {
-    let mut position = position;
-    let mut data = data;
-    while !data.is_empty() {
-        let from = pattern::at(position);
-        let length = data.len().min(table.len() - from);
-        let (head, tail) = data.split_at(length);
-        if head != &table[from..from + length] {
-            return Err(format!("a wrong byte came back, behind byte {position}").into());
-        }
-        position += length as u64;
-        data = tail;
-    }
-    Ok(())
-}
-
-fn interrupted(error: std::io::Error) -> std::io::Result<()> {
-    match error.kind() {
-        ErrorKind::Interrupted => Ok(()),
-        _ => Err(error),
+        let fresh = self.connect(conversation.place)?;
+        std::mem::replace(conversation, fresh).wire.close();
+        self.write(conversation, 1)
     }
 }
 

@@ -1,4 +1,4 @@
-//! One echo server, by the name of the peer.
+//! One server of this project, by its name.
 
 fn main() -> retwist_benches::args::Result<()> {
     retwist_benches::servers::serve(&retwist_benches::args::Args::parse()?)

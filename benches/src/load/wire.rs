@@ -7,12 +7,15 @@ use std::sync::Arc;
 use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
+use socket2::{Domain, Socket, Type};
 
 use crate::args::{Args, Result};
 
 /// Opens connections.
 pub(super) struct Dialer {
     to: SocketAddr,
+    /// Many connections that last come from addresses of this process alone.
+    lasting: bool,
     tls: Option<Arc<ClientConfig>>,
 }
 
@@ -28,12 +31,18 @@ impl Dialer {
             Some(folder) => Some(crate::certificate::client_config(folder, args.resume)?),
             None => None,
         };
-        Ok(Dialer { to, tls })
+        let lasting = args.workload == "echo";
+        Ok(Dialer { to, lasting, tls })
     }
 
-    pub(super) fn dial(&self) -> Result<Wire> {
-        let socket = std::net::TcpStream::connect(self.to)?;
-        socket.set_nodelay(true)?;
+    /// The connection with this number.
+    pub(super) fn dial(&self, place: usize) -> Result<Wire> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM.cloexec(), None)?;
+        if self.lasting {
+            socket.bind(&source(place).into())?;
+        }
+        socket.connect(&self.to.into())?;
+        socket.set_tcp_nodelay(true)?;
         socket.set_nonblocking(true)?;
         let tls = match &self.tls {
             Some(config) => {
@@ -45,21 +54,23 @@ impl Dialer {
             None => None,
         };
         Ok(Wire {
-            socket: TcpStream::from_std(socket),
+            socket: TcpStream::from_std(socket.into()),
             unsent: Vec::new(),
             tls,
         })
     }
 }
 
+/// An address has only so many ports, and the system searches long for the last of them.
+fn source(place: usize) -> SocketAddr {
+    let process = std::process::id().to_be_bytes();
+    let some = (place / 10_000) as u8;
+    SocketAddr::from(([127, 128 | process[2], process[3], 1 + some], 0))
+}
+
 impl Wire {
     pub(super) fn socket(&mut self) -> &mut TcpStream {
         &mut self.socket
-    }
-
-    pub(super) fn unsent(&self) -> usize {
-        let waits = self.tls.as_ref().is_some_and(|tls| tls.wants_write());
-        self.unsent.len() + usize::from(waits)
     }
 
     pub(super) fn send(&mut self, data: &[u8]) -> Result<()> {
@@ -129,21 +140,6 @@ impl Wire {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
             let _ = tls.write_tls(&mut self.socket);
-        }
-    }
-
-    /// No more is sent; waits until the server has read all of it and closes.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
-        self.socket.shutdown(std::net::Shutdown::Write)?;
-        loop {
-            match self.socket.read(&mut [0; 64]) {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    std::thread::sleep(std::time::Duration::from_millis(1));
-                }
-                Err(error) => return Err(error),
-            }
         }
     }
 }

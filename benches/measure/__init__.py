@@ -1,0 +1,1 @@
+"""What `run` and `counts` are made of."""

@@ -1,0 +1,82 @@
+"""Several reactors on one port, a thread each, on two cores that they share with the load."""
+
+import contextlib
+import statistics
+import subprocess
+
+from . import process
+from .load import Load
+from .plot import shown
+from .programs import ROOT, die
+from .section import Section
+
+COUNTS = (1, 2)
+LOADS = {
+    "64 B ping-pong, 100 connections": ("--connections", 100),
+    "connect, echo 64 B, close; 32 at a time": ("--workload", "churn", "--connections", 32),
+}
+
+
+class Echo:
+    """The example of that name."""
+
+    def __init__(self, workers, cores):
+        program = ROOT / "target" / "release" / "examples" / "echo"
+        endpoint = "tcp:0:interface=127.0.0.1"
+        command = ["taskset", "-c", cores, program, endpoint, "--workers", str(workers)]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        line = self.process.stdout.readline()
+        if not line.startswith("listening on "):
+            die(f"echo --workers {workers}: {self.process.stderr.read().strip()}")
+        self.port = int(line.rsplit(":", 1)[1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+def measure(name, options):
+    build = ["cargo", "build", "--release", "--quiet", "--example", "echo"]
+    subprocess.run(build, cwd=ROOT, check=True)
+    cores = f"{options.core},{options.core + 1}"
+    rows, bars = [], []
+    for what, load in LOADS.items():
+        figures = turns(load, cores, options)
+        base = [rate for rate, _, _ in figures[COUNTS[0]]]
+        for workers, measured in figures.items():
+            rate, cpu, share = (statistics.median(of) for of in zip(*measured))
+            ratio = statistics.median(of[0] / one for of, one in zip(measured, base))
+            row = [what, str(workers), f"{rate:,.0f}", f"{ratio:.3f}", shown(cpu)]
+            rows.append([*row, f"{share:.0%}"])
+            bars.append((f"{what[:22]}: {workers} (retwist)", rate, rate, rate))
+    head = ["load", "workers", "a second", "ratio", "server CPU ns each", "load's share of the CPU"]
+    title = "several reactors on one port, two cores: messages or connections a second"
+    return Section(name, title, head, rows, bars)
+
+
+def turns(load, cores, options):
+    """Of each count of workers and each round: rate, CPU of the server each, share of the load."""
+    load = [*load, "--seconds", options.seconds]
+    with contextlib.ExitStack() as running:
+        servers = {n: running.enter_context(Echo(n, cores)) for n in COUNTS}
+        loads = {n: running.enter_context(Load(of.port, load, cores)) for n, of in servers.items()}
+        figures = {n: [] for n in COUNTS}
+        for _ in range(options.rounds):
+            for n, server in servers.items():
+                figures[n].append(window(server, loads[n]))
+    return figures
+
+
+def window(server, load):
+    pids = (server.process.pid, load.process.pid)
+    before = [process.cpu(pid) for pid in pids]
+    count, seconds = load.window()
+    served, loaded = (process.cpu(pid) - was for pid, was in zip(pids, before))
+    return count / seconds, served / count, loaded / (served + loaded)

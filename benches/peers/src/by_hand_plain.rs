@@ -1,0 +1,66 @@
+//! An echo over mio, by hand.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use mio::net::TcpStream;
+use retwist_benches::args::{Args, Result};
+
+use crate::by_hand::{self, unless_blocked};
+
+struct Connection {
+    socket: TcpStream,
+    /// What the socket did not take yet.
+    unsent: Vec<u8>,
+}
+
+pub(crate) fn serve(args: &Args) -> Result<()> {
+    let accepted = |socket| {
+        Ok(Connection {
+            socket,
+            unsent: Vec::new(),
+        })
+    };
+    by_hand::serve(args, vec![0; 64 * 1024], accepted)
+}
+
+impl by_hand::Connection for Connection {
+    type Buffers = Vec<u8>;
+
+    /// Reads until a short read, and echoes.
+    fn ready(&mut self, buffer: &mut Vec<u8>, closed: bool) -> io::Result<()> {
+        if !self.flush()? {
+            return Ok(());
+        }
+        loop {
+            let count = match unless_blocked(self.socket.read(buffer))? {
+                Some(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Some(count) => count,
+                None => return Ok(()),
+            };
+            let sent = self.send(&buffer[..count])?;
+            if sent < count {
+                self.unsent.extend_from_slice(&buffer[sent..count]);
+                return Ok(());
+            }
+            if count < buffer.len() && !closed {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Whether nothing is left to send.
+    fn flush(&mut self) -> io::Result<bool> {
+        if self.unsent.is_empty() {
+            return Ok(true);
+        }
+        let sent = self.send(&self.unsent)?;
+        self.unsent.drain(..sent);
+        Ok(self.unsent.is_empty())
+    }
+
+    fn send(&self, data: &[u8]) -> io::Result<usize> {
+        Ok(unless_blocked((&self.socket).write(data))?.unwrap_or(0))
+    }
+}
