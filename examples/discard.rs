@@ -9,7 +9,7 @@ mod support;
 
 use std::process::ExitCode;
 
-use retwist::{Address, Protocol, Reason, TransportRef};
+use retwist::{Address, Protocol, Reason, TransportRef, chain};
 
 const HELP: &str = "
 Takes all that it is sent and answers nothing. With RUST_LOG=info it says how much came.
@@ -30,7 +30,8 @@ impl Protocol for Discard {
     }
 
     fn connection_lost(&mut self, reason: &Reason) {
-        log::info!("{}: {} bytes, {reason}", self.peer, self.bytes);
+        let (peer, bytes) = (&self.peer, self.bytes);
+        log::info!("{peer}: {bytes} bytes, {}", chain(reason));
     }
 }
 
