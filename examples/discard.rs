@@ -10,7 +10,7 @@ mod support;
 use std::process::ExitCode;
 
 use lexopt::{Arg, ValueExt};
-use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers};
+use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers, chain};
 
 const HELP: &str = "
 Takes all that it is sent and answers nothing. With RUST_LOG=info it says how much came.
@@ -32,7 +32,8 @@ impl Protocol for Discard {
     }
 
     fn connection_lost(&mut self, reason: &Reason) {
-        log::info!("{}: {} bytes, {reason}", self.peer, self.bytes);
+        let (peer, bytes) = (&self.peer, self.bytes);
+        log::info!("{peer}: {bytes} bytes, {}", chain(reason));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::alloc::System;
 use std::cell::Cell;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
@@ -65,6 +65,7 @@ impl Served {
 fn connections_are_cheap() {
     a_callback_in_its_steady_state_allocates_nothing();
     an_idle_connection_costs_at_most_512_bytes();
+    a_peer_that_never_reads_costs_at_most_256_kilobytes();
 }
 
 fn a_callback_in_its_steady_state_allocates_nothing() {
@@ -115,4 +116,50 @@ fn an_idle_connection_costs_at_most_512_bytes() {
     let each = bytes / CONNECTIONS as isize;
     println!("an idle echo connection costs {each} bytes of heap");
     assert!(each <= 512, "{each} bytes");
+}
+
+fn a_peer_that_never_reads_costs_at_most_256_kilobytes() {
+    const CONNECTIONS: usize = 10;
+    /// So many looks in a row that find nothing to do: it is stuck.
+    const LOOKS: usize = 5;
+    let message = vec![7; 1_000_000];
+    for size in [10_000, 65_537, 1_000_000] {
+        let served = Served::new();
+        let mut clients: Vec<_> = (0..CONNECTIONS)
+            .map(|_| TcpStream::connect(served.address).unwrap())
+            .collect();
+        for client in &mut clients {
+            served.exchange(client, b"hello", &mut [0; 5]);
+            client.set_nonblocking(true).unwrap();
+        }
+        let region = Region::new(GLOBAL);
+        let mut stuck = 0;
+        while stuck < LOOKS {
+            let before = served.heard.get();
+            let taken: usize = clients
+                .iter_mut()
+                .map(|client| send_all_that_fits(client, &message[..size]))
+                .sum();
+            served.reactor.iterate(Duration::from_millis(10)).unwrap();
+            let moved = taken > 0 || served.heard.get() > before;
+            stuck = if moved { 0 } else { stuck + 1 };
+        }
+        let change = region.change();
+        let bytes = change.bytes_allocated as isize - change.bytes_deallocated as isize;
+        let each = bytes / CONNECTIONS as isize;
+        println!("a peer that writes {size} bytes at a time and never reads costs {each}");
+        assert!((64 * 1024..=256 * 1024).contains(&each), "{each} bytes");
+    }
+}
+
+/// How many bytes a connection takes that does not wait.
+fn send_all_that_fits(client: &mut TcpStream, message: &[u8]) -> usize {
+    let mut taken = 0;
+    loop {
+        match client.write(message) {
+            Ok(count) => taken += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return taken,
+            Err(error) => panic!("{error}"),
+        }
+    }
 }

@@ -31,8 +31,9 @@ pub(crate) trait Wire: 'static {
     fn close(&self, reset: bool);
     /// Call [`Stream::ready`] in the next turn: there may be more to read.
     fn read_again(&self);
-    /// `send` would block: from now on, call [`Stream::ready`] when it would not.
-    fn wants_writable(&self);
+    /// `send` would block: from now on, call [`Stream::ready`] when it would not. An error ends the
+    /// connection, which would wait for ever.
+    fn wants_writable(&self) -> io::Result<()>;
     /// Why the connection has broken.
     fn take_error(&self) -> io::Error;
     fn peer(&self) -> Address;

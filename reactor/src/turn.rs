@@ -7,7 +7,8 @@ use crate::panic::logged;
 /// What the loop does for a channel that asked for it.
 ///
 /// Rule 1 lives on this trait: a transport's method only changes state and asks for a turn;
-/// protocols and producers are called from [`turn`](Turn::turn) and from nowhere else.
+/// protocols and producers are called from [`turn`](Turn::turn) and from nowhere else. (But a push
+/// producer is told to pause from inside the write that is enough, which it is making just then.)
 pub trait Turn {
     /// Calls the protocol and the producer with all that has happened. Everything may be changed
     /// from within.

@@ -78,6 +78,8 @@ impl Factory for Client {
 
     fn client_connection_lost(&self, connector: &Connector, _: &Reason) {
         assert_eq!(connector.state(), ConnectorState::Disconnected);
+        let mut peers = self.peer.iter();
+        assert!(peers.all(Peer::is_over), "its protocol is told first");
         self.log.say("lost");
         (self.over)(connector);
     }

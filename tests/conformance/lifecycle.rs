@@ -71,6 +71,21 @@ fn a_reactor_is_stopped_once() {
 }
 
 #[test]
+fn a_stop_fires_no_trigger_from_inside() {
+    let reactor = reactor();
+    let log = Log::default();
+    let say = log.sayer("leaving");
+    reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |_| say());
+    let (handle, say) = (reactor.handle(), log.sayer("stopped"));
+    reactor.call_when_running(move || {
+        handle.stop().unwrap();
+        say();
+    });
+    reactor.run().unwrap();
+    assert_eq!(log.story(), "stopped leaving");
+}
+
+#[test]
 fn a_reactor_that_was_stopped_does_not_run_again() {
     let reactor = reactor();
     let handle = reactor.handle();

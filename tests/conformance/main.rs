@@ -2,8 +2,8 @@
 //!
 //! A case is written once, against two [`peer`]s in a [`world`], and runs over each [`way`] of
 //! connecting them; [`way`] says how to add one. What concerns the loop, ports, clients and
-//! processes is below it, over sockets alone; and in `schedules`, random conversations are compared
-//! with a model.
+//! processes is below it, over sockets alone; and in `schedules` and `upgrades`, random conversations
+//! are compared with a model.
 
 #![allow(
     unreachable_pub,
@@ -40,4 +40,5 @@ mod switching;
 mod threads;
 mod time;
 mod unreading;
+mod upgrades;
 mod workers;

@@ -2,19 +2,22 @@
 //! cut, each receives a beginning of what the other wrote, hears everything once and in order, and
 //! the loop comes to rest.
 //!
-//! `RETWIST_SCHEDULES` says how many are tried.
+//! `RETWIST_SCHEDULES` says how many are tried, and a failure tells the seed to try them with again,
+//! see `tests/run`.
 
 use std::collections::VecDeque;
 use std::env;
+use std::hash::{BuildHasher, RandomState};
+use std::str::FromStr;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use proptest::test_runner::Config;
+use proptest::test_runner::{Config, RngSeed};
 use retwist::{ProtocolRef, Reason, StreamSettings, TransportRef};
 
 use crate::peer::{Event, Peer};
 use crate::way::{How, Way};
-use crate::ways::{Holding, Layered, Memory};
+use crate::ways::{Holding, Layered, Memory, Tls};
 use crate::world::World;
 
 /// What one of the two does, in one of its callbacks or from outside.
@@ -271,7 +274,7 @@ fn converse<W: Way>(cut: usize, steps: &[Step]) {
 }
 
 /// What is written from this byte on.
-fn pattern_from(begin: usize, count: usize) -> Vec<u8> {
+pub fn pattern_from(begin: usize, count: usize) -> Vec<u8> {
     (begin..begin + count).map(|at| (at % 251) as u8).collect()
 }
 
@@ -292,18 +295,28 @@ fn check(sides: &[Shared; 2]) {
     }
 }
 
-fn config() -> Config {
-    let cases = env::var("RETWIST_SCHEDULES")
-        .ok()
-        .and_then(|count| count.parse().ok());
+/// So many schedules as are wanted, or as are `usual`. A test prints what it says when it fails, and
+/// so the seed.
+pub fn config(usual: u32) -> Config {
+    let seed = wanted("PROPTEST_RNG_SEED").unwrap_or_else(|| RandomState::new().hash_one(()));
+    println!("PROPTEST_RNG_SEED={seed}");
     Config {
         failure_persistence: None,
-        ..Config::with_cases(cases.unwrap_or(1_000))
+        rng_seed: RngSeed::Fixed(seed),
+        ..Config::with_cases(wanted("RETWIST_SCHEDULES").unwrap_or(usual))
     }
 }
 
+fn wanted<T: FromStr>(variable: &str) -> Option<T> {
+    let value = env::var(variable).ok()?;
+    let Ok(number) = value.parse() else {
+        panic!("{variable} is {value:?}, and not a number");
+    };
+    Some(number)
+}
+
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(1_000))]
 
     #[test]
     fn any_conversation_keeps_the_rules(
@@ -319,5 +332,17 @@ proptest! {
         steps in prop::collection::vec(step(), 1..30),
     ) {
         converse::<Layered<Holding<Memory>>>(cut, &steps);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(100))]
+
+    #[test]
+    fn any_conversation_under_tls_keeps_the_rules(
+        cut in prop_oneof![Just(7_usize), Just(64), Just(1_000), Just(usize::MAX)],
+        steps in prop::collection::vec(step(), 1..30),
+    ) {
+        converse::<Tls<Memory>>(cut, &steps);
     }
 }

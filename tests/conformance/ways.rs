@@ -8,4 +8,4 @@ mod tls;
 pub use layers::{Cut, Faulty, Holding, Layered, last_words};
 pub use memory::Memory;
 pub use tcp::{TcpV4, TcpV6};
-pub use tls::Tls;
+pub use tls::{Tls, configs};

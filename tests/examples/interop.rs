@@ -1,5 +1,5 @@
-//! The TLS examples with programs that know nothing of this project: the files in `tests/interop`,
-//! each a list of tests of its own.
+//! The examples with programs that know nothing of this project, and on a system that fails them:
+//! the files in `tests/interop`, each a list of tests of its own.
 
 use std::path::Path;
 use std::process::Command;
@@ -39,4 +39,9 @@ fn smtp() {
 #[test]
 fn ftp() {
     with_others("ftp.py");
+}
+
+#[test]
+fn faults() {
+    with_others("faults.py");
 }

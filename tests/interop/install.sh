@@ -8,6 +8,7 @@ needed=(
     python3:python3
     curl:curl
     openssl:openssl
+    strace:strace
     haproxy:haproxy
     danted:dante-server
     tinyproxy:tinyproxy-bin

@@ -169,7 +169,10 @@ impl<W: Wire> Stream<W> {
         }
         if count < offered {
             self.clear(WRITABLE);
-            self.wire.wants_writable();
+            if let Err(error) = self.wire.wants_writable() {
+                self.break_off(error);
+                return offered;
+            }
         }
         count
     }

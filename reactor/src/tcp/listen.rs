@@ -28,6 +28,8 @@ pub(crate) struct TcpPort {
     settings: Rc<StreamSettings>,
     socket: RefCell<Option<TcpListener>>,
     paused: Cell<bool>,
+    /// Accepting is tried again later, whoever asks for it until then.
+    resting: Cell<bool>,
     token: Cell<Token>,
     /// The address that the system gave; port 0 is kept when it is started again.
     bound: Cell<SocketAddr>,
@@ -47,6 +49,7 @@ pub(crate) fn listen(
         factory,
         socket: RefCell::new(None),
         paused: Cell::new(false),
+        resting: Cell::new(false),
         token: Cell::new(Token(0)),
     });
     port.start()?;
@@ -83,7 +86,7 @@ impl TcpPort {
     fn accept(&self, core: &Rc<Core>) {
         for _ in 0..self.how.accepts_a_turn {
             let accepted = match self.socket.borrow().as_ref() {
-                Some(socket) if !self.paused.get() => socket.accept(),
+                Some(socket) if !self.paused.get() && !self.resting.get() => socket.accept(),
                 _ => return,
             };
             match accepted {
@@ -144,12 +147,23 @@ impl TcpPort {
     }
 
     fn rest(&self, core: &Rc<Core>) {
-        let (sources, token) = (Rc::downgrade(&core.sources), self.token.get());
+        self.resting.set(true);
+        let me = self.me.clone();
         core.commons.clock.call_later(REST, move || {
-            if let Some(sources) = sources.upgrade() {
-                sources.again(token);
+            if let Some(port) = me.upgrade() {
+                port.resting.set(false);
+                port.look_again();
             }
         });
+    }
+
+    /// The edge for those who wait may have come and gone.
+    fn look_again(&self) {
+        if self.is_listening()
+            && let Some(core) = self.core.upgrade()
+        {
+            core.sources.again(self.token.get());
+        }
     }
 }
 
@@ -196,12 +210,8 @@ impl Listening for TcpPort {
     }
 
     fn resume(&self) {
-        // The edge for those who wait may have come and gone.
-        if self.paused.replace(false)
-            && self.is_listening()
-            && let Some(core) = self.core.upgrade()
-        {
-            core.sources.again(self.token.get());
+        if self.paused.replace(false) {
+            self.look_again();
         }
     }
 

@@ -114,16 +114,9 @@ impl Wire for TcpWire {
         self.sources.again(self.token.get());
     }
 
-    fn wants_writable(&self) {
+    fn wants_writable(&self) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let outcome =
-            self.with(|socket| self.sources.reregister(self.token.get(), socket, interest));
-        if let Err(error) = outcome {
-            log::error!(
-                "connection with {}: cannot wait until it takes more: {error}",
-                self.peer.address()
-            );
-        }
+        self.with(|socket| self.sources.reregister(self.token.get(), socket, interest))
     }
 
     fn take_error(&self) -> io::Error {

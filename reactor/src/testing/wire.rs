@@ -267,8 +267,9 @@ impl Wire for MemoryWire {
         self.inward.clock.call_soon(move || way.tell_receiver());
     }
 
-    fn wants_writable(&self) {
+    fn wants_writable(&self) -> io::Result<()> {
         self.outward.state.borrow_mut().sender_waits = true;
+        Ok(())
     }
 
     fn take_error(&self) -> io::Error {

@@ -38,7 +38,7 @@ impl<W: Way> Way for Tls<W> {
 }
 
 /// One certificate for all cases, and those who trust it.
-fn configs() -> &'static (Arc<ServerConfig>, Arc<ClientConfig>) {
+pub fn configs() -> &'static (Arc<ServerConfig>, Arc<ClientConfig>) {
     static CONFIGS: OnceLock<(Arc<ServerConfig>, Arc<ClientConfig>)> = OnceLock::new();
     CONFIGS.get_or_init(|| {
         let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();

@@ -10,9 +10,9 @@ use retwist_tls::{TlsRole, TlsTransport, start_tls, stop_tls};
 use crate::common::{Heard, Notes, Other, client, quiet, server, tape};
 use crate::starting::CallNow;
 
-/// So many, or as many as `SCHEDULES` says.
+/// So many, or as many as `RETWIST_SCHEDULES` says.
 fn seeds(usual: u64) -> u64 {
-    std::env::var("SCHEDULES")
+    std::env::var("RETWIST_SCHEDULES")
         .ok()
         .and_then(|many| many.parse().ok())
         .unwrap_or(usual)
