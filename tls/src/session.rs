@@ -213,8 +213,12 @@ impl Session {
         if progress.stopped || !self.is_receiving() {
             return Ok(used);
         }
-        if used < input.len() {
-            self.incoming = input[used..].to_vec();
+        let rest = &input[used..];
+        if !rest.is_empty() {
+            // With room for the rest of its record, which is copied once then.
+            let room = rest.len() + missing(rest, &mut 0).min(MAX_RECORD);
+            self.incoming = Vec::with_capacity(room);
+            self.incoming.extend_from_slice(rest);
         }
         Ok(input.len())
     }
