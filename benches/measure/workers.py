@@ -11,25 +11,31 @@ from .programs import ROOT, die
 from .section import Section
 
 COUNTS = (1, 2)
+EXAMPLES = ("echo", "frames")
+# A server, and the load on it. What is sent can be read as strings of 20 bytes, see `src/pattern.rs`.
 LOADS = {
-    "64 B ping-pong, 100 connections": ("--connections", 100),
-    "connect, echo 64 B, close; 32 at a time": ("--workload", "churn", "--connections", 32),
+    "64 B ping-pong, 100 connections": (["echo"], ["--connections", 100]),
+    "connect, echo 64 B, close; 32 at a time": (["echo"], ["--workload", "churn", "--connections", 32]),
+    "768 strings of 20 B, 100 connections": (
+        ["frames", "--framing", "int8"],
+        ["--connections", 100, "--size", 64 * 251],
+    ),
 }
 
 
-class Echo:
-    """The example of that name."""
+class Example:
+    """A server that people run."""
 
-    def __init__(self, workers, cores):
-        program = ROOT / "target" / "release" / "examples" / "echo"
-        endpoint = "tcp:0:interface=127.0.0.1"
-        command = ["taskset", "-c", cores, program, endpoint, "--workers", str(workers)]
+    def __init__(self, name, *arguments, workers, cores):
+        program = ROOT / "target" / "release" / "examples" / name
+        command = ["taskset", "-c", cores, program, "tcp:0:interface=127.0.0.1", *arguments]
+        command += ["--workers", str(workers)]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
-            die(f"echo --workers {workers}: {self.process.stderr.read().strip()}")
+            die(f"{name} --workers {workers}: {self.process.stderr.read().strip()}")
         self.port = int(line.rsplit(":", 1)[1])
 
     def __enter__(self):
@@ -43,12 +49,13 @@ class Echo:
 
 
 def measure(name, options):
-    build = ["cargo", "build", "--release", "--quiet", "--example", "echo"]
+    build = ["cargo", "build", "--release", "--quiet"]
+    build += [word for name in EXAMPLES for word in ("--example", name)]
     subprocess.run(build, cwd=ROOT, check=True)
     cores = f"{options.core},{options.core + 1}"
     rows, bars = [], []
-    for what, load in LOADS.items():
-        figures = turns(load, cores, options)
+    for what, (server, load) in LOADS.items():
+        figures = turns(server, load, cores, options)
         base = [rate for rate, _, _ in figures[COUNTS[0]]]
         for workers, measured in figures.items():
             rate, cpu, share = (statistics.median(of) for of in zip(*measured))
@@ -61,16 +68,18 @@ def measure(name, options):
     return Section(name, title, head, rows, bars)
 
 
-def turns(load, cores, options):
+def turns(server, load, cores, options):
     """Of each count of workers and each round: rate, CPU of the server each, share of the load."""
     load = [*load, "--seconds", options.seconds]
     with contextlib.ExitStack() as running:
-        servers = {n: running.enter_context(Echo(n, cores)) for n in COUNTS}
+        servers = {
+            n: running.enter_context(Example(*server, workers=n, cores=cores)) for n in COUNTS
+        }
         loads = {n: running.enter_context(Load(of.port, load, cores)) for n, of in servers.items()}
         figures = {n: [] for n in COUNTS}
         for _ in range(options.rounds):
-            for n, server in servers.items():
-                figures[n].append(window(server, loads[n]))
+            for n, of in servers.items():
+                figures[n].append(window(of, loads[n]))
     return figures
 
 

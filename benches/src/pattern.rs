@@ -6,12 +6,19 @@ use crate::args::Result;
 /// No power of two, so that a piece that is missing, doubled or moved does not fit.
 const PERIOD: usize = 251;
 
+/// For servers of messages the stream is one of strings, each behind a byte with its length: those
+/// of a period are eleven of 20 bytes and one of 19.
+const STRING: usize = 1 + 20;
+
 /// The stream, long enough to take any message from any position within one period.
 pub struct Pattern(Vec<u8>);
 
 impl Pattern {
     pub fn new(longest: usize) -> Self {
-        let stream = (0..longest + PERIOD).map(|at| (at % PERIOD) as u8 ^ 0x5a);
+        let stream = (0..longest + PERIOD).map(|position| match position % PERIOD {
+            at if at % STRING == 0 => (PERIOD - at).min(STRING) as u8 - 1,
+            at => at as u8 ^ 0x5a,
+        });
         Pattern(stream.collect())
     }
 
