@@ -288,11 +288,7 @@ impl Layer for WriteThrottle {
         self.deadline.stop();
         self.queue.take();
         self.valve.take();
-        let producer = self.flow.borrow_mut().unregister();
         self.joint.seat().lost(reason.clone());
-        if let Some((producer, _)) = producer {
-            producer.stop_producing();
-        }
     }
 
     fn write(&self, data: &[u8]) {
@@ -303,7 +299,12 @@ impl Layer for WriteThrottle {
         self.queue.borrow_mut().extend(data);
         self.engage();
         self.drain();
-        let full = self.flow.borrow_mut().written(self.queued(), HIGH_WATER);
+        // What the transport below holds back a producer for, it holds back ours for.
+        let waiting = match self.is_held() {
+            true => usize::MAX,
+            false => self.queued(),
+        };
+        let full = self.flow.borrow_mut().written(waiting, HIGH_WATER);
         if let Some(producer) = full {
             producer.pause_producing();
         }
@@ -345,6 +346,14 @@ impl Layer for WriteThrottle {
 
     fn turn(&self) {
         self.joint.seat().settle();
+        if self.joint.seat().is_lost() {
+            // Here, where a panic of the producer costs nobody the news.
+            let producer = self.flow.borrow_mut().unregister();
+            if let Some((producer, _)) = producer {
+                producer.stop_producing();
+            }
+            return;
+        }
         if self.is_held() {
             return;
         }
