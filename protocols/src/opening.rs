@@ -122,6 +122,7 @@ pub struct OpeningLayer<O> {
     /// What was written above before it was open.
     early: RefCell<Vec<u8>>,
     closes_write: Cell<bool>,
+    closes: Cell<bool>,
     deadline: Timer,
 }
 
@@ -146,6 +147,7 @@ impl<O: Opening> OpeningLayer<O> {
             held: RefCell::default(),
             early: RefCell::default(),
             closes_write: Cell::new(false),
+            closes: Cell::new(false),
             deadline: Timer::default(),
         })
     }
@@ -183,6 +185,10 @@ impl<O: Opening> OpeningLayer<O> {
         self.joint.seat().open();
         let early = self.early.take();
         self.joint.below(|below| below.write(&early));
+        if self.closes.get() {
+            self.joint.below(|below| below.lose_connection());
+            return;
+        }
         if self.closes_write.get() {
             self.joint.below(|below| below.lose_write_connection());
         }
@@ -197,6 +203,8 @@ impl<O: Opening> OpeningLayer<O> {
         self.deadline.stop();
         self.joint.seat().fail(reason);
         self.transport().lose_connection();
+        // Also if the protocol above has closed before, and that close has waited for us.
+        self.joint.below(|below| below.lose_connection());
     }
 
     fn is_open(&self) -> bool {
@@ -267,6 +275,15 @@ impl<O: Opening> Layer for OpeningLayer<O> {
             self.transport().abort_connection();
         } else {
             self.early.borrow_mut().extend_from_slice(data);
+        }
+    }
+
+    fn lose_connection(&self) {
+        if self.state.get() == State::Opening && !self.early.borrow().is_empty() {
+            // What was written before the close goes first: it waits for the opening to be done.
+            self.closes.set(true);
+        } else {
+            self.joint.below(|below| below.lose_connection());
         }
     }
 

@@ -1,6 +1,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use retwist_reactor::{
     Flow, Joint, Layer, LayerExt, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason,
@@ -22,6 +23,7 @@ pub struct ThrottleWrites {
     bucket: Bucket,
     shared: bool,
     limit: usize,
+    close_timeout: Duration,
 }
 
 impl ThrottleWrites {
@@ -31,6 +33,7 @@ impl ThrottleWrites {
             bucket: Bucket::new(rate, burst),
             shared: false,
             limit: StreamSettings::default().output_limit,
+            close_timeout: StreamSettings::default().close_timeout,
         }
     }
 
@@ -50,6 +53,17 @@ impl ThrottleWrites {
     pub fn output_limit(self, limit: usize) -> Self {
         ThrottleWrites { limit, ..self }
     }
+
+    /// How long a close waits here while nothing moves, because the peer does not read or a
+    /// producer does not finish; 30 s unless said otherwise. Then the connection is aborted with
+    /// [`Reason::CloseTimedOut`]. Waiting for the rate does not count.
+    #[must_use]
+    pub fn close_timeout(self, close_timeout: Duration) -> Self {
+        ThrottleWrites {
+            close_timeout,
+            ..self
+        }
+    }
 }
 
 impl Policy for ThrottleWrites {
@@ -64,11 +78,14 @@ impl Policy for ThrottleWrites {
                 false => self.bucket.another(),
             },
             limit: self.limit,
+            close_timeout: self.close_timeout,
             queue: RefCell::default(),
             flow: RefCell::default(),
             valve: RefCell::default(),
             ending: Cell::new(Ending::Open),
             timer: Timer::default(),
+            passed: Cell::new(0),
+            deadline: Timer::default(),
         })
     }
 }
@@ -80,6 +97,7 @@ pub struct WriteThrottle {
     me: Weak<WriteThrottle>,
     bucket: Bucket,
     limit: usize,
+    close_timeout: Duration,
     queue: RefCell<VecDeque<u8>>,
     /// The producer above, held back by the queue.
     flow: RefCell<Flow>,
@@ -87,6 +105,10 @@ pub struct WriteThrottle {
     valve: RefCell<Option<Rc<Valve>>>,
     ending: Cell<Ending>,
     timer: Timer,
+    /// How many bytes have been handed on.
+    passed: Cell<usize>,
+    /// Of a close that waits here.
+    deadline: Timer,
 }
 
 /// What follows when the queue is empty and no producer is left.
@@ -147,14 +169,21 @@ impl WriteThrottle {
             let bytes = bytes.min(queue.len());
             queue.drain(..bytes).collect()
         };
+        self.passed
+            .set(self.passed.get().wrapping_add(passing.len()));
         self.joint.below(|below| below.write(&passing));
     }
 
     /// The queue is empty: producers are asked in a turn, and a close goes on.
     fn rest(&self) {
-        if self.flow.borrow().is_registered() {
+        let awaited = match self.ending.get() {
+            Ending::Open => self.flow.borrow().is_registered(),
+            _ => self.flow.borrow().is_waited_for(),
+        };
+        if awaited {
             return self.joint.seat().wants_turn();
         }
+        self.deadline.stop();
         let ending = match self.ending.get() {
             Ending::Open => Ending::Open,
             _ => self.ending.replace(Ending::Closed),
@@ -196,8 +225,36 @@ impl WriteThrottle {
         valve.as_ref().is_some_and(|valve| valve.closed.get())
     }
 
+    /// How many bytes have left the transport below; what matters is whether it changes.
+    fn gone(&self) -> usize {
+        let waiting = self.joint.below(|below| below.buffered()).unwrap_or(0);
+        self.passed.get().wrapping_sub(waiting)
+    }
+
+    /// Aborts a close that waits here while nothing moves. The transport below cannot, since it
+    /// does not hear of the close before.
+    fn watch_close(&self) {
+        let gone = self.gone();
+        let me = self.me.clone();
+        let passed = move || {
+            let Some(layer) = me.upgrade() else { return };
+            if layer.timer.is_running() || layer.gone() != gone {
+                layer.watch_close();
+            } else {
+                layer.abort_connection(Reason::CloseTimedOut(layer.close_timeout));
+            }
+        };
+        self.joint.below(|below| {
+            self.deadline
+                .start(&below.clock(), self.close_timeout, passed);
+        });
+    }
+
     fn end(&self, ending: Ending) {
         self.ending.set(ending);
+        if ending == Ending::Close {
+            self.watch_close();
+        }
         if self.queued() == 0 {
             self.rest();
         }
@@ -213,21 +270,25 @@ impl Layer for WriteThrottle {
         // A producer that was there first is ours to hold back from now on.
         let found = self.joint.below(|below| below.unregister_producer());
         if let Some((producer, kind)) = found.flatten() {
+            let mut flow = self.flow.borrow_mut();
             // There is none yet.
-            let _ = self.flow.borrow_mut().register(producer, kind);
+            let _ = flow.register(producer, kind);
+            // It may have been paused for what waits below, and nobody else resumes it now.
+            let paused = flow.written(usize::MAX, HIGH_WATER);
+            drop(flow);
+            if let Some(producer) = paused {
+                producer.pause_producing();
+            }
         }
         self.joint.seat().open();
     }
 
     fn connection_lost(&self, reason: &Reason) {
         self.timer.stop();
+        self.deadline.stop();
         self.queue.take();
         self.valve.take();
-        let producer = self.flow.borrow_mut().unregister();
         self.joint.seat().lost(reason.clone());
-        if let Some((producer, _)) = producer {
-            producer.stop_producing();
-        }
     }
 
     fn write(&self, data: &[u8]) {
@@ -238,7 +299,12 @@ impl Layer for WriteThrottle {
         self.queue.borrow_mut().extend(data);
         self.engage();
         self.drain();
-        let full = self.flow.borrow_mut().written(self.queued(), HIGH_WATER);
+        // What the transport below holds back a producer for, it holds back ours for.
+        let waiting = match self.is_held() {
+            true => usize::MAX,
+            false => self.queued(),
+        };
+        let full = self.flow.borrow_mut().written(waiting, HIGH_WATER);
         if let Some(producer) = full {
             producer.pause_producing();
         }
@@ -280,6 +346,14 @@ impl Layer for WriteThrottle {
 
     fn turn(&self) {
         self.joint.seat().settle();
+        if self.joint.seat().is_lost() {
+            // Here, where a panic of the producer costs nobody the news.
+            let producer = self.flow.borrow_mut().unregister();
+            if let Some((producer, _)) = producer {
+                producer.stop_producing();
+            }
+            return;
+        }
         if self.is_held() {
             return;
         }

@@ -86,6 +86,9 @@ macro_rules! over_every_way {
         over_every_way!(@way layer_over_tcp: $crate::ways::Layered<$crate::ways::TcpV4>; $($rest)*);
         over_every_way!(@way two_layers: $crate::ways::Layered<$crate::ways::Layered<$crate::ways::Memory>>; $($rest)*);
         over_every_way!(@way holding_layer: $crate::ways::Holding<$crate::ways::Memory>; $($rest)*);
+        over_every_way!(@way policies: $crate::ways::Policies<$crate::ways::Memory>; $($rest)*);
+        over_every_way!(@way write_throttle: $crate::ways::Throttled<$crate::ways::Memory>; $($rest)*);
+        over_every_way!(@way proxy_header: $crate::ways::Proxied<$crate::ways::Memory>; $($rest)*);
         over_every_way!(@way tls_over_tcp: $crate::ways::Tls<$crate::ways::TcpV4>; $($rest)*);
         over_every_way!(@way tls_over_memory: $crate::ways::Tls<$crate::ways::Memory>; $($rest)*);
         over_every_way!(@way tls_in_tls: $crate::ways::Tls<$crate::ways::Tls<$crate::ways::Memory>>; $($rest)*);

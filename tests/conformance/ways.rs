@@ -2,10 +2,12 @@
 
 mod layers;
 mod memory;
+mod policies;
 mod tcp;
 mod tls;
 
 pub use layers::{Cut, Faulty, Holding, Layered, last_words};
 pub use memory::Memory;
+pub use policies::{Policies, Proxied, Throttled};
 pub use tcp::{TcpV4, TcpV6};
 pub use tls::{Tls, configs};

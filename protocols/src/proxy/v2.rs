@@ -35,7 +35,8 @@ pub(crate) fn parse(
         0x21 => false,
         _ => return Err(ProxyError::BadByte(command)),
     };
-    if family >> 4 > 3 || family & 0xf > 2 {
+    // A LOCAL header is taken whatever else it says, the family included.
+    if !local && (family >> 4 > 3 || family & 0xf > 2) {
         return Err(ProxyError::BadByte(family));
     }
     let Some(header) = bytes.get(..length) else {

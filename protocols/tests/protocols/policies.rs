@@ -9,7 +9,9 @@ use retwist_protocols::{
     TimeoutLayer,
 };
 use retwist_reactor::testing::{ManualClock, Pair, RecordingTransport};
-use retwist_reactor::{Address, Factory, Protocol, ProtocolRef, Reason, TransportRef};
+use retwist_reactor::{
+    Address, Factory, Producer, ProducerKind, Protocol, ProtocolRef, Reason, TransportRef,
+};
 
 use crate::common::{Ear, address};
 
@@ -225,6 +227,84 @@ fn connect(factory: &dyn Factory, from: &str) -> Option<RecordingTransport> {
     factory
         .build_protocol(&address(from))
         .map(RecordingTransport::connect)
+}
+
+#[test]
+fn a_throttled_close_ends_if_nobody_reads() {
+    let (client, server) = (Ear::default(), Ear::default());
+    let throttled = ThrottleWrites::each(1_000_000, 10_000).close_timeout(20 * SECOND);
+    let pair = Pair::new(client.clone(), throttled.wrap(server.clone()));
+    pair.run();
+    client.transport().pause_producing();
+    server.transport().write(&vec![1; 5_000_000]);
+    server.transport().lose_connection();
+    pair.advance(5 * SECOND);
+    client.transport().resume_producing();
+    pair.advance(SECOND / 2);
+    client.transport().pause_producing();
+    pair.advance(20 * SECOND);
+    assert!(server.lost.borrow().is_none(), "it has moved since");
+    pair.advance(20 * SECOND);
+    let lost = server.lost.borrow().clone();
+    assert!(
+        matches!(lost, Some(Reason::CloseTimedOut(after)) if after == 20 * SECOND),
+        "{lost:?}"
+    );
+    client.transport().resume_producing();
+    pair.run();
+    assert_eq!(pair.clock().pending_calls(), 0);
+}
+
+#[test]
+fn a_throttled_close_may_wait_for_the_rate() {
+    let (client, server) = (Ear::default(), Ear::default());
+    let throttled = ThrottleWrites::each(10, 1000).close_timeout(SECOND);
+    let pair = Pair::new(client.clone(), throttled.wrap(server.clone()));
+    pair.run();
+    server.transport().write(&[1; 3000]);
+    server.transport().lose_connection();
+    pair.advance(200 * SECOND);
+    assert_eq!(client.heard.borrow().len(), 3000);
+    assert!(server.lost.borrow().as_ref().is_some_and(Reason::is_clean));
+    assert_eq!(pair.clock().pending_calls(), 0);
+}
+
+/// A producer that writes nothing, and is still there after it has finished.
+struct Finished(bool);
+
+impl Producer for Finished {
+    fn resume_producing(&self) {}
+
+    fn pause_producing(&self) {}
+
+    fn stop_producing(&self) {}
+
+    fn has_finished(&self) -> bool {
+        self.0
+    }
+}
+
+#[test]
+fn a_throttled_close_waits_only_for_a_producer_that_may_write() {
+    for (finished, wait) in [(true, Duration::ZERO), (false, 30 * SECOND)] {
+        let server = Ear::default();
+        let pair = Pair::new(
+            Ear::default(),
+            ThrottleWrites::each(1000, 1000).wrap(server.clone()),
+        );
+        pair.run();
+        let producer = Rc::new(Finished(finished));
+        server
+            .transport()
+            .register_producer(producer, ProducerKind::Push)
+            .expect("no producer");
+        server.transport().lose_connection();
+        pair.advance(wait.saturating_sub(SECOND));
+        assert_eq!(server.lost.borrow().is_some(), finished);
+        pair.advance(SECOND);
+        assert!(server.lost.borrow().is_some());
+        assert_eq!(pair.clock().pending_calls(), 0);
+    }
 }
 
 #[test]

@@ -138,6 +138,11 @@ fn local_and_unknown_keep_the_addresses() {
             b"\r\n\r\n\0\r\nQUIT\n\x20\x11\0\x03abc".to_vec(),
             ProxyOrigin::Local,
         ),
+        // Nor does its family.
+        (
+            b"\r\n\r\n\0\r\nQUIT\n\x20\x4f\0\0".to_vec(),
+            ProxyOrigin::Local,
+        ),
     ] {
         let (server, _recording) = receive(&[&header, &b"data"[..]].concat(), 7);
         let heard = server.0.borrow();
@@ -335,6 +340,29 @@ fn what_is_written_early_comes_behind_the_header() {
         [&some_client().to_v1(), &b"early "[..]].concat()
     );
     assert!(recording.is_write_closed());
+}
+
+#[test]
+fn a_close_before_the_header_waits_for_what_was_written() {
+    for header in [&some_client().to_v1()[..], b"nonsense", b""] {
+        let server = Server::default();
+        let layer = ProxyProtocol::trusting_anyone().layer(server.clone().into());
+        let transport = layer.transport();
+        let recording = RecordingTransport::connect(layer.below());
+        transport.write(b"early");
+        transport.lose_connection();
+        assert!(!recording.is_closing());
+        recording.receive(header);
+        recording.clock().advance(Duration::from_secs(10));
+        let sent: &[u8] = match header.starts_with(b"PROXY") {
+            true => b"early",
+            false => b"",
+        };
+        assert_eq!(recording.written(), sent);
+        assert!(recording.is_closing(), "{}", header.escape_ascii());
+        recording.lose(Reason::Done);
+        assert_eq!(recording.clock().pending_calls(), 0);
+    }
 }
 
 /// Bytes that are near to being a header.

@@ -4,8 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist_protocols::FileSender;
-use retwist_reactor::{Producer, ProducerKind, ProtocolHandle, TransportRef};
+use retwist_protocols::{FileSender, Policy, Tap, ThrottleReads, ThrottleWrites};
+use retwist_reactor::testing::Pair;
+use retwist_reactor::{
+    LayerExt, Producer, ProducerKind, ProtocolHandle, ProtocolRef, TransportRef,
+};
 
 use super::stack::{KINDS, stack};
 use super::witness::Witness;
@@ -103,5 +106,67 @@ fn a_pull_producer_is_waited_for() {
         let pair = stack(&[kind], client.into(), server.into());
         pair.advance(Duration::from_secs(10));
         assert_eq!(received.borrow().len(), 100_000, "{kind:?}");
+    }
+}
+
+/// Puts a layer between a transport and its protocol.
+type Slip = fn(ProtocolRef, &TransportRef) -> TransportRef;
+
+/// A push producer whose transport is replaced by the one above a new layer.
+struct Moved {
+    transport: RefCell<TransportRef>,
+    left: Cell<usize>,
+    paused: Cell<bool>,
+}
+
+impl Producer for Moved {
+    fn resume_producing(&self) {
+        self.paused.set(false);
+        while !self.paused.get() && self.left.get() > 0 {
+            self.left.set(self.left.get() - 1);
+            self.transport.borrow().write(&[7; 1000]);
+        }
+    }
+
+    fn pause_producing(&self) {
+        self.paused.set(true);
+    }
+
+    fn stop_producing(&self) {}
+}
+
+#[test]
+fn a_paused_producer_goes_on_when_a_layer_slips_under_it() {
+    let slips: [Slip; 3] = [
+        |above, transport| Tap::new().layer(above).slip_under(transport),
+        |above, transport| {
+            let throttle = ThrottleReads::each(100_000, 10_000);
+            throttle.layer(above).slip_under(transport)
+        },
+        |above, transport| {
+            let throttle = ThrottleWrites::each(100_000, 10_000);
+            throttle.layer(above).slip_under(transport)
+        },
+    ];
+    for (index, slip) in slips.into_iter().enumerate() {
+        let client = Witness::new();
+        let received = client.received.clone();
+        let pair = Pair::new(client, Witness::new());
+        pair.run();
+        let transport = pair.server();
+        let producer = Rc::new(Moved {
+            transport: RefCell::new(transport.clone()),
+            left: Cell::new(500),
+            paused: Cell::new(false),
+        });
+        transport
+            .register_producer(producer.clone(), ProducerKind::Push)
+            .expect("no producer");
+        producer.resume_producing();
+        assert!(producer.paused.get(), "more is written than fits");
+        let protocol = transport.protocol().expect("it is connected");
+        producer.transport.replace(slip(protocol, &transport));
+        pair.advance(Duration::from_secs(10));
+        assert_eq!(received.borrow().len(), 500_000, "layer {index}");
     }
 }
