@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 EXAMPLES = pathlib.Path(sys.argv.pop(1)) if len(sys.argv) > 1 else pathlib.Path("target/debug/examples")
@@ -119,6 +120,17 @@ class Process:
 
     def text(self):
         return "\n".join(self.output)
+
+    def says(self, words):
+        """Waits until it has said so."""
+        self.until(lambda: words in self.text())
+
+    def until(self, what):
+        """Waits for something that the peer cannot see."""
+        end = time.monotonic() + PATIENCE
+        while not what():
+            assert time.monotonic() < end, f"it never comes to that:\n{self.text()}"
+            time.sleep(0.01)
 
     def kill(self):
         self.process.kill()
