@@ -10,7 +10,7 @@ mod support;
 use std::process::ExitCode;
 
 use lexopt::{Arg, ValueExt};
-use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers, chain};
+use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers, error_chain};
 
 const HELP: &str = "
 Takes all that it is sent and answers nothing. With RUST_LOG=info it says how much came.
@@ -33,7 +33,7 @@ impl Protocol for Discard {
 
     fn connection_lost(&mut self, reason: &Reason) {
         let (peer, bytes) = (&self.peer, self.bytes);
-        log::info!("{peer}: {bytes} bytes, {}", chain(reason));
+        log::info!("{peer}: {bytes} bytes, {}", error_chain(reason));
     }
 }
 

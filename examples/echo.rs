@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, ValueExt};
 use retwist::protocols::{FactoryPolicy, ProxyHeader, ProxyOrigin};
-use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers, chain};
+use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers, error_chain};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
@@ -51,7 +51,7 @@ impl Protocol for Echo {
     }
 
     fn connection_lost(&mut self, reason: &Reason) {
-        log::info!("{}", chain(reason));
+        log::info!("{}", error_chain(reason));
     }
 }
 

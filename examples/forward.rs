@@ -21,7 +21,7 @@ use lexopt::{Arg, ValueExt};
 use retwist::deferred::Dialer;
 use retwist::endpoint::{EndpointDialer, Network, client_from_string, server_from_string};
 use retwist::protocols::{FactoryPolicy, Policy, ProxyHeader, Relay, SendProxyHeader};
-use retwist::{Address, Protocol, ProtocolRef, TransportRef, Worker, Workers, chain};
+use retwist::{Address, Protocol, ProtocolRef, TransportRef, Worker, Workers, error_chain};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
@@ -59,7 +59,7 @@ impl Protocol for Entrance {
         let server = self.0.server.clone();
         server.connect(outbound).done(move |connected| {
             if let Err(failure) = connected {
-                log::warn!("connecting to {server} failed: {}", chain(&failure));
+                log::warn!("connecting to {server} failed: {}", error_chain(&failure));
             }
         });
         transport.switch_protocol(inbound.into());

@@ -19,7 +19,7 @@ use retwist::deferred::{
     Deferred, Dialer, HostnameEndpoint, ResolveError, Resolver, SystemResolver, ThreadPool,
 };
 use retwist::protocols::{Destination, SocksReply, SocksRequest, SocksServer};
-use retwist::{FactoryRef, ReactorHandle, Worker, Workers, chain};
+use retwist::{FactoryRef, ReactorHandle, Worker, Workers, error_chain};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
@@ -57,7 +57,7 @@ impl Connects {
                 found.done(move |found| match found {
                     Ok(found) => me.connect_to_one(request, found),
                     Err(failure) => {
-                        log::info!("{}: {}", request.client(), chain(&failure));
+                        log::info!("{}: {}", request.client(), error_chain(&failure));
                         request.refuse(SocksReply::HostUnreachable);
                     }
                 });
@@ -78,7 +78,7 @@ impl Connects {
             .connect(request.outbound())
             .done(move |connected| {
                 if let Err(failure) = connected {
-                    log::info!("{destination}: {}", chain(&failure));
+                    log::info!("{destination}: {}", error_chain(&failure));
                 }
             });
     }

@@ -23,7 +23,7 @@ use retwist::tls::rustls::ServerConfig;
 use retwist::tls::{
     ClientCertificates, ClientOptions, ServerOptions, TlsFactory, TlsRole, TlsTransport, TrustRoots,
 };
-use retwist::{Address, LayerExt, Protocol, Reason, TransportRef, Worker, Workers, chain};
+use retwist::{Address, LayerExt, Protocol, Reason, TransportRef, Worker, Workers, error_chain};
 
 use support::Mistake;
 use support::client::Outcome;
@@ -67,7 +67,7 @@ impl Protocol for Echo {
     }
 
     fn connection_lost(&mut self, reason: &Reason) {
-        log::info!("{}", chain(reason));
+        log::info!("{}", error_chain(reason));
     }
 }
 

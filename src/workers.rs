@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::thread::{self, Scope};
 
-use retwist_reactor::{Address, Reactor, ReactorSettings, caught};
+use retwist_reactor::{Address, Reactor, ReactorSettings, catch_panic};
 
 mod crew;
 mod error;
@@ -159,7 +159,7 @@ fn prepare(
     worker: &Worker,
     set_up: &impl Fn(&Worker) -> Result<(), Cause>,
 ) -> Result<(), WorkersError> {
-    caught(|| set_up(worker))
+    catch_panic(|| set_up(worker))
         .map_err(WorkersError::Panicked)?
         .map_err(WorkersError::SetUp)
 }

@@ -12,7 +12,7 @@ use retwist::endpoint::{
 };
 use retwist::testing::{MemoryReactor, Pair};
 use retwist::tls::{TlsInfo, TlsTransport};
-use retwist::{Address, Protocol, ProtocolHandle, Reason, TransportRef, chain};
+use retwist::{Address, Protocol, ProtocolHandle, Reason, TransportRef, error_chain};
 
 const HERE: [u8; 4] = [192, 0, 2, 7];
 
@@ -126,7 +126,7 @@ impl World {
         let met = Met {
             client: match connecting.take().expect("an outcome at once") {
                 Ok(_) => Ok(agreed.take().unwrap()),
-                Err(failure) => Err(chain(&failure)),
+                Err(failure) => Err(error_chain(&failure)),
             },
             server: self.served.take(),
             ended: ended.take(),
@@ -276,6 +276,10 @@ fn how_long_a_handshake_may_take() {
         world.reactor.clock().advance(Duration::from_secs(limit));
         let failure = connecting.take().unwrap().unwrap_err();
         let says = format!("{limit} s");
-        assert!(chain(&failure).contains(&says), "{}", chain(&failure));
+        assert!(
+            error_chain(&failure).contains(&says),
+            "{}",
+            error_chain(&failure)
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::mem;
 use std::rc::Rc;
 
 use retwist_reactor::{
-    Clock, DelayedCall, LayerExt, Protocol, ProtocolHandle, Reason, caught, chain,
+    Clock, DelayedCall, LayerExt, Protocol, ProtocolHandle, Reason, catch_panic, error_chain,
 };
 
 use crate::connect::{opening, when_opened};
@@ -186,7 +186,7 @@ impl<P: Protocol> Inner<P> {
     fn connect(self: &Rc<Self>) {
         let attempt = self.attempt.get() + 1;
         self.attempt.set(attempt);
-        match caught(|| self.dial(attempt)) {
+        match catch_panic(|| self.dial(attempt)) {
             Ok((connecting, watch)) => {
                 self.enter(State::Connecting(connecting.canceller(), watch.clone()));
                 let me = self.clone();
@@ -254,7 +254,7 @@ impl<P: Protocol> Inner<P> {
     fn failed(self: &Rc<Self>, failure: Failure<AttemptError>) {
         let failures = self.failures.get().saturating_add(1);
         self.failures.set(failures);
-        self.wait(&chain(&failure));
+        self.wait(&error_chain(&failure));
         let error = ServiceError::new(failures, failure);
         let told = self.waiting.take_if(|patience| {
             *patience = patience.map(|left| left.saturating_sub(1));
@@ -281,7 +281,7 @@ impl<P: Protocol> Inner<P> {
         }
         let state = mem::replace(&mut *self.state.borrow_mut(), State::Stopped);
         match state {
-            State::Connected(..) => self.wait(&chain(reason)),
+            State::Connected(..) => self.wait(&error_chain(reason)),
             State::Disconnecting => self.stopped(),
             State::Restarting => {
                 self.connect();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use retwist_reactor::{Clock, caught};
+use retwist_reactor::{Clock, catch_panic};
 
 use crate::{Deferred, Failure, Fault, IntoDeferred, Outcome, Promise};
 
@@ -241,7 +241,7 @@ where
         let Some(mut work) = self.work.take() else {
             return;
         };
-        let step = caught(|| work.next().map(IntoDeferred::into_deferred));
+        let step = catch_panic(|| work.next().map(IntoDeferred::into_deferred));
         if !self.promise.is_called() {
             self.work.set(Some(work));
         }

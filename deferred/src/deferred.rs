@@ -5,7 +5,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use retwist_reactor::{Clock, caught};
+use retwist_reactor::{Clock, catch_panic};
 
 use crate::shared::{Cancel, Shared, Step, cancel, run};
 use crate::{Failure, Fault, IntoDeferred, Outcome, Promise};
@@ -96,12 +96,12 @@ impl<T: 'static, E: Fault> Deferred<T, E> {
         let next = Shared::waiting(None);
         next.waits_for(self.as_cancel());
         let to = next.clone();
-        run(self
-            .shared
-            .then(Box::new(move |outcome| match caught(|| call(outcome)) {
+        run(self.shared.then(Box::new(move |outcome| {
+            match catch_panic(|| call(outcome)) {
                 Ok(result) => result.into_deferred().pass_to(to),
                 Err(message) => to.resolve(Err(Failure::Panicked(message))),
-            })));
+            }
+        })));
         Deferred::waiting_on(next)
     }
 

@@ -3,7 +3,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use retwist_reactor::{
-    ConnectError, Connector, FactoryRef, Protocol, ProtocolHandle, ProtocolRef, chain,
+    ConnectError, Connector, FactoryRef, Protocol, ProtocolHandle, ProtocolRef, error_chain,
 };
 
 use crate::connect::{dial, opening, when_opened};
@@ -96,9 +96,9 @@ impl fmt::Display for DialError {
             }
             DialError::AllFailed(attempts) => {
                 f.write_str("no connection with any address")?;
-                attempts
-                    .iter()
-                    .try_for_each(|(address, failure)| write!(f, "; {address}: {}", chain(failure)))
+                attempts.iter().try_for_each(|(address, failure)| {
+                    write!(f, "; {address}: {}", error_chain(failure))
+                })
             }
         }
     }

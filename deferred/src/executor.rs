@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use retwist_reactor::{Clock, Phase, ReactorHandle, Remote, SystemEvent, caught};
+use retwist_reactor::{Clock, Phase, ReactorHandle, Remote, SystemEvent, catch_panic};
 
 use crate::home::Home;
 use crate::wake::{Alarm, TaskWaker};
@@ -222,7 +222,7 @@ impl Tasks {
 /// Drops a task, with no borrow held: what its future does then is its own affair, and so is a
 /// panic.
 fn discard(task: Task) {
-    if let Err(message) = caught(|| drop(task)) {
+    if let Err(message) = catch_panic(|| drop(task)) {
         log::error!("a future has panicked when it was dropped: {message}");
     }
 }
@@ -240,7 +240,7 @@ struct Running<F: Future<Output: TaskOutput>> {
 
 impl<F: Future<Output: TaskOutput>> Work for Running<F> {
     fn is_done(&mut self, context: &mut Context<'_>) -> bool {
-        let outcome = match caught(|| self.future.as_mut().poll(context)) {
+        let outcome = match catch_panic(|| self.future.as_mut().poll(context)) {
             Ok(Poll::Pending) => return false,
             Ok(Poll::Ready(output)) => output.into_outcome(),
             Err(message) => Err(Failure::Panicked(message)),

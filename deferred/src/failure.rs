@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use retwist_reactor::chain;
+use retwist_reactor::error_chain;
 
 /// What comes of a [`Deferred`](crate::Deferred): the value, or why there is none.
 pub type Outcome<T, E> = Result<T, Failure<E>>;
@@ -78,7 +78,7 @@ impl<E> Failure<E> {
         match self {
             // Whoever cancelled it, or let it go, knows.
             Failure::Cancelled | Failure::Abandoned => {}
-            failure => log::error!("unhandled: {}", chain(&*failure.into_error())),
+            failure => log::error!("unhandled: {}", error_chain(&*failure.into_error())),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::mem;
 use std::rc::Rc;
 
-use retwist_reactor::chain;
+use retwist_reactor::error_chain;
 
 use crate::{Canceller, Deferred, Failure, Fault, Outcome, Promise};
 
@@ -139,7 +139,7 @@ impl<E: Error + 'static> fmt::Display for AllFailed<E> {
         f.write_str("all have failed")?;
         self.0
             .iter()
-            .try_for_each(|failure| write!(f, "; {}", chain(failure)))
+            .try_for_each(|failure| write!(f, "; {}", error_chain(failure)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use retwist_reactor::{Clock, DelayedCall, caught};
+use retwist_reactor::{Clock, DelayedCall, catch_panic};
 
 use crate::{Canceller, Deferred, Failure, Fault, IntoDeferred, Outcome, Promise};
 
@@ -185,7 +185,7 @@ impl<E: Fault> Inner<E> {
             }
             None => return,
         };
-        let returned = caught(|| (self.call.borrow_mut())(count))
+        let returned = catch_panic(|| (self.call.borrow_mut())(count))
             .unwrap_or_else(|message| Deferred::fired(Err(Failure::Panicked(message))));
         match &mut *self.run.borrow_mut() {
             Some(run) => run.waited_for = Some(returned.canceller()),

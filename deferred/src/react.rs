@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::process::{ExitCode, Termination};
 use std::rc::Rc;
 
-use retwist_reactor::{Reactor, ReactorHandle, chain};
+use retwist_reactor::{Reactor, ReactorHandle, error_chain};
 
 use crate::{Executor, Failure, Fault, Outcome, Spawner, TaskOutput};
 
@@ -64,6 +64,6 @@ where
 }
 
 fn fail<E: Fault>(failure: Failure<E>) -> ExitCode {
-    eprintln!("{}", chain(&*failure.into_error()));
+    eprintln!("{}", error_chain(&*failure.into_error()));
     ExitCode::FAILURE
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_reactor::{
-    Address, Clock, ConnectError, Connector, DelayedCall, Factory, ProtocolRef, Reason, chain,
+    Address, Clock, ConnectError, Connector, DelayedCall, Factory, ProtocolRef, Reason, error_chain,
 };
 
 use crate::Backoff;
@@ -131,7 +131,7 @@ impl Retries {
         log::info!(
             "{}: {}; connecting again in {:.1} s",
             connector.destination(),
-            chain(why),
+            error_chain(why),
             delay.as_secs_f64()
         );
         let again = connector.clone();

@@ -3,7 +3,7 @@ use std::mem;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use retwist_reactor::caught;
+use retwist_reactor::catch_panic;
 
 use crate::{Failure, Fault, Outcome, Promise};
 
@@ -184,7 +184,7 @@ impl<T: 'static, E: Fault> Cancel for Shared<T, E> {
         // Held to the end: the canceller may drop the last one of the others.
         let promise = Promise::of(&self);
         let cancelled = match self.canceller.take() {
-            Some(canceller) => caught(|| canceller(&promise)),
+            Some(canceller) => catch_panic(|| canceller(&promise)),
             None => {
                 self.swallows.set(true);
                 Ok(())

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use retwist_reactor::{Phase, ReactorHandle, Remote, SystemEvent, caught};
+use retwist_reactor::{Phase, ReactorHandle, Remote, SystemEvent, catch_panic};
 
 use crate::home::Home;
 use crate::workers::Workers;
@@ -127,7 +127,7 @@ impl ThreadPool {
         let added = self.inner.workers.add(
             id,
             Box::new(move || {
-                let output = caught(job);
+                let output = catch_panic(job);
                 *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(output);
                 // The reactor has ended, and nobody waits.
                 let _ = remote.call_from_thread(move |_| {

@@ -12,7 +12,7 @@ use retwist::protocols::{FactoryPolicy, FileSender, Timeout};
 use retwist::tls::{TlsFactory, TlsRole};
 use retwist::{
     Address, DelayedCall, FactoryRef, ListenError, ListeningPort, Protocol, ProtocolHandle,
-    ReactorHandle, Reason, TcpListen, TransportRef, chain,
+    ReactorHandle, Reason, TcpListen, TransportRef, error_chain,
 };
 
 use crate::tree::Upload;
@@ -241,7 +241,7 @@ impl Protocol for Connection {
 
     fn connection_lost(&mut self, reason: &Reason) {
         self.transport = None;
-        let why = chain(reason);
+        let why = error_chain(reason);
         match mem::replace(&mut self.state, State::Over) {
             State::Idle | State::Over => {}
             State::Waiting(job) => job.end(&format!("425 there is no data connection: {why}")),

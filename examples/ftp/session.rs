@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
-use retwist::tls::{TlsRole, start_tls, stop_tls_unanswered};
-use retwist::{Address, Factory, ReactorHandle, Reason, TransportRef, chain};
+use retwist::tls::{TlsRole, start_tls, stop_tls_without_peer_notify};
+use retwist::{Address, Factory, ReactorHandle, Reason, TransportRef, error_chain};
 
 use crate::data::{Passive, Work};
 use crate::security::{Account, Security, Then};
@@ -144,7 +144,7 @@ impl Session {
         let client = transport.peer().ip();
         let passive = match Passive::listen(&self.service.reactor, host, client, tls) {
             Ok(passive) => passive,
-            Err(error) => return format!("425 there is no port: {}", chain(&error)),
+            Err(error) => return format!("425 there is no port: {}", error_chain(&error)),
         };
         let port = passive.port();
         let answer = match host.to_canonical() {
@@ -225,7 +225,7 @@ impl Session {
                 );
             }
             // Some clients go on in clear without having ended TLS on their side.
-            Then::StopTls => or_abort(transport, stop_tls_unanswered(transport)),
+            Then::StopTls => or_abort(transport, stop_tls_without_peer_notify(transport)),
             Then::Close => transport.lose_connection(),
         }
     }
@@ -288,6 +288,6 @@ impl LineReceiver for Session {
     }
 
     fn connection_lost(&mut self, reason: &Reason) {
-        log::info!("{}", chain(reason));
+        log::info!("{}", error_chain(reason));
     }
 }

@@ -106,7 +106,7 @@ fn factory(reactor: &ReactorHandle) -> impl Factory + Clone + use<> {
         };
         tasks.0.spawn(serving).done(move |outcome| match outcome {
             Ok(()) => log::info!("{peer}: done"),
-            Err(failure) => log::info!("{peer}: {}", retwist::chain(&failure)),
+            Err(failure) => log::info!("{peer}: {}", retwist::error_chain(&failure)),
         });
         protocol
     }

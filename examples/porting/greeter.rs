@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use retwist::deferred::DialerExt;
 use retwist::endpoint::{Network, client_from_string};
-use retwist::{Protocol, ProtocolHandle, Reactor, ReactorHandle, Reason, TransportRef, chain};
+use retwist::{
+    Protocol, ProtocolHandle, Reactor, ReactorHandle, Reason, TransportRef, error_chain,
+};
 
 struct Greeter {
     reactor: ReactorHandle,
@@ -63,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .done(move |connected| match connected {
             Ok(p) => got_protocol(&handle, p),
             Err(failure) => {
-                eprintln!("{}", chain(&failure));
+                eprintln!("{}", error_chain(&failure));
                 let _ = handle.stop();
             }
         });

@@ -7,7 +7,7 @@ use jiff::fmt::rfc2822;
 use jiff::{Timestamp, tz::TimeZone};
 use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
 use retwist::tls::{TlsRole, TlsTransport, start_tls};
-use retwist::{Address, Factory, Reason, TransportRef, chain};
+use retwist::{Address, Factory, Reason, TransportRef, error_chain};
 
 use crate::body::Body;
 use crate::command::Command;
@@ -259,6 +259,6 @@ impl LineReceiver for Session {
 
     /// A message that has not come to its dot by now is dropped with its draft.
     fn connection_lost(&mut self, reason: &Reason) {
-        log::info!("{}", chain(reason));
+        log::info!("{}", error_chain(reason));
     }
 }

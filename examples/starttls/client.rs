@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 
 use retwist::protocols::{Framed, LineReceiver, LineTransport};
 use retwist::tls::{TlsRole, TlsTransport, start_tls, stop_tls};
-use retwist::{ProtocolRef, Reason, chain};
+use retwist::{ProtocolRef, Reason, error_chain};
 
 use crate::support::client::Outcome;
 use crate::support::say;
@@ -105,7 +105,7 @@ impl LineReceiver for Client {
     }
 
     fn connection_lost(&mut self, reason: &Reason) {
-        remark(&chain(reason));
+        remark(&error_chain(reason));
         if !reason.is_clean() {
             self.outcome.fail();
         }

@@ -3,7 +3,7 @@
 
 use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
 use retwist::tls::{TlsRole, TlsTransport, start_tls, stop_tls};
-use retwist::{Address, Factory, Reason, chain};
+use retwist::{Address, Factory, Reason, error_chain};
 
 use crate::support::tls::or_abort;
 
@@ -59,6 +59,6 @@ impl LineReceiver for Server {
     }
 
     fn connection_lost(&mut self, reason: &Reason) {
-        log::info!("{}", chain(reason));
+        log::info!("{}", error_chain(reason));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use retwist::deferred::Dialer;
 use retwist::protocols::{Policy, Tap, TapEvent};
-use retwist::{ProtocolRef, ReactorHandle, chain};
+use retwist::{ProtocolRef, ReactorHandle, error_chain};
 
 /// Whether all went well.
 #[derive(Clone, Default)]
@@ -47,14 +47,14 @@ impl Outcome {
         let ended = end.clone();
         let watch = Tap::new().to(move |_, event| {
             if let TapEvent::Lost(reason) = event {
-                ended((!reason.is_clean()).then(|| chain(*reason)));
+                ended((!reason.is_clean()).then(|| error_chain(*reason)));
             }
         });
         dialer
             .connect(watch.wrap(protocol))
             .done(move |connected| match connected {
                 Ok(_) => {}
-                Err(failure) => end(Some(format!("cannot connect: {}", chain(&failure)))),
+                Err(failure) => end(Some(format!("cannot connect: {}", error_chain(&failure)))),
             });
     }
 }

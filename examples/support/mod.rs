@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, Parser, ValueExt};
 use retwist::endpoint::{ServerEndpoint, server_from_string};
-use retwist::{FactoryRef, Reactor, Worker, Workers, WorkersError, chain};
+use retwist::{FactoryRef, Reactor, Worker, Workers, WorkersError, error_chain};
 
 /// Why an example cannot start, in a sentence.
 pub(crate) type Mistake = Box<dyn Error + Send + Sync>;
@@ -151,7 +151,7 @@ fn fail(error: &(dyn Error + 'static), code: u8) -> ExitCode {
     let why = match error.downcast_ref::<lexopt::Error>() {
         // It names its cause itself.
         Some(mistake) => mistake.to_string(),
-        None => chain(error),
+        None => error_chain(error),
     };
     let _ = writeln!(io::stderr(), "{}: {why}", program.display());
     ExitCode::from(code)

@@ -103,7 +103,7 @@ impl Door {
             let visit = guest::visit(connection, self.room.clone());
             self.tasks.spawn(visit).done(move |ended| match ended {
                 Ok(()) => log::info!("{peer}: has gone"),
-                Err(failure) => log::info!("{peer}: {}", retwist::chain(&failure)),
+                Err(failure) => log::info!("{peer}: {}", retwist::error_chain(&failure)),
             });
         }
         Ok(())

@@ -80,8 +80,8 @@ pub trait Opening: 'static {
         None
     }
 
-    /// See [`Layer::interface`].
-    fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+    /// See [`Layer::extension`].
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
         None
     }
 }
@@ -325,8 +325,8 @@ impl<O: Opening> Layer for OpeningLayer<O> {
         early + self.joint.below(|below| below.buffered()).unwrap_or(0)
     }
 
-    fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
-        self.opening.borrow().interface(wanted)
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+        self.opening.borrow().extension(wanted)
     }
 }
 

@@ -9,7 +9,7 @@ use retwist_reactor::{
 /// of its own.
 ///
 /// Under one protocol, with [`wrap`](Policy::wrap); under a connection that is there already, with
-/// [`slip_under`](Policy::slip_under); or under all protocols of a factory, with
+/// [`insert_below`](Policy::insert_below); or under all protocols of a factory, with
 /// [`factory`](FactoryPolicy::factory), and then they compose. The outermost one is nearest to the
 /// wire:
 ///
@@ -49,12 +49,12 @@ pub trait Policy: 'static {
 
     /// Puts a layer between `transport` and its protocol, and returns the transport that is that
     /// protocol's from now on. Where the connection has ended nothing is changed.
-    fn slip_under(&self, transport: &TransportRef) -> TransportRef
+    fn insert_below(&self, transport: &TransportRef) -> TransportRef
     where
         Self: Sized,
     {
         match transport.protocol() {
-            Some(protocol) => self.layer(protocol).slip_under(transport),
+            Some(protocol) => self.layer(protocol).insert_below(transport),
             None => transport.clone(),
         }
     }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use retwist_reactor::{Address, Joint, Layer, ProtocolRef, Reason, chain};
+use retwist_reactor::{Address, Joint, Layer, ProtocolRef, Reason, error_chain};
 
 use crate::{HexDump, Policy};
 
@@ -176,7 +176,7 @@ impl fmt::Display for TapEvent<'_> {
             TapEvent::WriteClosed => f.write_str("write half closed"),
             TapEvent::Closed => f.write_str("closed"),
             TapEvent::Aborted => f.write_str("aborted"),
-            TapEvent::Lost(reason) => write!(f, "connection lost: {}", chain(reason)),
+            TapEvent::Lost(reason) => write!(f, "connection lost: {}", error_chain(reason)),
         }
     }
 }

@@ -114,7 +114,7 @@ impl Limit {
 impl TimeoutLayer {
     /// The nearest timeout layer below the protocol that holds `transport`.
     pub fn of(transport: &dyn Transport) -> Option<Rc<TimeoutLayer>> {
-        let layer = transport.interface(TypeId::of::<TimeoutLayer>())?;
+        let layer = transport.extension(TypeId::of::<TimeoutLayer>())?;
         layer.downcast().ok()
     }
 
@@ -200,7 +200,7 @@ impl Layer for TimeoutLayer {
         self.joint.below(|below| below.write(data));
     }
 
-    fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
         if wanted != TypeId::of::<TimeoutLayer>() {
             return None;
         }

@@ -78,6 +78,6 @@ pub trait Channel: Turn + 'static {
     /// Bytes accepted and not yet handed to the system, here and below.
     fn buffered(&self) -> usize;
 
-    /// See [`Transport::interface`](crate::Transport::interface).
-    fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>>;
+    /// See [`Transport::extension`](crate::Transport::extension).
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>>;
 }

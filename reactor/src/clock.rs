@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::panic::logged;
+use crate::panic::log_panic;
 use crate::timers::{TimerKey, Timers};
 use crate::turn::{Turn, TurnQueue};
 
@@ -146,7 +146,7 @@ impl Clock {
         loop {
             let due = self.inner.timers.borrow_mut().pop_due(now);
             match due {
-                Some(call) => logged("a delayed call", call),
+                Some(call) => log_panic("a delayed call", call),
                 None => return,
             }
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use crate::channel::Channel;
-use crate::panic::logged;
+use crate::panic::log_panic;
 use crate::stream::Owner;
 use crate::{Address, ConnectError, FactoryRef, Reason};
 
@@ -105,7 +105,7 @@ impl Connector {
             self.inner.factory.start();
         }
         *self.inner.state.borrow_mut() = State::Connecting(attempt);
-        logged("started_connecting", || {
+        log_panic("started_connecting", || {
             self.inner.factory.get().started_connecting(self);
         });
         Ok(())
@@ -155,7 +155,7 @@ impl Connector {
     /// Tells the factory, which may connect again; if it does not, it is not used any more.
     fn over(&self, tell: impl FnOnce(&FactoryRef)) {
         *self.inner.state.borrow_mut() = State::Disconnected;
-        logged("a client factory", || tell(&self.inner.factory));
+        log_panic("a client factory", || tell(&self.inner.factory));
         if self.state() == ConnectorState::Disconnected && self.inner.started.replace(false) {
             self.inner.factory.stop();
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::Reason;
 
 /// The error and all its causes in one line, for a log or a user.
-pub fn chain(error: &dyn Error) -> String {
+pub fn error_chain(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

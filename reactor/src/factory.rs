@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::panic::{caught, logged};
+use crate::panic::{catch_panic, log_panic};
 use crate::{Address, ConnectError, Connector, Protocol, ProtocolHandle, ProtocolRef, Reason};
 
 /// Makes the protocols of a port's or a connector's connections.
@@ -45,7 +45,7 @@ pub trait Factory: 'static {
         log::warn!(
             "connecting to {} failed: {}",
             connector.destination(),
-            crate::chain(error)
+            crate::error_chain(error)
         );
     }
 
@@ -122,7 +122,7 @@ impl FactoryRef {
         let users = self.shared.users.get();
         self.shared.users.set(users + 1);
         if users == 0 {
-            logged("start_factory", || self.get().start_factory());
+            log_panic("start_factory", || self.get().start_factory());
         }
     }
 
@@ -131,13 +131,13 @@ impl FactoryRef {
         let users = self.shared.users.get().saturating_sub(1);
         self.shared.users.set(users);
         if users == 0 {
-            logged("stop_factory", || self.get().stop_factory());
+            log_panic("stop_factory", || self.get().stop_factory());
         }
     }
 
     /// The protocol for a new connection. A panic refuses it.
     pub(crate) fn build(&self, peer: &Address) -> Option<ProtocolRef> {
-        match caught(|| self.get().build_protocol(peer)) {
+        match catch_panic(|| self.get().build_protocol(peer)) {
             Ok(protocol) => protocol,
             Err(message) => {
                 log::error!(

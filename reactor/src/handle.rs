@@ -215,8 +215,8 @@ impl<C: Channel> Transport for Handle<C> {
             && self.ask(|channel| channel.seat().is_connected()) == Some(true)
     }
 
-    fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
-        self.ask(|channel| channel.interface(wanted))?
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+        self.ask(|channel| channel.extension(wanted))?
     }
 }
 

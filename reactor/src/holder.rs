@@ -2,7 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Weak;
 use std::sync::Arc;
 
-use crate::panic::caught;
+use crate::panic::catch_panic;
 use crate::{Protocol, TransportRef};
 
 /// A protocol in the one place where all who hold it find it; busy while one of them calls it.
@@ -99,7 +99,7 @@ impl<P, S> Holder<P, S> {
         let Ok(mut protocol) = self.protocol.try_borrow_mut() else {
             return Called::Busy;
         };
-        match caught(|| callback(&mut protocol)) {
+        match catch_panic(|| callback(&mut protocol)) {
             Err(message) => Called::Panicked(Box::new(message)),
             Ok(()) if self.has_late.get() => Called::Late,
             Ok(()) => Called::Made,

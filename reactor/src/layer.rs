@@ -4,7 +4,7 @@ use std::rc::{Rc, Weak};
 
 use crate::channel::Channel;
 use crate::holder::Seated;
-use crate::panic::caught;
+use crate::panic::catch_panic;
 use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, Protocol, ProtocolRef, Reason,
     Seat, TransportRef, Turn,
@@ -166,8 +166,8 @@ pub trait Layer: 'static {
     }
 
     /// This layer's own offer to the protocols above it, if it is of the type wanted: see
-    /// [`Transport::interface`](crate::Transport::interface).
-    fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+    /// [`Transport::extension`](crate::Transport::extension).
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
         None
     }
 
@@ -227,7 +227,7 @@ pub trait LayerExt: Layer + Sized {
 
     /// Puts the layer between `transport` and its protocol, and returns the transport that is that
     /// protocol's from now on.
-    fn slip_under(self: &Rc<Self>, transport: &TransportRef) -> TransportRef {
+    fn insert_below(self: &Rc<Self>, transport: &TransportRef) -> TransportRef {
         let paused = transport.is_connected() && !transport.is_reading();
         transport.switch_protocol(self.below());
         let above = self.transport();
@@ -313,7 +313,7 @@ impl<L: Layer> Turn for L {
 
 /// A panic in what a layer does of its own accord costs its connection, as one in a callback does.
 fn guarded(layer: &impl Layer, work: impl FnOnce()) {
-    if let Err(message) = caught(work) {
+    if let Err(message) = catch_panic(work) {
         layer.joint().seat.panicked(&message);
     }
 }
@@ -381,8 +381,8 @@ impl<L: Layer> Channel for L {
         Layer::buffered(self)
     }
 
-    fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
-        Layer::interface(self, wanted)
-            .or_else(|| self.joint().below(|below| below.interface(wanted))?)
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+        Layer::extension(self, wanted)
+            .or_else(|| self.joint().below(|below| below.extension(wanted))?)
     }
 }

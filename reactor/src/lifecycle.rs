@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use crate::Remote;
-use crate::panic::logged;
+use crate::panic::log_panic;
 
 /// What happens to a reactor as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Triggers {
             self.take(|trigger| trigger.phase == phase && trigger.event == event)
         {
             let hold = holding.get_or_insert_with(|| self.hold()).clone();
-            logged("a system event trigger", || (trigger.call)(hold));
+            log_panic("a system event trigger", || (trigger.call)(hold));
         }
     }
 

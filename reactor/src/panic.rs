@@ -7,13 +7,13 @@ use std::sync::Arc;
 ///
 /// What the callback left half done belongs to whoever owns it: a connection is aborted at once, so
 /// nobody looks at it again.
-pub fn caught<R>(callback: impl FnOnce() -> R) -> Result<R, Arc<str>> {
+pub fn catch_panic<R>(callback: impl FnOnce() -> R) -> Result<R, Arc<str>> {
     catch_unwind(AssertUnwindSafe(callback)).map_err(|payload| message(&*payload))
 }
 
 /// Runs a callback that belongs to no connection. Its panic is logged, and the loop goes on.
-pub(crate) fn logged(what: &str, callback: impl FnOnce()) {
-    if let Err(message) = caught(callback) {
+pub(crate) fn log_panic(what: &str, callback: impl FnOnce()) {
+    if let Err(message) = catch_panic(callback) {
         log::error!("{what} panicked: {message}");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use mio::Waker;
 
 use crate::ReactorHandle;
-use crate::panic::logged;
+use crate::panic::log_panic;
 
 /// The one part of a reactor that other threads may hold.
 ///
@@ -117,7 +117,7 @@ impl Remote {
             None => return,
         };
         for call in calls {
-            logged("a call from another thread", || call(reactor));
+            log_panic("a call from another thread", || call(reactor));
         }
     }
 

@@ -10,7 +10,7 @@ use std::rc::{Rc, Weak};
 pub(crate) use self::ready::Ready;
 use crate::channel::Channel;
 use crate::output::{Buffers, LARGE, Output, Room};
-use crate::panic::caught;
+use crate::panic::catch_panic;
 use crate::producer::Flow;
 use crate::{
     Address, Clock, DelayedCall, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason,
@@ -39,7 +39,7 @@ pub(crate) trait Wire: 'static {
     fn peer(&self) -> Address;
     fn host(&self) -> Address;
     /// What this kind of wire offers, for a stream whose weak reference is given.
-    fn interface(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>>;
+    fn extension(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>>;
 }
 
 /// Who wants to know when a connection has ended and its protocol has been told: the connector that
@@ -465,7 +465,7 @@ impl<W: Wire> Channel for Stream<W> {
         self.waiting()
     }
 
-    fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
-        self.wire.interface(self.me.clone(), wanted)
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+        self.wire.extension(self.me.clone(), wanted)
     }
 }

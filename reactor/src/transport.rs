@@ -156,5 +156,5 @@ pub trait Transport: SeatHandle + Producer + fmt::Debug {
     /// What a layer, or the kind of transport at the bottom, offers beyond this trait. For authors
     /// of such an offer: users call a function like [`TcpOptions::of`](crate::TcpOptions::of),
     /// which asks with the type that it wants; the nearest layer that has one answers.
-    fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>>;
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>>;
 }

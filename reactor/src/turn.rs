@@ -2,7 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::mem;
 use std::rc::Rc;
 
-use crate::panic::logged;
+use crate::panic::log_panic;
 
 /// What the loop does for a channel that asked for it.
 ///
@@ -56,7 +56,7 @@ impl TurnQueue {
     #[inline(never)]
     pub(crate) fn run(&self) {
         self.each(&self.turns, |channel| channel.turn());
-        self.each(&self.soon, |call| logged("a call made soon", call));
+        self.each(&self.soon, |call| log_panic("a call made soon", call));
         while !self.flushes.borrow().is_empty() {
             self.each(&self.flushes, |channel| channel.flush());
         }

@@ -1,7 +1,7 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{Builder, Scope};
 
-use retwist_reactor::{Phase, Reactor, ReactorSettings, Remote, SystemEvent, caught};
+use retwist_reactor::{Phase, Reactor, ReactorSettings, Remote, SystemEvent, catch_panic};
 
 use super::{Cause, Ports, Worker, WorkersError, prepare, reactor};
 
@@ -107,7 +107,7 @@ impl Crew {
 
 impl<S: Fn(&Worker) -> Result<(), Cause>> Thread<'_, S> {
     fn run(self, reports: &Sender<Result<Remote, WorkersError>>, begin: &Receiver<()>) {
-        let outcome = caught(|| self.work(reports, begin))
+        let outcome = catch_panic(|| self.work(reports, begin))
             .unwrap_or_else(|message| Err(WorkersError::Panicked(message)));
         if let Err(error) = outcome {
             // Somebody listens as long as there are threads.

@@ -247,7 +247,7 @@ fn if_the_last_set_up_fails_nobody_serves() {
         })
         .unwrap_err();
     assert_eq!(
-        retwist::chain(&error),
+        retwist::error_chain(&error),
         "a worker cannot be set up: the third has had enough"
     );
     let addresses: Vec<_> = opened.try_iter().collect();

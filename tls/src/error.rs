@@ -243,7 +243,7 @@ fn incompatible(error: &PeerIncompatible, f: &mut fmt::Formatter<'_>) -> fmt::Re
 
 #[cfg(test)]
 mod tests {
-    use retwist_reactor::{Reason, chain};
+    use retwist_reactor::{Reason, error_chain};
 
     use super::*;
 
@@ -293,7 +293,11 @@ mod tests {
             ),
         ] {
             let error = Reason::failed(TlsError::from(rustls::Error::from(lacks)));
-            assert!(chain(&error).contains(words), "{}", chain(&error));
+            assert!(
+                error_chain(&error).contains(words),
+                "{}",
+                error_chain(&error)
+            );
         }
     }
 
@@ -301,6 +305,9 @@ mod tests {
     fn what_rustls_says_is_said_once() {
         let error = rustls::Error::General("something odd".into());
         let error = Reason::failed(TlsError::from(error));
-        assert_eq!(chain(&error), "TLS failed: unexpected error: something odd");
+        assert_eq!(
+            error_chain(&error),
+            "TLS failed: unexpected error: something odd"
+        );
     }
 }

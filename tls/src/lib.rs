@@ -127,5 +127,5 @@ pub use info::TlsInfo;
 pub use role::TlsRole;
 /// The release of rustls whose configurations are taken everywhere.
 pub use rustls;
-pub use switch::{start_tls, stop_tls, stop_tls_unanswered};
+pub use switch::{start_tls, stop_tls, stop_tls_without_peer_notify};
 pub use transport::TlsTransport;

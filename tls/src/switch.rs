@@ -49,7 +49,7 @@ pub fn start_tls(transport: &TransportRef, role: TlsRole) -> Result<TransportRef
     if let Err(error) = &*tls.session.borrow() {
         return Err(error.clone());
     }
-    Ok(tls.slip_under(transport))
+    Ok(tls.insert_below(transport))
 }
 
 /// Takes the innermost TLS on `transport` off: the protocol goes back to the transport below.
@@ -97,7 +97,7 @@ pub fn stop_tls(transport: &TransportRef) -> Result<(), TlsError> {
 ///
 /// Some FTP clients answer CCC so. Only for them: whoever can change what is under way can end TLS
 /// by such a byte, unnoticed.
-pub fn stop_tls_unanswered(transport: &TransportRef) -> Result<(), TlsError> {
+pub fn stop_tls_without_peer_notify(transport: &TransportRef) -> Result<(), TlsError> {
     leave(transport, LEAVE | CLEAR_ENDS)
 }
 

@@ -100,7 +100,7 @@ impl TlsTransport {
     }
 
     pub(crate) fn innermost(transport: &TransportRef) -> Option<Rc<Self>> {
-        transport.interface(TypeId::of::<Self>())?.downcast().ok()
+        transport.extension(TypeId::of::<Self>())?.downcast().ok()
     }
 
     pub(crate) fn reporting(
@@ -289,7 +289,7 @@ impl Layer for TlsTransport {
         self.queue.borrow().len() + below
     }
 
-    fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
         match wanted == TypeId::of::<Self>() {
             true => self.me.upgrade().map(|tls| tls as Rc<dyn Any>),
             false => None,

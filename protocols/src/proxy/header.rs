@@ -96,7 +96,7 @@ impl ProxyHeader {
 
     /// The header that came first on the connection of `transport`; none if none was asked for.
     pub fn of(transport: &dyn Transport) -> Option<Rc<ProxyHeader>> {
-        let header = transport.interface(TypeId::of::<ProxyHeader>())?;
+        let header = transport.extension(TypeId::of::<ProxyHeader>())?;
         header.downcast().ok()
     }
 

@@ -175,7 +175,7 @@ impl Opening for ProxyReceiver {
         self.header.as_ref()?.destination().cloned()
     }
 
-    fn interface(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
         if wanted != TypeId::of::<ProxyHeader>() {
             return None;
         }

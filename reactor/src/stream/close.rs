@@ -2,7 +2,7 @@ use std::io;
 use std::time::Duration;
 
 use super::*;
-use crate::panic::logged;
+use crate::panic::log_panic;
 
 impl<W: Wire> Stream<W> {
     /// The wire takes nothing more. What the peer said before that is still read, if it is only for
@@ -83,7 +83,7 @@ impl<W: Wire> Stream<W> {
         };
         self.clear(PRODUCER);
         if let Some((producer, _)) = producer {
-            logged("stop_producing", || producer.stop_producing());
+            log_panic("stop_producing", || producer.stop_producing());
         }
     }
 

@@ -212,7 +212,7 @@ impl<W: Wire> Stream<W> {
         let Some(producer) = self.rare(|rare| rare.flow.next(waiting)) else {
             return;
         };
-        if let Err(message) = caught(|| producer.resume_producing()) {
+        if let Err(message) = catch_panic(|| producer.resume_producing()) {
             self.seat.panicked(&message);
         }
         self.send();

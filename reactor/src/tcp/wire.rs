@@ -136,7 +136,7 @@ impl Wire for TcpWire {
             .map_or(Address::Unknown, Address::from)
     }
 
-    fn interface(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>> {
+    fn extension(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>> {
         (wanted == TypeId::of::<TcpOptions>())
             .then(|| Rc::new(TcpOptions { stream }) as Rc<dyn Any>)
     }
@@ -167,7 +167,7 @@ pub struct TcpOptions {
 impl TcpOptions {
     /// The options of the socket that `transport` ends in; none if that is no TCP socket.
     pub fn of(transport: &dyn Transport) -> Option<TcpOptions> {
-        let found = transport.interface(TypeId::of::<TcpOptions>())?;
+        let found = transport.extension(TypeId::of::<TcpOptions>())?;
         found.downcast_ref::<TcpOptions>().cloned()
     }
 

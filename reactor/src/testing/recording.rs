@@ -254,7 +254,7 @@ impl Channel for Recording {
         self.written.borrow().len()
     }
 
-    fn interface(&self, _: TypeId) -> Option<Rc<dyn Any>> {
+    fn extension(&self, _: TypeId) -> Option<Rc<dyn Any>> {
         None
     }
 }

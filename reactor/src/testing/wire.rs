@@ -284,7 +284,7 @@ impl Wire for MemoryWire {
         Address::Memory(self.name.clone())
     }
 
-    fn interface(&self, _: Weak<dyn Any>, _: TypeId) -> Option<Rc<dyn Any>> {
+    fn extension(&self, _: Weak<dyn Any>, _: TypeId) -> Option<Rc<dyn Any>> {
         None
     }
 }

@@ -35,12 +35,12 @@ fn identity(
     };
     identity
         .map(Some)
-        .map_err(|error| blamed.mistake(Mistake::Tls(retwist_reactor::chain(&error))))
+        .map_err(|error| blamed.mistake(Mistake::Tls(retwist_reactor::error_chain(&error))))
 }
 
 fn roots(file: &Value) -> Result<TrustRoots, EndpointError> {
     TrustRoots::from_pem_file(file.text())
-        .map_err(|error| file.mistake(Mistake::Tls(retwist_reactor::chain(&error))))
+        .map_err(|error| file.mistake(Mistake::Tls(retwist_reactor::error_chain(&error))))
 }
 
 fn alpn(value: Option<Value>) -> Result<Vec<String>, EndpointError> {

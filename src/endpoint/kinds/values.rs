@@ -105,5 +105,5 @@ pub(super) fn interface(
 
 /// What a library says of the values as a whole.
 pub(super) fn refused(place: &Place, error: &dyn std::error::Error) -> EndpointError {
-    place.mistake(Mistake::Tls(retwist_reactor::chain(error)))
+    place.mistake(Mistake::Tls(retwist_reactor::error_chain(error)))
 }

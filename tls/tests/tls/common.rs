@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
 };
-use retwist_reactor::{Protocol, ProtocolHandle, Reason, TransportRef, chain};
+use retwist_reactor::{Protocol, ProtocolHandle, Reason, TransportRef, error_chain};
 use retwist_tls::{ClientOptions, Identity, ServerOptions, TlsRole, TrustRoots};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -92,7 +92,7 @@ impl Notes {
         self.reason
             .borrow()
             .as_ref()
-            .map_or_else(String::new, |reason| chain(reason))
+            .map_or_else(String::new, |reason| error_chain(reason))
     }
 
     fn note(&self, heard: Heard<'_>, transport: &TransportRef) {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use retwist_reactor::testing::Pair;
-use retwist_reactor::{LayerExt, chain};
+use retwist_reactor::{LayerExt, error_chain};
 use retwist_tls::{
     ClientOptions, ConfigError, Identities, Identity, Resumption, ServerOptions, TlsRole,
     TlsTransport, TrustRoots,
@@ -167,7 +167,7 @@ fn errors_name_the_file_and_say_why() {
 }
 
 fn chain_of(error: ConfigError) -> String {
-    chain(&error)
+    error_chain(&error)
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rcgen::date_time_ymd;
 use retwist_reactor::testing::{MemoryReactor, Pair};
 use retwist_reactor::{
     Address, ConnectError, Connector, Factory, FactoryRef, LayerExt, ProtocolRef, ReactorTcp,
-    Reason, TcpConnect, TcpListen, chain,
+    Reason, TcpConnect, TcpListen, error_chain,
 };
 use retwist_tls::{
     ClientCertificates, ClientOptions, Identity, ServerOptions, TlsError, TlsFactory, TlsRole,
@@ -346,13 +346,13 @@ impl Factory for Dial {
     fn client_connection_failed(&self, _: &Connector, error: &ConnectError) {
         self.log
             .borrow_mut()
-            .push(format!("failed: {}", chain(error)));
+            .push(format!("failed: {}", error_chain(error)));
     }
 
     fn client_connection_lost(&self, _: &Connector, reason: &Reason) {
         self.log
             .borrow_mut()
-            .push(format!("lost: {}", chain(reason)));
+            .push(format!("lost: {}", error_chain(reason)));
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use retwist_reactor::testing::{Pair, Side};
 use retwist_reactor::{Joint, Layer, LayerExt, ProtocolHandle};
-use retwist_tls::{TlsRole, TlsTransport, start_tls, stop_tls, stop_tls_unanswered};
+use retwist_tls::{TlsRole, TlsTransport, start_tls, stop_tls, stop_tls_without_peer_notify};
 
 use crate::common::{CUTS, Heard, Notes, Other, Tape, client, quiet, server, tape};
 use crate::starting::CallNow;
@@ -148,7 +148,7 @@ fn a_peer_that_goes_on_in_clear_only_where_that_was_asked_for() {
             let (b, notes) = tape(move |heard, transport| match heard {
                 Heard::Made => drop(start_tls(transport, server()).unwrap()),
                 Heard::Data(b"CCC") => match asked {
-                    true => stop_tls_unanswered(transport).unwrap(),
+                    true => stop_tls_without_peer_notify(transport).unwrap(),
                     false => stop_tls(transport).unwrap(),
                 },
                 _ => {}

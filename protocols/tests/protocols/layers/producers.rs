@@ -138,14 +138,14 @@ impl Producer for Moved {
 #[test]
 fn a_paused_producer_goes_on_when_a_layer_slips_under_it() {
     let slips: [Slip; 3] = [
-        |above, transport| Tap::new().layer(above).slip_under(transport),
+        |above, transport| Tap::new().layer(above).insert_below(transport),
         |above, transport| {
             let throttle = ThrottleReads::each(100_000, 10_000);
-            throttle.layer(above).slip_under(transport)
+            throttle.layer(above).insert_below(transport)
         },
         |above, transport| {
             let throttle = ThrottleWrites::each(100_000, 10_000);
-            throttle.layer(above).slip_under(transport)
+            throttle.layer(above).insert_below(transport)
         },
     ];
     for (index, slip) in slips.into_iter().enumerate() {

@@ -49,7 +49,7 @@ fn a_layer_slips_under_a_connection_and_its_protocol_stays() {
     let server = Witness::new().answer(|transport, data| {
         if data == b"x" {
             transport.unread(b"later");
-            let timed = Timeout::new().idle(HOUR).slip_under(transport);
+            let timed = Timeout::new().idle(HOUR).insert_below(transport);
             timed.write(b"ok");
         } else {
             transport.write(data);
@@ -72,7 +72,7 @@ fn a_paused_protocol_stays_paused_when_a_layer_slips_under_it() {
     let client = Witness::new().begin(|transport| transport.write(b"x"));
     let pair = Pair::new(client, server);
     pair.run();
-    let above = Tap::new().slip_under(&pair.server());
+    let above = Tap::new().insert_below(&pair.server());
     pair.run();
     assert!(received.borrow().is_empty());
     above.resume_producing();
@@ -100,7 +100,7 @@ fn a_throttle_that_slips_under_a_producer_holds_it_back() {
         transport
             .register_producer(producer.clone(), ProducerKind::Pull)
             .expect("no producer");
-        let above = ThrottleWrites::each(10_000, 1000).slip_under(transport);
+        let above = ThrottleWrites::each(10_000, 1000).insert_below(transport);
         producer.0.replace(above);
     });
     let client = Witness::new();

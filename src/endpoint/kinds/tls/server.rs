@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use retwist_reactor::chain;
+use retwist_reactor::error_chain;
 use retwist_tls::{
     ClientCertificates, Identities, Identity, Resumption, ServerOptions, TlsFactory, TlsRole,
 };
@@ -108,7 +108,11 @@ fn resumption(value: &Value) -> Result<Resumption, EndpointError> {
 /// One identity for each file `NAME.pem` in a folder.
 fn named(identities: Arc<Identities>, folder: &Value) -> Result<Arc<Identities>, EndpointError> {
     let unreadable = |path: &Path, why: &dyn std::error::Error| {
-        folder.mistake(Mistake::Tls(format!("{}: {}", path.display(), chain(why))))
+        folder.mistake(Mistake::Tls(format!(
+            "{}: {}",
+            path.display(),
+            error_chain(why)
+        )))
     };
     let path = Path::new(folder.text());
     let mut none = true;
@@ -120,7 +124,8 @@ fn named(identities: Arc<Identities>, folder: &Value) -> Result<Arc<Identities>,
             continue;
         };
         let identity = Identity::from_pem_file(&file);
-        let identity = identity.map_err(|error| folder.mistake(Mistake::Tls(chain(&error))))?;
+        let identity =
+            identity.map_err(|error| folder.mistake(Mistake::Tls(error_chain(&error))))?;
         identities.set(name, identity);
         none = false;
     }
