@@ -107,7 +107,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use arguments::{Place, Value, quote};
+pub use arguments::{Position, Value, quote};
 pub use client::{ClientEndpoint, EndpointDialer, client_from_string};
 pub use endpoints::Endpoints;
 pub use error::{EndpointError, Mistake};

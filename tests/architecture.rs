@@ -1,7 +1,7 @@
 //! The architecture, held by a test: which way the dependencies point, how long a file may get, and
 //! what no crate may do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -180,6 +180,187 @@ fn no_file_is_long() {
         }
     }
     assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn each_floor_uses_only_what_is_below_it() {
+    for folder in ["deferred/src"] {
+        let plan = FloorPlan::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+        let breaches = plan.breaches();
+        assert!(breaches.is_empty(), "{folder}:\n{}", breaches.join("\n"));
+    }
+}
+
+/// The floor plan of a crate, as its `lib.rs` states it in a comment, one floor a line:
+///
+/// ```text
+/// //! 2  stream, seat   what the modules on this floor are
+/// ```
+///
+/// A floor is a number, two spaces, the top-level modules with commas between them, and at least
+/// three spaces before the description. A module may use those on its own floor and below.
+struct FloorPlan {
+    folder: PathBuf,
+    /// The floor of each top-level module.
+    floors: BTreeMap<String, u32>,
+    /// The module of each name that `lib.rs` exports from one.
+    exports: BTreeMap<String, String>,
+}
+
+impl FloorPlan {
+    fn read(folder: &Path) -> FloorPlan {
+        let lib = fs::read_to_string(folder.join("lib.rs")).expect("a crate has a lib.rs");
+        let mut floors = BTreeMap::new();
+        for line in lib.lines() {
+            let Some((floor, rest)) = line
+                .strip_prefix("//! ")
+                .and_then(|line| line.split_once("  "))
+            else {
+                continue;
+            };
+            let (Ok(floor), Some((modules, _))) = (floor.parse(), rest.split_once("   ")) else {
+                continue;
+            };
+            for module in modules.split(", ") {
+                floors.insert(module.trim().to_owned(), floor);
+            }
+        }
+        let mut plan = FloorPlan {
+            folder: folder.to_owned(),
+            floors,
+            exports: BTreeMap::new(),
+        };
+        for path in paths_after(&code(&lib), "use ") {
+            if let [module, .., name] = &path[..]
+                && plan.floors.contains_key(module)
+            {
+                plan.exports.insert(name.clone(), module.clone());
+            }
+        }
+        plan
+    }
+
+    /// Every use of a floor from below it, and every module that the plan does not know.
+    fn breaches(&self) -> Vec<String> {
+        let mut breaches = Vec::new();
+        for file in sources(&self.folder) {
+            let place = file.strip_prefix(&self.folder).expect("it was found there");
+            let place = place.with_extension("");
+            let mut modules: Vec<_> = place.iter().map(|part| part.to_string_lossy()).collect();
+            if modules.last().is_some_and(|name| name == "mod") {
+                modules.pop();
+            }
+            if modules[0] == "lib" || modules.last().is_some_and(|name| name == "tests") {
+                continue;
+            }
+            let Some(floor) = self.floors.get(&*modules[0]) else {
+                breaches.push(format!("{} is on no floor of the plan", modules[0]));
+                continue;
+            };
+            let text = code(&fs::read_to_string(&file).expect("a source file is text"));
+            // `super` leads out of the top-level module if it stands there as often as this.
+            let out = "super::".repeat(modules.len());
+            let used = paths_after(&text, "crate::")
+                .into_iter()
+                .chain(paths_after(&text, &out));
+            for path in used {
+                let module = self.module_of(&path[0]);
+                match module.and_then(|module| self.floors.get(module)) {
+                    Some(used) if used <= floor => {}
+                    Some(_) => breaches.push(format!(
+                        "{} uses {}, which is above it",
+                        place.display(),
+                        path.join("::")
+                    )),
+                    None => breaches.push(format!(
+                        "{} uses {}, which is on no floor of the plan",
+                        place.display(),
+                        path.join("::")
+                    )),
+                }
+            }
+        }
+        breaches
+    }
+
+    fn module_of<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        if self.floors.contains_key(name) {
+            return Some(name);
+        }
+        self.exports.get(name).map(String::as_str)
+    }
+}
+
+/// What the compiler reads of a source file: no comments, and no tests at its end.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let lines = text.lines();
+    let code = lines.map(|line| line.split_once("//").map_or(line, |(code, _)| code));
+    code.collect::<Vec<_>>().join("\n")
+}
+
+/// The paths that stand after `start`, each with its segments; `{a, b::c}` is two.
+fn paths_after(text: &str, start: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices(start) {
+        // `xcrate::` is another word, and `super::super::` another place than `super::`.
+        let before = text[..at].chars().next_back();
+        if before.is_none_or(|before| !before.is_alphanumeric() && !"_:".contains(before)) {
+            read_path(&text[at + start.len()..], &[], &mut found);
+        }
+    }
+    found
+}
+
+/// Reads one path, or one list of paths in braces; returns what follows it.
+fn read_path<'a>(text: &'a str, before: &[String], found: &mut Vec<Vec<String>>) -> &'a str {
+    let mut path = before.to_vec();
+    let mut text = text.trim_start();
+    loop {
+        if let Some(list) = text.strip_prefix('{') {
+            text = list;
+            while !text.trim_start().starts_with('}') && !text.trim().is_empty() {
+                text = read_path(text, &path, found).trim_start();
+                text = text.strip_prefix(',').unwrap_or(text);
+            }
+            return text.trim_start().strip_prefix('}').unwrap_or_default();
+        }
+        let raw = text.strip_prefix("r#").unwrap_or(text);
+        let end = raw.find(|c: char| !c.is_alphanumeric() && c != '_');
+        let (name, rest) = raw.split_at(end.unwrap_or(raw.len()));
+        if !name.is_empty() {
+            path.push(name.to_owned());
+        }
+        match rest.strip_prefix("::") {
+            Some(rest) => text = rest,
+            None => {
+                found.push(path);
+                // `as name`, `*`, or the next item of a list.
+                return rest.find([',', '}', ';']).map_or("", |end| &rest[end..]);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_floor_plan_is_understood() {
+    let text =
+        code("use crate::{a::B, c::{D, e::*}, F as G}; // crate::comment\nlet x = crate::h::i(1);");
+    let paths: Vec<_> = paths_after(&text, "crate::")
+        .iter()
+        .map(|path| path.join("::"))
+        .collect();
+    assert_eq!(paths, ["a::B", "c::D", "c::e", "F", "h::i"]);
+    let up = paths_after("use super::a; use super::super::b;", "super::super::");
+    assert_eq!(up, [["b"]]);
+    let mut plan = FloorPlan::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("deferred/src"));
+    assert_eq!(plan.floors["deferreds"], 1);
+    assert_eq!(plan.module_of("Spawner"), Some("async"));
+    plan.floors.insert("deferreds".into(), 5);
+    assert!(
+        !plan.breaches().is_empty(),
+        "the ground floor is on top now"
+    );
 }
 
 /// All source files of the project.

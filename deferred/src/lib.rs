@@ -19,6 +19,17 @@
 //! Nothing here panics, however it is used: what goes wrong is a [`Failure`] or another error
 //! value. Whatever is cancelled leaves no timer, no task and no socket behind.
 //!
+//! # Floor plan
+//!
+//! Four houses. Each uses its own parts and those of the houses below it; a test holds this.
+//!
+//! ```text
+//! 4  connecting   the addresses of a host, a connection with it, another one when that is lost
+//! 3  async        tasks, and connections that tasks read and write
+//! 2  threads      a pool for work that blocks, and the way back to the reactor's thread
+//! 1  deferreds    promises, chains of callbacks, groups, queues, repeated calls
+//! ```
+//!
 //! # From callbacks to async, and back
 //!
 //! ```
@@ -65,63 +76,24 @@
 //! assert_eq!(client.try_call(|client| client.heard.clone()).unwrap(), b"thanks");
 //! ```
 
-mod async_transport;
-mod backoff;
-mod client_service;
-mod connect;
-mod cooperator;
-mod deferred;
-mod dialer;
-mod executor;
-mod failure;
-mod gather;
-mod home;
-mod host_name;
-mod hostname;
-mod incoming;
-mod into_deferred;
-mod link;
-mod lock;
-mod looping_call;
-mod promise;
-mod queue;
-mod react;
-mod reconnecting;
-mod resolver;
-mod semaphore;
-mod service_error;
-mod shared;
-mod sleep;
-mod task_output;
-mod thread_pool;
-mod waiters;
-mod wake;
-mod watch;
-mod workers;
+mod r#async;
+mod connecting;
+mod deferreds;
+mod threads;
 
-pub use async_transport::AsyncTransport;
-pub use backoff::Backoff;
-pub use client_service::{ClientService, ServiceState};
-pub use connect::{connect, connect_protocol};
-pub use cooperator::{CooperativeTask, Cooperator};
-pub use deferred::{Canceller, Deferred};
-pub use dialer::{DialError, Dialer, DialerExt};
-pub use executor::{Executor, Spawner};
-pub use failure::{Failure, Fault, Outcome};
-pub use gather::{AllFailed, deferred_list, gather_results, race};
-pub use host_name::ascii_host;
-pub use hostname::HostnameEndpoint;
-pub use incoming::{Incoming, listen, listen_with};
-pub use into_deferred::IntoDeferred;
-pub use lock::DeferredLock;
-pub use looping_call::{AlreadyLooping, LoopingCall};
-pub use promise::{AlreadyCalled, Promise};
-pub use queue::{DeferredQueue, QueueOverflow};
-pub use react::react;
-pub use reconnecting::{Reconnecting, Retries};
-pub use resolver::{ResolveError, Resolver, SystemResolver};
-pub use semaphore::{DeferredSemaphore, Permit};
-pub use service_error::{AttemptError, ServiceError};
-pub use sleep::{Sleep, TimedOut, defer_later, sleep, timeout};
-pub use task_output::TaskOutput;
-pub use thread_pool::ThreadPool;
+pub use r#async::{
+    AsyncTransport, Executor, Incoming, Sleep, Spawner, TimedOut, listen, listen_with, react,
+    sleep, timeout,
+};
+pub use connecting::{
+    AttemptError, Backoff, ClientService, DialError, Dialer, DialerExt, HostnameEndpoint,
+    Reconnecting, ResolveError, Resolver, Retries, ServiceError, ServiceState, SystemResolver,
+    ascii_host, connect, connect_protocol,
+};
+pub use deferreds::{
+    AllFailed, AlreadyCalled, AlreadyLooping, Canceller, CooperativeTask, Cooperator, Deferred,
+    DeferredLock, DeferredQueue, DeferredSemaphore, Failure, IntoBoxedError, IntoDeferred,
+    LoopingCall, Outcome, Permit, Promise, QueueOverflow, TaskOutput, defer_later, deferred_list,
+    gather_results, race,
+};
+pub use threads::ThreadPool;

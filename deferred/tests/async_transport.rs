@@ -292,7 +292,7 @@ fn a_connection_that_never_opens_is_an_error() {
     drop(protocol);
     assert_eq!(
         opening.take().unwrap().unwrap_err().to_string(),
-        Failure::<Reason>::Abandoned.to_string()
+        Failure::<Reason>::BrokenPromise.to_string()
     );
 
     let world = World::new();

@@ -17,7 +17,7 @@ fn waits_stay_within_their_bounds() {
     let longest = Backoff {
         initial: Duration::MAX,
         factor: f64::NAN,
-        longest: Duration::MAX,
+        max_delay: Duration::MAX,
         jitter: Duration::MAX,
     };
     assert_eq!(longest.delay(7), Duration::MAX);

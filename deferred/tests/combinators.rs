@@ -35,7 +35,7 @@ fn gathered_in_order() {
     let mut all = gather_results(work);
     for index in [2, 0, 1] {
         assert!(!all.is_called());
-        promises[index].callback(index as u8).unwrap();
+        promises[index].callback(index as u8);
     }
     assert_eq!(all.take().unwrap().unwrap(), [0, 1, 2]);
     assert_eq!(
@@ -48,8 +48,8 @@ fn gathered_in_order() {
 fn the_first_failure_is_that_of_the_whole_and_ends_the_rest() {
     let (promises, work, cancelled) = three();
     let mut all = gather_results(work);
-    promises[0].callback(1).unwrap();
-    promises[2].errback(error()).unwrap();
+    promises[0].callback(1);
+    promises[2].errback(error());
     assert!(all.take().unwrap().unwrap_err().error().is_some());
     assert_eq!(*cancelled.borrow(), [1]);
 }
@@ -58,9 +58,9 @@ fn the_first_failure_is_that_of_the_whole_and_ends_the_rest() {
 fn a_list_hears_what_comes_of_each() {
     let (promises, work, cancelled) = three();
     let mut all = deferred_list(work);
-    promises[1].errback(error()).unwrap();
-    promises[0].callback(1).unwrap();
-    promises[2].callback(3).unwrap();
+    promises[1].errback(error());
+    promises[0].callback(1);
+    promises[2].callback(3);
     let outcomes = all.take().unwrap().unwrap();
     let values: Vec<_> = outcomes.into_iter().map(Result::ok).collect();
     assert_eq!(values, [Some(1), None, Some(3)]);
@@ -98,8 +98,8 @@ fn cancelling_the_whole_cancels_each() {
 fn the_first_value_wins_the_race() {
     let (promises, work, cancelled) = three();
     let mut first = race(work);
-    promises[0].errback(error()).unwrap();
-    promises[2].callback(9).unwrap();
+    promises[0].errback(error());
+    promises[2].callback(9);
     assert_eq!(first.take().unwrap().unwrap(), (2, 9));
     assert_eq!(*cancelled.borrow(), [1]);
 }
@@ -109,7 +109,7 @@ fn a_race_that_all_lose_tells_why() {
     let (promises, work, _) = three();
     let mut first = race(work);
     for promise in &promises {
-        promise.errback(error()).unwrap();
+        promise.errback(error());
     }
     let failure = first.take().unwrap().unwrap_err();
     assert_eq!(failure.error().unwrap().0.len(), 3);
@@ -157,12 +157,12 @@ fn a_place_is_kept_until_the_work_is_done() {
         }));
     }
     assert_eq!(running.get(), 2);
-    promises[0].callback(()).unwrap();
+    promises[0].callback(());
     assert_eq!(running.get(), 3);
     work[1].cancel();
     assert_eq!((running.get(), semaphore.waiting()), (4, 0));
-    promises[2].callback(()).unwrap();
-    promises[3].callback(()).unwrap();
+    promises[2].callback(());
+    promises[3].callback(());
     assert_eq!(semaphore.free(), 2);
 }
 

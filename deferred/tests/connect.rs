@@ -227,7 +227,8 @@ fn more_than_may_wait_are_not_refused() -> Result<(), Box<dyn std::error::Error>
         ..ReactorSettings::default()
     })?;
     let executor = Executor::new(&reactor);
-    let mut incoming = listen(&*reactor, TcpListen::address("127.0.0.1:0".parse()?))?.waiting(2);
+    let mut incoming =
+        listen(&*reactor, TcpListen::address("127.0.0.1:0".parse()?))?.max_pending(2);
     let address = incoming.port().address().socket().unwrap();
     let clients = (0..7).map(|_| std::net::TcpStream::connect(address));
     let clients = clients.collect::<io::Result<Vec<_>>>()?;

@@ -72,7 +72,7 @@ fn deferreds_and_sleeps_are_awaited() {
         Ok::<_, Failure<Infallible>>(value + 1)
     });
     clock.run();
-    promise.callback(1).unwrap();
+    promise.callback(1);
     clock.advance(SECOND / 2);
     assert!(!task.is_called());
     clock.advance(SECOND);
@@ -190,10 +190,10 @@ fn the_end_of_the_executor_is_the_end_of_its_tasks() {
     clock.run();
     drop(executor);
     assert!(dropped.get());
-    assert_eq!(task.take(), Some(Err(Failure::Abandoned)));
+    assert_eq!(task.take(), Some(Err(Failure::BrokenPromise)));
     assert_eq!(
         spawner.spawn(async {}).take(),
-        Some(Err(Failure::Abandoned))
+        Some(Err(Failure::BrokenPromise))
     );
     clock.run();
 }
@@ -277,7 +277,7 @@ fn tasks_end_with_the_reactor() {
         pending::<()>().await;
     });
     reactor.run().unwrap();
-    assert_eq!(waits.take(), Some(Err(Failure::Abandoned)));
+    assert_eq!(waits.take(), Some(Err(Failure::BrokenPromise)));
     assert_eq!(executor.running_tasks(), 0);
 }
 

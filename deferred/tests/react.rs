@@ -26,7 +26,7 @@ fn outcomes_are_exit_codes() {
         ExitCode::SUCCESS,
     );
     is(
-        react(|_, _| Deferred::<(), io::Error>::fired(Err(Failure::Abandoned))),
+        react(|_, _| Deferred::<(), io::Error>::from_outcome(Err(Failure::BrokenPromise))),
         ExitCode::FAILURE,
     );
     let panics = |why: &'static str| async move {

@@ -103,7 +103,7 @@ fn it_stops_when_it_is_told_or_has_tried_enough() {
     assert_eq!(reactor.clock().pending_calls(), 0);
 
     let reactor = MemoryReactor::new();
-    connect(&reactor).set_most(1);
+    connect(&reactor).set_max_retries(1);
     refuse(&reactor);
     reactor.clock().advance(SECOND * 2);
     refuse(&reactor);

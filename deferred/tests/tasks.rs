@@ -176,7 +176,7 @@ fn cancelled_from_its_own_call_it_leaves_nothing_of_the_old_run_to_the_next() {
     assert_eq!(ended.take().unwrap().take(), Some(Err(Failure::Cancelled)));
     assert_eq!((looping.is_running(), cancelled.get()), (false, 1));
     let _again = looping.start(SECOND).unwrap();
-    let _ = late.take().unwrap().callback(());
+    late.take().unwrap().fire(Ok(()));
     clock.advance(SECOND * 3);
     assert_eq!(clock.pending_calls(), 1, "one run, one timer");
     looping.stop();
@@ -238,7 +238,7 @@ fn a_call_that_is_not_made() {
 #[test]
 fn work_takes_turns_in_slices() {
     let clock = ManualClock::new();
-    let cooperator = Cooperator::steps_a_turn(&clock, 4);
+    let cooperator = Cooperator::max_steps_per_turn(&clock, 4);
     let steps = Rc::new(RefCell::new(String::new()));
     let work = |name: char, count: usize| {
         let steps = steps.clone();
@@ -269,13 +269,13 @@ fn work_waits_for_deferreds_and_pauses_are_counted() {
     task.pause();
     task.pause();
     assert!(task.resume());
-    promises.borrow()[0].callback(()).unwrap();
+    promises.borrow()[0].callback(());
     clock.run();
     assert_eq!(promises.borrow().len(), 1, "paused once too often");
     assert!(task.resume());
     assert!(!task.resume());
     clock.run();
-    promises.borrow()[1].errback("broken").unwrap();
+    promises.borrow()[1].errback("broken");
     assert_eq!(done.take(), Some(Err(Failure::Error("broken"))));
 }
 
@@ -320,11 +320,11 @@ fn work_keeps_its_cooperator() {
         deferred
     }));
     clock.run();
-    promises.borrow()[0].callback(()).unwrap();
+    promises.borrow()[0].callback(());
     clock.run();
     assert_eq!(promises.borrow().len(), 2);
     task.pause();
-    promises.borrow()[1].callback(()).unwrap();
+    promises.borrow()[1].callback(());
     clock.run();
     assert!(!done.is_called());
     task.resume();

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use retwist_deferred::{
-    Deferred, Executor, Failure, Fault, ResolveError, Resolver, SystemResolver, ThreadPool,
-    gather_results,
+    Deferred, Executor, Failure, IntoBoxedError, ResolveError, Resolver, SystemResolver,
+    ThreadPool, gather_results,
 };
 use retwist_reactor::{Reactor, ReactorSettings};
 
@@ -24,7 +24,7 @@ fn quiet() -> Reactor {
 }
 
 /// Runs the reactor until there is an outcome.
-fn outcome<T: 'static, E: Fault>(
+fn outcome<T: 'static, E: IntoBoxedError>(
     reactor: &Reactor,
     deferred: Deferred<T, E>,
 ) -> Result<T, Failure<E>> {
@@ -153,11 +153,11 @@ fn the_pool_ends_with_the_reactor() {
     );
     assert_eq!(pool.threads(), 0);
     assert!(running.is_called() && waiting.is_called());
-    assert_eq!(waiting.take(), Some(Err(Failure::Abandoned)));
+    assert_eq!(waiting.take(), Some(Err(Failure::BrokenPromise)));
     drop(running.take());
     assert_eq!(
         pool.defer_to_thread(|| ()).take(),
-        Some(Err(Failure::Abandoned))
+        Some(Err(Failure::BrokenPromise))
     );
 }
 

@@ -35,7 +35,7 @@ impl LineReceiver for StartTlsClient {
     }
 
     fn connection_lost(&mut self, reason: &Reason) {
-        let _ = self.done.callback(reason.clone());
+        self.done.fire(Ok(reason.clone()));
     }
 }
 

@@ -143,7 +143,7 @@ impl Guest {
     fn tell(&self, message: Message) {
         if self.outbox.put(message).is_err() {
             // He may have been thrown out already.
-            let _ = self.throw_out.callback(());
+            self.throw_out.fire(Ok(()));
         }
     }
 }

@@ -29,7 +29,7 @@ pub struct Value {
 
 /// Where a kind stands in a string: for mistakes that are no single argument's.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Position {
     text: Rc<str>,
     at: usize,
 }
@@ -69,20 +69,20 @@ impl Arguments {
     }
 
     /// Takes the next argument, which is a kind of endpoint.
-    pub(super) fn take_kind(&mut self) -> Result<(String, Place), EndpointError> {
+    pub(super) fn take_kind(&mut self) -> Result<(String, Position), EndpointError> {
         let at = self.list.front().map_or(self.text.len(), |next| next.start);
-        let place = Place {
+        let position = Position {
             text: self.text.clone(),
             at,
         };
         match self.list.pop_front() {
             Some(Argument {
                 name: None, value, ..
-            }) => Ok((value, place)),
+            }) => Ok((value, position)),
             Some(Argument {
                 name: Some(name), ..
-            }) => Err(place.mistake(Mistake::UnknownName(name))),
-            None => Err(place.mistake(Mistake::NothingBelow)),
+            }) => Err(position.mistake(Mistake::UnknownName(name))),
+            None => Err(position.mistake(Mistake::NothingBelow)),
         }
     }
 
@@ -193,7 +193,7 @@ impl Value {
     }
 }
 
-impl Place {
+impl Position {
     /// An argument that has to be given was not. It belongs at the end of the string.
     pub fn missing(&self, name: &'static str) -> EndpointError {
         EndpointError::new(&self.text, self.text.len(), Mistake::Missing(name))

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
-use super::arguments::{Arguments, Place, Value};
+use super::arguments::{Arguments, Position, Value};
 use super::{ClientEndpoint, EndpointError, Mistake, ServerEndpoint, kinds};
 
 /// The kinds of endpoints and layers that strings may name. [`server_from_string`] and
@@ -38,9 +38,9 @@ pub struct Endpoints {
 }
 
 /// What makes an endpoint of the values of its arguments.
-type Base<E> = dyn Fn(&Place, Vec<Option<Value>>) -> Result<E, EndpointError>;
+type Base<E> = dyn Fn(&Position, Vec<Option<Value>>) -> Result<E, EndpointError>;
 /// What puts a layer on an endpoint.
-type Over<E> = dyn Fn(&Place, Vec<Option<Value>>, E) -> Result<E, EndpointError>;
+type Over<E> = dyn Fn(&Position, Vec<Option<Value>>, E) -> Result<E, EndpointError>;
 
 struct Kinds<E> {
     known: HashMap<String, Kind<E>>,
@@ -76,7 +76,7 @@ impl Endpoints {
         mut self,
         kind: &str,
         names: [&'static str; N],
-        read: impl Fn(&Place, [Option<Value>; N]) -> Result<ServerEndpoint, EndpointError> + 'static,
+        read: impl Fn(&Position, [Option<Value>; N]) -> Result<ServerEndpoint, EndpointError> + 'static,
     ) -> Self {
         self.servers.add_base(kind, names, read);
         self
@@ -88,7 +88,7 @@ impl Endpoints {
         mut self,
         kind: &str,
         names: [&'static str; N],
-        read: impl Fn(&Place, [Option<Value>; N]) -> Result<ClientEndpoint, EndpointError> + 'static,
+        read: impl Fn(&Position, [Option<Value>; N]) -> Result<ClientEndpoint, EndpointError> + 'static,
     ) -> Self {
         self.clients.add_base(kind, names, read);
         self
@@ -102,7 +102,7 @@ impl Endpoints {
         kind: &str,
         names: [&'static str; N],
         read: impl Fn(
-            &Place,
+            &Position,
             [Option<Value>; N],
             ServerEndpoint,
         ) -> Result<ServerEndpoint, EndpointError>
@@ -120,7 +120,7 @@ impl Endpoints {
         kind: &str,
         names: [&'static str; N],
         read: impl Fn(
-            &Place,
+            &Position,
             [Option<Value>; N],
             ClientEndpoint,
         ) -> Result<ClientEndpoint, EndpointError>
@@ -136,12 +136,20 @@ impl Endpoints {
         kind: &str,
         server: (
             [&'static str; S],
-            impl Fn(&Place, [Option<Value>; S], ServerEndpoint) -> Result<ServerEndpoint, EndpointError>
+            impl Fn(
+                &Position,
+                [Option<Value>; S],
+                ServerEndpoint,
+            ) -> Result<ServerEndpoint, EndpointError>
             + 'static,
         ),
         client: (
             [&'static str; C],
-            impl Fn(&Place, [Option<Value>; C], ClientEndpoint) -> Result<ClientEndpoint, EndpointError>
+            impl Fn(
+                &Position,
+                [Option<Value>; C],
+                ClientEndpoint,
+            ) -> Result<ClientEndpoint, EndpointError>
             + 'static,
         ),
     ) -> Self {
@@ -180,9 +188,9 @@ impl<E: 'static> Kinds<E> {
         &mut self,
         kind: &str,
         names: [&'static str; N],
-        read: impl Fn(&Place, [Option<Value>; N]) -> Result<E, EndpointError> + 'static,
+        read: impl Fn(&Position, [Option<Value>; N]) -> Result<E, EndpointError> + 'static,
     ) {
-        let base = move |place: &Place, values| read(place, array(values));
+        let base = move |position: &Position, values| read(position, array(values));
         let base = Kind::Base(names.into(), Rc::new(base));
         self.known.insert(kind.to_owned(), base);
     }
@@ -191,12 +199,12 @@ impl<E: 'static> Kinds<E> {
         &mut self,
         kind: &str,
         names: [&'static str; N],
-        read: impl Fn(&Place, [Option<Value>; N], E) -> Result<E, EndpointError> + 'static,
+        read: impl Fn(&Position, [Option<Value>; N], E) -> Result<E, EndpointError> + 'static,
         over_tcp: bool,
     ) {
         let layer = Kind::Layer {
             names: names.into(),
-            over: Rc::new(move |place, values, below| read(place, array(values), below)),
+            over: Rc::new(move |position, values, below| read(position, array(values), below)),
             over_tcp,
         };
         self.known.insert(kind.to_owned(), layer);
@@ -208,13 +216,13 @@ impl<E: 'static> Kinds<E> {
         let mut layers = Vec::new();
         let mut tcp = None;
         let base = loop {
-            let (kind, place) = match tcp.take() {
-                Some(place) => ("tcp".to_owned(), place),
+            let (kind, position) = match tcp.take() {
+                Some(position) => ("tcp".to_owned(), position),
                 None => arguments.take_kind()?,
             };
             match self.known.get(&kind) {
                 Some(Kind::Base(names, base)) => {
-                    break base(&place, arguments.take_all(names)?)?;
+                    break base(&position, arguments.take_all(names)?)?;
                 }
                 Some(Kind::Layer {
                     names,
@@ -222,27 +230,27 @@ impl<E: 'static> Kinds<E> {
                     over_tcp,
                 }) => {
                     if layers.len() == LAYERS {
-                        return Err(place.mistake(Mistake::TooManyLayers(LAYERS)));
+                        return Err(position.mistake(Mistake::TooManyLayers(LAYERS)));
                     }
                     let below = arguments.first_unnamed();
                     let stands_alone =
                         *over_tcp && !below.is_some_and(|kind| self.known.contains_key(kind));
                     let values = arguments.take_named(names, !stands_alone)?;
-                    tcp = stands_alone.then(|| place.clone());
-                    layers.push((over, place, values));
+                    tcp = stands_alone.then(|| position.clone());
+                    layers.push((over, position, values));
                 }
-                None => return Err(unknown(kind, &place)),
+                None => return Err(unknown(kind, &position)),
             }
         };
-        let on = |below, (over, place, values): (&Rc<Over<E>>, Place, Vec<_>)| {
-            over(&place, values, below)
+        let on = |below, (over, position, values): (&Rc<Over<E>>, Position, Vec<_>)| {
+            over(&position, values, below)
         };
         layers.into_iter().rev().try_fold(base, on)
     }
 }
 
-fn unknown(kind: String, place: &Place) -> EndpointError {
-    place.mistake(match kind.as_str() {
+fn unknown(kind: String, position: &Position) -> EndpointError {
+    position.mistake(match kind.as_str() {
         "unix" | "stdio" | "fd" | "systemd" | "process" => Mistake::KindNotYet(kind),
         _ => Mistake::UnknownKind(kind),
     })

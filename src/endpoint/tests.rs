@@ -360,8 +360,8 @@ fn mistakes_of_clients_have_a_place() {
 #[test]
 fn own_kinds_take_part() {
     let endpoints = Endpoints::standard()
-        .server("lucky", ["number"], |place, [number]| {
-            let number = number.ok_or_else(|| place.missing("number"))?;
+        .server("lucky", ["number"], |position, [number]| {
+            let number = number.ok_or_else(|| position.missing("number"))?;
             let wanted = "a lucky number";
             let lucky = |text: &str| text.parse().ok().filter(|number| number % 7u16 == 0);
             let port = number.read(wanted, lucky)?;

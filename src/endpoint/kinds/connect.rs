@@ -1,7 +1,7 @@
 use retwist_protocols::{HttpConnect, Policy};
 
 use super::values;
-use crate::endpoint::{ClientEndpoint, EndpointError, Endpoints, Place, Value};
+use crate::endpoint::{ClientEndpoint, EndpointError, Endpoints, Position, Value};
 
 pub(super) fn add(endpoints: Endpoints) -> Endpoints {
     let names = ["host", "port", "user", "password", "timeout"];
@@ -9,13 +9,13 @@ pub(super) fn add(endpoints: Endpoints) -> Endpoints {
 }
 
 fn client(
-    place: &Place,
+    position: &Position,
     [host, port, user, password, timeout]: [Option<Value>; 5],
     below: ClientEndpoint,
 ) -> Result<ClientEndpoint, EndpointError> {
-    let (host, destination) = values::destination(place, host, port)?;
+    let (host, destination) = values::destination(position, host, port)?;
     let mut policy = HttpConnect::to(destination);
-    if let Some((user, password)) = values::user(place, user, password)? {
+    if let Some((user, password)) = values::user(position, user, password)? {
         // RFC 7617, section 2.
         let without_colon = |text: &str| (!text.contains(':')).then_some(());
         user.read("a name without a colon", without_colon)?;

@@ -6,7 +6,7 @@ use retwist_protocols::{
 use retwist_reactor::Address;
 
 use super::values;
-use crate::endpoint::{ClientEndpoint, EndpointError, Endpoints, Place, ServerEndpoint, Value};
+use crate::endpoint::{ClientEndpoint, EndpointError, Endpoints, Position, ServerEndpoint, Value};
 
 pub(super) fn add(mut endpoints: Endpoints) -> Endpoints {
     for kind in ["haproxy", "proxy"] {
@@ -18,7 +18,7 @@ pub(super) fn add(mut endpoints: Endpoints) -> Endpoints {
 }
 
 fn server(
-    _: &Place,
+    _: &Position,
     [trusted, timeout]: [Option<Value>; 2],
     below: ServerEndpoint,
 ) -> Result<ServerEndpoint, EndpointError> {
@@ -40,7 +40,7 @@ fn server(
 }
 
 fn client(
-    place: &Place,
+    position: &Position,
     [version, source, destination]: [Option<Value>; 3],
     below: ClientEndpoint,
 ) -> Result<ClientEndpoint, EndpointError> {
@@ -50,8 +50,8 @@ fn client(
             Address::from(values::address(&source)?),
             Address::from(values::address(&destination)?),
         ),
-        (Some(_), None) => return Err(place.missing("destination")),
-        (None, Some(_)) => return Err(place.missing("source")),
+        (Some(_), None) => return Err(position.missing("destination")),
+        (None, Some(_)) => return Err(position.missing("source")),
     };
     let first = version.map_or(Ok(false), |version| {
         version.read("1 or 2", |text| match text {

@@ -1,19 +1,19 @@
 use retwist_protocols::{FactoryPolicy, Limits};
 
 use super::values;
-use crate::endpoint::{EndpointError, Endpoints, Place, ServerEndpoint, Value};
+use crate::endpoint::{EndpointError, Endpoints, Position, ServerEndpoint, Value};
 
 pub(super) fn add(endpoints: Endpoints) -> Endpoints {
     endpoints.server_layer("limit", ["total", "perPeer", "ipv6Prefix"], server)
 }
 
 fn server(
-    place: &Place,
+    position: &Position,
     [total, per_peer, ipv6_prefix]: [Option<Value>; 3],
     below: ServerEndpoint,
 ) -> Result<ServerEndpoint, EndpointError> {
     if total.is_none() && per_peer.is_none() {
-        return Err(place.missing("total or perPeer"));
+        return Err(position.missing("total or perPeer"));
     }
     let count = |value: Option<Value>| value.as_ref().map(values::count).transpose();
     let (total, per_peer) = (count(total)?, count(per_peer)?);

@@ -1,7 +1,7 @@
 use retwist_protocols::{Policy, SocksClient};
 
 use super::values;
-use crate::endpoint::{ClientEndpoint, EndpointError, Endpoints, Place, Value};
+use crate::endpoint::{ClientEndpoint, EndpointError, Endpoints, Position, Value};
 
 pub(super) fn add(endpoints: Endpoints) -> Endpoints {
     let names = ["host", "port", "user", "password", "timeout"];
@@ -9,13 +9,13 @@ pub(super) fn add(endpoints: Endpoints) -> Endpoints {
 }
 
 fn client(
-    place: &Place,
+    position: &Position,
     [host, port, user, password, timeout]: [Option<Value>; 5],
     below: ClientEndpoint,
 ) -> Result<ClientEndpoint, EndpointError> {
-    let (host, destination) = values::destination(place, host, port)?;
+    let (host, destination) = values::destination(position, host, port)?;
     let mut policy = SocksClient::to(destination);
-    if let Some((user, password)) = values::user(place, user, password)? {
+    if let Some((user, password)) = values::user(position, user, password)? {
         for value in [&user, &password] {
             let fits = |text: &str| (1..=255).contains(&text.len()).then_some(());
             value.read("1 to 255 bytes", fits)?;

@@ -7,7 +7,7 @@ use retwist_reactor::{FactoryRef, StreamSettings, TcpConnect, TcpListen};
 
 use super::values;
 use crate::endpoint::{
-    ClientEndpoint, EndpointError, Endpoints, Network, Place, ServerEndpoint, Value,
+    ClientEndpoint, EndpointError, Endpoints, Network, Position, ServerEndpoint, Value,
 };
 
 const SERVER: [&str; 3] = ["port", "interface", "backlog"];
@@ -15,22 +15,22 @@ const CLIENT: [&str; 4] = ["host", "port", "timeout", "bindAddress"];
 
 pub(super) fn add(endpoints: Endpoints) -> Endpoints {
     endpoints
-        .server("tcp", SERVER, |place, given| {
-            server(place, given, Ipv4Addr::UNSPECIFIED.into(), interface)
+        .server("tcp", SERVER, |position, given| {
+            server(position, given, Ipv4Addr::UNSPECIFIED.into(), interface)
         })
-        .server("tcp6", SERVER, |place, given| {
-            server(place, given, Ipv6Addr::UNSPECIFIED.into(), interface6)
+        .server("tcp6", SERVER, |position, given| {
+            server(position, given, Ipv6Addr::UNSPECIFIED.into(), interface6)
         })
         .client("tcp", CLIENT, client)
 }
 
 fn server(
-    place: &Place,
+    position: &Position,
     [port, address, backlog]: [Option<Value>; 3],
     everywhere: IpAddr,
     interface: fn(&Value) -> Result<IpAddr, EndpointError>,
 ) -> Result<ServerEndpoint, EndpointError> {
-    let port = port.ok_or_else(|| place.missing("port"))?;
+    let port = port.ok_or_else(|| position.missing("port"))?;
     let port = port.read("a port, a number from 0 to 65535", |port| port.parse().ok())?;
     let address = address.as_ref().map_or(Ok(everywhere), interface)?;
     let mut listen = TcpListen::port(port).interface(address);
@@ -65,12 +65,12 @@ struct There {
 }
 
 fn client(
-    place: &Place,
+    position: &Position,
     [host, port, timeout, bind]: [Option<Value>; 4],
 ) -> Result<ClientEndpoint, EndpointError> {
-    let host = host.ok_or_else(|| place.missing("host"))?;
+    let host = host.ok_or_else(|| position.missing("host"))?;
     let name = values::host(&host)?;
-    let port = values::port(&port.ok_or_else(|| place.missing("port"))?)?;
+    let port = values::port(&port.ok_or_else(|| position.missing("port"))?)?;
     let wanted = "an IP address of this machine, of the same family as the host's";
     let there: Option<IpAddr> = name.parse().ok();
     let same_family = |bind: &IpAddr| there.is_none_or(|there| there.is_ipv4() == bind.is_ipv4());

@@ -1,13 +1,13 @@
 use retwist_protocols::{FactoryPolicy, Policy, ThrottleReads, ThrottleWrites};
 
 use super::values;
-use crate::endpoint::{EndpointError, Endpoints, Place, Value};
+use crate::endpoint::{EndpointError, Endpoints, Position, Value};
 
 pub(super) fn add(endpoints: Endpoints) -> Endpoints {
     let names = ["read", "write", "burst", "together"];
     endpoints
-        .server_layer("throttle", names, |place, given, mut below| {
-            let Throttle { reads, writes } = Throttle::of(place, given)?;
+        .server_layer("throttle", names, |position, given, mut below| {
+            let Throttle { reads, writes } = Throttle::of(position, given)?;
             if let Some(reads) = reads {
                 below = below.over(move |inner| reads.reads().factory(inner));
             }
@@ -16,8 +16,8 @@ pub(super) fn add(endpoints: Endpoints) -> Endpoints {
             }
             Ok(below)
         })
-        .client_layer("throttle", names, |place, given, mut below| {
-            let Throttle { reads, writes } = Throttle::of(place, given)?;
+        .client_layer("throttle", names, |position, given, mut below| {
+            let Throttle { reads, writes } = Throttle::of(position, given)?;
             if let Some(reads) = reads.map(Rate::reads) {
                 below = below.over(move |above| reads.wrap(above));
             }
@@ -43,11 +43,11 @@ struct Rate {
 
 impl Throttle {
     fn of(
-        place: &Place,
+        position: &Position,
         [read, write, burst, together]: [Option<Value>; 4],
     ) -> Result<Self, EndpointError> {
         if read.is_none() && write.is_none() {
-            return Err(place.missing("read or write rate"));
+            return Err(position.missing("read or write rate"));
         }
         let together = values::yes(together)?;
         let burst = burst.as_ref().map(values::count).transpose()?;

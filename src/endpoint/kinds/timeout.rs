@@ -1,27 +1,27 @@
 use retwist_protocols::{FactoryPolicy, Policy, Timeout};
 
 use super::values;
-use crate::endpoint::{EndpointError, Endpoints, Place, Value};
+use crate::endpoint::{EndpointError, Endpoints, Position, Value};
 
 pub(super) fn add(endpoints: Endpoints) -> Endpoints {
     let names = ["idle", "total", "grace"];
     endpoints
-        .server_layer("timeout", names, |place, given, below| {
-            let policy = policy(place, given)?;
+        .server_layer("timeout", names, |position, given, below| {
+            let policy = policy(position, given)?;
             Ok(below.over(move |inner| policy.clone().factory(inner)))
         })
-        .client_layer("timeout", names, |place, given, below| {
-            let policy = policy(place, given)?;
+        .client_layer("timeout", names, |position, given, below| {
+            let policy = policy(position, given)?;
             Ok(below.over(move |above| policy.wrap(above)))
         })
 }
 
 fn policy(
-    place: &Place,
+    position: &Position,
     [idle, total, grace]: [Option<Value>; 3],
 ) -> Result<Timeout, EndpointError> {
     if idle.is_none() && total.is_none() {
-        return Err(place.missing("idle or total"));
+        return Err(position.missing("idle or total"));
     }
     let mut policy = Timeout::new();
     if let Some(idle) = idle {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use retwist_deferred::ascii_host;
 use retwist_protocols::Destination;
 
-use crate::endpoint::{EndpointError, Mistake, Place, Value};
+use crate::endpoint::{EndpointError, Mistake, Position, Value};
 
 /// A port to connect to.
 pub(super) fn port(value: &Value) -> Result<u16, EndpointError> {
@@ -58,13 +58,13 @@ pub(super) fn host(value: &Value) -> Result<String, EndpointError> {
 
 /// Where a proxy is to connect to.
 pub(super) fn destination(
-    place: &Place,
+    position: &Position,
     host: Option<Value>,
     port_given: Option<Value>,
 ) -> Result<(String, Destination), EndpointError> {
-    let given = host.ok_or_else(|| place.missing("host"))?;
+    let given = host.ok_or_else(|| position.missing("host"))?;
     let name = self::host(&given)?;
-    let port = port(&port_given.ok_or_else(|| place.missing("port"))?)?;
+    let port = port(&port_given.ok_or_else(|| position.missing("port"))?)?;
     let wanted = "the name or address of a host";
     let destination = given.read(wanted, |_| Destination::new(&name, port).ok())?;
     Ok((name, destination))
@@ -72,15 +72,15 @@ pub(super) fn destination(
 
 /// Who a user is to a proxy: both or none.
 pub(super) fn user(
-    place: &Place,
+    position: &Position,
     user: Option<Value>,
     password: Option<Value>,
 ) -> Result<Option<(Value, Value)>, EndpointError> {
     match (user, password) {
         (Some(user), Some(password)) => Ok(Some((user, password))),
         (None, None) => Ok(None),
-        (None, Some(_)) => Err(place.missing("user")),
-        (Some(_), None) => Err(place.missing("password")),
+        (None, Some(_)) => Err(position.missing("user")),
+        (Some(_), None) => Err(position.missing("password")),
     }
 }
 
@@ -104,6 +104,6 @@ pub(super) fn interface(
 }
 
 /// What a library says of the values as a whole.
-pub(super) fn refused(place: &Place, error: &dyn std::error::Error) -> EndpointError {
-    place.mistake(Mistake::Tls(retwist_reactor::error_chain(error)))
+pub(super) fn refused(position: &Position, error: &dyn std::error::Error) -> EndpointError {
+    position.mistake(Mistake::Tls(retwist_reactor::error_chain(error)))
 }

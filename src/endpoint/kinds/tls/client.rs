@@ -3,7 +3,7 @@ use retwist_tls::{ClientOptions, TlsRole, TlsTransport, TrustRoots};
 
 use super::super::values;
 use super::{Bounds, alpn, identity, roots};
-use crate::endpoint::{ClientEndpoint, EndpointError, Place, Value};
+use crate::endpoint::{ClientEndpoint, EndpointError, Position, Value};
 
 pub(super) const NAMES: [&str; 10] = [
     "trustRoots",
@@ -19,7 +19,7 @@ pub(super) const NAMES: [&str; 10] = [
 ];
 
 pub(super) fn client(
-    place: &Place,
+    position: &Position,
     given: [Option<Value>; 10],
     below: ClientEndpoint,
 ) -> Result<ClientEndpoint, EndpointError> {
@@ -35,7 +35,7 @@ pub(super) fn client(
     ] = given;
     let roots = match &trusted {
         Some(file) => roots(file)?,
-        None => TrustRoots::platform().map_err(|error| values::refused(place, &error))?,
+        None => TrustRoots::platform().map_err(|error| values::refused(position, &error))?,
     };
     let mut options = ClientOptions::new(roots).alpn(alpn(protocols)?);
     if let Some(identity) = identity(certificate, key)? {
@@ -51,13 +51,14 @@ pub(super) fn client(
     }
     let config = options
         .build()
-        .map_err(|error| values::refused(place, &error))?;
+        .map_err(|error| values::refused(position, &error))?;
     let server = match (&name, below.host()) {
         (Some(name), _) => values::host(name)?,
         (None, Some(host)) => host.to_owned(),
-        (None, None) => return Err(place.missing("name")),
+        (None, None) => return Err(position.missing("name")),
     };
-    let role = TlsRole::client(config, &server).map_err(|error| values::refused(place, &error))?;
+    let role =
+        TlsRole::client(config, &server).map_err(|error| values::refused(position, &error))?;
     let role = Bounds::of(limits)?.on(role);
     Ok(below.over(move |above| TlsTransport::new(role.clone(), above).below()))
 }

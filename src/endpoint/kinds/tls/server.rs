@@ -8,7 +8,7 @@ use retwist_tls::{
 
 use super::super::values;
 use super::{Bounds, alpn, identity, roots};
-use crate::endpoint::{EndpointError, Mistake, Place, ServerEndpoint, Value};
+use crate::endpoint::{EndpointError, Mistake, Position, ServerEndpoint, Value};
 
 pub(super) const NAMES: [&str; 12] = [
     "privateKey",
@@ -26,7 +26,7 @@ pub(super) const NAMES: [&str; 12] = [
 ];
 
 pub(super) fn server(
-    place: &Place,
+    position: &Position,
     given: [Option<Value>; 12],
     below: ServerEndpoint,
 ) -> Result<ServerEndpoint, EndpointError> {
@@ -46,10 +46,10 @@ pub(super) fn server(
         (Some(identity), None) => Identities::new(identity),
         (Some(identity), Some(folder)) => named(Identities::new(identity), &folder)?,
         (None, Some(folder)) => named(Identities::strict(), &folder)?,
-        (None, None) => return Err(place.missing("privateKey")),
+        (None, None) => return Err(position.missing("privateKey")),
     };
     let mut options = ServerOptions::choosing(identities)
-        .client_certificates(client_certificates(place, clients, trusted)?)
+        .client_certificates(client_certificates(position, clients, trusted)?)
         .alpn(alpn(protocols)?);
     if let Some(resume) = resume {
         options = options.resumption(resumption(&resume)?);
@@ -64,7 +64,7 @@ pub(super) fn server(
     }
     let config = options
         .build()
-        .map_err(|error| values::refused(place, &error))?;
+        .map_err(|error| values::refused(position, &error))?;
     let bounds = Bounds::of(limits)?;
     // One configuration for all that listen by it: whoever remembers a session, all resume it.
     Ok(below.over(move |inner| TlsFactory::new(bounds.on(TlsRole::server(config.clone())), inner)))
@@ -72,14 +72,14 @@ pub(super) fn server(
 
 /// Whether clients show a certificate: they must, if it is only said who certifies them.
 fn client_certificates(
-    place: &Place,
+    position: &Position,
     clients: Option<Value>,
     trusted: Option<Value>,
 ) -> Result<ClientCertificates, EndpointError> {
     let Some(trusted) = trusted else {
         return match clients {
             None => Ok(ClientCertificates::None),
-            Some(_) => Err(place.missing("trustRoots")),
+            Some(_) => Err(position.missing("trustRoots")),
         };
     };
     let roots = roots(&trusted)?;

@@ -1,0 +1,22 @@
+//! Clients: the addresses of a host, a connection with it, and another one when that is lost.
+
+mod ascii_host;
+mod backoff;
+mod client_service;
+mod connect;
+mod dialer;
+mod hostname_endpoint;
+mod reconnecting;
+mod resolver;
+mod service_error;
+mod watch;
+
+pub use ascii_host::ascii_host;
+pub use backoff::Backoff;
+pub use client_service::{ClientService, ServiceState};
+pub use connect::{connect, connect_protocol};
+pub use dialer::{DialError, Dialer, DialerExt};
+pub use hostname_endpoint::HostnameEndpoint;
+pub use reconnecting::{Reconnecting, Retries};
+pub use resolver::{ResolveError, Resolver, SystemResolver};
+pub use service_error::{AttemptError, ServiceError};

@@ -1,0 +1,177 @@
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use retwist_reactor::{
+    Address, ConnectError, Connector, ConnectorState, Factory, FactoryRef, Protocol,
+    ProtocolHandle, ProtocolRef, ReactorTcp, Reason, TcpConnect, TransportRef,
+};
+
+use crate::{AsyncTransport, Deferred, IntoBoxedError, Promise};
+
+/// Connects over TCP, for async code. Cancelled, or dropped while it is awaited, it gives up.
+///
+/// `reactor` is a [`ReactorHandle`](retwist_reactor::ReactorHandle), or a
+/// [`MemoryReactor`](retwist_reactor::testing::MemoryReactor) in a test.
+pub fn connect(
+    reactor: &dyn ReactorTcp,
+    how: impl Into<TcpConnect>,
+) -> Deferred<AsyncTransport, ConnectError> {
+    let (protocol, opened) = AsyncTransport::protocol();
+    when_opened(dial_tcp(reactor, how.into(), protocol), opened)
+}
+
+/// Connects a protocol over TCP, and promises it, with its type: by then it has heard
+/// `connection_made`. Cancelled, it gives up.
+///
+/// ```
+/// use retwist_deferred::connect_protocol;
+/// use retwist_reactor::testing::MemoryReactor;
+/// use retwist_reactor::{Protocol, TcpConnect, TransportRef};
+///
+/// struct Client;
+/// impl Protocol for Client {
+///     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
+/// }
+///
+/// let reactor = MemoryReactor::new();
+/// let to = TcpConnect::address("192.0.2.1:7".parse().unwrap());
+/// let connecting = connect_protocol(&reactor, to, Client);
+/// assert_eq!(reactor.connecting().len(), 1);
+/// connecting.cancel();
+/// assert_eq!(reactor.connecting().len(), 0);
+/// ```
+#[doc(alias = "connectProtocol")]
+#[doc(alias = "ClientCreator")]
+pub fn connect_protocol<P: Protocol>(
+    reactor: &dyn ReactorTcp,
+    how: impl Into<TcpConnect>,
+    protocol: P,
+) -> Deferred<ProtocolHandle<P>, ConnectError> {
+    let (protocol, opened) = opening(protocol);
+    when_opened(dial_tcp(reactor, how.into(), protocol), opened)
+}
+
+pub(crate) fn dial_tcp(
+    reactor: &dyn ReactorTcp,
+    how: TcpConnect,
+    protocol: ProtocolRef,
+) -> Deferred<Connector, ConnectError> {
+    dial(|factory| reactor.connect(how, factory), protocol)
+}
+
+/// Connects `protocol`, by way of `connect`, which connects a factory. The connector comes when the
+/// protocol is in its seat; a layer may still have to negotiate.
+pub(crate) fn dial(
+    connect: impl FnOnce(FactoryRef) -> Connector,
+    protocol: ProtocolRef,
+) -> Deferred<Connector, ConnectError> {
+    let connector: Rc<RefCell<Option<Connector>>> = Rc::default();
+    let (promise, made) = Deferred::with_canceller({
+        let connector = connector.clone();
+        move |_| {
+            if let Some(connector) = connector.take() {
+                connector.disconnect();
+            }
+        }
+    });
+    let dial = Dial {
+        protocol: RefCell::new(Some(protocol)),
+        promise: promise.clone(),
+        connector: connector.clone(),
+    };
+    let dialled = connect(FactoryRef::from(dial));
+    if dialled.state() == ConnectorState::Disconnected {
+        connector.take();
+        // Nothing has been begun, so nobody else has fired it.
+        promise.errback(ConnectError::ReactorGone);
+    }
+    made
+}
+
+/// What was made and then has opened: `opened` is its outcome, and cancelling it closes the
+/// connection.
+pub(crate) fn when_opened<T: 'static, E: IntoBoxedError + From<ConnectError>>(
+    made: Deferred<Connector, E>,
+    opened: Deferred<T, Reason>,
+) -> Deferred<T, E> {
+    made.add_callback(move |connector| {
+        let (promise, open) = Deferred::with_canceller(move |_| connector.disconnect());
+        opened.done(move |outcome| {
+            let lost = |reason| ConnectError::Negotiation(reason).into();
+            let outcome = outcome.map_err(|failure| failure.map(lost));
+            // Cancelled, it is dropped; an `AsyncTransport` closes.
+            promise.fire(outcome);
+        });
+        open
+    })
+}
+
+/// `protocol`, to be put over a transport, and the moment at which it has heard `connection_made`.
+pub(crate) fn opening<P: Protocol>(
+    protocol: P,
+) -> (ProtocolRef, Deferred<ProtocolHandle<P>, Reason>) {
+    let (promise, opened) = Deferred::new();
+    let opening = Opening {
+        protocol: ProtocolHandle::new(protocol),
+        promise: Some(promise),
+    };
+    (opening.into(), opened)
+}
+
+/// The factory of one connection.
+struct Dial {
+    protocol: RefCell<Option<ProtocolRef>>,
+    promise: Promise<Connector, ConnectError>,
+    /// Where the canceller finds it.
+    connector: Rc<RefCell<Option<Connector>>>,
+}
+
+impl Factory for Dial {
+    fn started_connecting(&self, connector: &Connector) {
+        *self.connector.borrow_mut() = Some(connector.clone());
+    }
+
+    fn build_protocol(&self, _: &Address) -> Option<ProtocolRef> {
+        let connector = self.connector.take()?;
+        let protocol = self.protocol.take()?;
+        self.promise.fire(Ok(connector)).then_some(protocol)
+    }
+
+    fn client_connection_failed(&self, _: &Connector, error: &ConnectError) {
+        self.connector.take();
+        // Cancelled, it has its outcome.
+        self.promise.fire(Err(error.clone().into()));
+        self.protocol.take();
+    }
+}
+
+/// Sits in the seat until the connection is there, and gives it to the protocol that it is for.
+struct Opening<P: Protocol> {
+    protocol: ProtocolHandle<P>,
+    promise: Option<Promise<ProtocolHandle<P>, Reason>>,
+}
+
+impl<P: Protocol> Protocol for Opening<P> {
+    fn connection_made(&mut self, transport: &TransportRef) {
+        transport.switch_protocol((&self.protocol).into());
+        if let Some(promise) = self.promise.take() {
+            let protocol = self.protocol.clone();
+            // The turn goes on to tell it that it is connected; this comes after the turns.
+            transport.clock().call_soon(move || {
+                // Cancelled, it has its outcome.
+                promise.fire(Ok(protocol));
+            });
+        }
+    }
+
+    fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+        transport.unread(data);
+    }
+
+    fn connection_lost(&mut self, reason: &Reason) {
+        if let Some(promise) = self.promise.take() {
+            // Cancelled, it has its outcome.
+            promise.fire(Err(reason.clone().into()));
+        }
+    }
+}

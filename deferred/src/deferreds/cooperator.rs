@@ -1,0 +1,300 @@
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+use retwist_reactor::{Clock, catch_panic};
+
+use crate::{Deferred, Failure, IntoBoxedError, IntoDeferred, Outcome, Promise};
+
+/// Does long work in small steps, between which the loop serves its connections.
+///
+/// Work is an iterator: each item is one step, done when the iterator is asked for it. All that
+/// cooperate take their steps in turn, for at most 10 ms in each turn of the loop. An item that is
+/// a Deferred is waited for.
+///
+/// ```
+/// use retwist_deferred::Cooperator;
+/// use retwist_reactor::testing::ManualClock;
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+///
+/// let clock = ManualClock::new();
+/// let cooperator = Cooperator::new(&clock);
+/// let sum = Rc::new(Cell::new(0));
+/// let total = sum.clone();
+/// let (_task, mut done) = cooperator.cooperate((1..=100).map(move |number| total.set(total.get() + number)));
+/// clock.run();
+/// assert_eq!(done.take(), Some(Ok(())));
+/// assert_eq!(sum.get(), 5050);
+/// ```
+///
+/// A cheap handle: clones are the same cooperator.
+#[derive(Clone)]
+pub struct Cooperator {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    clock: Clock,
+    slice: Slice,
+    ready: RefCell<VecDeque<Rc<dyn Work>>>,
+    /// A turn has been asked for.
+    turn: Cell<bool>,
+}
+
+/// How much is done in one turn.
+#[derive(Clone, Copy)]
+enum Slice {
+    Time(Duration),
+    Steps(usize),
+}
+
+/// The clock stands still in a turn, so this is measured by the system's.
+const SLICE: Duration = Duration::from_millis(10);
+
+impl Cooperator {
+    /// Takes steps for at most 10 ms in each turn of the loop, and at least one.
+    pub fn new(clock: &Clock) -> Self {
+        Cooperator::with_slice(clock, Slice::Time(SLICE))
+    }
+
+    /// Takes at most so many steps in each turn, all works together: what a test wants.
+    pub fn max_steps_per_turn(clock: &Clock, steps: usize) -> Self {
+        Cooperator::with_slice(clock, Slice::Steps(steps.max(1)))
+    }
+
+    fn with_slice(clock: &Clock, slice: Slice) -> Self {
+        Cooperator {
+            inner: Rc::new(Inner {
+                clock: clock.clone(),
+                slice,
+                ready: RefCell::default(),
+                turn: Cell::new(false),
+            }),
+        }
+    }
+
+    /// Does `work`, from this turn's end on. The Deferred fires when the iterator has ended, and
+    /// fails when a step does; cancelling it stops the work.
+    #[doc(alias = "coiterate")]
+    #[doc(alias = "whenDone")]
+    pub fn cooperate<I, E>(&self, work: I) -> (CooperativeTask, Deferred<(), E>)
+    where
+        I: Iterator<Item: IntoDeferred<Error = E>> + 'static,
+        E: IntoBoxedError,
+    {
+        let place: Rc<OnceCell<Weak<dyn Work>>> = Rc::default();
+        let (promise, done) = Deferred::with_canceller({
+            let place = place.clone();
+            move |_| {
+                if let Some(work) = place.get().and_then(Weak::upgrade) {
+                    work.stop();
+                }
+            }
+        });
+        let work: Rc<dyn Work> = Rc::new_cyclic(|me| Task {
+            me: me.clone(),
+            work: Cell::new(Some(work)),
+            promise,
+            pauses: Cell::new(0),
+            waiting: Cell::new(false),
+            queued: Cell::new(false),
+            cooperator: Rc::downgrade(&self.inner),
+        });
+        // Nobody else has put anything there.
+        let _ = place.set(Rc::downgrade(&work));
+        work.wants_turn();
+        let task = CooperativeTask {
+            work,
+            _cooperator: self.clone(),
+        };
+        (task, done)
+    }
+}
+
+impl Inner {
+    fn wants_turn(self: &Rc<Self>) {
+        if !self.turn.replace(true) {
+            let me = self.clone();
+            self.clock.call_soon(move || me.turn());
+        }
+    }
+
+    /// One slice: a step of each, again and again.
+    fn turn(self: &Rc<Self>) {
+        self.turn.set(false);
+        let begun = Instant::now();
+        let mut steps = 0;
+        loop {
+            let first = self.ready.borrow_mut().pop_front();
+            let Some(work) = first else { return };
+            work.step();
+            steps += 1;
+            let over = match self.slice {
+                Slice::Time(time) => begun.elapsed() >= time,
+                Slice::Steps(most) => steps >= most,
+            };
+            if over {
+                break;
+            }
+        }
+        if !self.ready.borrow().is_empty() {
+            self.wants_turn();
+        }
+    }
+}
+
+/// Work that was given to a [`Cooperator`]. Dropping it lets the work go on, unless it is paused,
+/// for nobody could resume it then.
+#[derive(Clone)]
+pub struct CooperativeTask {
+    work: Rc<dyn Work>,
+    /// While it is paused, there may be nobody else who keeps it.
+    _cooperator: Cooperator,
+}
+
+impl CooperativeTask {
+    /// Takes no step until [`resume`](CooperativeTask::resume) has been called as often as this.
+    pub fn pause(&self) {
+        self.work.pause();
+    }
+
+    /// Takes one `pause` back. False if there is none.
+    pub fn resume(&self) -> bool {
+        self.work.resume()
+    }
+
+    /// Takes no step any more: the Deferred fails with [`Failure::Cancelled`]. Nothing if it has
+    /// ended.
+    pub fn stop(&self) {
+        self.work.stop();
+    }
+}
+
+/// A piece of work, whatever its type.
+trait Work {
+    fn wants_turn(&self);
+    fn step(&self);
+    fn pause(&self);
+    fn resume(&self) -> bool;
+    fn stop(&self);
+}
+
+struct Task<I, E: IntoBoxedError> {
+    me: Weak<Self>,
+    /// None while it takes a step, and when it has ended.
+    work: Cell<Option<I>>,
+    promise: Promise<(), E>,
+    pauses: Cell<usize>,
+    /// An item is waited for.
+    waiting: Cell<bool>,
+    queued: Cell<bool>,
+    cooperator: Weak<Inner>,
+}
+
+impl<I, E> Task<I, E>
+where
+    I: Iterator<Item: IntoDeferred<Error = E>> + 'static,
+    E: IntoBoxedError,
+{
+    fn end(&self, outcome: Outcome<(), E>) {
+        let work = self.work.take();
+        // Stopped from within its own step, it has its outcome.
+        self.promise.fire(outcome);
+        // Not before: it may hold the promise of what is waited for.
+        drop(work);
+    }
+
+    fn stepped(&self, outcome: Outcome<<I::Item as IntoDeferred>::Value, E>) {
+        match outcome {
+            Ok(_) => self.wants_turn(),
+            Err(failure) => self.end(Err(failure)),
+        }
+    }
+}
+
+impl<I, E> Work for Task<I, E>
+where
+    I: Iterator<Item: IntoDeferred<Error = E>> + 'static,
+    E: IntoBoxedError,
+{
+    fn wants_turn(&self) {
+        if self.pauses.get() == 0
+            && !self.waiting.get()
+            && !self.promise.is_called()
+            && let Some(me) = self.me.upgrade()
+            && let Some(cooperator) = self.cooperator.upgrade()
+            && !self.queued.replace(true)
+        {
+            cooperator.ready.borrow_mut().push_back(me);
+            cooperator.wants_turn();
+        }
+    }
+
+    fn step(&self) {
+        self.queued.set(false);
+        if self.pauses.get() > 0 {
+            return;
+        }
+        let Some(mut work) = self.work.take() else {
+            return;
+        };
+        let step = catch_panic(|| work.next().map(IntoDeferred::into_deferred));
+        if !self.promise.is_called() {
+            self.work.set(Some(work));
+        }
+        match step {
+            Ok(None) => self.end(Ok(())),
+            Err(message) => self.end(Err(Failure::Panicked(message))),
+            Ok(Some(mut step)) => match step.take() {
+                Some(outcome) => self.stepped(outcome),
+                None => {
+                    self.waiting.set(true);
+                    // What is waited for keeps both.
+                    let kept = (self.me.upgrade(), self.cooperator.upgrade());
+                    step.done(move |outcome| {
+                        if let (Some(me), _cooperator) = kept {
+                            me.waiting.set(false);
+                            me.stepped(outcome);
+                        }
+                    });
+                }
+            },
+        }
+    }
+
+    fn pause(&self) {
+        self.pauses.set(self.pauses.get() + 1);
+    }
+
+    fn resume(&self) -> bool {
+        match self.pauses.get().checked_sub(1) {
+            Some(left) => {
+                self.pauses.set(left);
+                self.wants_turn();
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn stop(&self) {
+        self.end(Err(Failure::Cancelled));
+    }
+}
+
+impl fmt::Debug for Cooperator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cooperator")
+            .field("ready", &self.inner.ready.borrow().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CooperativeTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CooperativeTask")
+    }
+}
