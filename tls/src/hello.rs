@@ -3,133 +3,105 @@ use crate::records::HEADER;
 /// What the first bytes from a client are.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Hello {
-    /// A ClientHello, so far.
+    /// The beginning of a ClientHello.
     Incomplete,
-    /// A whole ClientHello, with the server name (SNI) that it asks for.
-    Complete(Option<Box<str>>),
+    /// A whole ClientHello: the handshake message, without the headers of its records.
+    Complete(Vec<u8>),
+    /// A ClientHello that announces a body of more than [`HELLO_LIMIT`] bytes.
+    TooLarge,
     /// Something else. rustls has the words for it, and the alert.
     Foreign,
 }
 
+/// The largest body of a ClientHello, as in rustls.
+pub(crate) const HELLO_LIMIT: usize = 0xffff;
+
+const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
-const SERVER_NAME: u16 = 0;
-const HOST_NAME: u8 = 0;
+const WARNING: u8 = 1;
+/// What the header of a handshake message takes: its kind, and the size of its body.
+const MESSAGE_HEADER: usize = 4;
 
-/// Reads the ClientHello (RFC 8446 4.1.2) that a connection begins with, however it is cut into
-/// records.
+/// Finds the ClientHello (RFC 8446 4.1.2) that a connection begins with, however it is cut into
+/// records. What the message says is for rustls to read.
+///
+/// A client may send warnings first: this reader passes over as many as rustls does, which sees
+/// them afterwards and counts them itself.
 #[derive(Default)]
 pub(crate) struct HelloReader {
-    /// The message, where it takes several records.
+    /// What came of the message so far, from whole records.
     message: Vec<u8>,
     /// How much of the input is in it, so that no record is read twice.
     seen: usize,
+    warnings: usize,
 }
+
+const MAX_WARNINGS: usize = 4;
 
 impl HelloReader {
     /// Reads on. `input` is all that has come so far.
     pub(crate) fn read(&mut self, input: &[u8]) -> Hello {
         loop {
             let rest = input.get(self.seen..).unwrap_or_default();
-            match rest.first() {
-                None => return Hello::Incomplete,
-                Some(&HANDSHAKE) => {}
-                Some(_) => return Hello::Foreign,
-            }
-            let Some(&[_, major, _, high, low]) = rest.first_chunk::<HEADER>() else {
-                return Hello::Incomplete;
+            let Some(&[kind, major, _, high, low]) = rest.first_chunk::<HEADER>() else {
+                return match rest.first() {
+                    None | Some(&HANDSHAKE | &ALERT) => Hello::Incomplete,
+                    Some(_) => Hello::Foreign,
+                };
             };
             let length = usize::from(u16::from_be_bytes([high, low]));
             if major != 3 || length == 0 || length > 1 << 14 {
                 return Hello::Foreign;
             }
-            let Some(fragment) = rest.get(HEADER..HEADER + length) else {
-                return Hello::Incomplete;
-            };
-            // The usual hello, in one record, is read where it is.
-            let whole = match self.message.is_empty() {
-                true => body(fragment),
-                false => {
-                    self.message.extend_from_slice(fragment);
-                    body(&self.message)
+            let here = &rest[HEADER..rest.len().min(HEADER + length)];
+            match kind {
+                HANDSHAKE => {
+                    let size = match announced(&self.message, here) {
+                        Announced::Body(size) if size > HELLO_LIMIT => return Hello::TooLarge,
+                        _ if here.len() < length => return Hello::Incomplete,
+                        Announced::Body(size) => MESSAGE_HEADER + size,
+                        Announced::Unknown => usize::MAX,
+                        // rustls judges whole records alone.
+                        Announced::Other => return Hello::Foreign,
+                    };
+                    self.message.extend_from_slice(here);
+                    if self.message.len() >= size {
+                        self.message.truncate(size);
+                        return Hello::Complete(std::mem::take(&mut self.message));
+                    }
                 }
-            };
-            match whole {
-                Body::Whole(hello) => return Hello::Complete(server_name(hello)),
-                Body::Foreign => return Hello::Foreign,
-                Body::Partial if self.message.is_empty() => {
-                    self.message.extend_from_slice(fragment)
-                }
-                Body::Partial => {}
+                ALERT if length == 2 && self.message.is_empty() => match here {
+                    [] | [_] => return Hello::Incomplete,
+                    [WARNING, 1..=255] if self.warnings < MAX_WARNINGS => self.warnings += 1,
+                    _ => return Hello::Foreign,
+                },
+                _ => return Hello::Foreign,
             }
             self.seen += HEADER + length;
         }
     }
 }
 
-enum Body<'a> {
-    Whole(&'a [u8]),
-    Partial,
-    Foreign,
+/// What the header of a handshake message says.
+enum Announced {
+    /// A ClientHello, whose body has this size.
+    Body(usize),
+    /// The header is not whole.
+    Unknown,
+    /// This is no ClientHello.
+    Other,
 }
 
-fn body(message: &[u8]) -> Body<'_> {
-    match message {
-        [CLIENT_HELLO, high, middle, low, rest @ ..] => {
-            let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
-            rest.get(..length).map_or(Body::Partial, Body::Whole)
+/// Reads the header of the message that these bytes, and then those, begin.
+fn announced(these: &[u8], those: &[u8]) -> Announced {
+    let mut bytes = these.iter().chain(those);
+    match (bytes.next(), [bytes.next(), bytes.next(), bytes.next()]) {
+        (Some(&CLIENT_HELLO), [Some(&high), Some(&middle), Some(&low)]) => {
+            Announced::Body(u32::from_be_bytes([0, high, middle, low]) as usize)
         }
-        [CLIENT_HELLO, ..] | [] => Body::Partial,
-        _ => Body::Foreign,
-    }
-}
-
-/// The host name in a ClientHello; none in one that names none, or that rustls will refuse.
-fn server_name(hello: &[u8]) -> Option<Box<str>> {
-    let mut reader = Reader(hello.get(34..)?);
-    let _session_id = reader.counted8()?;
-    let _cipher_suites = reader.counted16()?;
-    let _compression = reader.counted8()?;
-    let mut extensions = Reader(reader.counted16()?);
-    loop {
-        let kind = extensions.u16()?;
-        let extension = extensions.counted16()?;
-        if kind == SERVER_NAME {
-            let mut names = Reader(Reader(extension).counted16()?);
-            let kind = names.u8()?;
-            let name = names.counted16()?;
-            let name = (kind == HOST_NAME).then(|| str::from_utf8(name).ok())??;
-            return Some(name.to_ascii_lowercase().into());
-        }
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.take(1).map(|byte| byte[0])
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.take(2)
-            .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
-    }
-
-    fn counted8(&mut self) -> Option<&'a [u8]> {
-        let count = self.u8()?;
-        self.take(count.into())
-    }
-
-    fn counted16(&mut self) -> Option<&'a [u8]> {
-        let count = self.u16()?;
-        self.take(count.into())
+        (Some(&CLIENT_HELLO) | None, _) => Announced::Unknown,
+        _ => Announced::Other,
     }
 }
 
@@ -141,25 +113,10 @@ mod tests {
         HelloReader::default().read(input)
     }
 
-    /// A ClientHello for `name`, as one handshake message.
-    fn hello(name: &[u8]) -> Vec<u8> {
-        let count = |bytes: &[u8]| (bytes.len() as u16).to_be_bytes();
-        let mut entry = vec![HOST_NAME];
-        entry.extend(count(name));
-        entry.extend(name);
-        let mut names = count(&entry).to_vec();
-        names.extend(entry);
-        let mut extensions = vec![0xff, 0x01, 0, 1, 0, 0, 0];
-        extensions.extend(count(&names));
-        extensions.extend(names);
-        let mut body = vec![3, 3];
-        body.extend([7; 32]);
-        body.extend([0, 0, 2, 0x13, 1, 1, 0]);
-        body.extend(count(&extensions));
-        body.extend(extensions);
-        let mut message = vec![CLIENT_HELLO, 0];
-        message.extend(count(&body));
-        message.extend(body);
+    fn hello(body: usize) -> Vec<u8> {
+        let mut message = (body as u32).to_be_bytes().to_vec();
+        message[0] = CLIENT_HELLO;
+        message.extend((0..body).map(|n| n as u8));
         message
     }
 
@@ -173,22 +130,23 @@ mod tests {
         records
     }
 
+    const USER_CANCELED: &[u8] = &[ALERT, 3, 1, 0, 2, 1, 90];
+
     #[test]
-    fn the_name_is_found_however_the_hello_is_cut() {
-        let message = hello(b"Mail.Example.ORG");
+    fn a_hello_is_found_however_it_is_cut() {
+        let message = hello(100);
         for size in [1, 2, 3, 7, 50, message.len()] {
-            let records = records(&message, size);
-            let mut reader = HelloReader::default();
-            for end in 0..records.len() {
-                assert_eq!(
-                    reader.read(&records[..end]),
-                    Hello::Incomplete,
-                    "{size} {end}"
-                );
+            for warnings in [0, 1, MAX_WARNINGS] {
+                let input = [USER_CANCELED.repeat(warnings), records(&message, size)].concat();
+                let mut reader = HelloReader::default();
+                for end in 0..input.len() {
+                    let so_far = reader.read(&input[..end]);
+                    assert_eq!(so_far, Hello::Incomplete, "{size} {end}");
+                }
+                let complete = Hello::Complete(message.clone());
+                assert_eq!(reader.read(&input), complete, "{size}");
+                assert_eq!(read(&[&input[..], b"more"].concat()), complete);
             }
-            let name = Hello::Complete(Some("mail.example.org".into()));
-            assert_eq!(reader.read(&records), name, "{size}");
-            assert_eq!(read(&[&records[..], b"more"].concat()), name);
         }
     }
 
@@ -199,22 +157,26 @@ mod tests {
             b"\x16\x02\x00\x00\x01",
             b"\x16\x03\x01\x00\x00",
             b"\x16\x03\x01\x00\x01\x02",
+            // Fatal, close_notify, one byte too many, and in the middle of a message.
+            b"\x15\x03\x01\x00\x02\x02\x28",
+            b"\x15\x03\x01\x00\x02\x01\x00",
+            b"\x15\x03\x01\x00\x03",
+            b"\x16\x03\x01\x00\x01\x01\x15\x03\x01\x00\x02\x01\x5a",
+            &USER_CANCELED.repeat(MAX_WARNINGS + 1),
         ] {
             assert_eq!(read(input), Hello::Foreign, "{input:?}");
         }
     }
 
     #[test]
-    fn a_broken_hello_has_no_name_and_harms_nobody() {
-        let message = hello(b"example.org");
-        for cut in 4..message.len() {
-            let mut short = message[..cut].to_vec();
-            short[2..4].copy_from_slice(&((cut - 4) as u16).to_be_bytes());
-            assert!(matches!(
-                read(&records(&short, 1 << 14)),
-                Hello::Complete(_)
-            ));
+    fn a_hello_is_too_large_as_soon_as_it_says_so() {
+        for (announces, expected) in [
+            ([1, 0, 0xff, 0xff], Hello::Incomplete),
+            ([1, 1, 0, 0], Hello::TooLarge),
+        ] {
+            let input = [&[HANDSHAKE, 3, 1, 0x40, 0][..], &announces].concat();
+            assert_eq!(read(&input[..input.len() - 1]), Hello::Incomplete);
+            assert_eq!(read(&input), expected);
         }
-        assert_eq!(read(&records(&hello(b"\xff"), 999)), Hello::Complete(None));
     }
 }

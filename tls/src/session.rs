@@ -111,18 +111,17 @@ impl Session {
         out: &mut Records,
         mut event: impl FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<usize, Failure> {
-        let answered = !matches!(self.connection, Connection::Greeting(_));
         let received = self.receive_all(input, out, &mut event);
         if received.is_err() {
             self.state = State::Failed;
             self.incoming = Vec::new();
             self.send_queued(out);
             let told = matches!(&received, Err(error) if matches!(**error, TlsError::PeerAlert(_)));
-            if matches!(self.connection, Connection::Server(_))
-                && !answered
-                && out.is_empty()
-                && !told
-            {
+            let unanswered = match &self.connection {
+                Connection::Server(server) => server.protocol_version().is_none(),
+                _ => false,
+            };
+            if unanswered && out.is_empty() && !told {
                 // Where rustls has nothing to say to what is no ClientHello.
                 out.push(&fatal(AlertDescription::DecodeError));
             }

@@ -98,7 +98,7 @@ impl Identities {
     fn find(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let named = name.filter(|_| !known.by_name.is_empty()).and_then(|name| {
-            let name = name.to_ascii_lowercase();
+            let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
             let wildcard = name
                 .split_once('.')
                 .map(|(_, domain)| format!("*.{domain}"));

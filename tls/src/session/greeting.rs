@@ -1,18 +1,19 @@
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use rustls::server::{Acceptor, UnbufferedServerConnection};
+use rustls::server::{Accepted, Acceptor, UnbufferedServerConnection};
 use rustls::{AlertDescription, ServerConfig};
 
 use super::HANDSHAKE_LIMIT;
-use crate::TlsError;
 use crate::hello::{Hello, HelloReader};
 use crate::records::{HEADER, Records};
 use crate::role::Choose;
+use crate::{Identities, ServerOptions, TlsError};
 
-/// A server before it has answered: it reads the ClientHello, and finds the configuration for it.
+/// A server before it has answered: it waits for the whole ClientHello, and finds the configuration
+/// for it.
 ///
-/// rustls would read it as well, but bounds it less, does not say which name is in it, and has its
-/// configuration already.
+/// rustls reads the message, and says which name is in it. Whatever is wrong with it, a connection
+/// of rustls answers that too, so that all servers answer alike.
 pub(super) struct Greeting {
     reader: HelloReader,
     choice: Choice,
@@ -31,7 +32,7 @@ pub(super) struct Answer {
 
 impl Greeting {
     pub(super) fn with(config: Arc<ServerConfig>) -> Result<Self, TlsError> {
-        Ok(Self::new(Choice::Made(accepted(config)?)))
+        Ok(Self::new(Choice::Made(without_early_data(config)?)))
     }
 
     pub(super) fn choosing(choose: Choose) -> Self {
@@ -52,70 +53,67 @@ impl Greeting {
         input: &[u8],
         out: &mut Records,
     ) -> Result<Option<Answer>, TlsError> {
-        let server_name = match self.reader.read(input) {
-            Hello::Incomplete if input.len() > HANDSHAKE_LIMIT => {
+        let accepted = match self.reader.read(input) {
+            Hello::Incomplete if input.len() <= HANDSHAKE_LIMIT => return Ok(None),
+            Hello::Incomplete | Hello::TooLarge => {
                 out.push(&fatal(AlertDescription::DecodeError));
                 return Err(TlsError::HandshakeTooLarge(HANDSHAKE_LIMIT));
             }
-            Hello::Incomplete => return Ok(None),
-            Hello::Complete(name) => name,
-            // rustls has the words for it, and the alert, as soon as it has a header.
+            Hello::Complete(message) => accept(&message),
+            // rustls says what is wrong as soon as it has a header.
             Hello::Foreign if input.len() < HEADER => return Ok(None),
             Hello::Foreign => None,
         };
-        let config = match &self.choice {
-            Choice::Made(config) => config.clone(),
-            Choice::Asked(choose) => match choose_config(choose, input, out)? {
-                Some(config) => config,
-                None => return Ok(None),
-            },
+        let config = match (&self.choice, &accepted) {
+            (Choice::Made(config), _) => config.clone(),
+            (Choice::Asked(choose), Some(accepted)) => {
+                let Some(config) = choose(&accepted.client_hello()) else {
+                    out.push(&fatal(AlertDescription::UnrecognisedName));
+                    return Err(TlsError::Refused);
+                };
+                without_early_data(config)?
+            }
+            (Choice::Asked(_), None) => REFUSING.clone().ok_or(TlsError::Refused)?,
         };
-        let server = UnbufferedServerConnection::new(config)?;
+        let accepted = accepted.as_ref().map(Accepted::client_hello);
+        let name = accepted.as_ref().and_then(|hello| hello.server_name());
         Ok(Some(Answer {
-            server,
-            server_name,
+            server: UnbufferedServerConnection::new(config)?,
+            // The root's dot, which some clients send, is no part of the name (RFC 6066 3).
+            server_name: name.map(|name| name.strip_suffix('.').unwrap_or(name).into()),
         }))
     }
 }
 
-fn accepted(config: Arc<ServerConfig>) -> Result<Arc<ServerConfig>, TlsError> {
+/// Answers what no configuration could accept, with the alert that it deserves.
+static REFUSING: LazyLock<Option<Arc<ServerConfig>>> =
+    LazyLock::new(|| ServerOptions::choosing(Identities::strict()).build().ok());
+
+fn without_early_data(config: Arc<ServerConfig>) -> Result<Arc<ServerConfig>, TlsError> {
     match config.max_early_data_size {
         0 => Ok(config),
         _ => Err(TlsError::EarlyData),
     }
 }
 
-/// Shows the ClientHello to who chooses.
-fn choose_config(
-    choose: &Choose,
-    mut input: &[u8],
-    out: &mut Records,
-) -> Result<Option<Arc<ServerConfig>>, TlsError> {
+/// The ClientHello in a handshake message; `None` if it breaks the rules of TLS.
+fn accept(message: &[u8]) -> Option<Accepted> {
+    let mut records = Vec::with_capacity(message.len() + 4 * HEADER);
+    for piece in message.chunks(1 << 14) {
+        records.extend([22, 3, 1]);
+        records.extend((piece.len() as u16).to_be_bytes());
+        records.extend(piece);
+    }
     let mut acceptor = Acceptor::default();
-    loop {
-        match acceptor.accept() {
-            Ok(Some(accepted)) => {
-                let Some(config) = choose(&accepted.client_hello()) else {
-                    out.push(&fatal(AlertDescription::UnrecognisedName));
-                    return Err(TlsError::Refused);
-                };
-                return self::accepted(config).map(Some);
-            }
-            Ok(None) if input.is_empty() => return Ok(None),
-            Ok(None) => {
-                if !matches!(acceptor.read_tls(&mut input), Ok(1..)) {
-                    return Err(rustls::Error::HandshakeNotComplete.into());
-                }
-            }
-            Err((error, mut alert)) => {
-                let mut bytes = Vec::new();
-                // Into memory, which does not fail.
-                let _ = alert.write_all(&mut bytes);
-                out.push(&bytes);
-                return Err(error.into());
-            }
+    let mut records = &records[..];
+    while !records.is_empty() {
+        // It reads from memory, and as much as it has room for until it is asked.
+        acceptor.read_tls(&mut records).ok()?;
+        if let Some(accepted) = acceptor.accept().ok()? {
+            return Some(accepted);
         }
     }
+    None
 }
 
 /// A fatal alert in clear, for what is refused before rustls has seen it (RFC 8446 6).

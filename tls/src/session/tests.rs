@@ -100,7 +100,12 @@ fn whatever_the_cut_the_same_conversation() {
     for cut in CUTS {
         let (mut client, mut server) = pair(0);
         pump(&mut client, &mut server, cut).unwrap();
-        for (from, to) in [(&mut client, &mut server)] {
+        for to_server in [true, false] {
+            let (from, to) = if to_server {
+                (&mut client, &mut server)
+            } else {
+                (&mut server, &mut client)
+            };
             for size in [1, 100, 1 << 14, (1 << 14) + 1, 100_000] {
                 let data: Vec<u8> = (0..size).map(|n| n as u8).collect();
                 from.session.encrypt(&data, &mut from.out).unwrap();

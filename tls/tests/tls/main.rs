@@ -6,6 +6,7 @@ mod configuration;
 mod conversation;
 mod floods;
 mod handshake;
+mod hello;
 mod leaving;
 mod pausing;
 mod producers;
