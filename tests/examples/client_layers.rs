@@ -1,7 +1,7 @@
 //! The project's own client, through proxies: its own, and those that others run.
 
 use std::cell::RefCell;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
@@ -12,6 +12,7 @@ use retwist::{
     Reason, TransportRef,
 };
 
+use crate::ports::Reserved;
 use crate::program::{PATIENCE, Program, connect_soon, has, pattern, send_signal};
 
 const LOCAL: &str = "tcp:0:interface=127.0.0.1";
@@ -92,22 +93,19 @@ fn go(reactor: &Reactor, proxy: SocketAddr, layer: impl Policy, once: Once) {
     reactor.run().unwrap();
 }
 
-/// A proxy of somebody else's, with a configuration for a port that is free. It ends when this is
-/// dropped.
+/// A proxy from outside the project, on a port that is reserved for it. It ends when this is dropped.
 struct Foreign {
     child: Child,
     config: PathBuf,
-    address: SocketAddr,
+    port: Reserved,
 }
 
 impl Foreign {
     fn start(name: &str, config: impl FnOnce(u16) -> String, options: &[&str]) -> Foreign {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let port = address.port();
-        let path = std::env::temp_dir().join(format!("retwist-{name}-{port}.conf"));
-        std::fs::write(&path, config(port)).unwrap();
+        let port = Reserved::new();
+        let number = port.address().port();
+        let path = std::env::temp_dir().join(format!("retwist-{name}-{number}.conf"));
+        std::fs::write(&path, config(number)).unwrap();
         let mut command = Command::new(name);
         command
             .args(options)
@@ -117,10 +115,14 @@ impl Foreign {
         let foreign = Foreign {
             child: command.spawn().unwrap(),
             config: path,
-            address,
+            port,
         };
-        drop(connect_soon(address));
+        drop(connect_soon(foreign.address()));
         foreign
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.port.address()
     }
 }
 
@@ -157,7 +159,7 @@ fn through_dante() {
         )
     };
     let dante = Foreign::start("danted", config, &["-N", "1", "-f"]);
-    echo_through(dante.address, |to| Way::Socks(SocksClient::to(to)));
+    echo_through(dante.address(), |to| Way::Socks(SocksClient::to(to)));
 }
 
 #[test]
@@ -166,8 +168,8 @@ fn through_tinyproxy() {
         return;
     }
     let config = |port| {
-        format!("Port {port}\nListen 127.0.0.1\nTimeout 20\nAllow 127.0.0.1\nLogLevel Critical\n")
+        format!("Port {port}\nListen 127.0.0.1\nTimeout 120\nAllow 127.0.0.1\nLogLevel Critical\n")
     };
     let proxy = Foreign::start("tinyproxy", config, &["-d", "-c"]);
-    echo_through(proxy.address, |to| Way::Http(HttpConnect::to(to)));
+    echo_through(proxy.address(), |to| Way::Http(HttpConnect::to(to)));
 }

@@ -1,6 +1,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
+use crate::ports::Refusing;
 use crate::program::{PATIENCE, Program, connect, fill, pattern, read_all, there_and_back};
 
 const LOCAL: &str = "tcp:0:interface=127.0.0.1";
@@ -72,12 +73,9 @@ fn neither_side_is_read_faster_than_the_other_takes() {
 }
 
 #[test]
-fn whoever_cannot_be_joined_is_let_go() {
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let (program, address) = forward(nobody);
+fn a_client_is_let_go_if_the_server_refuses() {
+    let refusing = Refusing::new();
+    let (program, address) = forward(refusing.address());
     let mut stream = connect(address);
     stream.write_all(b"is anybody there?").unwrap();
     assert_eq!(read_all(&mut stream), b"");

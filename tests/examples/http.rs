@@ -143,7 +143,7 @@ fn curl(arguments: &[&str]) -> (Vec<u8>, String) {
             "--silent",
             "--show-error",
             "--max-time",
-            "20",
+            "120",
             "--write-out",
             "%{stderr}%{http_version}",
         ])

@@ -22,6 +22,11 @@ fn with_others(file: &str) {
 }
 
 #[test]
+fn harness() {
+    with_others("harness.py");
+}
+
+#[test]
 fn starttls() {
     with_others("starttls.py");
 }

@@ -12,6 +12,7 @@ mod frames;
 mod http;
 mod interop;
 mod porting;
+mod ports;
 mod program;
 mod proxy_protocol;
 mod socks;

@@ -26,7 +26,7 @@ fn curl(proxy: &[&str], host: &str, port: u16) -> Result<String, i32> {
     let mut command = Command::new("curl");
     // A proxy of the environment is not asked.
     command
-        .args(["-q", "-sS", "--max-time", "20", "--noproxy", ""])
+        .args(["-q", "-sS", "--max-time", "120", "--noproxy", ""])
         .args(proxy);
     let output = command
         .arg(format!("http://{host}:{port}/"))

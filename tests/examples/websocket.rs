@@ -300,7 +300,7 @@ fn under_tls() {
     let (program, address) = Program::serve("websocket", &[&endpoint]);
     let url = format!("https://localhost:{}/", address.port());
     let output = Command::new("curl")
-        .args(["-sS", "--max-time", "20", "--cacert", &certificate, &url])
+        .args(["-sS", "--max-time", "120", "--cacert", &certificate, &url])
         .output()
         .unwrap();
     assert!(

@@ -6,6 +6,7 @@ Each test file is run as `python3 FILE DIRECTORY`, where the directory has the e
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -20,8 +21,8 @@ import unittest
 EXAMPLES = pathlib.Path(sys.argv.pop(1)) if len(sys.argv) > 1 else pathlib.Path("target/debug/examples")
 HERE = pathlib.Path(__file__).resolve().parent
 
-# How long any one program may take, in seconds.
-PATIENCE = 30
+# How long any one program may take, in seconds: on a machine that is busy with other things, too.
+PATIENCE = 120
 socket.setdefaulttimeout(PATIENCE)
 
 
@@ -56,9 +57,12 @@ def run(*command, input=b"", expect=0, env=None):
 
 
 def talk(command, *exchanges, expect=0):
-    """Says things to a program, each when the one before has been answered in what it prints; then its input ends, and so must it.
+    """Says things to a program, and ends its input; the program must then end too.
 
-    For clients that leave at the end of their input, whatever is still to come.
+    Each exchange is what to say, and how a line of the answer begins. A reply such as "331" is looked for at the beginning of a line
+    alone: the same digits stand in ports and fingerprints, which clients print as well.
+
+    For clients that leave at the end of their input, although more is to come.
     """
     process = subprocess.Popen(
         [str(word) for word in command],
@@ -72,10 +76,11 @@ def talk(command, *exchanges, expect=0):
     with process:
         for said, answer in exchanges:
             heard = len(output)
+            answered = re.compile(b"^" + re.escape(answer.encode()) + b".*\n", re.MULTILINE)
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(said.encode())
                 process.stdin.flush()
-            while answer.encode() not in output[heard:] and (data := os.read(process.stdout.fileno(), 65536)):
+            while not answered.search(output, heard) and (data := os.read(process.stdout.fileno(), 65536)):
                 output += data
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
@@ -92,10 +97,14 @@ def example(name, *arguments, **options):
 
 
 class Process:
-    """A program that runs until it is told to stop, ready when it has printed a line with `ready`. `output` are the lines so far."""
+    """A program that runs until it is told to stop. It is ready when it has printed a line with `ready` in it.
+
+    `output` has all lines so far, `ready` the line that said so, and `port` the number at the end of that line, where it ends with one.
+    """
 
     def __init__(self, *command, ready, env=None):
         self.output = []
+        self.ready = None
         self.process = subprocess.Popen(
             [str(word) for word in command],
             stdin=subprocess.DEVNULL,
@@ -109,24 +118,43 @@ class Process:
         if not self.is_ready.wait(PATIENCE):
             self.kill()
             raise AssertionError(f"{command} is not ready:\n{self.text()}")
+        if self.ready is None:
+            self.kill()
+            raise AssertionError(f"{command} has ended and was never ready:\n{self.text()}")
+        number = re.search(r":(\d+)$", self.ready)
+        self.port = int(number[1]) if number else None
 
     def _read(self, ready):
         for line in self.process.stdout:
             line = line.decode(errors="replace").rstrip()
             self.output.append(line)
-            if ready in line:
+            if ready in line and self.ready is None:
+                self.ready = line
                 self.is_ready.set()
         self.process.stdout.close()
+        self.is_ready.set()
+
+    def listens_on(self):
+        """The port of IPv4 on which this program listens, as the system knows it: for programs that do not say which one they got."""
+        own = set()
+        for name in os.listdir(f"/proc/{self.process.pid}/fd"):
+            with contextlib.suppress(OSError):
+                own.add(os.readlink(f"/proc/{self.process.pid}/fd/{name}"))
+        with open("/proc/net/tcp") as table:
+            sockets = [line.split() for line in table][1:]
+        # Of each socket: its address and port in hexadecimal, its state (0A: it listens), its inode.
+        (port,) = [int(line[1].rpartition(":")[2], 16) for line in sockets if line[3] == "0A" and f"socket:[{line[9]}]" in own]
+        return port
 
     def text(self):
         return "\n".join(self.output)
 
     def says(self, words):
-        """Waits until it has said so."""
+        """Waits until the program has printed these words."""
         self.until(lambda: words in self.text())
 
     def until(self, what):
-        """Waits for something that the peer cannot see."""
+        """Waits until this is true, of something that no peer can see."""
         end = time.monotonic() + PATIENCE
         while not what():
             assert time.monotonic() < end, f"it never comes to that:\n{self.text()}"
@@ -149,8 +177,6 @@ class Server(Process):
     def __init__(self, name, *arguments, endpoint="tcp:0:interface=127.0.0.1", under=(), env=None):
         command = [*under, EXAMPLES / name, *([endpoint] if endpoint else []), *arguments]
         super().__init__(*command, ready="listening on ", env={"RUST_LOG": "info", **(env or {})})
-        (line,) = [line for line in self.output if line.startswith("listening on ")]
-        self.port = int(line.rpartition(":")[2])
         self.at = f"localhost:{self.port}"
 
     def __exit__(self, kind, *_):
@@ -177,7 +203,7 @@ class TestCase(unittest.TestCase):
         self.ca = self.path / "ca.pem"
 
     def trusting(self):
-        """A client's context that trusts the authority of the server and nobody else."""
+        """A client's context that trusts the authority of the server and no other."""
         return ssl.create_default_context(cafile=self.ca)
 
 
@@ -205,14 +231,11 @@ def stunnel(directory, *options):
     settings = directory / "stunnel.conf"
     general = ["foreground = yes", "pid =", "syslog = no", "debug = 7"]
     settings.write_text("\n".join([*general, "[tls]", "accept = 127.0.0.1:0", *options, ""]))
-    process = Process("stunnel", settings, ready=" bound to ")
-    (bound,) = [line for line in process.output if " bound to " in line]
-    process.port = int(bound.rpartition(":")[2])
-    return process
+    return Process("stunnel", settings, ready=" bound to ")
 
 
 def stunnel_client(directory, server, ca, *options):
-    """stunnel that speaks TLS to a server for those who do not."""
+    """stunnel that speaks TLS to a server for clients that do not."""
     trust = [f"CAfile = {ca}", "verifyChain = yes", "checkHost = localhost"]
     return stunnel(directory, "client = yes", f"connect = 127.0.0.1:{server.port}", *trust, *options)
 

@@ -224,8 +224,7 @@ class StartTls(TestCase):
         python = twisted()
         authority(self.path)
         with Process(*python.command, "serve", self.path / "server.pem", ready="listening on ") as server:
-            port = server.output[0].rpartition(":")[2]
-            output = self.connect(port, "hello", "TLS", "under TLS", "goodbye")
+            output = self.connect(server.port, "hello", "TLS", "under TLS", "goodbye")
         assert "in clear    server: hello" in output and "TLS         server: under TLS" in output, output
 
 
