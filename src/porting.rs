@@ -1,72 +1,77 @@
 #![doc = include_str!("porting/guide.md")]
 //!
-//! # Three programs, side by side
+//! # Programs, side by side
 //!
-//! All of these run: the tests have each program on the left talk to each on the right.
+//! The programs on the left run on Twisted, those on the right are their ports. The tests run both
+//! and compare what they say; where there is a client and a server, each talks to each.
+//!
+//! ## State that connections share
+//!
+//! An auction: lines, and a price that all bidders share. The shared state is the factory in Twisted,
+//! and a struct behind an `Rc` here.
+//!
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="min-width:0">
+//!
+//! ```python
+#![doc = include_str!("../examples/porting/auction.py")]
+//! ```
+//!
+//! </div><div style="min-width:0">
+//!
+//! ```no_run
+#![doc = include_str!("../examples/porting/auction.rs")]
+//! ```
+//!
+//! </div></div>
+//!
+//! A handle is weak: if a connection has gone, a line sent to it goes nowhere. `Bidder` still removes
+//! itself in `connection_lost`, so that the table does not grow.
 //!
 //! ## STARTTLS, the server
 //!
-//! Twisted's documentation has it among the listings on TLS.
+//! A locker that does not speak of secrets in clear.
 //!
 //! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python
-#![doc = include_str!("../examples/porting/starttls_server.py")]
+#![doc = include_str!("../examples/porting/locker.py")]
 //! ```
 //!
 //! </div><div style="min-width:0">
 //!
 //! ```no_run
-#![doc = include_str!("../examples/porting/starttls_server.rs")]
+#![doc = include_str!("../examples/porting/locker.rs")]
 //! ```
 //!
 //! </div></div>
 //!
-//! `start_tls` does not look at who dialled: the role says which side of TLS this is. What a client
-//! sends behind `STARTTLS` in the same segment, in clear, never reaches `line_received`: it goes to
-//! the TLS engine, which finds that it is no handshake.
+//! The role says which side of TLS this is; it does not depend on who dialled. What a client sends in
+//! clear behind `SECURE`, in the same segment, never reaches `line_received`: it goes to the TLS
+//! engine, which finds that it is no handshake, and the connection ends.
 //!
 //! ## STARTTLS, the client
 //!
-//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
-//! <div style="min-width:0">
-//!
-//! ```python
-#![doc = include_str!("../examples/porting/starttls_client.py")]
-//! ```
-//!
-//! </div><div style="min-width:0">
-//!
-//! ```no_run
-#![doc = include_str!("../examples/porting/starttls_client.rs")]
-//! ```
-//!
-//! </div></div>
-//!
-//! The handle that `start_tls` returns is the one to write on: the one that the callback was given
-//! is revoked, so that nothing can be written in clear by mistake. And the reason of the end is
-//! worth a look: it says whether the server's certificate was good.
-//!
-//! ## A chat
-//!
-//! From the chapter on servers. What many connections share lies in an `Rc`, as it lies in the
-//! factory there.
+//! Its visitor, which checks who the locker is before it says the secret.
 //!
 //! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python
-#![doc = include_str!("../examples/porting/chat.py")]
+#![doc = include_str!("../examples/porting/visitor.py")]
 //! ```
 //!
 //! </div><div style="min-width:0">
 //!
 //! ```no_run
-#![doc = include_str!("../examples/porting/chat.rs")]
+#![doc = include_str!("../examples/porting/visitor.rs")]
 //! ```
 //!
 //! </div></div>
+//!
+//! `handshake_completed` comes when the certificate of the server has been verified. If it does not
+//! verify, `connection_lost` comes instead, and its reason says why.
 //!
 //! ## A client that is told what to do
 //!

@@ -1,8 +1,8 @@
 //! The porting guide's programs: what was written for Twisted and its port do the same, and talk to
 //! each other.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -41,7 +41,7 @@ fn both(name: &str, arguments: &[&str]) -> Vec<Command> {
 }
 
 #[test]
-fn starttls() {
+fn a_locker_and_its_visitor() {
     if !has("openssl") {
         return;
     }
@@ -49,41 +49,76 @@ fn starttls() {
     let (certificate, pem) = (files.path("certificate.pem"), files.path("both.pem"));
     let parts = ["key.pem", "certificate.pem"].map(|name| std::fs::read(files.path(name)).unwrap());
     std::fs::write(&pem, parts.concat()).unwrap();
-    for server in both("starttls_server", &[LOCAL, &pem]) {
-        let server = Program::run(server);
-        let address = server.listening();
-        let there = format!("tcp:127.0.0.1:{}", address.port());
-        for client in both("starttls_client", &[&there, &certificate]) {
-            let client = Program::run(client);
-            assert_eq!(client.line(), "received: READY");
-            for line in ["plain text", "STARTTLS", "secure text"] {
-                assert_eq!(server.line(), format!("received: {line}"));
+    let foreign = Files::new("porting-foreign");
+    for locker in both("locker", &[LOCAL, &pem]) {
+        let locker = Program::run(locker);
+        let there = format!("tcp:127.0.0.1:{}", locker.listening().port());
+        for visitor in both("visitor", &[&there, &certificate, "a silver spoon"]) {
+            let visitor = Program::run(visitor);
+            for line in ["not in clear", "go ahead", "kept", "a silver spoon"] {
+                assert_eq!(visitor.line(), format!("the locker says: {line}"));
             }
-            assert_eq!(client.exit_code(), Some(0));
+            assert_eq!(visitor.exit_code(), Some(0));
+        }
+        // A locker whose certificate is not trusted gets no secret.
+        let other = foreign.path("certificate.pem");
+        for visitor in both("visitor", &[&there, &other, "a silver spoon"]) {
+            let visitor = Program::run(visitor);
+            assert_eq!(
+                visitor.rest(),
+                ["not in clear", "go ahead"].map(|line| format!("the locker says: {line}"))
+            );
+            assert_eq!(visitor.exit_code(), Some(1));
         }
     }
 }
 
+/// Says lines to a server, and hears lines from it.
+struct Talk {
+    stream: TcpStream,
+    lines: Lines<BufReader<TcpStream>>,
+}
+
+impl Talk {
+    fn with(address: SocketAddr) -> Talk {
+        let stream = connect(address);
+        let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        Talk { stream, lines }
+    }
+
+    /// All lines in one write.
+    fn says(&mut self, lines: &[&str]) {
+        let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        self.stream.write_all(lines.as_bytes()).unwrap();
+    }
+
+    #[track_caller]
+    fn hears(&mut self, expected: &str) {
+        assert_eq!(self.lines.next().unwrap().unwrap(), expected);
+    }
+}
+
 #[test]
-fn a_chat() {
-    for server in both("chat", &[LOCAL]) {
-        let server = Program::run(server);
-        let address = server.listening();
-        let [mut ann, mut bob] = ["ann", "bob"].map(|name| {
-            let mut stream = connect(address);
-            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            let mut hears = move |expected: &str| {
-                assert_eq!(lines.next().unwrap().unwrap(), expected);
-            };
-            hears("What's your name?");
-            writeln!(stream, "{name}").unwrap();
-            hears(&format!("Welcome, {name}!"));
-            (stream, hears)
-        });
-        writeln!(ann.0, "hello").unwrap();
-        (bob.1)("<ann> hello");
-        writeln!(bob.0, "hello yourself").unwrap();
-        (ann.1)("<bob> hello yourself");
+fn an_auction() {
+    for auction in both("auction", &[LOCAL]) {
+        let auction = Program::run(auction);
+        let address = auction.listening();
+        let mut ann = Talk::with(address);
+        ann.hears("a lamp, at 0");
+        ann.says(&["twenty", "20"]);
+        ann.hears("more than 0, please");
+        ann.hears("yours");
+        let mut bob = Talk::with(address);
+        bob.hears("a lamp, at 20");
+        bob.says(&["20", "21"]);
+        bob.hears("more than 20, please");
+        bob.hears("yours");
+        ann.hears("21 is bid");
+        // Bids of bidders who have left stand, and nothing is sent to them.
+        drop(bob);
+        ann.says(&["21", "22"]);
+        ann.hears("more than 21, please");
+        ann.hears("yours");
     }
 }
 
