@@ -10,8 +10,8 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 
 pub use client::ClientOptions;
-pub(crate) use error::protocol_name;
 pub use error::{ConfigError, Origin};
+pub(crate) use error::{protocol_name, verifier_error};
 pub use identities::Identities;
 pub use identity::Identity;
 pub use roots::TrustRoots;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
-use crate::config::protocol_name;
+use crate::config::{protocol_name, verifier_error};
 
 /// Why TLS could not be started, or ended other than by close_notify.
 ///
@@ -31,7 +31,8 @@ pub enum TlsError {
     ClosedInHandshake,
     /// The callback that chooses a configuration had none for this ClientHello.
     Refused,
-    /// The configuration accepts early data, which may be replayed: it is never delivered.
+    /// The configuration sends or accepts early data, which an attacker can replay. This crate
+    /// supports neither.
     EarlyData,
     /// What came is not TLS: clear text, or another protocol.
     NotTlsPeer(InvalidMessage),
@@ -85,7 +86,8 @@ impl fmt::Display for TlsError {
             }
             TlsError::Refused => f.write_str("there is no configuration for what the client asked for"),
             TlsError::EarlyData => f.write_str(
-                "early data is not supported, since it may be replayed; leave max_early_data_size of the ServerConfig at 0",
+                "early data is not supported, since an attacker can replay it; leave max_early_data_size of the ServerConfig at 0 \
+                 and enable_early_data of the ClientConfig at false",
             ),
             TlsError::NotTlsPeer(_) => f.write_str("the peer does not speak TLS here"),
             TlsError::PeerAlert(alert) => alert_received(*alert, f),
@@ -183,21 +185,59 @@ fn bad_certificate(error: &CertificateError, f: &mut fmt::Formatter<'_>) -> fmt:
         CertificateError::NotValidForNameContext {
             expected,
             presented,
-        } => write!(
-            f,
-            "the peer's certificate is for another name: it is for {}, not for {}",
-            match presented.is_empty() {
-                true => "none".to_owned(),
-                false => presented.join(", "),
-            },
-            expected.to_str()
-        ),
+        } => wrong_name(&expected.to_str(), presented, f),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => f
             .write_str(
                 "the peer's certificate is not meant for this side of TLS (extended key usage)",
             ),
-        error => write!(f, "the peer's certificate is invalid: {error}"),
+        CertificateError::BadSignature => f.write_str(
+            "a signature of the peer's certificates is wrong: they are damaged or forged, or their keys are too short \
+             (RSA below 2048 bits)",
+        ),
+        error => match verifier_error(error) {
+            Some(webpki::Error::CaUsedAsEndEntity) => f.write_str(
+                "the peer shows the certificate of an authority as its own (CA:TRUE), as openssl req -x509 makes it; \
+                 make it with -addext basicConstraints=critical,CA:FALSE, or have an authority issue one for the peer",
+            ),
+            Some(webpki::Error::EndEntityUsedAsCa) => f.write_str(
+                "the peer's certificate was issued with a certificate that is not an authority's (CA:FALSE)",
+            ),
+            Some(webpki::Error::UnsupportedCertVersion) => f.write_str(
+                "the peer's certificate is of an old version of X.509 (v1 or v2); have it issued anew as v3",
+            ),
+            _ => write!(f, "the peer's certificate is invalid: {error}"),
+        },
     }
+}
+
+/// Which names the certificate has. rustls writes them as `DnsName("…")` and `IpAddress(…)`.
+fn wrong_name(expected: &str, presented: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const MOST: usize = 10;
+    if presented.is_empty() {
+        return write!(
+            f,
+            "the peer's certificate names no host, so it cannot be for {expected}; names belong into subjectAltName, the \
+             common name (CN) does not count"
+        );
+    }
+    let names: Vec<_> = presented
+        .iter()
+        .map(|name| match name.split_once('(') {
+            Some(("DnsName" | "IpAddress" | "UniformResourceIdentifier", name)) => {
+                name.trim_matches(['"', ')'])
+            }
+            _ => name,
+        })
+        .collect();
+    let shown = names[..names.len().min(MOST)].join(", ");
+    write!(
+        f,
+        "the peer's certificate is for another name: it is for {shown}"
+    )?;
+    if names.len() > MOST {
+        write!(f, " and {} more", names.len() - MOST)?;
+    }
+    write!(f, ", not for {expected}")
 }
 
 fn protocol(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,6 +8,7 @@ use rustls::server::ClientHello;
 use rustls::{ClientConfig, ServerConfig};
 
 use crate::TlsError;
+use crate::config::bad_protocol_name;
 
 /// Which side of TLS to be, with what, and within which bounds.
 ///
@@ -41,7 +42,7 @@ pub(crate) struct Bounds {
 
 impl TlsRole {
     /// The side that shows a certificate. [`ServerOptions`](crate::ServerOptions) makes a
-    /// configuration; any of rustls's own will do.
+    /// configuration; any of rustls's own will do that accepts no early data.
     #[doc(alias = "CertificateOptions")]
     pub fn server(config: impl Into<Arc<ServerConfig>>) -> Self {
         Self::new(Side::Server(config.into()))
@@ -58,14 +59,21 @@ impl TlsRole {
 
     /// The side that wants to know who it talks to: `name`, a host name or an IP address, must be
     /// in the certificate that the other side shows. [`ClientOptions`](crate::ClientOptions) makes
-    /// a configuration; any of rustls's own will do.
+    /// a configuration; any of rustls's own will do that sends no early data.
     #[doc(alias = "optionsForClientTLS")]
     pub fn client(config: impl Into<Arc<ClientConfig>>, name: &str) -> Result<Self, TlsError> {
         // The dot at the end of a fully qualified name is no part of what certificates name.
         let server_name = ServerName::try_from(name.strip_suffix('.').unwrap_or(name))
             .map_err(|_| TlsError::InvalidName(name.into()))?
             .to_owned();
-        Ok(Self::new(Side::Client(config.into(), server_name)))
+        let config = config.into();
+        if let Some(name) = bad_protocol_name(&config.alpn_protocols) {
+            return Err(TlsError::InvalidProtocolName(name.into()));
+        }
+        if config.enable_early_data {
+            return Err(TlsError::EarlyData);
+        }
+        Ok(Self::new(Side::Client(config, server_name)))
     }
 
     fn new(side: Side) -> Self {

@@ -11,7 +11,6 @@ use rustls::{AlertDescription, CommonState, HandshakeKind, InvalidMessage};
 
 use self::greeting::{Greeting, fatal};
 use self::step::{Next, Outgoing, send, step};
-use crate::config::bad_protocol_name;
 use crate::records::{MAX_RECORD, Records, begins_record, is_close_notify, missing};
 use crate::role::Side;
 use crate::{TlsError, TlsInfo};
@@ -83,9 +82,6 @@ impl Session {
             Side::Server(config) => Connection::Greeting(Greeting::with(config)?.into()),
             Side::Choosing(choose) => Connection::Greeting(Greeting::choosing(choose).into()),
             Side::Client(config, name) => {
-                if let Some(name) = bad_protocol_name(&config.alpn_protocols) {
-                    return Err(TlsError::InvalidProtocolName(name.into()));
-                }
                 Connection::Client(UnbufferedClientConnection::new(config, name)?.into())
             }
         };

@@ -3,6 +3,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustls::CertificateError;
 use rustls::pki_types::pem;
 
 /// Why a configuration could not be made. It names the file.
@@ -21,6 +22,8 @@ pub enum ConfigError {
     EncryptedKey(Origin),
     /// The private key does not belong to the certificate, or is of a kind that cannot be used.
     Key(Origin, rustls::Error),
+    /// The certificate cannot be used, whatever its private key.
+    Certificate(Origin, rustls::Error),
     /// A certificate in it cannot be trusted as a root.
     Root(Origin, rustls::Error),
     /// There is no certificate to trust.
@@ -103,7 +106,19 @@ impl fmt::Display for ConfigError {
                     "the private key in {origin} does not belong to the certificate"
                 )
             }
-            ConfigError::Key(origin, _) => write!(f, "the private key in {origin} cannot be used"),
+            ConfigError::Key(origin, _) => write!(
+                f,
+                "the private key in {origin} cannot be used; it must be RSA of at least 2048 bits, ECDSA over P-256 or P-384, \
+                 or Ed25519 (openssl pkey -in … -noout -text shows what it is)"
+            ),
+            ConfigError::Certificate(origin, error) if is_old(error) => write!(
+                f,
+                "the certificate in {origin} is of an old version of X.509 (v1 or v2); have it issued anew as v3, with the host \
+                 names as subjectAltName (openssl req -x509 -addext subjectAltName=DNS:… makes such a one)"
+            ),
+            ConfigError::Certificate(origin, _) => {
+                write!(f, "the certificate in {origin} cannot be used")
+            }
             ConfigError::Root(origin, _) => {
                 write!(
                     f,
@@ -111,7 +126,7 @@ impl fmt::Display for ConfigError {
                 )
             }
             ConfigError::NoRoots => {
-                f.write_str("there is no authority to trust: nobody could be verified")
+                f.write_str("there is no authority to trust, so that no peer could be verified")
             }
             ConfigError::ProtocolName(name) => protocol_name(name, f),
             ConfigError::TooMany { what, asked, most } => {
@@ -129,7 +144,10 @@ impl Error for ConfigError {
             // Said already, and better.
             ConfigError::Pem(_, pem::Error::MissingSectionEnd { .. }) => None,
             ConfigError::Pem(_, error) => Some(error),
-            ConfigError::Key(_, error) | ConfigError::Root(_, error) => Some(error),
+            ConfigError::Certificate(_, error) if is_old(error) => None,
+            ConfigError::Key(_, error)
+            | ConfigError::Certificate(_, error)
+            | ConfigError::Root(_, error) => Some(error),
             ConfigError::Refused(error) => Some(&**error),
             ConfigError::NoCertificate(_)
             | ConfigError::NoKey(_)
@@ -138,6 +156,22 @@ impl Error for ConfigError {
             | ConfigError::ProtocolName(_)
             | ConfigError::TooMany { .. } => None,
         }
+    }
+}
+
+fn is_old(error: &rustls::Error) -> bool {
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(error)
+            if matches!(verifier_error(error), Some(webpki::Error::UnsupportedCertVersion))
+    )
+}
+
+/// What the verifier said, where rustls has no words of its own for it.
+pub(crate) fn verifier_error(error: &CertificateError) -> Option<&webpki::Error> {
+    match error {
+        CertificateError::Other(error) => error.0.downcast_ref(),
+        _ => None,
     }
 }
 

@@ -31,10 +31,10 @@ impl Identity {
         key: impl AsRef<Path>,
     ) -> Result<Self, ConfigError> {
         let (chain, key) = (chain.as_ref(), key.as_ref());
-        let certificates = certificates(&read(chain)?, &Origin::File(chain.into()))?;
-        let origin = Origin::File(key.into());
-        let private_key = private_key(&read(key)?, &origin)?;
-        let mut identity = Self::new(certificates, private_key, origin)?;
+        let origins = [chain, key].map(|path| Origin::File(path.into()));
+        let certificates = certificates(&read(chain)?, &origins[0])?;
+        let private_key = private_key(&read(key)?, &origins[1])?;
+        let mut identity = Self::new(certificates, private_key, origins)?;
         identity.files = Some((chain.into(), key.into()));
         Ok(identity)
     }
@@ -43,7 +43,8 @@ impl Identity {
     pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let origin = Origin::Memory;
         let certificates = certificates(chain.as_ref(), &origin)?;
-        Self::new(certificates, private_key(key.as_ref(), &origin)?, origin)
+        let private_key = private_key(key.as_ref(), &origin)?;
+        Self::new(certificates, private_key, [origin.clone(), origin])
     }
 
     /// The chain and the key as they are.
@@ -51,19 +52,25 @@ impl Identity {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, ConfigError> {
-        match chain.is_empty() {
-            true => Err(ConfigError::NoCertificate(Origin::Memory)),
-            false => Self::new(chain, key, Origin::Memory),
+        if chain.is_empty() {
+            return Err(ConfigError::NoCertificate(Origin::Memory));
         }
+        Self::new(chain, key, [Origin::Memory, Origin::Memory])
     }
 
     fn new(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
-        origin: Origin,
+        [chain_origin, key_origin]: [Origin; 2],
     ) -> Result<Self, ConfigError> {
-        let certified = CertifiedKey::from_der(chain, key, &crypto_provider())
-            .map_err(|error| ConfigError::Key(origin, error))?;
+        let certified =
+            CertifiedKey::from_der(chain, key, &crypto_provider()).map_err(|error| {
+                if let rustls::Error::InvalidCertificate(_) = error {
+                    ConfigError::Certificate(chain_origin, error)
+                } else {
+                    ConfigError::Key(key_origin, error)
+                }
+            })?;
         Ok(Identity {
             certified: certified.into(),
             files: None,
@@ -106,10 +113,10 @@ pub(super) fn certificates(
     let certificates = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| ConfigError::Pem(origin.clone(), error))?;
-    match certificates.is_empty() {
-        true => Err(ConfigError::NoCertificate(origin.clone())),
-        false => Ok(certificates),
+    if certificates.is_empty() {
+        return Err(ConfigError::NoCertificate(origin.clone()));
     }
+    Ok(certificates)
 }
 
 fn private_key(pem: &[u8], origin: &Origin) -> Result<PrivateKeyDer<'static>, ConfigError> {

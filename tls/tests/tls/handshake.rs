@@ -139,7 +139,7 @@ fn a_certificate_that_is_not_good_is_named_before_a_byte_is_sent() {
     let cases = [
         (
             AUTHORITY.certify(&["example.org"]),
-            "for another name: it is for DnsName(\"example.org\"), not for localhost",
+            "for another name: it is for example.org, not for localhost",
             "certificate",
         ),
         (

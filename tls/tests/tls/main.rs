@@ -1,5 +1,6 @@
 //! TLS over transports in memory, in every way that it is started, used, closed and left.
 
+mod certificates;
 mod closing;
 mod common;
 mod configuration;
