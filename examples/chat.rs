@@ -5,8 +5,8 @@
 //! nc 127.0.0.1 8011        # in two terminals or more
 //! ```
 //!
-//! The first line that somebody writes is his name. Nobody waits for a slow reader: what he has not
-//! read yet is kept for him, up to 1 MiB, and when it gets more he is thrown out.
+//! The first line of each member is a name. A slow reader delays no other: what it has not read yet
+//! is kept for it, up to 1 MiB, and beyond that it is thrown out.
 
 mod support;
 
@@ -17,15 +17,15 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
-use retwist::{Address, Clock, Reason};
+use retwist::{Address, Clock, Factory, IntoProtocol, Reason};
 
 const HELP: &str = "
-Everyone who is connected sees what everyone writes. The first line is a name. Who lets more than
-1 MiB wait is thrown out.
+Everyone who is connected sees what everyone writes. The first line is a name. A member who lets more
+than 1 MiB wait is thrown out.
 
 Usage: chat [ENDPOINT...]
 
-ENDPOINT   where to listen; tcp:8011:interface=127.0.0.1 if none is given
+ENDPOINT   where to listen (default: tcp:8011:interface=127.0.0.1)
 ";
 
 /// How many bytes may wait for one member.
@@ -34,49 +34,54 @@ const PATIENCE: usize = 1024 * 1024;
 /// How many bytes a name may have.
 const LONGEST_NAME: usize = 16;
 
-/// Who is there, by name, and what has been said in this turn of the loop.
+/// The room, and the factory of those who enter it: who is there, by name, and what has been said in
+/// this turn of the loop.
 struct Room {
-    /// The transports are weak: the room keeps nobody's connection alive.
-    members: BTreeMap<String, LineTransport>,
-    said: String,
+    /// The transports are weak: the room keeps no connection alive.
+    members: RefCell<BTreeMap<String, LineTransport>>,
+    said: RefCell<String>,
     clock: Clock,
 }
 
-/// A room that all its members hold.
-#[derive(Clone)]
-struct RoomRef(Rc<RefCell<Room>>);
-
-impl RoomRef {
-    /// Has everyone told at the end of this turn.
-    fn tell(&self, message: &str) {
-        let mut room = self.0.borrow_mut();
-        if room.said.is_empty() {
-            let this = self.clone();
-            room.clock.call_soon(move || this.0.borrow_mut().send());
-        }
-        room.said.push_str(message);
-        room.said.push_str("\r\n");
+impl Factory for Room {
+    fn build_protocol(self: &Rc<Self>, _: &Address) -> impl IntoProtocol {
+        let member = Member {
+            room: self.clone(),
+            name: None,
+        };
+        Framed::new(Lines::delimited_by(b"\n").limit(4096), member)
     }
 }
 
 impl Room {
-    /// Sends what was said, but not to those who have not yet taken what was said in earlier turns.
-    fn send(&mut self) {
-        for (name, transport) in &self.members {
+    /// Tells everyone, at the end of this turn.
+    fn tell(self: &Rc<Self>, message: &str) {
+        let mut said = self.said.borrow_mut();
+        if said.is_empty() {
+            let room = self.clone();
+            self.clock.call_soon(move || room.send());
+        }
+        said.push_str(message);
+        said.push_str("\r\n");
+    }
+
+    /// Sends what was said, except to members who have not yet taken what was said in earlier turns.
+    fn send(&self) {
+        let said = self.said.take();
+        for (name, transport) in &*self.members.borrow() {
             if transport.buffered() > PATIENCE {
                 log::warn!("{name} does not read and is thrown out");
                 transport.abort_connection();
             } else {
-                transport.write(self.said.as_bytes());
+                transport.write(said.as_bytes());
             }
         }
-        self.said.clear();
     }
 }
 
 struct Member {
-    room: RoomRef,
-    /// None before he has said it.
+    room: Rc<Room>,
+    /// `None` until the member has said it.
     name: Option<String>,
 }
 
@@ -86,7 +91,7 @@ impl Member {
         if !(1..=LONGEST_NAME).contains(&name.len()) || !name.chars().all(char::is_alphanumeric) {
             return Err("A name has 1 to 16 letters and digits. What is yours?");
         }
-        let members = &mut self.room.0.borrow_mut().members;
+        let mut members = self.room.members.borrow_mut();
         match members.entry(name.to_owned()) {
             Entry::Occupied(_) => return Err("That name is taken. What else is yours?"),
             Entry::Vacant(place) => place.insert(transport.clone()),
@@ -117,7 +122,7 @@ impl LineReceiver for Member {
 
     fn connection_lost(&mut self, _: &Reason) {
         if let Some(name) = &self.name {
-            self.room.0.borrow_mut().members.remove(name);
+            self.room.members.borrow_mut().remove(name);
             self.room.tell(&format!("* {name} has left"));
         }
     }
@@ -125,20 +130,13 @@ impl LineReceiver for Member {
 
 fn main() -> ExitCode {
     support::main(HELP, |reactor, arguments| {
-        let room = RoomRef(Rc::new(RefCell::new(Room {
-            members: BTreeMap::new(),
-            said: String::new(),
+        let room = Rc::new(Room {
+            members: RefCell::default(),
+            said: RefCell::default(),
             clock: reactor.clock().clone(),
-        })));
+        });
         for endpoint in support::servers(arguments, "tcp:8011:interface=127.0.0.1")? {
-            let room = room.clone();
-            support::listen(reactor, &endpoint, move |_: &Address| {
-                let member = Member {
-                    room: room.clone(),
-                    name: None,
-                };
-                Framed::new(Lines::delimited_by(b"\n").limit(4096), member)
-            })?;
+            support::listen(reactor, &endpoint, room.clone())?;
         }
         Ok(())
     })

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         let endpoints = support::servers_from(&endpoints, "tcp:8009:interface=127.0.0.1")?;
         Ok((Workers::new(workers), move |worker: &Worker| {
             for endpoint in &endpoints {
-                endpoint.listen(worker, |peer: &Address| Discard {
+                endpoint.listen(worker, |peer| Discard {
                     peer: peer.clone(),
                     bytes: 0,
                 })?;

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, ValueExt};
 use retwist::protocols::{FactoryPolicy, ProxyHeader, ProxyOrigin};
-use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers, error_chain};
+use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers, error_chain, factory};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
@@ -89,12 +89,13 @@ fn main() -> ExitCode {
         }
         let endpoints = support::servers_from(&endpoints, "tcp:8007:interface=127.0.0.1")?;
         Ok((Workers::new(workers), move |worker: &Worker| {
-            let echo = |_: &Address| Echo;
             for endpoint in &endpoints {
-                match demanded {
-                    true => endpoint.listen(worker, trusted.proxies().factory(echo))?,
-                    false => endpoint.listen(worker, echo)?,
-                };
+                if demanded {
+                    let behind_proxy = trusted.proxies().factory(factory(|_| Echo));
+                    endpoint.listen_factory(worker, behind_proxy)?;
+                } else {
+                    endpoint.listen(worker, |_| Echo)?;
+                }
             }
             Ok(())
         }))

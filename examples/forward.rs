@@ -21,7 +21,7 @@ use lexopt::{Arg, ValueExt};
 use retwist::deferred::Dialer;
 use retwist::endpoint::{EndpointDialer, Network, client_from_string, server_from_string};
 use retwist::protocols::{FactoryPolicy, Policy, ProxyHeader, Relay, SendProxyHeader};
-use retwist::{Address, Protocol, ProtocolRef, TransportRef, Worker, Workers, error_chain};
+use retwist::{Protocol, ProtocolRef, TransportRef, Worker, Workers, error_chain, factory};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
@@ -102,11 +102,12 @@ fn main() -> ExitCode {
                 server: client_from_string(&connect)?.on(&Network::new(worker)),
                 send,
             });
-            let entrance = move |_: &Address| Entrance(forward.clone());
-            match receive {
-                true => listen.listen(worker, trusted.proxies().factory(entrance))?,
-                false => listen.listen(worker, entrance)?,
-            };
+            let entrance = factory(move |_| Entrance(forward.clone()));
+            if receive {
+                listen.listen_factory(worker, trusted.proxies().factory(entrance))?;
+            } else {
+                listen.listen_factory(worker, entrance)?;
+            }
             Ok(())
         }))
     })

@@ -17,7 +17,7 @@ use retwist::protocols::{
     Frame, FrameReceiver, FrameTransport, Framed, Framing, Int8Strings, Int16Strings, Int32Strings,
     LengthLimitExceeded, Lines, Netstrings, StringTooLong,
 };
-use retwist::{Address, FactoryRef, Reason, TransportRef, Worker, Workers};
+use retwist::{FactoryRef, Reason, TransportRef, Worker, Workers};
 use support::Mistake;
 
 const HELP: &str = "
@@ -81,7 +81,7 @@ impl Framing for AnyLines {
 
 /// What makes a protocol for each connection: `framing` makes the framing of one.
 fn echo<F: Framing>(framing: impl Fn() -> F + 'static) -> FactoryRef {
-    FactoryRef::from(move |_: &Address| Framed::new(framing(), Echo))
+    retwist::factory(move |_| Framed::new(framing(), Echo)).into()
 }
 
 /// The same, for the framing of this name.
@@ -118,7 +118,7 @@ fn main() -> ExitCode {
         Ok((Workers::new(workers), move |worker: &Worker| {
             let factory = factory(&framing, max)?;
             for endpoint in &endpoints {
-                endpoint.listen(worker, factory.clone())?;
+                endpoint.listen_factory(worker, factory.clone())?;
             }
             Ok(())
         }))

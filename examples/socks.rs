@@ -49,7 +49,7 @@ impl Connects {
     fn connect(self: &Rc<Self>, request: SocksRequest) {
         match request.destination().clone() {
             Destination::Ip(address) => {
-                self.reactor.connect_tcp(address, request);
+                self.reactor.connect_tcp_factory(address, request);
             }
             Destination::Domain(name, port) => {
                 let me = self.clone();
@@ -109,7 +109,7 @@ fn main() -> ExitCode {
         Ok((Workers::new(workers), move |worker: &Worker| {
             let factory = factory(worker, allowed.clone(), user.clone());
             for endpoint in &endpoints {
-                endpoint.listen(worker, factory.clone())?;
+                endpoint.listen_factory(worker, factory.clone())?;
             }
             Ok(())
         }))

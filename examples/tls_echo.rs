@@ -23,7 +23,7 @@ use retwist::tls::rustls::ServerConfig;
 use retwist::tls::{
     ClientCertificates, ClientOptions, ServerOptions, TlsFactory, TlsRole, TlsTransport, TrustRoots,
 };
-use retwist::{Address, LayerExt, Protocol, Reason, TransportRef, Worker, Workers, error_chain};
+use retwist::{LayerExt, Protocol, Reason, TransportRef, Worker, Workers, error_chain, factory};
 
 use support::Mistake;
 use support::client::Outcome;
@@ -233,7 +233,7 @@ fn server(options: &Options) -> Result<SetUp, Mistake> {
     Ok(Box::new(move |worker| {
         for endpoint in &endpoints {
             let role = TlsRole::server(config.clone());
-            endpoint.listen(worker, TlsFactory::new(role, |_: &Address| Echo))?;
+            endpoint.listen_factory(worker, TlsFactory::new(role, factory(|_| Echo)))?;
         }
         Ok(())
     }))

@@ -12,7 +12,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let reactor = Reactor::new()?;
 //! let port = server_from_string("tls:privateKey=both.pem:haproxy:tcp:443")?;
-//! port.listen(&reactor, |_: &Address| Echo)?;
+//! port.listen(&reactor, |_| Echo)?;
 //!
 //! let network = Network::new(&reactor);
 //! let mail = client_from_string("tls:mail.example.org:993")?.on(&network);
@@ -112,4 +112,4 @@ pub use client::{ClientEndpoint, EndpointDialer, client_from_string};
 pub use endpoints::Endpoints;
 pub use error::{EndpointError, Mistake};
 pub use network::Network;
-pub use server::{InnerFactory, ServerEndpoint, server_from_string};
+pub use server::{ServerEndpoint, server_from_string};

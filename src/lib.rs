@@ -10,7 +10,7 @@
 //! # A server in twenty lines
 //!
 //! ```no_run
-//! use retwist::{Address, Protocol, Reactor, Reason, TransportRef};
+//! use retwist::{Protocol, Reactor, Reason, TransportRef};
 //!
 //! struct Echo;
 //!
@@ -26,7 +26,7 @@
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let reactor = Reactor::new()?;
-//!     let port = reactor.listen_tcp(8007, |_peer: &Address| Echo)?;
+//!     let port = reactor.listen_tcp(8007, |_| Echo)?;
 //!     println!("listening on {}", port.address());
 //!     reactor.run()?;
 //!     Ok(())
@@ -47,7 +47,7 @@
 //! # }
 //! # fn main() -> Result<(), WorkersError> {
 //! Workers::new(4).run(|worker| {
-//!     worker.listen_tcp(8007, |_: &Address| Echo)?;
+//!     worker.listen_tcp(8007, |_| Echo)?;
 //!     Ok(())
 //! })
 //! # }

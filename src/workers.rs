@@ -18,7 +18,7 @@ pub use worker::Worker;
 /// share nothing else: how a server uses more than one core.
 ///
 /// ```no_run
-/// use retwist::{Address, Protocol, TransportRef, Workers, WorkersError};
+/// use retwist::{Protocol, TransportRef, Workers, WorkersError};
 ///
 /// struct Echo;
 ///
@@ -32,7 +32,7 @@ pub use worker::Worker;
 ///     Workers::new(4)
 ///         .when_listening(|address| println!("listening on {address}"))
 ///         .run(|worker| {
-///             worker.listen_tcp(8007, |_: &Address| Echo)?;
+///             worker.listen_tcp(8007, |_| Echo)?;
 ///             Ok(())
 ///         })
 /// }

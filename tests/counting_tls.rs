@@ -16,7 +16,7 @@ use retwist::tls::rustls::unbuffered::{ConnectionState, EncodeError};
 use retwist::tls::rustls::{ClientConfig, ServerConfig};
 use retwist::tls::{ClientOptions, Identity, ServerOptions, TlsRole, TlsTransport, TrustRoots};
 use retwist::{
-    Address, FactoryRef, LayerExt, Protocol, ProtocolRef, Reactor, TcpListen, TransportRef,
+    FactoryRef, LayerExt, Protocol, ProtocolRef, Reactor, TcpListen, TransportRef, factory,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -49,22 +49,22 @@ fn joined(dress: impl Fn(Quiet, bool) -> ProtocolRef + 'static) -> impl Fn() {
     let (count, dress) = (heard.clone(), Rc::new(dress));
     let end = move |accepts: bool| {
         let (heard, dress) = (count.clone(), dress.clone());
-        move |_: &Address| {
+        factory(move |_| {
             dress(
                 Quiet {
                     heard: heard.clone(),
                 },
                 accepts,
             )
-        }
+        })
     };
     let listen = TcpListen::port(0).interface(Ipv4Addr::LOCALHOST);
-    let port = reactor.listen_tcp(listen, end(true)).unwrap();
+    let port = reactor.listen_tcp_factory(listen, end(true)).unwrap();
     let address = port.address().socket().unwrap();
-    let factory = FactoryRef::from(end(false));
+    let client = FactoryRef::from(end(false));
     move || {
         let before = heard.get();
-        reactor.connect_tcp(address, factory.clone());
+        reactor.connect_tcp_factory(address, client.clone());
         while heard.get() < before + 2 * b"hello".len() {
             reactor.iterate(Duration::from_secs(1)).unwrap();
         }

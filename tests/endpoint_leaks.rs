@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use retwist::deferred::{Deferred, DialerExt, Executor};
 use retwist::endpoint::{EndpointDialer, Network, client_from_string, server_from_string};
-use retwist::{Address, Protocol, Reactor, ReactorSettings, TransportRef};
+use retwist::{Protocol, Reactor, ReactorSettings, TransportRef};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -77,7 +77,7 @@ fn cancelled_after_any_number_of_passes_nothing_is_left() -> Result<(), Box<dyn 
     let ports = servers.map(|layers| {
         let endpoint = format!("{layers}tcp:0:interface=127.0.0.1");
         let endpoint = server_from_string(&endpoint).unwrap();
-        let port = endpoint.listen(&*reactor, |_: &Address| Echo).unwrap();
+        let port = endpoint.listen(&*reactor, |_| Echo).unwrap();
         port.address().socket().unwrap().port()
     });
     let [clear, secure] = ports;

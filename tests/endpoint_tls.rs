@@ -268,7 +268,7 @@ fn how_long_a_handshake_may_take() {
         let mut connecting = client.on(&world.network).connect_to(Side::default());
         let silent = MemoryReactor::new();
         let listen = server_from_string("tcp:80:interface=192.0.2.7").unwrap();
-        listen.listen(&silent, |_: &Address| Silent).unwrap();
+        listen.listen(&silent, |_| Silent).unwrap();
         let pair = silent.complete(&world.reactor.connecting()[0]).unwrap();
         pair.run();
         assert!(!connecting.is_called());

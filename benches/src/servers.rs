@@ -1,7 +1,7 @@
 //! The servers of this project, each written as its users would write it. Every one prints the port
 //! that it listens on, and runs until it is killed.
 
-use retwist_reactor::{Address, FactoryRef, Reactor, TcpListen};
+use retwist_reactor::{FactoryRef, Reactor, TcpListen, factory};
 use retwist_tls::{Identity, ServerOptions, TlsFactory, TlsRole};
 
 use crate::args::{Args, Result};
@@ -14,7 +14,7 @@ mod lines;
 pub fn serve(args: &Args) -> Result<()> {
     let reactor = Reactor::new()?;
     let factory: FactoryRef = match args.peer.as_str() {
-        "retwist" => (|_: &Address| echo::Echo).into(),
+        "retwist" => factory(|_| echo::Echo).into(),
         "retwist-tls" => tls(args)?,
         "retwist-lines" => lines::factory(),
         "retwist-forward" => forward::factory(&reactor, args.to),
@@ -33,5 +33,5 @@ fn tls(args: &Args) -> Result<FactoryRef> {
     let folder = args.tls.as_deref().ok_or("TLS needs --tls")?;
     let identity = Identity::from_pem_files(folder.join("cert.pem"), folder.join("key.pem"))?;
     let role = TlsRole::server(ServerOptions::new(identity).build()?);
-    Ok(TlsFactory::new(role, |_: &Address| echo::Echo).into())
+    Ok(TlsFactory::new(role, factory(|_| echo::Echo)).into())
 }

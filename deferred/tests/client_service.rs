@@ -87,9 +87,7 @@ impl World {
     fn over(layer: impl Fn(ProtocolRef) -> ProtocolRef + 'static) -> Self {
         let reactor = Rc::new(MemoryReactor::new());
         let listen = TcpListen::address(ADDRESS.parse().unwrap());
-        reactor
-            .listen(listen, FactoryRef::from(|_: &_| Server))
-            .unwrap();
+        reactor.listen_tcp(listen, |_| Server).unwrap();
         let log: Rc<RefCell<Vec<String>>> = Rc::default();
         let connect = TcpConnect::address(ADDRESS.parse().unwrap());
         let network = reactor.clone();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use retwist_deferred::{Backoff, Reconnecting, Retries};
 use retwist_reactor::testing::MemoryReactor;
 use retwist_reactor::{
-    Address, FactoryRef, Protocol, ReactorTcp, TcpConnect, TcpListen, TransportRef,
+    FactoryRef, Protocol, ReactorTcp, TcpConnect, TcpListen, TransportRef, factory,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -19,7 +19,7 @@ impl Protocol for Client {
 }
 
 fn connect(reactor: &MemoryReactor) -> Retries {
-    let factory = Reconnecting::new(reactor.clock(), |_: &Address| Client);
+    let factory = Reconnecting::new(reactor.clock(), factory(|_| Client));
     let retries = factory.retries();
     retries.set_backoff(Backoff {
         factor: 2.0,
@@ -43,9 +43,7 @@ fn refuse(reactor: &MemoryReactor) {
 fn it_tries_again_and_again() {
     let reactor = MemoryReactor::new();
     let listen = TcpListen::address(ADDRESS.parse().unwrap());
-    reactor
-        .listen(listen, FactoryRef::from(|_: &Address| Client))
-        .unwrap();
+    reactor.listen_tcp(listen, |_| Client).unwrap();
     let retries = connect(&reactor);
     for wait in [2, 4, 8] {
         refuse(&reactor);
@@ -89,9 +87,7 @@ fn it_stops_when_it_is_told_or_has_tried_enough() {
     // While it is connected: that connection lives on, and is the last.
     let reactor = MemoryReactor::new();
     let listen = TcpListen::address(ADDRESS.parse().unwrap());
-    reactor
-        .listen(listen, FactoryRef::from(|_: &Address| Client))
-        .unwrap();
+    reactor.listen_tcp(listen, |_| Client).unwrap();
     let retries = connect(&reactor);
     let pair = reactor.complete(&reactor.connecting()[0]).unwrap();
     pair.run();

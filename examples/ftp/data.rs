@@ -11,8 +11,8 @@ use std::time::Duration;
 use retwist::protocols::{FactoryPolicy, FileSender, Timeout};
 use retwist::tls::{TlsFactory, TlsRole};
 use retwist::{
-    Address, DelayedCall, FactoryRef, ListenError, ListeningPort, Protocol, ProtocolHandle,
-    ReactorHandle, Reason, TcpListen, TransportRef, error_chain,
+    DelayedCall, FactoryRef, ListenError, ListeningPort, Protocol, ProtocolHandle, ReactorHandle,
+    Reason, TcpListen, TransportRef, error_chain, factory,
 };
 
 use crate::tree::Upload;
@@ -45,10 +45,13 @@ impl Passive {
         let expected = Cell::new(Some(connection.clone()));
         // The first that comes from where the client is. Whoever is elsewhere may not fetch its
         // files, nor store others.
-        let factory = move |peer: &Address| match peer.ip() == client {
-            true => expected.take(),
-            false => None,
-        };
+        let factory = factory(move |peer| {
+            if peer.ip() == client {
+                expected.take()
+            } else {
+                None
+            }
+        });
         let patient = Timeout::new().idle(PATIENCE);
         let factory: FactoryRef = match tls {
             Some(role) => patient
@@ -56,7 +59,7 @@ impl Passive {
                 .into(),
             None => patient.factory(factory).into(),
         };
-        let port = reactor.listen_tcp(TcpListen::port(0).interface(here), factory)?;
+        let port = reactor.listen_tcp_factory(TcpListen::port(0).interface(here), factory)?;
         Ok(Passive { port, connection })
     }
 

@@ -125,7 +125,7 @@ fn main() -> ExitCode {
                 let patient = Timeout::new().idle(PATIENCE).factory(sessions);
                 // As many for each worker.
                 let bounded = Limits::new().total(1000).per_peer(50).factory(patient);
-                endpoint.listen(worker, bounded)?;
+                endpoint.listen_factory(worker, bounded)?;
             }
             Ok(())
         }))

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
 use retwist::tls::{TlsRole, start_tls, stop_tls_without_peer_notify};
-use retwist::{Address, Factory, ReactorHandle, Reason, TransportRef, error_chain};
+use retwist::{Factory, ReactorHandle, Reason, TransportRef, error_chain};
 
 use crate::data::{Passive, Work};
 use crate::security::{Account, Security, Then};
@@ -32,7 +32,7 @@ pub(crate) struct Service {
 
 pub(crate) fn factory(service: &Rc<Service>) -> impl Factory + use<> {
     let service = service.clone();
-    move |_: &Address| {
+    retwist::factory(move |_| {
         let session = Session {
             service: service.clone(),
             security: Security::default(),
@@ -42,7 +42,7 @@ pub(crate) fn factory(service: &Rc<Service>) -> impl Factory + use<> {
             transfer: None,
         };
         Framed::new(Lines::new().limit(4096), session)
-    }
+    })
 }
 
 struct Session {

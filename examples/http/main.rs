@@ -34,7 +34,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use lexopt::{Arg, ValueExt};
 use retwist::deferred::{AsyncTransport, Executor, Spawner};
 use retwist::tls::{ServerOptions, TlsFactory, TlsRole, TlsTransport};
-use retwist::{Address, Factory, Phase, ReactorHandle, SystemEvent, Worker, Workers};
+use retwist::{Factory, Phase, ReactorHandle, SystemEvent, Worker, Workers};
 use support::tls::Credentials;
 
 const HELP: &str = "
@@ -94,7 +94,7 @@ fn factory(reactor: &ReactorHandle) -> impl Factory + Clone + use<> {
     let tasks = Tasks(executor.spawner(), Ending::of(reactor));
     // It lives as long as the reactor does.
     reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, |_| drop(executor));
-    move |peer: &Address| {
+    retwist::factory(move |peer| {
         let (protocol, opening) = AsyncTransport::protocol();
         let (again, peer) = (tasks.clone(), peer.clone());
         let serving = async move {
@@ -109,7 +109,7 @@ fn factory(reactor: &ReactorHandle) -> impl Factory + Clone + use<> {
             Err(failure) => log::info!("{peer}: {}", retwist::error_chain(&failure)),
         });
         protocol
-    }
+    })
 }
 
 fn main() -> ExitCode {
@@ -146,9 +146,9 @@ fn main() -> ExitCode {
                 match &tls {
                     Some(config) => {
                         let role = TlsRole::server(config.clone());
-                        endpoint.listen(worker, TlsFactory::new(role, factory))?
+                        endpoint.listen_factory(worker, TlsFactory::new(role, factory))?
                     }
-                    None => endpoint.listen(worker, factory)?,
+                    None => endpoint.listen_factory(worker, factory)?,
                 };
             }
             Ok(())

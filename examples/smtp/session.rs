@@ -7,7 +7,7 @@ use jiff::fmt::rfc2822;
 use jiff::{Timestamp, tz::TimeZone};
 use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
 use retwist::tls::{TlsRole, TlsTransport, start_tls};
-use retwist::{Address, Factory, Reason, TransportRef, error_chain};
+use retwist::{Factory, Reason, TransportRef, error_chain};
 
 use crate::body::Body;
 use crate::command::Command;
@@ -29,7 +29,7 @@ pub(crate) struct Service {
 
 pub(crate) fn factory(service: &Rc<Service>) -> impl Factory + use<> {
     let service = service.clone();
-    move |_: &Address| {
+    retwist::factory(move |_| {
         let session = Session {
             service: service.clone(),
             client: None,
@@ -37,7 +37,7 @@ pub(crate) fn factory(service: &Rc<Service>) -> impl Factory + use<> {
             incoming: None,
         };
         Framed::new(Lines::new().limit(LINE_LIMIT), session)
-    }
+    })
 }
 
 struct Session {

@@ -147,13 +147,13 @@ fn main() -> ExitCode {
 fn both(reactor: &Reactor, lines: Vec<String>, outcome: &Outcome) -> Result<(), Mistake> {
     let authority = Authority::new()?;
     let server = server::factory(server_role(authority.identity()?)?);
-    let port = reactor.listen_tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), server)?;
+    let port = reactor.listen_tcp_factory(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), server)?;
     support::say(&format!("listening on {}", port.address()));
 
     let role = client_role(authority.roots()?, "localhost")?;
     let address = port.address().socket().ok_or("this is no TCP port")?;
     let handle = reactor.handle();
-    let there = move |factory: FactoryRef| handle.connect_tcp(address, factory);
+    let there = move |factory: FactoryRef| handle.connect_tcp_factory(address, factory);
     outcome.of(reactor, &there, client::protocol(lines, role, outcome));
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
 use retwist::tls::{TlsRole, TlsTransport, start_tls, stop_tls};
-use retwist::{Address, Factory, Reason, error_chain};
+use retwist::{Factory, Reason, error_chain};
 
 use crate::support::tls::or_abort;
 
@@ -11,13 +11,13 @@ use crate::support::tls::or_abort;
 const MOST_LAYERS: usize = 8;
 
 pub(crate) fn factory(role: TlsRole) -> impl Factory {
-    move |_: &Address| {
+    retwist::factory(move |_| {
         let server = Server {
             role: role.clone(),
             layers: 0,
         };
         Framed::new(Lines::delimited_by(b"\n"), server)
-    }
+    })
 }
 
 struct Server {

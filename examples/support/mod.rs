@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, Parser, ValueExt};
 use retwist::endpoint::{ServerEndpoint, server_from_string};
-use retwist::{FactoryRef, Reactor, Worker, Workers, WorkersError, error_chain};
+use retwist::{IntoFactory, Reactor, Worker, Workers, WorkersError, error_chain};
 
 /// Why an example cannot start, in a sentence.
 pub(crate) type Mistake = Box<dyn Error + Send + Sync>;
@@ -129,9 +129,9 @@ pub(crate) fn servers_from(
 pub(crate) fn listen(
     reactor: &Reactor,
     endpoint: &ServerEndpoint,
-    factory: impl Into<FactoryRef>,
+    factory: impl IntoFactory,
 ) -> Result<(), Mistake> {
-    let port = endpoint.listen(reactor, factory)?;
+    let port = endpoint.listen_factory(reactor, factory)?;
     reactor.call_when_running(move || say(&format!("listening on {}", port.address())));
     Ok(())
 }

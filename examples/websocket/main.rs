@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use retwist::deferred::Executor;
 use retwist::protocols::{FactoryPolicy, Framed, Timeout};
-use retwist::{Address, FactoryRef, Phase, SystemEvent};
+use retwist::{FactoryRef, Phase, SystemEvent, factory};
 
 use crate::door::Door;
 use crate::room::Room;
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         });
         // It lives as long as the reactor does.
         reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, |_| drop(executor));
-        let doors = move |_: &Address| Framed::lines(Door::new(room.clone(), tasks.clone()));
+        let doors = factory(move |_| Framed::lines(Door::new(room.clone(), tasks.clone())));
         let factory = FactoryRef::from(Timeout::new().idle(SILENCE).factory(doors));
         for endpoint in support::servers(arguments, "tcp:8009:interface=127.0.0.1")? {
             support::listen(reactor, &endpoint, factory.clone())?;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use libfuzzer_sys::fuzz_target;
 use retwist::protocols::SocksServer;
 use retwist::testing::RecordingTransport;
-use retwist::{Address, Factory};
+use retwist::{Address, FactoryRef};
 use retwist_fuzz::{at_any_cut, receive};
 
 fuzz_target!(|input: (bool, bool, &[u8])| {
@@ -28,7 +28,7 @@ fuzz_target!(|input: (bool, bool, &[u8])| {
         if users {
             server = server.users(|_, password| password.len() < 4);
         }
-        let protocol = server.build_protocol(&Address::Unknown);
+        let protocol = FactoryRef::from(server).build_protocol(&Address::Unknown);
         let outcome = receive(protocol.expect("it serves anyone"), bytes, cut);
         let asked: Vec<_> = outbound
             .take()

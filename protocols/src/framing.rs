@@ -45,7 +45,7 @@ use retwist_reactor::TransportRef;
 ///     }
 /// }
 ///
-/// let factory = |_: &retwist_reactor::Address| Framed::new(Typed, Ping);
+/// let factory = retwist_reactor::factory(|_| Framed::new(Typed, Ping));
 /// # fn is_factory(_: impl retwist_reactor::Factory) {}
 /// # is_factory(factory);
 /// ```

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use retwist_reactor::{
-    Address, Factory, IntoProtocol, Joint, Layer, LayerExt, ProtocolRef, Reason,
+    Address, FactoryRef, IntoProtocol, Joint, Layer, LayerExt, ProtocolRef, Reason,
 };
 
 use crate::{FactoryPolicy, IpPrefix};
@@ -17,7 +17,7 @@ use crate::{FactoryPolicy, IpPrefix};
 ///
 /// ```
 /// use retwist_protocols::{FactoryPolicy, Limits};
-/// use retwist_reactor::{Address, Protocol, TransportRef};
+/// use retwist_reactor::{Protocol, TransportRef, factory};
 ///
 /// struct Echo;
 ///
@@ -38,8 +38,8 @@ use crate::{FactoryPolicy, IpPrefix};
 ///     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
 /// }
 ///
-/// let limits = Limits::new().total(100).per_peer(4).ipv6_prefix(56).overflow(|_: &Address| Busy);
-/// let factory = limits.factory(|_: &Address| Echo);
+/// let limits = Limits::new().total(100).per_peer(4).ipv6_prefix(56).overflow(|_| Busy);
+/// let factory = limits.factory(factory(|_| Echo));
 /// # fn is_factory(_: impl retwist_reactor::Factory) {}
 /// # is_factory(factory);
 /// ```
@@ -123,7 +123,7 @@ impl Default for Limits {
 }
 
 impl FactoryPolicy for Limits {
-    fn build_protocol(&self, inner: &dyn Factory, peer: &Address) -> Option<ProtocolRef> {
+    fn build_protocol(&self, inner: &FactoryRef, peer: &Address) -> Option<ProtocolRef> {
         let prefix = self.peer(peer);
         let full = self.census.total.get() >= self.total
             || prefix.is_some_and(|prefix| self.census.of(prefix) >= self.per_peer);

@@ -6,7 +6,7 @@ use crate::{FrameReceiver, Framed, LengthLimitExceeded, LineTransport, Lines};
 ///
 /// ```
 /// use retwist_protocols::{Framed, LineReceiver, LineTransport};
-/// use retwist_reactor::Address;
+/// use retwist_reactor::factory;
 ///
 /// struct Shout;
 ///
@@ -16,7 +16,7 @@ use crate::{FrameReceiver, Framed, LengthLimitExceeded, LineTransport, Lines};
 ///     }
 /// }
 ///
-/// let factory = |_: &Address| Framed::lines(Shout);
+/// let factory = factory(|_| Framed::lines(Shout));
 /// # fn is_factory(_: impl retwist_reactor::Factory) {}
 /// # is_factory(factory);
 /// ```

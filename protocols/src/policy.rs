@@ -2,7 +2,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use retwist_reactor::{
-    Address, ConnectError, Connector, Factory, Layer, LayerExt, ProtocolRef, Reason, TransportRef,
+    Address, ConnectError, Connector, Factory, FactoryRef, IntoFactory, IntoProtocol, Layer,
+    LayerExt, ProtocolRef, Reason, TransportRef,
 };
 
 /// Something that puts a layer under protocols: the settings, of which each connection gets a layer
@@ -16,7 +17,7 @@ use retwist_reactor::{
 /// ```
 /// use std::time::Duration;
 /// use retwist_protocols::{FactoryPolicy, Framed, LineReceiver, LineTransport, Limits, Tap, Timeout};
-/// use retwist_reactor::Address;
+/// use retwist_reactor::factory;
 ///
 /// struct Shout;
 ///
@@ -26,7 +27,7 @@ use retwist_reactor::{
 ///     }
 /// }
 ///
-/// let lines = |_: &Address| Framed::lines(Shout);
+/// let lines = factory(|_| Framed::lines(Shout));
 /// let timed = Timeout::new().idle(Duration::from_secs(60)).factory(lines);
 /// let factory = Limits::new().total(1000).per_peer(10).factory(Tap::new().factory(timed));
 /// # fn is_factory(_: impl retwist_reactor::Factory) {}
@@ -63,37 +64,38 @@ pub trait Policy: 'static {
 /// Something that has a say in what protocol a connection gets. Every [`Policy`] is one.
 pub trait FactoryPolicy: 'static {
     /// The protocol for a connection with `peer`, by way of `inner`; none refuses it.
-    fn build_protocol(&self, inner: &dyn Factory, peer: &Address) -> Option<ProtocolRef>;
+    fn build_protocol(&self, inner: &FactoryRef, peer: &Address) -> Option<ProtocolRef>;
 
-    /// A factory that is `inner` under this policy.
-    fn factory<F: Factory>(self, inner: F) -> WrappingFactory<Self, F>
+    /// A factory that is `inner` under this policy. `inner` is a [`Factory`], an `Rc` of one, or a
+    /// [`FactoryRef`]; a closure becomes a factory with [`factory`](retwist_reactor::factory).
+    fn factory(self, inner: impl IntoFactory) -> WrappingFactory<Self>
     where
         Self: Sized,
     {
         WrappingFactory {
             policy: self,
-            inner,
+            inner: inner.into_factory(),
         }
     }
 }
 
 impl<P: Policy> FactoryPolicy for P {
-    fn build_protocol(&self, inner: &dyn Factory, peer: &Address) -> Option<ProtocolRef> {
+    fn build_protocol(&self, inner: &FactoryRef, peer: &Address) -> Option<ProtocolRef> {
         let above = inner.build_protocol(peer)?;
         Some(self.wrap(above))
     }
 }
 
-/// A factory under a policy: what [`FactoryPolicy::factory`] makes. All that a factory is told goes
+/// A factory under a policy: what [`FactoryPolicy::factory`] makes. It passes all that it is told on
 /// to the inner one.
-pub struct WrappingFactory<P, F> {
+pub struct WrappingFactory<P> {
     policy: P,
-    inner: F,
+    inner: FactoryRef,
 }
 
-impl<P, F> WrappingFactory<P, F> {
+impl<P> WrappingFactory<P> {
     /// The factory inside.
-    pub fn inner(&self) -> &F {
+    pub fn inner(&self) -> &FactoryRef {
         &self.inner
     }
 
@@ -103,33 +105,33 @@ impl<P, F> WrappingFactory<P, F> {
     }
 }
 
-impl<P: FactoryPolicy, F: Factory> Factory for WrappingFactory<P, F> {
-    fn build_protocol(&self, peer: &Address) -> Option<ProtocolRef> {
+impl<P: FactoryPolicy> Factory for WrappingFactory<P> {
+    fn build_protocol(self: &Rc<Self>, peer: &Address) -> impl IntoProtocol {
         self.policy.build_protocol(&self.inner, peer)
     }
 
-    fn start_factory(&self) {
-        self.inner.start_factory();
+    fn start_factory(self: &Rc<Self>) {
+        self.inner.start();
     }
 
-    fn stop_factory(&self) {
-        self.inner.stop_factory();
+    fn stop_factory(self: &Rc<Self>) {
+        self.inner.stop();
     }
 
-    fn started_connecting(&self, connector: &Connector) {
+    fn started_connecting(self: &Rc<Self>, connector: &Connector) {
         self.inner.started_connecting(connector);
     }
 
-    fn client_connection_failed(&self, connector: &Connector, error: &ConnectError) {
+    fn client_connection_failed(self: &Rc<Self>, connector: &Connector, error: &ConnectError) {
         self.inner.client_connection_failed(connector, error);
     }
 
-    fn client_connection_lost(&self, connector: &Connector, reason: &Reason) {
+    fn client_connection_lost(self: &Rc<Self>, connector: &Connector, reason: &Reason) {
         self.inner.client_connection_lost(connector, reason);
     }
 }
 
-impl<P: fmt::Debug, F> fmt::Debug for WrappingFactory<P, F> {
+impl<P: fmt::Debug> fmt::Debug for WrappingFactory<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WrappingFactory")
             .field("policy", &self.policy)

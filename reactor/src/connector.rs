@@ -4,7 +4,6 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use crate::channel::Channel;
-use crate::panic::log_panic;
 use crate::stream::Owner;
 use crate::{Address, ConnectError, FactoryRef, Reason};
 
@@ -105,9 +104,7 @@ impl Connector {
             self.inner.factory.start();
         }
         *self.inner.state.borrow_mut() = State::Connecting(attempt);
-        log_panic("started_connecting", || {
-            self.inner.factory.get().started_connecting(self);
-        });
+        self.inner.factory.started_connecting(self);
         Ok(())
     }
 
@@ -149,13 +146,13 @@ impl Connector {
     }
 
     pub(crate) fn failed(&self, error: &ConnectError) {
-        self.over(|factory| factory.get().client_connection_failed(self, error));
+        self.over(|factory| factory.client_connection_failed(self, error));
     }
 
     /// Tells the factory, which may connect again; if it does not, it is not used any more.
     fn over(&self, tell: impl FnOnce(&FactoryRef)) {
         *self.inner.state.borrow_mut() = State::Disconnected;
-        log_panic("a client factory", || tell(&self.inner.factory));
+        tell(&self.inner.factory);
         if self.state() == ConnectorState::Disconnected && self.inner.started.replace(false) {
             self.inner.factory.stop();
         }
@@ -164,7 +161,7 @@ impl Connector {
 
 impl Owner for Connector {
     fn stream_lost(&self, reason: &Reason) {
-        self.over(|factory| factory.get().client_connection_lost(self, reason));
+        self.over(|factory| factory.client_connection_lost(self, reason));
     }
 }
 

@@ -51,7 +51,7 @@ pub use channel::Channel;
 pub use clock::{CallError, Clock, DelayedCall};
 pub use connector::{Connector, ConnectorError, ConnectorState};
 pub use error::{ConnectError, ListenError, RunError, error_chain};
-pub use factory::{Factory, FactoryRef, IntoProtocol};
+pub use factory::{BuildFactory, Factory, FactoryRef, IntoFactory, IntoProtocol, factory};
 pub use layer::{Joint, Layer, LayerExt};
 pub use lifecycle::{Hold, Phase, SystemEvent, TriggerId};
 pub use panic::catch_panic;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::core::Core;
 use crate::lifecycle::{Hold, Phase, SystemEvent, TriggerId};
 use crate::{
-    Clock, Connector, DelayedCall, FactoryRef, ListenError, ListeningPort, Remote, RunError,
-    TcpConnect, TcpListen, tcp,
+    Address, Clock, Connector, DelayedCall, FactoryRef, IntoFactory, IntoProtocol, ListenError,
+    ListeningPort, Remote, RunError, TcpConnect, TcpListen, factory, tcp,
 };
 
 /// The loop: one thread, all its connections, timers and signals.
@@ -118,29 +118,50 @@ impl ReactorHandle {
         self.clone()
     }
 
-    /// Accepts connections on a TCP port: `8007`, an address, or a [`TcpListen`]. The protocols
-    /// come from `factory`, which may be a closure.
+    /// Accepts connections on a TCP port: `8007`, an address, or a [`TcpListen`]. `build` makes the
+    /// protocol of each connection from the address of its peer: anything that [`IntoProtocol`]
+    /// lists, so that `None` refuses the connection.
     ///
-    /// It listens when this returns. See [`ReactorTcp`] for code that is to run on a recording
-    /// reactor too.
+    /// The port listens when this returns.
+    /// See [`ReactorTcp`] for code that is to run on a recording reactor too.
     #[doc(alias = "listenTCP")]
-    pub fn listen_tcp(
+    pub fn listen_tcp<P: IntoProtocol>(
         &self,
-        how: impl Into<TcpListen>,
-        factory: impl Into<FactoryRef>,
+        address: impl Into<TcpListen>,
+        build: impl Fn(&Address) -> P + 'static,
     ) -> Result<ListeningPort, ListenError> {
-        ReactorTcp::listen(self, how.into(), factory.into())
+        self.listen_tcp_factory(address, factory(build))
     }
 
-    /// Connects over TCP to an address, or as a [`TcpConnect`] says. The protocol comes from
-    /// `factory`, which also hears how it goes; never before a later turn.
-    #[doc(alias = "connectTCP")]
-    pub fn connect_tcp(
+    /// [`listen_tcp`](ReactorHandle::listen_tcp) with a [`Factory`](crate::Factory), or an `Rc` of one.
+    pub fn listen_tcp_factory(
         &self,
-        how: impl Into<TcpConnect>,
-        factory: impl Into<FactoryRef>,
+        address: impl Into<TcpListen>,
+        factory: impl IntoFactory,
+    ) -> Result<ListeningPort, ListenError> {
+        self.listen(address.into(), factory.into_factory())
+    }
+
+    /// Connects over TCP to an address, or as a [`TcpConnect`] says. `build` makes the protocol of
+    /// the connection once it is made, in a later turn than this one at the earliest; it is called
+    /// again if the [`Connector`] connects again.
+    #[doc(alias = "connectTCP")]
+    pub fn connect_tcp<P: IntoProtocol>(
+        &self,
+        address: impl Into<TcpConnect>,
+        build: impl Fn(&Address) -> P + 'static,
     ) -> Connector {
-        ReactorTcp::connect(self, how.into(), factory.into())
+        self.connect_tcp_factory(address, factory(build))
+    }
+
+    /// [`connect_tcp`](ReactorHandle::connect_tcp) with a [`Factory`](crate::Factory), or an `Rc` of one, which
+    /// also hears how it goes.
+    pub fn connect_tcp_factory(
+        &self,
+        address: impl Into<TcpConnect>,
+        factory: impl IntoFactory,
+    ) -> Connector {
+        self.connect(address.into(), factory.into_factory())
     }
 
     /// Its time.
@@ -232,6 +253,54 @@ pub trait ReactorTcp {
 
     /// Its time.
     fn time(&self) -> Clock;
+}
+
+/// The same, whatever the reactor.
+impl dyn ReactorTcp + '_ {
+    /// Accepts connections on a TCP port: `8007`, an address, or a [`TcpListen`]. `build` makes the
+    /// protocol of each connection from the address of its peer: anything that [`IntoProtocol`]
+    /// lists, so that `None` refuses the connection.
+    ///
+    /// The port listens when this returns.
+    #[doc(alias = "listenTCP")]
+    pub fn listen_tcp<P: IntoProtocol>(
+        &self,
+        address: impl Into<TcpListen>,
+        build: impl Fn(&Address) -> P + 'static,
+    ) -> Result<ListeningPort, ListenError> {
+        self.listen_tcp_factory(address, factory(build))
+    }
+
+    /// `listen_tcp` with a [`Factory`](crate::Factory), or an `Rc` of one.
+    pub fn listen_tcp_factory(
+        &self,
+        address: impl Into<TcpListen>,
+        factory: impl IntoFactory,
+    ) -> Result<ListeningPort, ListenError> {
+        self.listen(address.into(), factory.into_factory())
+    }
+
+    /// Connects over TCP to an address, or as a [`TcpConnect`] says. `build` makes the protocol of
+    /// the connection once it is made, in a later turn than this one at the earliest; it is called
+    /// again if the [`Connector`] connects again.
+    #[doc(alias = "connectTCP")]
+    pub fn connect_tcp<P: IntoProtocol>(
+        &self,
+        address: impl Into<TcpConnect>,
+        build: impl Fn(&Address) -> P + 'static,
+    ) -> Connector {
+        self.connect_tcp_factory(address, factory(build))
+    }
+
+    /// `connect_tcp` with a [`Factory`](crate::Factory), or an `Rc` of one, which
+    /// also hears how it goes.
+    pub fn connect_tcp_factory(
+        &self,
+        address: impl Into<TcpConnect>,
+        factory: impl IntoFactory,
+    ) -> Connector {
+        self.connect(address.into(), factory.into_factory())
+    }
 }
 
 impl ReactorTcp for ReactorHandle {

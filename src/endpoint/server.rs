@@ -3,8 +3,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use retwist_reactor::{
-    Address, ConnectError, Connector, Factory, FactoryRef, ListenError, ListeningPort, ProtocolRef,
-    ReactorTcp, Reason, StreamSettings,
+    Address, FactoryRef, IntoFactory, IntoProtocol, ListenError, ListeningPort, ReactorTcp,
+    StreamSettings, factory,
 };
 
 use super::{EndpointError, Endpoints};
@@ -26,7 +26,7 @@ pub struct ServerEndpoint {
 type Listen = dyn Fn(&dyn ReactorTcp, StreamSettings, FactoryRef) -> Result<ListeningPort, ListenError>
     + Send
     + Sync;
-type Layer = dyn Fn(InnerFactory) -> FactoryRef + Send + Sync;
+type Layer = dyn Fn(FactoryRef) -> FactoryRef + Send + Sync;
 
 /// Understands where to listen, of the [standard](super) kinds. Nothing is opened yet.
 #[doc(alias = "serverFromString")]
@@ -58,23 +58,34 @@ impl ServerEndpoint {
     /// The same endpoint with one more layer on it: `layer` makes a factory of the one above, each
     /// time that the endpoint listens.
     #[must_use]
-    pub fn over<F: Factory>(
+    pub fn over<F: IntoFactory>(
         mut self,
-        layer: impl Fn(InnerFactory) -> F + Send + Sync + 'static,
+        layer: impl Fn(FactoryRef) -> F + Send + Sync + 'static,
     ) -> Self {
-        let layer = move |inner| layer(inner).into();
+        let layer = move |inner| layer(inner).into_factory();
         self.layers.push(Arc::new(layer));
         self
     }
 
-    /// Listens. The protocols come from `factory`, which may be a closure.
-    pub fn listen(
+    /// Listens. `build` makes the protocol of each connection from the address of its peer: anything
+    /// that [`IntoProtocol`] lists, so that `None` refuses the connection.
+    pub fn listen<P: IntoProtocol>(
         &self,
         reactor: &dyn ReactorTcp,
-        factory: impl Into<FactoryRef>,
+        build: impl Fn(&Address) -> P + 'static,
     ) -> Result<ListeningPort, ListenError> {
-        let under = |factory, layer: &Arc<Layer>| layer(InnerFactory(factory));
-        let factory = self.layers.iter().rev().fold(factory.into(), under);
+        self.listen_factory(reactor, factory(build))
+    }
+
+    /// [`listen`](ServerEndpoint::listen) with a [`Factory`](retwist_reactor::Factory), or an `Rc`
+    /// of one.
+    pub fn listen_factory(
+        &self,
+        reactor: &dyn ReactorTcp,
+        factory: impl IntoFactory,
+    ) -> Result<ListeningPort, ListenError> {
+        let layers = self.layers.iter().rev();
+        let factory = layers.fold(factory.into_factory(), |above, layer| layer(above));
         (self.base)(reactor, self.settings.clone(), factory)
     }
 
@@ -108,40 +119,5 @@ impl fmt::Display for ServerEndpoint {
 impl fmt::Debug for ServerEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ServerEndpoint({:?})", self.text)
-    }
-}
-
-/// The factory above a layer: [`ServerEndpoint::over`] puts another one under it.
-pub struct InnerFactory(FactoryRef);
-
-impl Factory for InnerFactory {
-    fn build_protocol(&self, peer: &Address) -> Option<ProtocolRef> {
-        self.0.get().build_protocol(peer)
-    }
-
-    fn start_factory(&self) {
-        self.0.start();
-    }
-
-    fn stop_factory(&self) {
-        self.0.stop();
-    }
-
-    fn started_connecting(&self, connector: &Connector) {
-        self.0.get().started_connecting(connector);
-    }
-
-    fn client_connection_failed(&self, connector: &Connector, error: &ConnectError) {
-        self.0.get().client_connection_failed(connector, error);
-    }
-
-    fn client_connection_lost(&self, connector: &Connector, reason: &Reason) {
-        self.0.get().client_connection_lost(connector, reason);
-    }
-}
-
-impl fmt::Debug for InnerFactory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InnerFactory")
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use retwist_deferred::{Deferred, DialerExt, ResolveError};
 use retwist_reactor::testing::MemoryReactor;
-use retwist_reactor::{Address, Protocol, StreamSettings, TcpConnect, TcpListen, TransportRef};
+use retwist_reactor::{Protocol, StreamSettings, TcpConnect, TcpListen, TransportRef};
 
 use super::{Endpoints, Mistake, Network, client_from_string, server_from_string};
 
@@ -18,7 +18,7 @@ impl Protocol for Deaf {
 fn listened(text: &str) -> TcpListen {
     let reactor = MemoryReactor::new();
     let endpoint = server_from_string(text).unwrap();
-    endpoint.listen(&reactor, |_: &Address| Deaf).unwrap();
+    endpoint.listen(&reactor, |_| Deaf).unwrap();
     reactor.listening().remove(0)
 }
 
@@ -87,7 +87,7 @@ fn settings_are_passed_on() {
     let reactor = Rc::new(MemoryReactor::new());
     let endpoint = server_from_string("tap:tcp:1").unwrap();
     let endpoint = endpoint.settings(settings.clone());
-    endpoint.listen(&*reactor, |_: &Address| Deaf).unwrap();
+    endpoint.listen(&*reactor, |_| Deaf).unwrap();
     let listening = TcpListen::port(1).settings(settings.clone());
     assert_eq!(reactor.listening(), [listening]);
 
@@ -377,7 +377,7 @@ fn own_kinds_take_part() {
         .server_from_string("timeout:idle=1:lucky:7007")
         .unwrap();
     assert_eq!(endpoint.to_string(), "timeout:idle=1:lucky:7007");
-    endpoint.listen(&reactor, |_: &Address| Deaf).unwrap();
+    endpoint.listen(&reactor, |_| Deaf).unwrap();
     assert_eq!(reactor.listening(), [TcpListen::port(7007)]);
     let error = endpoints.server_from_string("tap:lucky:8").unwrap_err();
     assert!(

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 
 use retwist_reactor::{
-    Address, Clock, Connector, FactoryRef, ListenError, ListeningPort, ProtocolRef, ReactorHandle,
-    ReactorTcp, TcpConnect, TcpListen,
+    Address, Clock, Connector, FactoryRef, IntoFactory, IntoProtocol, ListenError, ListeningPort,
+    ProtocolRef, ReactorHandle, ReactorTcp, TcpConnect, TcpListen, factory,
 };
 
 use super::Ports;
@@ -49,25 +49,34 @@ impl Worker {
     }
 
     /// Accepts connections on a TCP port together with the other workers, as
-    /// [`ReactorHandle::listen_tcp`] does. Port 0 is the same port in all of them. Whoever wants a
-    /// port for one worker alone has that of [its reactor](ReactorHandle::handle).
+    /// [`ReactorHandle::listen_tcp`] does. Port 0 is the same port in all of them. For a port of one
+    /// worker alone, use that of [its reactor](ReactorHandle::handle).
     ///
-    /// A port on which somebody else listens is in use, even if that one would share it. If that is
-    /// what is wanted, say [`reuse_port`](TcpListen::reuse_port).
+    /// If another program listens on the port it is in use, even if that program would share it. To
+    /// share it with other programs, say [`reuse_port`](TcpListen::reuse_port).
     #[doc(alias = "listenTCP")]
-    pub fn listen_tcp(
+    pub fn listen_tcp<P: IntoProtocol>(
         &self,
-        how: impl Into<TcpListen>,
-        factory: impl Into<FactoryRef>,
+        address: impl Into<TcpListen>,
+        build: impl Fn(&Address) -> P + 'static,
     ) -> Result<ListeningPort, ListenError> {
-        self.listen(how.into(), factory.into())
+        self.listen_tcp_factory(address, factory(build))
+    }
+
+    /// [`listen_tcp`](Worker::listen_tcp) with a [`Factory`](retwist_reactor::Factory), or an `Rc`
+    /// of one.
+    pub fn listen_tcp_factory(
+        &self,
+        address: impl Into<TcpListen>,
+        factory: impl IntoFactory,
+    ) -> Result<ListeningPort, ListenError> {
+        self.listen(address.into(), factory.into_factory())
     }
 
     /// That nobody listens there, which a socket that shares its port is not told.
     fn check_free(&self, how: &TcpListen) -> Result<(), ListenError> {
-        let nobody = |_: &Address| None::<ProtocolRef>;
         self.reactor
-            .listen_tcp(how.clone(), nobody)?
+            .listen_tcp(how.clone(), |_| None::<ProtocolRef>)?
             .stop_listening();
         Ok(())
     }

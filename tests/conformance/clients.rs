@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist::{
-    Address, ConnectError, Connector, ConnectorError, ConnectorState, Factory, ProtocolRef,
+    Address, ConnectError, Connector, ConnectorError, ConnectorState, Factory, IntoProtocol,
     Reactor, Reason, TcpConnect, TcpListen,
 };
 
@@ -49,34 +49,34 @@ impl Client {
 }
 
 impl Factory for Client {
-    fn build_protocol(&self, _: &Address) -> Option<ProtocolRef> {
+    fn build_protocol(self: &Rc<Self>, _: &Address) -> impl IntoProtocol {
         self.log.say("build");
         (self.built)(self.connector.borrow().as_ref().unwrap());
         self.peer.as_ref().map(Peer::quiet)
     }
 
-    fn start_factory(&self) {
+    fn start_factory(self: &Rc<Self>) {
         self.log.say("start");
     }
 
-    fn stop_factory(&self) {
+    fn stop_factory(self: &Rc<Self>) {
         self.log.say("stop");
     }
 
-    fn started_connecting(&self, connector: &Connector) {
+    fn started_connecting(self: &Rc<Self>, connector: &Connector) {
         assert_eq!(connector.state(), ConnectorState::Connecting);
         self.connector.replace(Some(connector.clone()));
         self.log.say("connecting");
     }
 
-    fn client_connection_failed(&self, connector: &Connector, error: &ConnectError) {
+    fn client_connection_failed(self: &Rc<Self>, connector: &Connector, error: &ConnectError) {
         assert_eq!(connector.state(), ConnectorState::Disconnected);
         self.log.say("failed");
         self.failures.borrow_mut().push(format!("{error:?}"));
         (self.over)(connector);
     }
 
-    fn client_connection_lost(&self, connector: &Connector, _: &Reason) {
+    fn client_connection_lost(self: &Rc<Self>, connector: &Connector, _: &Reason) {
         assert_eq!(connector.state(), ConnectorState::Disconnected);
         let mut peers = self.peer.iter();
         assert!(peers.all(Peer::is_over), "its protocol is told first");
@@ -89,9 +89,7 @@ impl Factory for Client {
 fn serve(reactor: &Reactor, server: &Peer) -> SocketAddr {
     let peer = server.clone();
     let listen = TcpListen::port(0).interface(Ipv4Addr::LOCALHOST);
-    let port = reactor
-        .listen_tcp(listen, move |_: &Address| peer.quiet())
-        .unwrap();
+    let port = reactor.listen_tcp(listen, move |_| peer.quiet()).unwrap();
     port.address().socket().unwrap()
 }
 
@@ -121,7 +119,8 @@ fn silent() -> (SocketAddr, socket2::Socket, Vec<std::net::TcpStream>) {
 fn a_connection_is_told_in_order() {
     let reactor = reactor();
     let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
-    let connector = reactor.connect_tcp(serve(&reactor, &server), Client::new(&log, Some(&client)));
+    let connector =
+        reactor.connect_tcp_factory(serve(&reactor, &server), Client::new(&log, Some(&client)));
     assert_eq!(log.story(), "start connecting");
     until(&reactor, || client.is_made() && server.is_made());
     assert_eq!(connector.state(), ConnectorState::Connected);
@@ -139,7 +138,7 @@ fn a_refusal_is_told_in_a_later_turn() {
     let log = Log::default();
     let factory = Client::new(&log, None);
     let failures = factory.failures.clone();
-    reactor.connect_tcp(closed(), factory);
+    reactor.connect_tcp_factory(closed(), factory);
     assert_eq!(log.story(), "start connecting");
     until(&reactor, || log.story() == "start connecting failed stop");
     assert!(
@@ -155,7 +154,7 @@ fn no_answer_is_a_failure_in_time() {
     let factory = Client::new(&log, None);
     let failures = factory.failures.clone();
     let (silent, _port, _waiting) = silent();
-    reactor.connect_tcp(
+    reactor.connect_tcp_factory(
         TcpConnect::address(silent).timeout(Duration::from_millis(20)),
         factory,
     );
@@ -171,7 +170,7 @@ fn an_address_that_is_not_ours_is_a_failure_of_its_own() {
     let factory = Client::new(&log, None);
     let failures = factory.failures.clone();
     let elsewhere = SocketAddr::from(([192, 0, 2, 1], 0));
-    reactor.connect_tcp(
+    reactor.connect_tcp_factory(
         TcpConnect::address(closed()).bind_address(elsewhere),
         factory,
     );
@@ -186,7 +185,7 @@ fn the_address_to_connect_from_can_be_chosen() {
     let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
     let from = SocketAddr::from(([127, 0, 0, 7], 0));
     let how = TcpConnect::address(serve(&reactor, &server)).bind_address(from);
-    reactor.connect_tcp(how, Client::new(&log, Some(&client)));
+    reactor.connect_tcp_factory(how, Client::new(&log, Some(&client)));
     until(&reactor, || server.is_made());
     assert_eq!(server.transport().peer().ip(), Some(from.ip()));
 }
@@ -197,7 +196,7 @@ fn a_factory_that_refuses_has_failed() {
     let (log, server) = (Log::default(), Peer::new());
     let factory = Client::new(&log, None);
     let failures = factory.failures.clone();
-    reactor.connect_tcp(serve(&reactor, &server), factory);
+    reactor.connect_tcp_factory(serve(&reactor, &server), factory);
     until(&reactor, || {
         log.story() == "start connecting build failed stop"
     });
@@ -212,7 +211,7 @@ fn who_stops_connecting_is_never_connected() {
     let factory = Client::new(&log, Some(&client));
     let failures = factory.failures.clone();
     // By the time of the first turn the system has made the connection.
-    let connector = reactor.connect_tcp(serve(&reactor, &server), factory);
+    let connector = reactor.connect_tcp_factory(serve(&reactor, &server), factory);
     assert!(connector.stop_connecting());
     connector.disconnect();
     assert_eq!(log.story(), "start connecting");
@@ -228,7 +227,7 @@ fn who_stops_connecting_while_the_protocol_is_made_is_never_connected() {
     let reactor = reactor();
     let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
     let factory = Client::new(&log, Some(&client)).when_built(Connector::disconnect);
-    reactor.connect_tcp(serve(&reactor, &server), factory);
+    reactor.connect_tcp_factory(serve(&reactor, &server), factory);
     until(&reactor, || log.story().ends_with("stop"));
     assert_eq!(log.story(), "start connecting build failed stop");
     assert!(client.is_dropped() && !client.is_made());
@@ -238,7 +237,8 @@ fn who_stops_connecting_while_the_protocol_is_made_is_never_connected() {
 fn a_connector_disconnects_in_order() {
     let reactor = reactor();
     let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
-    let connector = reactor.connect_tcp(serve(&reactor, &server), Client::new(&log, Some(&client)));
+    let connector =
+        reactor.connect_tcp_factory(serve(&reactor, &server), Client::new(&log, Some(&client)));
     until(&reactor, || client.is_made() && server.is_made());
     client.transport().write(b"last words");
     connector.disconnect();
@@ -267,7 +267,7 @@ fn a_client_connects_again_when_it_has_failed_and_when_it_has_lost() {
             true => closed(),
             false => serve(&reactor, &server),
         };
-        reactor.connect_tcp(address, factory);
+        reactor.connect_tcp_factory(address, factory);
         until(&reactor, || tries.get() == 3);
         reactor.iterate(Duration::ZERO).unwrap();
         let story = log.story().replace("build ", "");
@@ -282,7 +282,7 @@ fn a_client_connects_again_when_it_has_failed_and_when_it_has_lost() {
 fn a_client_may_connect_again_much_later() {
     let reactor = reactor();
     let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
-    let connector = reactor.connect_tcp(closed(), Client::new(&log, Some(&client)));
+    let connector = reactor.connect_tcp_factory(closed(), Client::new(&log, Some(&client)));
     until(&reactor, || log.story().ends_with("stop"));
     connector.connect().unwrap();
     until(&reactor, || {
@@ -296,7 +296,7 @@ fn a_factory_that_panics_has_failed() {
     let reactor = reactor();
     let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
     let factory = Client::new(&log, Some(&client)).when_built(|_| panic!("a bug in a factory"));
-    reactor.connect_tcp(serve(&reactor, &server), factory);
+    reactor.connect_tcp_factory(serve(&reactor, &server), factory);
     until(&reactor, || {
         log.story() == "start connecting build failed stop"
     });
@@ -308,9 +308,7 @@ fn a_client_writes_what_it_likes_before_the_server_accepts() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let client = Peer::new();
     let quiet = Cell::new(Some(client.quiet()));
-    reactor.connect_tcp(listener.local_addr().unwrap(), move |_: &Address| {
-        quiet.take()
-    });
+    reactor.connect_tcp(listener.local_addr().unwrap(), move |_| quiet.take());
     until(&reactor, || client.is_made());
     client.transport().write(b"early");
     client.transport().lose_connection();

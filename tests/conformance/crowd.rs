@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist::{Address, Protocol, Reason, TcpListen, TransportRef};
+use retwist::{Protocol, Reason, TcpListen, TransportRef};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::child::{Process, is_child};
@@ -101,7 +101,7 @@ fn an_echo_serves_ten_thousand_at_once() {
             transports: Rc::clone(&transports),
         };
         let guest = Cell::new(Some(guest));
-        reactor.connect_tcp(address, move |_: &Address| guest.take());
+        reactor.connect_tcp(address, move |_| guest.take());
     }
     until_all(&counts.made);
     transports
@@ -127,7 +127,7 @@ fn serves_a_crowd() {
     let listen = TcpListen::port(0)
         .interface([127, 0, 0, 1])
         .backlog(CROWD as u32);
-    let port = reactor.listen_tcp(listen, |_: &Address| Echo).unwrap();
+    let port = reactor.listen_tcp(listen, |_| Echo).unwrap();
     println!("\nlistening on {}", port.address());
     reactor.run().unwrap();
 }

@@ -129,11 +129,9 @@ fn connect(reactor: &Reactor, client: &Peer, server: &Peer) {
         Cell::new(Some(server.quiet())),
     );
     let listen = retwist::TcpListen::port(0).interface(std::net::Ipv4Addr::LOCALHOST);
-    let port = reactor
-        .listen_tcp(listen, move |_: &retwist::Address| theirs.take())
-        .unwrap();
+    let port = reactor.listen_tcp(listen, move |_| theirs.take()).unwrap();
     let address = port.address().socket().unwrap();
-    reactor.connect_tcp(address, move |_: &retwist::Address| ours.take());
+    reactor.connect_tcp(address, move |_| ours.take());
     until(reactor, || client.is_made() && server.is_made());
 }
 

@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist::{
-    Address, Factory, FactoryRef, ListenError, ListeningPort, ProtocolRef, TcpListen, TcpOptions,
+    Address, Factory, FactoryRef, IntoProtocol, ListenError, ListeningPort, ProtocolRef, TcpListen,
+    TcpOptions,
 };
 
 use crate::child::soon;
@@ -31,17 +32,17 @@ fn address(port: &ListeningPort) -> SocketAddr {
 struct Counted(Log, Peer);
 
 impl Factory for Counted {
-    fn build_protocol(&self, peer: &Address) -> Option<ProtocolRef> {
+    fn build_protocol(self: &Rc<Self>, peer: &Address) -> impl IntoProtocol {
         assert!(peer.ip().unwrap().is_loopback());
         self.0.say("build");
-        Some(self.1.quiet())
+        self.1.quiet()
     }
 
-    fn start_factory(&self) {
+    fn start_factory(self: &Rc<Self>) {
         self.0.say("start");
     }
 
-    fn stop_factory(&self) {
+    fn stop_factory(self: &Rc<Self>) {
         self.0.say("stop");
     }
 }
@@ -65,7 +66,7 @@ fn a_port_that_listens_cannot_be_started_and_is_stopped_once() {
     let reactor = reactor();
     let log = Log::default();
     let port = reactor
-        .listen_tcp(local(), Counted(log.clone(), Peer::new()))
+        .listen_tcp_factory(local(), Counted(log.clone(), Peer::new()))
         .unwrap();
     assert!(matches!(
         port.start_listening(),
@@ -82,7 +83,11 @@ fn a_factory_is_started_by_its_first_port_and_stopped_by_its_last() {
     let log = Log::default();
     let factory = FactoryRef::from(Counted(log.clone(), Peer::new()));
     let ports: Vec<_> = (0..3)
-        .map(|_| reactor.listen_tcp(local(), factory.clone()).unwrap())
+        .map(|_| {
+            reactor
+                .listen_tcp_factory(local(), factory.clone())
+                .unwrap()
+        })
         .collect();
     assert_eq!(log.story(), "start");
     ports.iter().for_each(ListeningPort::stop_listening);
@@ -98,10 +103,10 @@ fn a_factory_that_cannot_listen_is_not_started() {
     let reactor = reactor();
     let taken = reactor.listen_tcp(local(), nobody).unwrap();
     let log = Log::default();
-    let refused = reactor.listen_tcp(address(&taken), Counted(log.clone(), Peer::new()));
+    let refused = reactor.listen_tcp_factory(address(&taken), Counted(log.clone(), Peer::new()));
     assert!(matches!(refused, Err(ListenError::AddressInUse(at, _)) if at == address(&taken)));
     let elsewhere = SocketAddr::from(([192, 0, 2, 1], 0));
-    let refused = reactor.listen_tcp(elsewhere, Counted(log.clone(), Peer::new()));
+    let refused = reactor.listen_tcp_factory(elsewhere, Counted(log.clone(), Peer::new()));
     assert!(matches!(refused, Err(ListenError::AddressNotAvailable(..))));
     assert_eq!(log.story(), "");
 }
@@ -111,7 +116,7 @@ fn accepted_connections_outlive_their_port() {
     let reactor = reactor();
     let (log, server) = (Log::default(), Peer::new());
     let port = reactor
-        .listen_tcp(local(), Counted(log.clone(), server.clone()))
+        .listen_tcp_factory(local(), Counted(log.clone(), server.clone()))
         .unwrap();
     let client = TcpStream::connect(address(&port)).unwrap();
     until(&reactor, || server.is_made());
@@ -220,9 +225,7 @@ fn each_family_has_its_own_ports_unless_both_are_asked_for() {
     let both = TcpListen::port(0)
         .interface(Ipv6Addr::UNSPECIFIED)
         .dual_stack(true);
-    let both = reactor
-        .listen_tcp(both, move |_: &Address| peer.quiet())
-        .unwrap();
+    let both = reactor.listen_tcp(both, move |_| peer.quiet()).unwrap();
     let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, address(&both).port())).unwrap();
     until(&reactor, || server.is_made());
     let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
@@ -280,7 +283,7 @@ fn a_port_that_is_paused_lets_nobody_in_and_refuses_nobody() {
     let reactor = reactor();
     let log = Log::default();
     let counted = Counted(log.clone(), Peer::new());
-    let port = reactor.listen_tcp(local(), counted).unwrap();
+    let port = reactor.listen_tcp_factory(local(), counted).unwrap();
     port.pause_accepting();
     let waiting = [(); 3].map(|()| TcpStream::connect(address(&port)).unwrap());
     for _ in 0..10 {

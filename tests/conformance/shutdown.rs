@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use retwist::{
-    Address, ConnectorError, ListenError, ListeningPort, Phase, ProtocolRef, Reactor,
+    Address, ConnectorError, IntoProtocol, ListenError, ListeningPort, Phase, ProtocolRef, Reactor,
     ReactorSettings, Reason, SystemEvent, TcpConnect, TcpListen,
 };
 
@@ -20,9 +20,7 @@ use crate::peer::{Event, Peer};
 fn serve(reactor: &Reactor, protocol: ProtocolRef) -> ListeningPort {
     let once = Cell::new(Some(protocol));
     let listen = TcpListen::port(0).interface(Ipv4Addr::LOCALHOST);
-    reactor
-        .listen_tcp(listen, move |_: &Address| once.take())
-        .unwrap()
+    reactor.listen_tcp(listen, move |_| once.take()).unwrap()
 }
 
 fn connect(port: &ListeningPort) -> TcpStream {
@@ -167,7 +165,7 @@ fn a_connection_that_is_being_made_fails_at_the_end() {
     let log = Log::default();
     let failed = Tells(log.clone());
     let nowhere = "192.0.2.1:9".parse().unwrap();
-    let connector = reactor.connect_tcp(TcpConnect::address(nowhere), failed);
+    let connector = reactor.connect_tcp_factory(TcpConnect::address(nowhere), failed);
     let handle = reactor.handle();
     reactor.call_soon(move || handle.stop().unwrap());
     reactor.run().unwrap();
@@ -178,16 +176,20 @@ fn a_connection_that_is_being_made_fails_at_the_end() {
 struct Tells(Log);
 
 impl retwist::Factory for Tells {
-    fn build_protocol(&self, _: &Address) -> Option<ProtocolRef> {
-        None
+    fn build_protocol(self: &Rc<Self>, _: &Address) -> impl IntoProtocol {
+        None::<ProtocolRef>
     }
 
-    fn client_connection_failed(&self, connector: &retwist::Connector, _: &retwist::ConnectError) {
+    fn client_connection_failed(
+        self: &Rc<Self>,
+        connector: &retwist::Connector,
+        _: &retwist::ConnectError,
+    ) {
         self.0.say("failed");
         let _ = connector.connect();
     }
 
-    fn stop_factory(&self) {
+    fn stop_factory(self: &Rc<Self>) {
         self.0.say("stopped");
     }
 }
@@ -207,7 +209,7 @@ fn a_goodbye_may_need_a_connection() {
             _ => {}
         })));
         let connect = TcpConnect::address(address.socket().unwrap());
-        handle.connect_tcp(connect, move |_: &Address| protocol.take());
+        handle.connect_tcp(connect, move |_| protocol.take());
     });
     let handle = reactor.handle();
     reactor.call_when_running(move || handle.stop().unwrap());
@@ -235,7 +237,7 @@ fn nothing_begins_on_a_reactor_that_has_ended() {
         );
     }
     assert!(!port.is_listening());
-    let refused = reactor.listen_tcp(0, |_: &Address| None::<ProtocolRef>);
+    let refused = reactor.listen_tcp(0, |_| None::<ProtocolRef>);
     assert!(matches!(refused, Err(ListenError::ReactorGone)));
 }
 

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use retwist::{
-    Address, ListenError, Phase, Protocol, ReactorHandle, ReactorSettings, SystemEvent, TcpListen,
+    ListenError, Phase, Protocol, ReactorHandle, ReactorSettings, SystemEvent, TcpListen,
     TransportRef, Worker, Workers, WorkersError,
 };
 use rustix::process::Signal;
@@ -51,7 +51,7 @@ fn any() -> TcpListen {
 
 fn serve(worker: &Worker, how: TcpListen) -> Result<(), ListenError> {
     let (number, reactor) = (worker.number() as u8, worker.handle());
-    worker.listen_tcp(how, move |_: &Address| Server {
+    worker.listen_tcp(how, move |_| Server {
         worker: number,
         reactor: reactor.clone(),
     })?;
@@ -172,7 +172,7 @@ fn a_single_worker_is_a_reactor_in_this_thread() {
     several(1)
         .run(|worker| {
             assert_eq!(thread::current().id(), here);
-            let port = worker.listen_tcp(any(), |_: &Address| None::<retwist::ProtocolRef>)?;
+            let port = worker.listen_tcp(any(), |_| None::<retwist::ProtocolRef>)?;
             // It shares its port with nobody.
             let again = TcpListen::address(port.address().socket().unwrap()).reuse_port(true);
             assert!(matches!(
@@ -239,8 +239,7 @@ fn if_the_last_set_up_fails_nobody_serves() {
             if worker.number() == 2 {
                 return Err("the third has had enough".into());
             }
-            let nobody = |_: &Address| None::<retwist::ProtocolRef>;
-            let port = worker.listen_tcp(any(), nobody)?;
+            let port = worker.listen_tcp(any(), |_| None::<retwist::ProtocolRef>)?;
             worker.call_when_running(|| panic!("it does not begin"));
             sender.send(port.address().socket().unwrap()).unwrap();
             Ok(())

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use retwist::protocols::{Destination, FactoryPolicy, HttpConnect, Policy, SocksClient};
 use retwist::{
-    Address, ConnectError, Connector, Factory, Protocol, ProtocolRef, Reactor, ReactorHandle,
+    Address, ConnectError, Connector, Factory, IntoProtocol, Protocol, Reactor, ReactorHandle,
     Reason, TransportRef,
 };
 
@@ -45,15 +45,15 @@ struct Once {
 }
 
 impl Factory for Once {
-    fn build_protocol(&self, _: &Address) -> Option<ProtocolRef> {
-        self.client.take().map(ProtocolRef::from)
+    fn build_protocol(self: &Rc<Self>, _: &Address) -> impl IntoProtocol {
+        self.client.take()
     }
 
-    fn client_connection_failed(&self, _: &Connector, error: &ConnectError) {
+    fn client_connection_failed(self: &Rc<Self>, _: &Connector, error: &ConnectError) {
         panic!("{error}");
     }
 
-    fn client_connection_lost(&self, _: &Connector, reason: &Reason) {
+    fn client_connection_lost(self: &Rc<Self>, _: &Connector, reason: &Reason) {
         assert!(reason.is_clean(), "{reason}");
         self.reactor.stop().unwrap();
     }
@@ -87,7 +87,7 @@ enum Way {
 }
 
 fn go(reactor: &Reactor, proxy: SocketAddr, layer: impl Policy, once: Once) {
-    reactor.connect_tcp(proxy, layer.factory(once));
+    reactor.connect_tcp_factory(proxy, layer.factory(once));
     let handle = reactor.handle();
     reactor.call_later(PATIENCE, move || handle.stop().unwrap());
     reactor.run().unwrap();

@@ -2,7 +2,10 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
-use retwist_reactor::{Address, ConnectError, Connector, Factory, LayerExt, ProtocolRef, Reason};
+use retwist_reactor::{
+    Address, ConnectError, Connector, Factory, FactoryRef, IntoFactory, IntoProtocol, LayerExt,
+    Reason,
+};
 
 use crate::{TlsRole, TlsTransport};
 
@@ -13,7 +16,7 @@ use crate::{TlsRole, TlsTransport};
 /// and a client's factory `client_connection_failed`, with [`ConnectError::Negotiation`].
 ///
 /// ```
-/// use retwist_reactor::{Address, Factory, Protocol, TransportRef};
+/// use retwist_reactor::{Factory, Protocol, TransportRef, factory};
 /// use retwist_tls::{TlsFactory, TlsRole};
 ///
 /// struct Echo;
@@ -24,14 +27,14 @@ use crate::{TlsRole, TlsTransport};
 /// }
 ///
 /// fn echo_under_tls(role: TlsRole) -> impl Factory {
-///     TlsFactory::new(role, |_: &Address| Echo)
+///     TlsFactory::new(role, factory(|_| Echo))
 /// }
 /// ```
 #[doc(alias = "TLSMemoryBIOFactory")]
 #[doc(alias = "wrapClientTLS")]
-pub struct TlsFactory<F> {
+pub struct TlsFactory {
     role: TlsRole,
-    factory: F,
+    inner: FactoryRef,
     outcome: Rc<Outcome>,
 }
 
@@ -46,62 +49,63 @@ impl Outcome {
     }
 }
 
-impl<F: Factory> TlsFactory<F> {
-    /// TLS, in this role, under all that `factory` makes.
-    pub fn new(role: TlsRole, factory: F) -> Self {
+impl TlsFactory {
+    /// Puts TLS, in this role, under all that `inner` makes: a [`Factory`], an `Rc` of one, or a
+    /// [`FactoryRef`]. A closure becomes a factory with [`factory`](retwist_reactor::factory).
+    pub fn new(role: TlsRole, inner: impl IntoFactory) -> Self {
         TlsFactory {
             role,
-            factory,
+            inner: inner.into_factory(),
             outcome: Rc::default(),
         }
     }
 
     /// The factory inside.
-    pub fn inner(&self) -> &F {
-        &self.factory
+    pub fn inner(&self) -> &FactoryRef {
+        &self.inner
     }
 }
 
-impl<F: Factory> Factory for TlsFactory<F> {
-    fn build_protocol(&self, peer: &Address) -> Option<ProtocolRef> {
-        let protocol = self.factory.build_protocol(peer)?;
+impl Factory for TlsFactory {
+    fn build_protocol(self: &Rc<Self>, peer: &Address) -> impl IntoProtocol {
+        let protocol = self.inner.build_protocol(peer)?;
         Some(TlsTransport::reporting(&self.role, protocol, Some(self.outcome.clone())).below())
     }
 
-    fn start_factory(&self) {
-        self.factory.start_factory();
+    fn start_factory(self: &Rc<Self>) {
+        self.inner.start();
     }
 
-    fn stop_factory(&self) {
-        self.factory.stop_factory();
+    fn stop_factory(self: &Rc<Self>) {
+        self.inner.stop();
     }
 
-    fn started_connecting(&self, connector: &Connector) {
+    fn started_connecting(self: &Rc<Self>, connector: &Connector) {
         self.outcome.0.take();
-        self.factory.started_connecting(connector);
+        self.inner.started_connecting(connector);
     }
 
-    fn client_connection_failed(&self, connector: &Connector, error: &ConnectError) {
-        self.factory.client_connection_failed(connector, error);
+    fn client_connection_failed(self: &Rc<Self>, connector: &Connector, error: &ConnectError) {
+        self.inner.client_connection_failed(connector, error);
     }
 
-    fn client_connection_lost(&self, connector: &Connector, reason: &Reason) {
+    fn client_connection_lost(self: &Rc<Self>, connector: &Connector, reason: &Reason) {
         match self.outcome.0.take() {
             Some((false, reason)) => self
-                .factory
+                .inner
                 .client_connection_failed(connector, &ConnectError::Negotiation(reason)),
-            Some((true, reason)) => self.factory.client_connection_lost(connector, &reason),
+            Some((true, reason)) => self.inner.client_connection_lost(connector, &reason),
             // TLS was left before the end.
-            None => self.factory.client_connection_lost(connector, reason),
+            None => self.inner.client_connection_lost(connector, reason),
         }
     }
 }
 
-impl<F: fmt::Debug> fmt::Debug for TlsFactory<F> {
+impl fmt::Debug for TlsFactory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsFactory")
             .field("role", &self.role)
-            .field("factory", &self.factory)
+            .field("inner", &self.inner)
             .finish_non_exhaustive()
     }
 }

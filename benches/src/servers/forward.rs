@@ -1,14 +1,14 @@
 use std::cell::Cell;
 
 use retwist_protocols::Relay;
-use retwist_reactor::{Address, FactoryRef, Protocol, Reactor, ReactorHandle, TransportRef};
+use retwist_reactor::{FactoryRef, Protocol, Reactor, ReactorHandle, TransportRef};
 
 use crate::listener;
 
 /// Joins each connection with one to that port of this machine.
 pub(super) fn factory(reactor: &Reactor, to: u16) -> FactoryRef {
     let reactor = reactor.handle();
-    (move |_: &Address| Entrance {
+    retwist_reactor::factory(move |_| Entrance {
         reactor: reactor.clone(),
         to,
     })
@@ -25,7 +25,7 @@ impl Protocol for Entrance {
         let (inbound, outbound) = Relay::pair();
         let outbound = Cell::new(Some(outbound));
         self.reactor
-            .connect_tcp(listener::local(self.to), move |_: &Address| outbound.take());
+            .connect_tcp(listener::local(self.to), move |_| outbound.take());
         transport.switch_protocol(inbound.into());
     }
 

@@ -1,10 +1,10 @@
 use std::hint::black_box;
 
 use retwist_protocols::{Framed, LineReceiver, LineTransport};
-use retwist_reactor::{Address, FactoryRef};
+use retwist_reactor::FactoryRef;
 
 pub(super) fn factory() -> FactoryRef {
-    (|_: &Address| Framed::lines(Tally::default())).into()
+    retwist_reactor::factory(|_| Framed::lines(Tally::default())).into()
 }
 
 /// Forgets each line, and at the end says how many there were.

@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use retwist_reactor::{
-    Address, Factory, FactoryRef, ListenError, ListeningPort, ProtocolRef, ReactorTcp, TcpListen,
+    Address, Factory, FactoryRef, IntoProtocol, ListenError, ListeningPort, ProtocolRef,
+    ReactorTcp, TcpListen,
 };
 
 use crate::AsyncTransport;
@@ -182,7 +183,7 @@ struct Door {
 }
 
 impl Factory for Door {
-    fn build_protocol(&self, peer: &Address) -> Option<ProtocolRef> {
+    fn build_protocol(self: &Rc<Self>, peer: &Address) -> impl IntoProtocol {
         {
             let mut queue = self.queue.borrow_mut();
             queue.opening += 1;
@@ -203,14 +204,14 @@ impl Factory for Door {
                 waker.wake();
             }
         });
-        Some((self.wrap)(protocol))
+        (self.wrap)(protocol)
     }
 
-    fn start_factory(&self) {
+    fn start_factory(self: &Rc<Self>) {
         self.queue.borrow_mut().ended = false;
     }
 
-    fn stop_factory(&self) {
+    fn stop_factory(self: &Rc<Self>) {
         let mut queue = self.queue.borrow_mut();
         queue.ended = true;
         if let Some(waker) = queue.waker.take() {

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use retwist_reactor::{
-    Address, ConnectError, Connector, ConnectorState, Factory, FactoryRef, Protocol,
+    Address, ConnectError, Connector, ConnectorState, Factory, FactoryRef, IntoProtocol, Protocol,
     ProtocolHandle, ProtocolRef, ReactorTcp, Reason, TcpConnect, TransportRef,
 };
 
@@ -127,17 +127,17 @@ struct Dial {
 }
 
 impl Factory for Dial {
-    fn started_connecting(&self, connector: &Connector) {
+    fn started_connecting(self: &Rc<Self>, connector: &Connector) {
         *self.connector.borrow_mut() = Some(connector.clone());
     }
 
-    fn build_protocol(&self, _: &Address) -> Option<ProtocolRef> {
+    fn build_protocol(self: &Rc<Self>, _: &Address) -> impl IntoProtocol {
         let connector = self.connector.take()?;
         let protocol = self.protocol.take()?;
         self.promise.fire(Ok(connector)).then_some(protocol)
     }
 
-    fn client_connection_failed(&self, _: &Connector, error: &ConnectError) {
+    fn client_connection_failed(self: &Rc<Self>, _: &Connector, error: &ConnectError) {
         self.connector.take();
         // Cancelled, it has its outcome.
         self.promise.fire(Err(error.clone().into()));

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_reactor::{
-    Address, Clock, ConnectError, Connector, DelayedCall, Factory, ProtocolRef, Reason, error_chain,
+    Address, Clock, ConnectError, Connector, DelayedCall, Factory, FactoryRef, IntoFactory,
+    IntoProtocol, Reason, error_chain,
 };
 
 use crate::Backoff;
@@ -16,7 +17,7 @@ use crate::Backoff;
 /// ```
 /// use retwist_deferred::Reconnecting;
 /// use retwist_reactor::testing::MemoryReactor;
-/// use retwist_reactor::{Address, ConnectError, FactoryRef, Protocol, ReactorTcp, TcpConnect, TransportRef};
+/// use retwist_reactor::{ConnectError, Protocol, TcpConnect, TransportRef, factory};
 /// use std::time::Duration;
 ///
 /// struct Client;
@@ -25,9 +26,10 @@ use crate::Backoff;
 /// }
 ///
 /// let reactor = MemoryReactor::new();
-/// let factory = Reconnecting::new(reactor.clock(), |_: &Address| Client);
+/// let factory = Reconnecting::new(reactor.clock(), factory(|_| Client));
 /// let retries = factory.retries();
-/// reactor.connect(TcpConnect::address("192.0.2.1:7".parse().unwrap()), FactoryRef::from(factory));
+/// let there = TcpConnect::address("192.0.2.1:7".parse().unwrap());
+/// reactor.connect_tcp_factory(there, factory);
 /// reactor.connecting()[0].fail(ConnectError::Refused);
 /// reactor.clock().advance(Duration::from_secs(4));
 /// assert_eq!(reactor.connecting().len(), 1); // again
@@ -37,8 +39,8 @@ use crate::Backoff;
 /// The wait grows by the factor e, from 2.7 s up to an hour, until
 /// [`reset_delay`](Retries::reset_delay) says that all is well.
 #[doc(alias = "ReconnectingClientFactory")]
-pub struct Reconnecting<F> {
-    factory: F,
+pub struct Reconnecting {
+    inner: FactoryRef,
     retries: Retries,
 }
 
@@ -58,16 +60,17 @@ struct Inner {
     connector: RefCell<Option<Connector>>,
 }
 
-impl<F: Factory> Reconnecting<F> {
-    /// Makes protocols with `factory`, which hears everything that a client's factory hears.
-    pub fn new(clock: &Clock, factory: F) -> Self {
+impl Reconnecting {
+    /// Makes protocols with `inner`, which hears everything that a client's factory hears. A closure
+    /// becomes a factory with [`factory`](retwist_reactor::factory).
+    pub fn new(clock: &Clock, inner: impl IntoFactory) -> Self {
         let backoff = Backoff {
             initial: Duration::from_secs(1),
             factor: E,
             max_delay: Duration::from_secs(3600),
             jitter: Duration::from_millis(500),
         };
-        let inner = Rc::new(Inner {
+        let state = Rc::new(Inner {
             clock: clock.clone(),
             backoff: RefCell::new(backoff),
             most: Cell::new(u32::MAX),
@@ -77,8 +80,8 @@ impl<F: Factory> Reconnecting<F> {
             connector: RefCell::default(),
         });
         Reconnecting {
-            factory,
-            retries: Retries { inner },
+            inner: inner.into_factory(),
+            retries: Retries { inner: state },
         }
     }
 
@@ -143,39 +146,39 @@ impl Retries {
     }
 }
 
-impl<F: Factory> Factory for Reconnecting<F> {
-    fn build_protocol(&self, peer: &Address) -> Option<ProtocolRef> {
+impl Factory for Reconnecting {
+    fn build_protocol(self: &Rc<Self>, peer: &Address) -> impl IntoProtocol {
         self.retries.inner.connector.take();
-        self.factory.build_protocol(peer)
+        self.inner.build_protocol(peer)
     }
 
-    fn start_factory(&self) {
-        self.factory.start_factory();
+    fn start_factory(self: &Rc<Self>) {
+        self.inner.start();
     }
 
-    fn stop_factory(&self) {
-        self.factory.stop_factory();
+    fn stop_factory(self: &Rc<Self>) {
+        self.inner.stop();
     }
 
-    fn started_connecting(&self, connector: &Connector) {
+    fn started_connecting(self: &Rc<Self>, connector: &Connector) {
         self.retries.inner.waiting.take();
         *self.retries.inner.connector.borrow_mut() = Some(connector.clone());
-        self.factory.started_connecting(connector);
+        self.inner.started_connecting(connector);
     }
 
-    fn client_connection_failed(&self, connector: &Connector, error: &ConnectError) {
+    fn client_connection_failed(self: &Rc<Self>, connector: &Connector, error: &ConnectError) {
         self.retries.inner.connector.take();
-        self.factory.client_connection_failed(connector, error);
+        self.inner.client_connection_failed(connector, error);
         self.retries.retry(connector, error);
     }
 
-    fn client_connection_lost(&self, connector: &Connector, reason: &Reason) {
-        self.factory.client_connection_lost(connector, reason);
+    fn client_connection_lost(self: &Rc<Self>, connector: &Connector, reason: &Reason) {
+        self.inner.client_connection_lost(connector, reason);
         self.retries.retry(connector, reason);
     }
 }
 
-impl<F> fmt::Debug for Reconnecting<F> {
+impl fmt::Debug for Reconnecting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.retries.fmt(f)
     }

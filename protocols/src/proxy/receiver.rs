@@ -21,7 +21,7 @@ use crate::{IpPrefix, Opening, OpeningLayer, Policy, Step};
 ///
 /// ```
 /// use retwist_protocols::{FactoryPolicy, ProxyProtocol};
-/// use retwist_reactor::{Address, Protocol, TransportRef};
+/// use retwist_reactor::{Protocol, TransportRef, factory};
 ///
 /// struct Echo;
 ///
@@ -36,7 +36,7 @@ use crate::{IpPrefix, Opening, OpeningLayer, Policy, Step};
 /// }
 ///
 /// let proxied = ProxyProtocol::trusting(["10.0.0.0/8".parse()?, "::1".parse()?]);
-/// let factory = proxied.factory(|_: &Address| Echo);
+/// let factory = proxied.factory(factory(|_| Echo));
 /// # fn is_factory(_: impl retwist_reactor::Factory) {}
 /// # is_factory(factory);
 /// # Ok::<(), retwist_protocols::IpPrefixError>(())

@@ -17,7 +17,7 @@ use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 ///
 /// ```
 /// use retwist_protocols::{Destination, FactoryPolicy, SocksClient};
-/// use retwist_reactor::{Address, Protocol, TransportRef};
+/// use retwist_reactor::{Protocol, TransportRef, factory};
 ///
 /// struct Hello;
 ///
@@ -30,7 +30,7 @@ use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 /// }
 ///
 /// let through = SocksClient::to(Destination::new("example.org", 7)?).user("me", "secret");
-/// let factory = through.factory(|_: &Address| Hello); // for connect_tcp to the proxy
+/// let factory = through.factory(factory(|_| Hello)); // for connect_tcp_factory to the proxy
 /// # fn is_factory(_: impl retwist_reactor::Factory) {}
 /// # is_factory(factory);
 /// # Ok::<(), retwist_protocols::BadHostName>(())

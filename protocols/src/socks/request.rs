@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use retwist_reactor::{
-    Address, ConnectError, Connector, Factory, Protocol, ProtocolRef, Reason, TransportRef,
+    Address, ConnectError, Connector, Factory, IntoProtocol, Protocol, ProtocolRef, Reason,
+    TransportRef,
 };
 
 use super::error::SocksReply;
@@ -82,16 +83,16 @@ impl SocksRequest {
 }
 
 impl Factory for SocksRequest {
-    fn build_protocol(&self, _: &Address) -> Option<ProtocolRef> {
+    fn build_protocol(self: &Rc<Self>, _: &Address) -> impl IntoProtocol {
         let claim = self.claim.take()?;
-        Some(Outbound(Some(claim)).into())
+        Some(Outbound(Some(claim)))
     }
 
-    fn started_connecting(&self, connector: &Connector) {
+    fn started_connecting(self: &Rc<Self>, connector: &Connector) {
         self.pending.connector.replace(Some(connector.clone()));
     }
 
-    fn client_connection_failed(&self, _: &Connector, error: &ConnectError) {
+    fn client_connection_failed(self: &Rc<Self>, _: &Connector, error: &ConnectError) {
         self.pending.refuse(match error {
             ConnectError::ConnectionRefused(_) => SocksReply::ConnectionRefused,
             ConnectError::Unreachable(_) => SocksReply::HostUnreachable,

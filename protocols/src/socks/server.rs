@@ -2,7 +2,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist_reactor::{Address, Factory, ProtocolRef, Reason};
+use retwist_reactor::{Address, Factory, IntoProtocol, Reason};
 
 use super::error::{SocksError, SocksReply};
 use super::messages::{self, Expected, SocksMessages};
@@ -26,12 +26,12 @@ use crate::{FrameReceiver, FrameTransport, Framed};
 ///     |request| request.client().ip().is_some_and(|ip| ip.is_loopback()),
 ///     move |request| match *request.destination() {
 ///         Destination::Ip(address) => {
-///             handle.connect_tcp(TcpConnect::address(address), request);
+///             handle.connect_tcp_factory(TcpConnect::address(address), request);
 ///         }
 ///         Destination::Domain(..) => request.refuse(SocksReply::HostUnreachable),
 ///     },
 /// );
-/// reactor.handle().listen_tcp(TcpListen::port(1080), socks)?;
+/// reactor.listen_tcp_factory(TcpListen::port(1080), socks)?;
 /// reactor.run()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -88,7 +88,7 @@ impl SocksServer {
 }
 
 impl Factory for SocksServer {
-    fn build_protocol(&self, _: &Address) -> Option<ProtocolRef> {
+    fn build_protocol(self: &Rc<Self>, _: &Address) -> impl IntoProtocol {
         let session = Session {
             settings: self.settings.clone(),
             version: 5,
@@ -96,7 +96,7 @@ impl Factory for SocksServer {
             pending: None,
             deadline: Timer::default(),
         };
-        Some(Framed::new(SocksMessages::default(), session).into())
+        Framed::new(SocksMessages::default(), session)
     }
 }
 

@@ -10,7 +10,8 @@ use retwist_protocols::{
 };
 use retwist_reactor::testing::{ManualClock, Pair, RecordingTransport};
 use retwist_reactor::{
-    Address, Factory, Producer, ProducerKind, Protocol, ProtocolRef, Reason, TransportRef,
+    Address, Factory, FactoryRef, Producer, ProducerKind, Protocol, ProtocolRef, Reason,
+    TransportRef, factory,
 };
 
 use crate::common::{Ear, address};
@@ -223,8 +224,8 @@ fn what_waits_for_the_rate_is_bounded() {
     assert_eq!(pair.clock().pending_calls(), 0);
 }
 
-fn connect(factory: &dyn Factory, from: &str) -> Option<RecordingTransport> {
-    factory
+fn connect(factory: &Rc<impl Factory>, from: &str) -> Option<RecordingTransport> {
+    FactoryRef::from(factory.clone())
         .build_protocol(&address(from))
         .map(RecordingTransport::connect)
 }
@@ -309,7 +310,8 @@ fn a_throttled_close_waits_only_for_a_producer_that_may_write() {
 
 #[test]
 fn connections_are_limited_in_all() {
-    let factory = Limits::new().total(2).factory(|_: &Address| Ear::default());
+    let limits = Limits::new().total(2);
+    let factory = Rc::new(limits.factory(factory(|_| Ear::default())));
     let first = connect(&factory, "192.0.2.1:1").expect("there is room");
     let _second = connect(&factory, "192.0.2.1:2").expect("there is room");
     assert!(connect(&factory, "192.0.2.9:1").is_none());
@@ -320,15 +322,12 @@ fn connections_are_limited_in_all() {
 
 #[test]
 fn connections_are_limited_by_peer() {
-    let factory = Limits::new()
-        .per_peer(1)
-        .ipv6_prefix(56)
-        .overflow(|peer: &Address| {
-            peer.ip()
-                .is_some_and(|ip| ip.to_canonical().is_ipv4())
-                .then_some(Stubborn)
-        })
-        .factory(|_: &Address| Ear::default());
+    let limits = Limits::new().per_peer(1).ipv6_prefix(56).overflow(|peer| {
+        peer.ip()
+            .is_some_and(|ip| ip.to_canonical().is_ipv4())
+            .then_some(Stubborn)
+    });
+    let factory = Rc::new(limits.factory(factory(|_| Ear::default())));
     let mut kept = Vec::new();
     for from in [
         "192.0.2.1:1",
@@ -356,26 +355,27 @@ fn connections_are_limited_by_peer() {
     assert_eq!(factory.policy().connections(), 4, "overflow is not counted");
     kept.clear();
     for _ in 0..2 {
-        let unix = factory.build_protocol(&Address::Unix(None));
+        let unix = FactoryRef::from(factory.clone()).build_protocol(&Address::Unix(None));
         assert!(unix.is_some(), "no peer, no limit by peer");
     }
 }
 
 #[test]
 fn a_factory_that_refuses_refuses() {
-    let refusing = |_: &Address| None::<ProtocolRef>;
-    let limits = Limits::new().total(1).factory(refusing);
+    let refusing = || factory(|_| None::<ProtocolRef>);
+    let limits = Rc::new(Limits::new().total(1).factory(refusing()));
     assert!(connect(&limits, "192.0.2.1:1").is_none());
     assert_eq!(limits.policy().connections(), 0, "the place is free again");
-    let stacked =
-        Timeout::new().factory(Tap::new().factory(ThrottleReads::each(1, 1).factory(refusing)));
-    assert!(connect(&stacked, "192.0.2.1:1").is_none());
+    let throttled = ThrottleReads::each(1, 1).factory(refusing());
+    let stacked = Timeout::new().factory(Tap::new().factory(throttled));
+    assert!(connect(&Rc::new(stacked), "192.0.2.1:1").is_none());
 }
 
 #[test]
 fn a_protocol_that_is_never_connected_gives_its_place_back() {
-    let limits = Limits::new().total(1).factory(|_: &Address| Ear::default());
-    drop(limits.build_protocol(&address("192.0.2.1:1")));
+    let limits = Limits::new().total(1);
+    let limits = Rc::new(limits.factory(factory(|_| Ear::default())));
+    drop(FactoryRef::from(limits.clone()).build_protocol(&address("192.0.2.1:1")));
     assert_eq!(limits.policy().connections(), 0);
 }
 

@@ -126,7 +126,7 @@ impl TcpAttempt {
             .as_ref()
             .map(|c| c.factory().clone());
         let peer = self.how.address;
-        let protocol = factory.and_then(|factory| factory.build(&peer.into()));
+        let protocol = factory.and_then(|factory| factory.build_protocol(&peer.into()));
         if self.cancelled.get() {
             return;
         }

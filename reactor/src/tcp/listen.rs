@@ -112,7 +112,7 @@ impl TcpPort {
     }
 
     fn accepted(&self, core: &Rc<Core>, socket: TcpStream, peer: SocketAddr) {
-        let Some(protocol) = self.factory.build(&peer.into()) else {
+        let Some(protocol) = self.factory.build_protocol(&peer.into()) else {
             return;
         };
         let wire = TcpWire::new(socket, peer, core.sources.clone());

@@ -8,8 +8,8 @@ use super::pair::Pair;
 use crate::connector::{Attempt, Dialer};
 use crate::port::Listening;
 use crate::{
-    Address, Clock, ConnectError, Connector, DelayedCall, FactoryRef, ListenError, ListeningPort,
-    ProtocolRef, ReactorTcp, TcpConnect, TcpListen,
+    Address, Clock, ConnectError, Connector, DelayedCall, FactoryRef, IntoFactory, IntoProtocol,
+    ListenError, ListeningPort, ProtocolRef, ReactorTcp, TcpConnect, TcpListen, factory,
 };
 
 /// A reactor without a network: records what was listened on and connected to, and makes the
@@ -17,7 +17,7 @@ use crate::{
 ///
 /// ```
 /// use retwist_reactor::testing::MemoryReactor;
-/// use retwist_reactor::{Address, FactoryRef, Protocol, ReactorTcp, TcpListen, TransportRef};
+/// use retwist_reactor::{Protocol, ReactorTcp, TransportRef};
 ///
 /// struct Daytime;
 /// impl Protocol for Daytime {
@@ -29,7 +29,7 @@ use crate::{
 /// }
 ///
 /// fn serve(reactor: &dyn ReactorTcp) {
-///     reactor.listen(TcpListen::port(13), FactoryRef::from(|_: &Address| Daytime)).unwrap();
+///     reactor.listen_tcp(13, |_| Daytime).unwrap();
 /// }
 ///
 /// let reactor = MemoryReactor::new();
@@ -52,6 +52,52 @@ impl MemoryReactor {
             ports: RefCell::default(),
             dialled: Rc::default(),
         }
+    }
+
+    /// Accepts connections on a TCP port: `8007`, an address, or a [`TcpListen`]. `build` makes the
+    /// protocol of each connection from the address of its peer: anything that [`IntoProtocol`]
+    /// lists, so that `None` refuses the connection.
+    ///
+    /// No socket is opened: [`accept`](MemoryReactor::accept) and
+    /// [`complete`](MemoryReactor::complete) make the connections.
+    #[doc(alias = "listenTCP")]
+    pub fn listen_tcp<P: IntoProtocol>(
+        &self,
+        address: impl Into<TcpListen>,
+        build: impl Fn(&Address) -> P + 'static,
+    ) -> Result<ListeningPort, ListenError> {
+        self.listen_tcp_factory(address, factory(build))
+    }
+
+    /// [`listen_tcp`](MemoryReactor::listen_tcp) with a [`Factory`](crate::Factory), or an `Rc` of one.
+    pub fn listen_tcp_factory(
+        &self,
+        address: impl Into<TcpListen>,
+        factory: impl IntoFactory,
+    ) -> Result<ListeningPort, ListenError> {
+        self.listen(address.into(), factory.into_factory())
+    }
+
+    /// Connects to an address, or as a [`TcpConnect`] says, once
+    /// [`complete`](MemoryReactor::complete) is called. `build` makes the protocol of
+    /// the connection once it is made; it is called again if the [`Connector`] connects again.
+    #[doc(alias = "connectTCP")]
+    pub fn connect_tcp<P: IntoProtocol>(
+        &self,
+        address: impl Into<TcpConnect>,
+        build: impl Fn(&Address) -> P + 'static,
+    ) -> Connector {
+        self.connect_tcp_factory(address, factory(build))
+    }
+
+    /// [`connect_tcp`](MemoryReactor::connect_tcp) with a [`Factory`](crate::Factory), or an `Rc` of one, which
+    /// also hears how it goes.
+    pub fn connect_tcp_factory(
+        &self,
+        address: impl Into<TcpConnect>,
+        factory: impl IntoFactory,
+    ) -> Connector {
+        self.connect(address.into(), factory.into_factory())
     }
 
     /// Its clock.
@@ -107,7 +153,7 @@ impl MemoryReactor {
         };
         let connector = pending.take()?;
         let peer = pending.how.wanted().into();
-        let Some(client) = connector.factory().build(&peer) else {
+        let Some(client) = connector.factory().build_protocol(&peer) else {
             connector.failed(&ConnectError::Refused);
             return None;
         };
@@ -260,7 +306,7 @@ impl MemoryPort {
     /// A protocol for a client in memory, and the settings of its connection.
     fn build(&self) -> Option<(ProtocolRef, TcpListen)> {
         let client = Address::Memory("client".into());
-        Some((self.factory.build(&client)?, self.how.clone()))
+        Some((self.factory.build_protocol(&client)?, self.how.clone()))
     }
 }
 

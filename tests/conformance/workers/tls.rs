@@ -6,7 +6,7 @@ use std::rc::Rc;
 use retwist::deferred::DialerExt;
 use retwist::endpoint::{Network, client_from_string, server_from_string};
 use retwist::tls::TlsTransport;
-use retwist::{Address, Protocol, Reason, TransportRef};
+use retwist::{Protocol, Reason, TransportRef};
 
 use super::{Running, any, connect, serve};
 use crate::lifecycle::{reactor, until};
@@ -50,7 +50,7 @@ fn a_session_of_one_worker_is_resumed_at_another() {
     let endpoint = server_from_string(&endpoint).unwrap();
     let running = Running::start(2, move |worker| {
         let number = worker.number() as u8;
-        endpoint.listen(worker, move |_: &Address| Server(number))?;
+        endpoint.listen(worker, move |_| Server(number))?;
         Ok(serve(worker, any())?)
     });
     let (secure, clear) = (running.address(), running.address());

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rcgen::date_time_ymd;
 use retwist_reactor::testing::{MemoryReactor, Pair};
 use retwist_reactor::{
-    Address, ConnectError, Connector, Factory, FactoryRef, LayerExt, ProtocolRef, ReactorTcp,
-    Reason, TcpConnect, TcpListen, error_chain,
+    Address, ConnectError, Connector, Factory, IntoProtocol, LayerExt, Reason, TcpConnect,
+    TcpListen, error_chain, factory,
 };
 use retwist_tls::{
     ClientCertificates, ClientOptions, Identity, ServerOptions, TlsError, TlsFactory, TlsRole,
@@ -337,19 +337,19 @@ struct Dial {
 }
 
 impl Factory for Dial {
-    fn build_protocol(&self, _: &Address) -> Option<ProtocolRef> {
+    fn build_protocol(self: &Rc<Self>, _: &Address) -> impl IntoProtocol {
         let log = self.log.clone();
         let (tape, _) = tape(move |heard, _| log.borrow_mut().push(format!("{heard:?}")));
-        Some(ProtocolRef::from(tape))
+        tape
     }
 
-    fn client_connection_failed(&self, _: &Connector, error: &ConnectError) {
+    fn client_connection_failed(self: &Rc<Self>, _: &Connector, error: &ConnectError) {
         self.log
             .borrow_mut()
             .push(format!("failed: {}", error_chain(error)));
     }
 
-    fn client_connection_lost(&self, _: &Connector, reason: &Reason) {
+    fn client_connection_lost(self: &Rc<Self>, _: &Connector, reason: &Reason) {
         self.log
             .borrow_mut()
             .push(format!("lost: {}", error_chain(reason)));
@@ -369,13 +369,13 @@ fn a_connector_has_connected_when_the_peer_is_verified() {
         let config = ClientOptions::new(authority).build().unwrap();
         let role = TlsRole::client(config, "localhost").unwrap();
         let reactor = MemoryReactor::new();
-        let factory = TlsFactory::new(role, Dial { log: log.clone() });
+        let dial = TlsFactory::new(role, Dial { log: log.clone() });
         let (b, notes) = quiet();
-        let peer = TlsFactory::new(server(), move |_: &Address| b.clone());
+        let peer = TlsFactory::new(server(), factory(move |_| b.clone()));
         let _port = reactor
-            .listen(TcpListen::address(address), FactoryRef::from(peer))
+            .listen_tcp_factory(TcpListen::address(address), peer)
             .unwrap();
-        reactor.connect(TcpConnect::address(address), FactoryRef::from(factory));
+        reactor.connect_tcp_factory(TcpConnect::address(address), dial);
         let pair = reactor.complete(&reactor.connecting().remove(0));
         reactor.clock().run();
         if trusted {

@@ -8,7 +8,7 @@ use retwist_protocols::{
     ThrottleWrites, Timeout,
 };
 use retwist_reactor::testing::{Pair, Side};
-use retwist_reactor::{Address, Factory, Joint, Layer, LayerExt, ProtocolRef};
+use retwist_reactor::{Address, FactoryRef, Joint, Layer, LayerExt, ProtocolRef, factory};
 
 use crate::common::address;
 
@@ -53,11 +53,14 @@ impl Kind {
             Kind::Timeout => Timeout::new().idle(HOUR).total(2 * HOUR).wrap(above),
             Kind::ReadThrottle => ThrottleReads::each(100_000, 10_000).wrap(above),
             Kind::WriteThrottle => ThrottleWrites::each(100_000, 10_000).wrap(above),
-            Kind::Limits => Limits::new()
-                .total(1)
-                .factory(move |_: &Address| above.clone())
-                .build_protocol(&Address::Unknown)
-                .expect("there is room"),
+            Kind::Limits => {
+                let limited = Limits::new()
+                    .total(1)
+                    .factory(factory(move |_| above.clone()));
+                FactoryRef::from(limited)
+                    .build_protocol(&Address::Unknown)
+                    .expect("there is room")
+            }
             Kind::Tap => Tap::new()
                 .to(|_, event| drop(event.to_string()))
                 .wrap(above),

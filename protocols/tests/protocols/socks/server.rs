@@ -9,29 +9,33 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use retwist_protocols::{Destination, SocksReply, SocksRequest, SocksServer};
 use retwist_reactor::testing::{MemoryReactor, RecordingTransport};
-use retwist_reactor::{Address, ConnectError, Factory, FactoryRef, ReactorTcp, Reason, TcpConnect};
+use retwist_reactor::{Address, ConnectError, FactoryRef, Reason, TcpConnect};
 
 use crate::common::CUTS;
 
 /// What was asked for, waiting for the test.
 type Asked = Rc<RefCell<Vec<SocksRequest>>>;
 
-fn server() -> (Asked, SocksServer) {
+fn server() -> (Asked, FactoryRef) {
+    server_with(|server| server)
+}
+
+fn server_with(change: impl FnOnce(SocksServer) -> SocksServer) -> (Asked, FactoryRef) {
     let asked = Asked::default();
     let requests = asked.clone();
     let server = SocksServer::new(
         |request| request.destination().port() != 25,
         move |request| requests.borrow_mut().push(request),
     );
-    (asked, server)
+    (asked, change(server).into())
 }
 
-fn connect(server: &SocksServer) -> RecordingTransport {
+fn connect(server: &FactoryRef) -> RecordingTransport {
     let protocol = server.build_protocol(&Address::Unknown);
     RecordingTransport::connect(protocol.expect("it serves anyone"))
 }
 
-fn receive(server: &SocksServer, bytes: &[u8], cut: usize) -> RecordingTransport {
+fn receive(server: &FactoryRef, bytes: &[u8], cut: usize) -> RecordingTransport {
     let recording = connect(server);
     for piece in bytes.chunks(cut) {
         recording.receive(piece);
@@ -40,7 +44,7 @@ fn receive(server: &SocksServer, bytes: &[u8], cut: usize) -> RecordingTransport
 }
 
 /// What the server says at last to `bytes`, which make it close, at any cut.
-fn refused(server: &SocksServer, bytes: &[u8]) -> Vec<u8> {
+fn refused(server: &FactoryRef, bytes: &[u8]) -> Vec<u8> {
     for cut in CUTS {
         let recording = receive(server, bytes, cut);
         assert!(recording.is_closing(), "{}", bytes.escape_ascii());
@@ -124,8 +128,8 @@ fn what_is_asked_for_is_connected_and_relayed() {
 
 #[test]
 fn users_are_asked_for_their_passwords() {
-    let (asked, server) = server();
-    let server = server.users(|user, password| (user, password) == (b"me", b"secret"));
+    let check = |user: &[u8], password: &[u8]| (user, password) == (b"me", b"secret");
+    let (asked, server) = server_with(|server| server.users(check));
     assert_eq!(
         refused(&server, b"\x05\x01\0"),
         b"\x05\xff",
@@ -274,15 +278,15 @@ fn a_slow_handshake_is_cut_off() {
 fn a_request_is_the_factory_of_its_connection() {
     let reactor = Rc::new(MemoryReactor::new());
     let dialler = reactor.clone();
-    let server = SocksServer::new(
+    let server = FactoryRef::from(SocksServer::new(
         |_| true,
         move |request| match *request.destination() {
             Destination::Ip(address) => {
-                dialler.connect(TcpConnect::address(address), FactoryRef::from(request));
+                dialler.connect_tcp_factory(TcpConnect::address(address), request);
             }
             Destination::Domain(..) => request.refuse(SocksReply::HostUnreachable),
         },
-    );
+    ));
     for (error, code) in [
         (
             ConnectError::ConnectionRefused(ErrorKind::ConnectionRefused.into()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use retwist_protocols::{Destination, Policy, SocksClient, SocksServer, Tap};
 use retwist_reactor::testing::{ManualClock, Pair};
-use retwist_reactor::{Address, Factory, Protocol, Reason, TransportRef};
+use retwist_reactor::{Address, FactoryRef, Protocol, Reason, TransportRef};
 
 use crate::common::{CUTS, Ear};
 
@@ -49,7 +49,7 @@ fn a_client_goes_through_the_server_at_any_cut() {
             let destination = Destination::new(host, 7).expect("a good name");
             let through = SocksClient::to(destination).user("me", "secret");
             let through = Tap::new().wrap(through.wrap(Tap::new().wrap(client.clone())));
-            let protocol = server
+            let protocol = FactoryRef::from(server)
                 .build_protocol(&Address::Unknown)
                 .expect("it serves anyone");
             let pair = Pair::on(&clock, through, protocol).cut(cut);
