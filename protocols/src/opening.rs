@@ -186,7 +186,7 @@ impl<O: Opening> OpeningLayer<O> {
         let early = self.early.take();
         self.joint.below(|below| below.write(&early));
         if self.closes.get() {
-            self.joint.below(|below| below.lose_connection());
+            self.close_below();
             return;
         }
         if self.closes_write.get() {
@@ -204,7 +204,13 @@ impl<O: Opening> OpeningLayer<O> {
         self.joint.seat().fail(reason);
         self.transport().lose_connection();
         // Also if the protocol above has closed before, and that close has waited for us.
-        self.joint.below(|below| below.lose_connection());
+        self.close_below();
+    }
+
+    fn close_below(&self) {
+        let reason = self.joint.seat().close_reason();
+        self.joint
+            .below(|below| below.lose_connection_because(reason));
     }
 
     fn is_open(&self) -> bool {
@@ -278,12 +284,13 @@ impl<O: Opening> Layer for OpeningLayer<O> {
         }
     }
 
-    fn lose_connection(&self) {
+    fn lose_connection(&self, reason: Reason) {
+        self.joint.seat().note_close(reason);
         if self.state.get() == State::Opening && !self.early.borrow().is_empty() {
             // What was written before the close goes first: it waits for the opening to be done.
             self.closes.set(true);
         } else {
-            self.joint.below(|below| below.lose_connection());
+            self.close_below();
         }
     }
 

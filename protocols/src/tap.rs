@@ -40,6 +40,8 @@ pub enum TapEvent<'a> {
     Closed,
     /// This side aborts the connection.
     Aborted,
+    /// The protocol has ended the connection uncleanly, after what it has written.
+    Failed(&'a Reason),
     /// The connection has ended.
     Lost(&'a Reason),
 }
@@ -149,9 +151,16 @@ impl Layer for TapLayer {
         self.joint.below(|below| below.write(data));
     }
 
-    fn lose_connection(&self) {
+    fn lose_connection(&self, reason: Reason) {
         self.note(TapEvent::Closed);
-        self.joint.below(|below| below.lose_connection());
+        self.joint
+            .below(|below| below.lose_connection_because(reason));
+    }
+
+    fn fail_connection(&self, reason: Reason) {
+        self.note(TapEvent::Failed(&reason));
+        self.joint
+            .below(|below| below.fail_connection(reason.clone()));
     }
 
     fn lose_write_connection(&self) {
@@ -176,6 +185,7 @@ impl fmt::Display for TapEvent<'_> {
             TapEvent::WriteClosed => f.write_str("write half closed"),
             TapEvent::Closed => f.write_str("closed"),
             TapEvent::Aborted => f.write_str("aborted"),
+            TapEvent::Failed(reason) => write!(f, "failed: {reason}"),
             TapEvent::Lost(reason) => write!(f, "connection lost: {}", error_chain(reason)),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use retwist_reactor::{
     Flow, Joint, Layer, LayerExt, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason,
-    StreamSettings,
+    SentCalls, StreamSettings,
 };
 
 use crate::Policy;
@@ -80,6 +80,7 @@ impl Policy for ThrottleWrites {
             limit: self.limit,
             close_timeout: self.close_timeout,
             queue: RefCell::default(),
+            sent: RefCell::default(),
             flow: RefCell::default(),
             valve: RefCell::default(),
             ending: Cell::new(Ending::Open),
@@ -99,6 +100,8 @@ pub struct WriteThrottle {
     limit: usize,
     close_timeout: Duration,
     queue: RefCell<VecDeque<u8>>,
+    /// Calls that wait for what is in the queue.
+    sent: RefCell<SentCalls>,
     /// The producer above, held back by the queue.
     flow: RefCell<Flow>,
     /// What the transport below takes for our producer, as long as there is something to send.
@@ -117,6 +120,7 @@ enum Ending {
     Open,
     CloseWrite,
     Close,
+    Fail,
     /// It has followed.
     Closed,
 }
@@ -172,6 +176,14 @@ impl WriteThrottle {
         self.passed
             .set(self.passed.get().wrapping_add(passing.len()));
         self.joint.below(|below| below.write(&passing));
+        let due = {
+            let mut sent = self.sent.borrow_mut();
+            sent.advance(passing.len());
+            sent.take_due()
+        };
+        for call in due {
+            self.joint.below(|below| below.when_sent(call));
+        }
     }
 
     /// The queue is empty: producers are asked in a turn, and a close goes on.
@@ -194,7 +206,8 @@ impl WriteThrottle {
             }
             match ending {
                 Ending::CloseWrite => below.lose_write_connection(),
-                Ending::Close => below.lose_connection(),
+                Ending::Close => below.lose_connection_because(self.joint.seat().close_reason()),
+                Ending::Fail => below.fail_connection(self.joint.seat().close_reason()),
                 Ending::Open | Ending::Closed => {}
             }
         });
@@ -252,7 +265,7 @@ impl WriteThrottle {
 
     fn end(&self, ending: Ending) {
         self.ending.set(ending);
-        if ending == Ending::Close {
+        if matches!(ending, Ending::Close | Ending::Fail) {
             self.watch_close();
         }
         if self.queued() == 0 {
@@ -287,6 +300,7 @@ impl Layer for WriteThrottle {
         self.timer.stop();
         self.deadline.stop();
         self.queue.take();
+        drop(self.sent.take());
         self.valve.take();
         self.joint.seat().lost(reason.clone());
     }
@@ -310,8 +324,21 @@ impl Layer for WriteThrottle {
         }
     }
 
-    fn lose_connection(&self) {
+    fn lose_connection(&self, reason: Reason) {
+        self.joint.seat().note_close(reason);
         self.end(Ending::Close);
+    }
+
+    fn fail_connection(&self, reason: Reason) {
+        self.joint.seat().fail(reason);
+        self.end(Ending::Fail);
+    }
+
+    fn when_sent(&self, call: Box<dyn FnOnce()>) {
+        match self.queued() {
+            0 => drop(self.joint.below(|below| below.when_sent(call))),
+            queued => self.sent.borrow_mut().push(queued, call),
+        }
     }
 
     fn lose_write_connection(&self) {

@@ -25,6 +25,13 @@ pub trait Channel: Turn + 'static {
     /// one ([`Seat::wants_flush`]).
     fn write(&self, data: &[u8]);
 
+    /// [`write`](Channel::write) for several pieces that are one unit: the output limit is looked
+    /// at before the first of them.
+    fn write_sequence(&self, data: &[&[u8]]);
+
+    /// [`write`](Channel::write) for bytes of a layer above: they count against no output limit.
+    fn write_control(&self, data: &[u8]);
+
     /// What a transport calls: [`write`](Channel::write), if there is anything to write and a write
     /// has any meaning now. To be overridden only by who knows that at a glance.
     #[doc(hidden)]
@@ -35,14 +42,23 @@ pub trait Channel: Turn + 'static {
         }
     }
 
-    /// Closes in order, under a deadline, and then says [`Seat::lost`].
-    fn lose_connection(&self);
+    /// Closes in order, under a deadline, and then says [`Seat::lost`] with this reason, which is
+    /// [`Reason::Done`] unless the close has a reason of its own.
+    fn lose_connection(&self, reason: Reason);
+
+    /// Sends what was written, under the deadline of a close, and then ends uncleanly: the peer
+    /// sees that the connection broke. [`Seat::lost`] is said with this reason.
+    fn fail_connection(&self, reason: Reason);
 
     /// Closes the write half in order, and then says [`Seat::write_connection_lost`].
     fn lose_write_connection(&self);
 
     /// Ends now: nothing waits any more, and [`Seat::lost`] is said with this reason.
     fn abort_connection(&self, reason: Reason);
+
+    /// Makes `call` in a turn, once all that was written so far has been handed to the system.
+    /// Calls are made in order, and dropped if the connection ends before.
+    fn when_sent(&self, call: Box<dyn FnOnce()>);
 
     /// [`Seat::is_paused`] has changed: stop or go on reading.
     fn reading_changed(&self);

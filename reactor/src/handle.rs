@@ -114,16 +114,45 @@ impl<C: Channel> Transport for Handle<C> {
     }
 
     fn write_sequence(&self, data: &[&[u8]]) {
-        for piece in data {
-            self.write(piece);
+        if let Some(channel) = self.current("write_sequence")
+            && data.iter().any(|piece| !piece.is_empty())
+            && channel.seat().takes_writes(|| channel.has_producer())
+        {
+            channel.write_sequence(data);
+        }
+    }
+
+    fn write_control(&self, data: &[u8]) {
+        if let Some(channel) = self.current("write_control")
+            && !data.is_empty()
+            && channel.seat().takes_writes(|| channel.has_producer())
+        {
+            channel.write_control(data);
         }
     }
 
     fn lose_connection(&self) {
+        self.lose_connection_because(Reason::Done);
+    }
+
+    fn lose_connection_because(&self, reason: Reason) {
         if let Some(channel) = self.live("lose_connection")
             && channel.seat().begin_close()
         {
-            channel.lose_connection();
+            channel.lose_connection(reason);
+        }
+    }
+
+    fn fail_connection(&self, reason: Reason) {
+        if let Some(channel) = self.live("fail_connection") {
+            channel.seat().begin_close();
+            channel.fail_connection(reason);
+        }
+    }
+
+    fn when_sent(&self, call: Box<dyn FnOnce()>) {
+        if let Some(channel) = self.live("when_sent") {
+            channel.when_sent(call);
         }
     }
 

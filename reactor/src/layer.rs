@@ -99,9 +99,36 @@ pub trait Layer: 'static {
         self.joint().below(|below| below.write(data));
     }
 
-    /// The protocol above closes.
-    fn lose_connection(&self) {
-        self.joint().below(|below| below.lose_connection());
+    /// The protocol above writes several pieces that are one unit. A layer that passes writes on as
+    /// they are can pass these on too, without the copy.
+    fn write_sequence(&self, data: &[&[u8]]) {
+        self.write(&data.concat());
+    }
+
+    /// A layer above writes bytes of its own, which count against no limit.
+    fn write_control(&self, data: &[u8]) {
+        self.joint().below(|below| below.write_control(data));
+    }
+
+    /// The protocol above closes. `reason` is [`Reason::Done`], or what the close is to be known
+    /// for.
+    fn lose_connection(&self, reason: Reason) {
+        self.joint()
+            .below(|below| below.lose_connection_because(reason));
+    }
+
+    /// The protocol above ends the connection uncleanly, after what it has written.
+    fn fail_connection(&self, reason: Reason) {
+        self.flush();
+        self.joint().below(|below| below.fail_connection(reason));
+    }
+
+    /// The protocol above wants `call` made once all that it has written has been handed to the
+    /// system. A layer that holds back more than a flush passes on keeps the call until that has
+    /// gone.
+    fn when_sent(&self, call: Box<dyn FnOnce()>) {
+        self.flush();
+        self.joint().below(|below| below.when_sent(call));
     }
 
     /// The protocol above closes its write half.
@@ -327,8 +354,24 @@ impl<L: Layer> Channel for L {
         Layer::write(self, data);
     }
 
-    fn lose_connection(&self) {
-        Layer::lose_connection(self);
+    fn write_sequence(&self, data: &[&[u8]]) {
+        Layer::write_sequence(self, data);
+    }
+
+    fn write_control(&self, data: &[u8]) {
+        Layer::write_control(self, data);
+    }
+
+    fn lose_connection(&self, reason: Reason) {
+        Layer::lose_connection(self, reason);
+    }
+
+    fn fail_connection(&self, reason: Reason) {
+        Layer::fail_connection(self, reason);
+    }
+
+    fn when_sent(&self, call: Box<dyn FnOnce()>) {
+        Layer::when_sent(self, call);
     }
 
     fn lose_write_connection(&self) {

@@ -7,6 +7,9 @@ pub(crate) struct Output {
     buffer: Vec<u8>,
     /// How much of the front of `buffer` has gone.
     sent: usize,
+    /// How many of the bytes that are left count against no limit. Where they lie is not known: as
+    /// long as it may be so, they are taken to be the last.
+    exempt: usize,
 }
 
 impl Output {
@@ -16,6 +19,16 @@ impl Output {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many bytes count against the output limit.
+    pub(crate) fn counted(&self) -> usize {
+        self.len() - self.exempt
+    }
+
+    /// So many of the bytes that were pushed last count against no limit.
+    pub(crate) fn exempt(&mut self, count: usize) {
+        self.exempt = (self.exempt + count).min(self.len());
     }
 
     /// Takes `data` behind what is there, in a spare buffer if there was none.
@@ -38,6 +51,7 @@ impl Output {
     /// spare ones.
     pub(crate) fn advance(&mut self, count: usize, spare: &Buffers) {
         self.sent += count;
+        self.exempt = self.exempt.min(self.len());
         if self.is_empty() {
             self.clear(spare);
         }
@@ -45,6 +59,7 @@ impl Output {
 
     pub(crate) fn clear(&mut self, spare: &Buffers) {
         self.sent = 0;
+        self.exempt = 0;
         spare.give_output(std::mem::take(&mut self.buffer));
     }
 }

@@ -243,6 +243,19 @@ impl Seat {
         self.rare.borrow().as_ref()?.reason.clone()
     }
 
+    /// What a close that goes on below is to be known for: the reason that was noted, if there is
+    /// one, and [`Reason::Done`] otherwise.
+    pub fn close_reason(&self) -> Reason {
+        self.reason().unwrap_or(Reason::Done)
+    }
+
+    /// The reason of a close, if it has one of its own.
+    pub fn note_close(&self, reason: Reason) {
+        if !reason.is_clean() {
+            self.fail(reason);
+        }
+    }
+
     /// Whether a callback of this seat is running: what is written meanwhile is flushed by the
     /// channel when it returns.
     pub fn is_calling(&self) -> bool {

@@ -1,17 +1,20 @@
 mod close;
 mod ready;
 mod send;
+mod sent;
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell, RefMut};
 use std::io;
 use std::rc::{Rc, Weak};
 
+use self::close::Acknowledgement;
 pub(crate) use self::ready::Ready;
 use crate::channel::Channel;
 use crate::output::{Buffers, LARGE, Output, Room};
 use crate::panic::catch_panic;
 use crate::producer::Flow;
+use crate::sent_calls::SentCalls;
 use crate::{
     Address, Clock, DelayedCall, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason,
     Seat, StreamSettings, Turn,
@@ -34,6 +37,9 @@ pub(crate) trait Wire: 'static {
     /// `send` would block: from now on, call [`Stream::ready`] when it would not. An error ends the
     /// connection, which would wait for ever.
     fn wants_writable(&self) -> io::Result<()>;
+    /// How many bytes were sent and not acknowledged by the peer; None where the system cannot tell.
+    /// Only a connection that is ending asks, since this may be costly.
+    fn unacknowledged(&self) -> Option<usize>;
     /// Why the connection has broken.
     fn take_error(&self) -> io::Error;
     fn peer(&self) -> Address;
@@ -88,6 +94,8 @@ struct Rare {
     flow: Flow,
     deadline: Option<DelayedCall>,
     broken: Option<io::Error>,
+    sent: SentCalls,
+    acknowledgement: Option<Acknowledgement>,
     owner: Option<Rc<dyn Owner>>,
 }
 
@@ -127,8 +135,14 @@ const LENT: u32 = 1 << 15;
 /// Only of what a wire is ready for: the connection has broken.
 const FAULT: u32 = 1 << 16;
 
+/// Once all is sent, the peer is to see that the connection broke.
+const BREAK: u32 = 1 << 17;
+/// A call waits until what was written before it is sent.
+const WHEN_SENT: u32 = 1 << 18;
+
 /// None of these, and a turn is reading, a callback and a send.
-const UNUSUAL: u32 = INPUT_ENDED | OUTPUT_ENDED | CLOSE_WRITE | CLOSE | BROKEN | DEAD | PRODUCER;
+const UNUSUAL: u32 =
+    INPUT_ENDED | OUTPUT_ENDED | CLOSE_WRITE | CLOSE | BROKEN | DEAD | PRODUCER | WHEN_SENT;
 
 impl<W: Wire> Stream<W> {
     /// A stream that is established. It tells its protocol in its first turn.
@@ -238,8 +252,10 @@ impl<W: Wire> Stream<W> {
     }
 
     fn wants_input(&self) -> bool {
-        // What a closed connection is sent is read to be thrown away.
+        // What a closed connection is sent is read to be thrown away. Before a reset, only a peer
+        // that has not taken all is read.
         !self.is(DEAD | INPUT_ENDED)
+            && (self.is(QUEUED) || !self.is(BREAK))
             && (self.is(CLOSE) || !(self.seat.is_paused() || self.is(CLOGGED)))
     }
 
@@ -320,6 +336,7 @@ impl<W: Wire> Stream<W> {
                 self.seat.settle();
             }
             self.send();
+            self.make_sent_calls();
             self.progress();
             self.ask_producer();
             if !self.seat.is_owed() && (!self.is(DEAD) || self.seat.is_lost()) {
@@ -386,7 +403,7 @@ impl<W: Wire> Turn for Stream<W> {
         self.seat.begin_flush();
         self.send();
         // What follows may call somebody.
-        if !self.is(QUEUED) && self.is(PRODUCER | CLOSE | CLOSE_WRITE) {
+        if !self.is(QUEUED) && self.is(PRODUCER | CLOSE | CLOSE_WRITE) || self.is_call_due() {
             self.seat.wants_turn();
         }
     }
@@ -408,10 +425,30 @@ impl<W: Wire> Channel for Stream<W> {
         }
     }
 
-    fn lose_connection(&self) {
+    fn write_sequence(&self, data: &[&[u8]]) {
+        self.take_all(data);
+    }
+
+    fn write_control(&self, data: &[u8]) {
+        self.take_control(data);
+    }
+
+    fn lose_connection(&self, reason: Reason) {
+        self.seat.note_close(reason);
         self.set(CLOSE);
         self.read_if_ready();
         self.seat.wants_turn();
+    }
+
+    fn fail_connection(&self, reason: Reason) {
+        self.seat.fail(reason);
+        self.set(CLOSE | BREAK);
+        self.read_if_ready();
+        self.seat.wants_turn();
+    }
+
+    fn when_sent(&self, call: Box<dyn FnOnce()>) {
+        self.call_when_sent(call);
     }
 
     fn lose_write_connection(&self) {

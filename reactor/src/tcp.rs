@@ -4,6 +4,7 @@ mod connect;
 mod how;
 mod listen;
 mod reserve;
+mod send_queue;
 mod wire;
 
 pub(crate) use connect::dialer;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::handle::SeatHandle;
-use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef};
+use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason};
 
 /// A protocol's hold on its transport: cheap to clone, safe to keep.
 ///
@@ -63,15 +63,40 @@ pub trait Transport: SeatHandle + Producer + fmt::Debug {
     /// gone.
     fn write(&self, data: &[u8]);
 
-    /// [`write`](Transport::write) for several pieces.
+    /// [`write`](Transport::write) for several pieces that are one unit: either all of them are
+    /// taken, or, at the output limit, none is.
     #[doc(alias = "writeSequence")]
     fn write_sequence(&self, data: &[&[u8]]);
+
+    /// [`write`](Transport::write) for a layer's own bytes: a close_notify, an alert, a header. They
+    /// are sent in order with all else. No output limit counts them, because the limits are meant
+    /// for what the application writes.
+    fn write_control(&self, data: &[u8]);
 
     /// Closes the connection in order: nothing more is delivered, what was written is sent, a
     /// registered producer is waited for, and then both sides are closed. If nothing can be sent
     /// for [`close_timeout`](crate::StreamSettings::close_timeout) the connection is aborted.
     #[doc(alias = "loseConnection")]
     fn lose_connection(&self);
+
+    /// [`lose_connection`](Transport::lose_connection) with a reason of the caller's own. The peer
+    /// sees an orderly close. [`connection_lost`](crate::Protocol::connection_lost) and the
+    /// [`Connector`](crate::Connector) hear `reason`.
+    fn lose_connection_because(&self, reason: Reason);
+
+    /// Sends what was written, and then ends the connection *uncleanly*: the peer sees a reset on
+    /// TCP, and no close_notify under TLS. A relay calls this when its other side has broken off,
+    /// so that what it passes on never looks complete.
+    ///
+    /// Nothing more is delivered. Sending is under the deadlines of a close.
+    /// [`connection_lost`](crate::Protocol::connection_lost) and the
+    /// [`Connector`](crate::Connector) hear `reason`.
+    fn fail_connection(&self, reason: Reason);
+
+    /// Makes `call` once all that was written so far has been handed to the system, through all
+    /// layers. Calls are made in order, in a turn of the loop, and never from inside this method.
+    /// If the connection ends first, `call` is dropped.
+    fn when_sent(&self, call: Box<dyn FnOnce()>);
 
     /// Tells the peer that nothing more will come, once all that was written is sent and a
     /// registered producer has finished, and goes on reading. The protocol hears

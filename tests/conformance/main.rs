@@ -25,6 +25,7 @@ mod crowd;
 mod deadlines;
 mod delivery;
 mod descriptors;
+mod endings;
 mod half_close;
 mod idle;
 mod lifecycle;

@@ -167,11 +167,14 @@ impl TlsTransport {
 
     /// Sends what was written, and does what was wished for meanwhile. Calls no protocol.
     pub(crate) fn encrypt(&self) {
-        let idle = self.queue.borrow().is_empty() && !self.is(CLOSE | CLOSE_WRITE | LEAVE);
+        let idle = self.queue.borrow().is_empty() && !self.is(CLOSE | CLOSE_WRITE | LEAVE | FAIL);
         if idle || self.is(OVER) {
             return;
         }
         if self.is(HANDSHAKING) {
+            if self.is(FAIL) {
+                return self.fail_below();
+            }
             // Nothing to wait for, and nothing that the peer could have made of it.
             if self.is(CLOSE) && self.queue.borrow().is_empty() && !self.has_producer() {
                 self.close_below();
@@ -183,12 +186,15 @@ impl TlsTransport {
                 return;
             };
             match &mut *session {
-                Ok(session) if !self.is(CLOSE | CLOSE_WRITE | LEAVE) => self.seal_queue(session),
+                Ok(session) if self.is(FAIL) || !self.is(CLOSE | CLOSE_WRITE | LEAVE) => {
+                    self.seal_queue(session)
+                }
                 Ok(session) => self.seal_queue(session).and_then(|()| self.notify(session)),
                 Err(_) => return,
             }
         };
         match sealed {
+            Ok(()) if self.is(FAIL) => self.fail_below(),
             Ok(()) if self.is(CLOSE | CLOSE_WRITE | LEAVE) => self.advance(),
             Ok(()) => {}
             Err(error) => self.fail(*error),
@@ -263,7 +269,7 @@ impl TlsTransport {
             match self.is(NOTIFIED) {
                 true => self.close_below(),
                 // It waits for the producer, as we do, and takes what that one writes.
-                false => drop(self.joint.below(|below| below.lose_connection())),
+                false => self.lose_below(),
             }
         } else if self.is(LEAVE) {
             if both_closed && !seat.is_paused() {
@@ -284,7 +290,19 @@ impl TlsTransport {
 
     fn close_below(&self) {
         self.over();
-        self.joint.below(|below| below.lose_connection());
+        self.lose_below();
+    }
+
+    fn fail_below(&self) {
+        self.over();
+        let reason = self.joint.seat().close_reason();
+        self.joint.below(|below| below.fail_connection(reason));
+    }
+
+    fn lose_below(&self) {
+        let reason = self.joint.seat().close_reason();
+        self.joint
+            .below(|below| below.lose_connection_because(reason));
     }
 
     /// TLS has failed: the peer gets the alert, which is on its way already, and the protocol the
@@ -294,7 +312,7 @@ impl TlsTransport {
         self.joint.seat().fail(Reason::failed(error));
         self.stop_producer();
         self.joint.seat().transport().lose_connection();
-        self.joint.below(|below| below.lose_connection());
+        self.lose_below();
     }
 
     /// Ends at once.

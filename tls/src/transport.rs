@@ -80,6 +80,8 @@ pub(crate) const OVER: u16 = 1 << 8;
 /// The half-close of the protocol above is on its way, and it is to be told when that has been
 /// handed over.
 pub(crate) const SENDING: u16 = 1 << 9;
+/// The protocol above ends the connection uncleanly: no close_notify.
+pub(crate) const FAIL: u16 = 1 << 10;
 
 /// From this size on, what is written is encrypted from where it is.
 const LARGE: usize = 1 << 14;
@@ -206,8 +208,15 @@ impl Layer for TlsTransport {
         self.wants_flush();
     }
 
-    fn lose_connection(&self) {
+    fn lose_connection(&self, reason: Reason) {
+        self.joint.seat().note_close(reason);
         self.set(CLOSE);
+        self.wants_flush();
+    }
+
+    fn fail_connection(&self, reason: Reason) {
+        self.joint.seat().fail(reason);
+        self.set(FAIL);
         self.wants_flush();
     }
 

@@ -13,7 +13,7 @@ impl Seat {
             && self.begin_close()
             && let Some(channel) = self.channel()
         {
-            channel.lose_connection();
+            channel.lose_connection(Reason::Done);
         }
     }
 

@@ -1,8 +1,23 @@
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::panic::log_panic;
+
+/// The wait until the peer has acknowledged all that was sent.
+pub(super) struct Acknowledgement {
+    /// How many bytes it had not, the last time.
+    left: usize,
+    /// When that was fewer than before.
+    since: Instant,
+    /// Until the next look.
+    pause: Duration,
+}
+
+/// No system tells when a peer has acknowledged, so the stream looks: soon at first, then at a pace
+/// that costs nothing.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const LAST_LOOK: Duration = Duration::from_millis(250);
 
 impl<W: Wire> Stream<W> {
     /// The wire takes nothing more. What the peer said before that is still read, if it is only for
@@ -36,6 +51,9 @@ impl<W: Wire> Stream<W> {
                 }
                 return;
             }
+            if self.is(BREAK) {
+                return self.await_acknowledgement();
+            }
             self.set(OUTPUT_ENDED);
             self.forget_deadline();
             // Where the peer has closed too, the close of the wire says it as well.
@@ -56,6 +74,40 @@ impl<W: Wire> Stream<W> {
                 self.set_deadline(self.settings.linger_timeout, Self::linger_timed_out);
             }
         }
+    }
+
+    /// All is handed over, and the peer is to see a broken connection once it has it: a reset makes
+    /// the system forget what the peer has not acknowledged.
+    fn await_acknowledgement(&self) {
+        let now = self.commons.clock.now();
+        let left = self.wire.unacknowledged();
+        let patience = match left {
+            Some(_) => self.settings.close_timeout,
+            None => self.settings.linger_timeout,
+        };
+        let pause = self.rare(|rare| {
+            let wait = rare.acknowledgement.get_or_insert(Acknowledgement {
+                left: usize::MAX,
+                since: now,
+                pause: FIRST_LOOK,
+            });
+            if left.is_some_and(|left| left < wait.left) {
+                wait.since = now;
+            }
+            wait.left = left.unwrap_or(usize::MAX);
+            let due = wait.since + patience;
+            let pause = wait.pause.min(due.saturating_duration_since(now));
+            wait.pause = (wait.pause * 2).min(LAST_LOOK);
+            pause
+        });
+        if left == Some(0) || pause.is_zero() {
+            return self.finish(self.seat.close_reason(), true);
+        }
+        self.forget_deadline();
+        self.set_deadline(pause, |stream| {
+            stream.rare(|rare| rare.deadline = None);
+            stream.await_acknowledgement();
+        });
     }
 
     /// The end, whatever the way: the wire is closed here and nowhere else. The protocol is told by
@@ -85,6 +137,7 @@ impl<W: Wire> Stream<W> {
         if let Some((producer, _)) = producer {
             log_panic("stop_producing", || producer.stop_producing());
         }
+        self.drop_sent_calls();
     }
 
     /// Those who watch a connection that has ended.

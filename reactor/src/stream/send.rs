@@ -13,13 +13,47 @@ impl<W: Wire> Stream<W> {
     /// Takes what is written, to be sent at the end of the turn or at the next flush.
     #[inline(never)]
     pub(super) fn take(&self, data: &[u8]) {
+        if self.may_take() {
+            self.take_unchecked(data);
+        }
+    }
+
+    /// Takes several pieces that are one unit.
+    pub(super) fn take_all(&self, data: &[&[u8]]) {
+        if self.may_take() {
+            for piece in data {
+                self.take_unchecked(piece);
+            }
+        }
+    }
+
+    /// Takes a layer's own bytes, which count against no limit.
+    pub(super) fn take_control(&self, data: &[u8]) {
+        self.take_unchecked(data);
+        if self.is(QUEUED) {
+            self.rare(|rare| rare.output.exempt(data.len()));
+        }
+    }
+
+    /// Whether the output limit, which is looked at before the first byte of a unit, lets one more
+    /// unit pass. If it does not, the connection ends.
+    fn may_take(&self) -> bool {
+        let limit = self.settings.output_limit;
+        let counted = match self.is(QUEUED) {
+            true => self.rare(|rare| rare.output.counted()),
+            false => self.waiting(),
+        };
+        if counted >= limit {
+            self.finish(Reason::OutputLimit(limit), true);
+        }
+        counted < limit
+    }
+
+    fn take_unchecked(&self, data: &[u8]) {
         if self.is(DEAD | OUTPUT_ENDED) {
             return;
         }
         let waiting = self.waiting();
-        if waiting >= self.settings.output_limit {
-            return self.finish(Reason::OutputLimit(self.settings.output_limit), true);
-        }
         let data = match waiting == 0 && data.len() >= LARGE && self.is(WRITABLE) {
             true => &data[self.send_now(data)..],
             false => data,
@@ -36,7 +70,7 @@ impl<W: Wire> Stream<W> {
     }
 
     /// What has to wait, or is too much for the buffer of the turn, is in one of the stream's own.
-    fn queue(&self, data: &[u8]) {
+    pub(super) fn queue(&self, data: &[u8]) {
         let buffers = &self.commons.buffers;
         self.rare(|rare| {
             if self.is(LENT) && !self.is(QUEUED) {
@@ -125,6 +159,7 @@ impl<W: Wire> Stream<W> {
             // The end of the connection has emptied it.
             let gone = sent.min(rare.output.len());
             rare.output.advance(gone, &self.commons.buffers);
+            rare.sent.advance(gone);
             rare.output.len()
         });
         if waiting == 0 {

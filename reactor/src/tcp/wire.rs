@@ -9,6 +9,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Token};
 use socket2::{SockRef, TcpKeepalive};
 
+use super::send_queue::unacknowledged;
 use crate::output::Room;
 use crate::sources::{Source, Sources};
 use crate::stream::{Ready, Stream, Wire};
@@ -117,6 +118,11 @@ impl Wire for TcpWire {
     fn wants_writable(&self) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.with(|socket| self.sources.reregister(self.token.get(), socket, interest))
+    }
+
+    fn unacknowledged(&self) -> Option<usize> {
+        let local = self.with(|socket| socket.local_addr()).ok()?;
+        unacknowledged(local, self.peer.address())
     }
 
     fn take_error(&self) -> io::Error {

@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 use super::clock::ManualClock;
 use crate::channel::Channel;
 use crate::producer::Flow;
+use crate::sent_calls::SentCalls;
 use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason, Seat,
     TransportRef, Turn,
@@ -40,6 +41,8 @@ struct Recording {
     seat: Seat,
     clock: Clock,
     written: RefCell<Vec<u8>>,
+    /// Calls to be made when what was written has been taken.
+    sent: RefCell<SentCalls>,
     flow: RefCell<Flow>,
     ending: Cell<Ending>,
 }
@@ -50,6 +53,7 @@ enum Ending {
     Open,
     WriteHalf,
     Closed,
+    Failed,
     Aborted,
 }
 
@@ -65,6 +69,7 @@ impl RecordingTransport {
             seat: Seat::new(me.clone(), protocol.into()),
             clock: Clock::clone(clock),
             written: RefCell::default(),
+            sent: RefCell::default(),
             flow: RefCell::default(),
             ending: Cell::new(Ending::Open),
         });
@@ -107,6 +112,7 @@ impl RecordingTransport {
     #[doc(alias = "clear")]
     pub fn take_written(&self) -> Vec<u8> {
         let written = self.channel.written.take();
+        self.channel.sent.borrow_mut().advance(written.len());
         self.channel.seat.wants_turn();
         self.clock.run();
         written
@@ -115,7 +121,22 @@ impl RecordingTransport {
     /// Whether the protocol has closed the connection, in order or not.
     #[doc(alias = "disconnecting")]
     pub fn is_closing(&self) -> bool {
-        matches!(self.channel.ending.get(), Ending::Closed | Ending::Aborted)
+        matches!(
+            self.channel.ending.get(),
+            Ending::Closed | Ending::Failed | Ending::Aborted
+        )
+    }
+
+    /// Whether the protocol ends the connection uncleanly, after what it has written
+    /// ([`fail_connection`](crate::Transport::fail_connection)).
+    pub fn is_failing(&self) -> bool {
+        self.channel.ending.get() == Ending::Failed
+    }
+
+    /// Why the connection has ended or is about to end, if that was said:
+    /// [`lose_connection_because`](crate::Transport::lose_connection_because) says it.
+    pub fn reason(&self) -> Option<Reason> {
+        self.channel.seat.reason()
     }
 
     /// Whether the protocol has aborted the connection.
@@ -167,6 +188,10 @@ impl Recording {
 impl Turn for Recording {
     fn turn(&self) {
         self.seat.settle();
+        let due = self.sent.borrow_mut().take_due();
+        for call in due {
+            call();
+        }
         let waiting = self.written.borrow().len();
         let producer = self.flow.borrow_mut().next(waiting);
         if let Some(producer) = producer {
@@ -199,8 +224,28 @@ impl Channel for Recording {
         }
     }
 
-    fn lose_connection(&self) {
+    fn write_sequence(&self, data: &[&[u8]]) {
+        self.write(&data.concat());
+    }
+
+    fn write_control(&self, data: &[u8]) {
+        self.write(data);
+    }
+
+    fn lose_connection(&self, reason: Reason) {
         self.ending.set(Ending::Closed);
+        self.seat.note_close(reason);
+    }
+
+    fn fail_connection(&self, reason: Reason) {
+        self.ending.set(Ending::Failed);
+        self.seat.fail(reason);
+    }
+
+    fn when_sent(&self, call: Box<dyn FnOnce()>) {
+        let pending = self.written.borrow().len();
+        self.sent.borrow_mut().push(pending, call);
+        self.seat.wants_turn();
     }
 
     fn lose_write_connection(&self) {
@@ -211,6 +256,7 @@ impl Channel for Recording {
 
     fn abort_connection(&self, reason: Reason) {
         self.ending.set(Ending::Aborted);
+        self.sent.take();
         self.seat.lost(reason);
         self.seat.wants_turn();
     }

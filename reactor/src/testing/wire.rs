@@ -60,6 +60,8 @@ struct Traffic {
     /// The receiver has closed.
     deaf: bool,
     sender_waits: bool,
+    /// The sender wants to know when nothing is under way.
+    sender_counts: bool,
     scheduled: bool,
 }
 
@@ -141,11 +143,24 @@ impl Way {
             state.ended = true;
         }
         let more = !state.sent.is_empty();
+        if !more && std::mem::take(&mut state.sender_counts) {
+            self.tell_sender_soon();
+        }
         drop(state);
         if more {
             self.schedule(self.delay.get());
         }
         self.tell_receiver();
+    }
+
+    fn tell_sender_soon(self: &Rc<Self>) {
+        let way = self.clone();
+        self.clock.call_soon(move || {
+            let from = way.from.borrow().upgrade();
+            if let Some(from) = from {
+                from.ready_alone(Ready::WRITABLE);
+            }
+        });
     }
 
     fn tell_receiver(&self) {
@@ -209,13 +224,7 @@ impl Wire for MemoryWire {
             self.read_again();
         }
         if sender_waits {
-            let way = self.inward.clone();
-            self.inward.clock.call_soon(move || {
-                let from = way.from.borrow().upgrade();
-                if let Some(from) = from {
-                    from.ready_alone(Ready::WRITABLE);
-                }
-            });
+            self.inward.tell_sender_soon();
         }
         match count {
             0 if reset => Err(io::ErrorKind::ConnectionReset.into()),
@@ -270,6 +279,12 @@ impl Wire for MemoryWire {
     fn wants_writable(&self) -> io::Result<()> {
         self.outward.state.borrow_mut().sender_waits = true;
         Ok(())
+    }
+
+    fn unacknowledged(&self) -> Option<usize> {
+        let mut state = self.outward.state.borrow_mut();
+        state.sender_counts = !state.sent.is_empty();
+        Some(state.sent.len())
     }
 
     fn take_error(&self) -> io::Error {

@@ -103,9 +103,10 @@ impl Layer for Hold {
         }
     }
 
-    fn lose_connection(&self) {
+    fn lose_connection(&self, reason: Reason) {
         self.flush();
-        self.joint.below(|below| below.lose_connection());
+        self.joint
+            .below(|below| below.lose_connection_because(reason));
     }
 
     fn lose_write_connection(&self) {
@@ -186,10 +187,10 @@ impl Layer for Farewell {
         &self.joint
     }
 
-    fn lose_connection(&self) {
+    fn lose_connection(&self, reason: Reason) {
         self.joint.below(|below| {
-            below.write(b"farewell");
-            below.lose_connection();
+            below.write_control(b"farewell");
+            below.lose_connection_because(reason);
         });
     }
 }

@@ -1,0 +1,117 @@
+//! How much the peer has not acknowledged of what the system took to send.
+//!
+//! `SIOCOUTQ` says it, but needs `unsafe`. `sock_diag`(7) says the same through a socket: a request
+//! of one message that names the connection, and an answer that the kernel has ready when the
+//! request returns. It costs four system calls, so it is asked only where a connection ends and the
+//! answer decides whether bytes are lost.
+
+/// Bytes that the system holds for this connection, a FIN counted as one; None where it cannot tell.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn unacknowledged(
+    _local: std::net::SocketAddr,
+    _peer: std::net::SocketAddr,
+) -> Option<usize> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+pub(super) use linux::unacknowledged;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::io::{Read, Write};
+    use std::net::{IpAddr, SocketAddr};
+
+    use socket2::{Domain, Protocol, Socket, Type};
+
+    /// `SOCK_DIAG_BY_FAMILY`, the type of both messages.
+    const BY_FAMILY: u16 = 20;
+    const REQUEST: u16 = 1;
+    /// A header of netlink: length, type, flags, sequence, port.
+    const HEADER: usize = 16;
+    const REQUEST_SIZE: usize = HEADER + 56;
+    /// Where `idiag_wqueue` lies in the answer.
+    const SEND_QUEUE: usize = HEADER + 60;
+
+    pub(in super::super) fn unacknowledged(local: SocketAddr, peer: SocketAddr) -> Option<usize> {
+        let domain = Domain::from(libc::AF_NETLINK);
+        let kind = Type::DGRAM.nonblocking();
+        let protocol = Protocol::from(libc::NETLINK_SOCK_DIAG);
+        let socket = Socket::new(domain, kind, Some(protocol)).ok()?;
+        (&socket).write_all(&request(local, peer)).ok()?;
+        let mut answer = [0; 512];
+        let count = (&socket).read(&mut answer).ok()?;
+        let answer = &answer[..count];
+        if answer.get(4..6)? != BY_FAMILY.to_ne_bytes() {
+            return None;
+        }
+        let queue = answer.get(SEND_QUEUE..SEND_QUEUE + 4)?;
+        usize::try_from(u32::from_ne_bytes(queue.try_into().ok()?)).ok()
+    }
+
+    /// A message with a `struct inet_diag_req_v2`, for sockets in any state.
+    fn request(local: SocketAddr, peer: SocketAddr) -> Vec<u8> {
+        let family = if local.is_ipv4() {
+            libc::AF_INET
+        } else {
+            libc::AF_INET6
+        };
+        let scope = match peer {
+            SocketAddr::V4(_) => 0,
+            SocketAddr::V6(address) => address.scope_id(),
+        };
+        let mut message = Vec::with_capacity(REQUEST_SIZE);
+        message.extend((REQUEST_SIZE as u32).to_ne_bytes());
+        message.extend(BY_FAMILY.to_ne_bytes());
+        message.extend(REQUEST.to_ne_bytes());
+        message.extend([0; 8]);
+        message.extend([family as u8, libc::IPPROTO_TCP as u8, 0, 0]);
+        message.extend(u32::MAX.to_ne_bytes());
+        message.extend(local.port().to_be_bytes());
+        message.extend(peer.port().to_be_bytes());
+        message.extend(address_bytes(local.ip()));
+        message.extend(address_bytes(peer.ip()));
+        message.extend(scope.to_ne_bytes());
+        // Whatever the cookie of the socket is.
+        message.extend([0xff; 8]);
+        message
+    }
+
+    fn address_bytes(address: IpAddr) -> [u8; 16] {
+        match address {
+            IpAddr::V6(address) => address.octets(),
+            IpAddr::V4(address) => {
+                let mut bytes = [0; 16];
+                bytes[..4].copy_from_slice(&address.octets());
+                bytes
+            }
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::net::{TcpListener, TcpStream};
+
+        use super::*;
+
+        #[test]
+        fn it_counts_what_a_peer_that_does_not_read_has_not_taken() {
+            for address in ["127.0.0.1:0", "[::1]:0"] {
+                let listener = TcpListener::bind(address).unwrap();
+                let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                let (_server, _) = listener.accept().unwrap();
+                let [local, peer] = [client.local_addr().unwrap(), client.peer_addr().unwrap()];
+                assert_eq!(unacknowledged(local, peer), Some(0));
+                client.set_nonblocking(true).unwrap();
+                while client.write(&[0; 65_536]).is_ok() {}
+                assert!(unacknowledged(local, peer).unwrap() > 65_536);
+            }
+        }
+
+        #[test]
+        fn of_a_connection_that_does_not_exist_nothing_is_known() {
+            let nobody = "127.0.0.1:1".parse().unwrap();
+            assert_eq!(unacknowledged(nobody, nobody), None);
+        }
+    }
+}
