@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use retwist_reactor::{Layer, LayerExt, Producer, ProducerKind, Protocol, Reason, TransportRef};
 
-use crate::records::Records;
+use crate::buffers::Ciphertext;
+use crate::ending::Ending;
 use crate::session::{Event, Failure, Session};
 use crate::transport::*;
 use crate::{TlsError, TlsInfo};
@@ -334,8 +335,9 @@ impl TlsTransport {
         self.stop_producer();
         let seat = self.joint.seat();
         seat.lost(reason);
-        if let (Some(outcome), Some(reason)) = (&self.outcome, seat.reason()) {
-            outcome.ended(self.info.get().is_some(), reason);
+        if let (Some(last), Some(reason)) = (&self.last_ending, seat.reason()) {
+            let completed = self.info.get().is_some();
+            last.set(Ending { completed, reason });
         }
     }
 
@@ -364,8 +366,8 @@ impl TlsTransport {
     }
 
     /// Hands what `work` puts out to the transport below.
-    fn sending<R>(&self, work: impl FnOnce(&mut Records) -> R) -> R {
-        Records::lend(|out| {
+    fn sending<R>(&self, work: impl FnOnce(&mut Ciphertext) -> R) -> R {
+        Ciphertext::lend(|out| {
             let result = work(out);
             if !out.is_empty() {
                 self.joint.below(|below| below.write(out.bytes()));

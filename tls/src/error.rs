@@ -1,10 +1,15 @@
+mod alert;
+mod certificate;
+
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
-use crate::config::{protocol_name, verifier_error};
+use self::alert::alert_received;
+use self::certificate::bad_certificate;
+use crate::config::protocol_name;
 
 /// Why TLS could not be started, or ended other than by close_notify.
 ///
@@ -115,131 +120,6 @@ impl Error for TlsError {
     }
 }
 
-/// The peer's words, in ours. The name of the alert is kept as the RFCs write it, for those who
-/// search for it.
-fn alert_received(alert: AlertDescription, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    use AlertDescription as Alert;
-    let meaning = match alert {
-        Alert::CloseNotify => "the peer closed during the handshake",
-        Alert::UserCanceled => "the peer gave the handshake up",
-        Alert::UnknownCA => "the peer does not trust our certificate",
-        Alert::BadCertificate => "the peer finds our certificate invalid",
-        Alert::CertificateExpired => "the peer finds our certificate expired",
-        Alert::CertificateRevoked => "the peer finds our certificate revoked",
-        Alert::CertificateUnknown => "the peer does not accept our certificate",
-        Alert::UnsupportedCertificate => "the peer cannot use this kind of certificate",
-        Alert::CertificateRequired => "the peer wants a certificate from us",
-        Alert::AccessDenied => "the peer does not let us in",
-        Alert::NoApplicationProtocol => {
-            "the peer speaks none of the protocols that we offer (ALPN)"
-        }
-        Alert::UnrecognisedName => "the peer does not serve the name that we asked for (SNI)",
-        Alert::ProtocolVersion => "the peer supports none of our TLS versions",
-        Alert::HandshakeFailure => {
-            "the peer supports none of our cipher suites, groups or signatures"
-        }
-        Alert::InsufficientSecurity => "the peer wants stronger cipher suites",
-        Alert::DecryptError | Alert::BadRecordMac => "what we sent did not arrive as we sent it",
-        Alert::InternalError => "the peer had a fault of its own",
-        _ => "the peer gave up",
-    };
-    let name = match alert {
-        Alert::Unknown(number) => number.to_string(),
-        Alert::UnrecognisedName => "unrecognized_name".to_owned(),
-        Alert::UnknownPSKIdentity => "unknown_psk_identity".to_owned(),
-        Alert::EncryptedClientHelloRequired => "ech_required".to_owned(),
-        alert => snake_case(&format!("{alert:?}")),
-    };
-    write!(f, "{meaning}: alert {name}")
-}
-
-/// `UnknownCA` as the RFC writes it: `unknown_ca`.
-fn snake_case(name: &str) -> String {
-    let mut snake = String::new();
-    let mut lower = false;
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && lower {
-            snake.push('_');
-        }
-        lower = letter.is_ascii_lowercase();
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
-}
-
-fn bad_certificate(error: &CertificateError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            f.write_str("the peer's certificate has expired")
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            f.write_str("the peer's certificate is not valid yet; is this clock right?")
-        }
-        CertificateError::UnknownIssuer => f.write_str(
-            "the peer's certificate is from an authority that is not among our trust roots",
-        ),
-        CertificateError::Revoked => f.write_str("the peer's certificate has been revoked"),
-        CertificateError::NotValidForName => {
-            f.write_str("the peer's certificate is for another name")
-        }
-        CertificateError::NotValidForNameContext {
-            expected,
-            presented,
-        } => wrong_name(&expected.to_str(), presented, f),
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => f
-            .write_str(
-                "the peer's certificate is not meant for this side of TLS (extended key usage)",
-            ),
-        CertificateError::BadSignature => f.write_str(
-            "a signature of the peer's certificates is wrong: they are damaged or forged, or their keys are too short \
-             (RSA below 2048 bits)",
-        ),
-        error => match verifier_error(error) {
-            Some(webpki::Error::CaUsedAsEndEntity) => f.write_str(
-                "the peer shows the certificate of an authority as its own (CA:TRUE), as openssl req -x509 makes it; \
-                 make it with -addext basicConstraints=critical,CA:FALSE, or have an authority issue one for the peer",
-            ),
-            Some(webpki::Error::EndEntityUsedAsCa) => f.write_str(
-                "the peer's certificate was issued with a certificate that is not an authority's (CA:FALSE)",
-            ),
-            Some(webpki::Error::UnsupportedCertVersion) => f.write_str(
-                "the peer's certificate is of an old version of X.509 (v1 or v2); have it issued anew as v3",
-            ),
-            _ => write!(f, "the peer's certificate is invalid: {error}"),
-        },
-    }
-}
-
-/// Which names the certificate has. rustls writes them as `DnsName("…")` and `IpAddress(…)`.
-fn wrong_name(expected: &str, presented: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    const MOST: usize = 10;
-    if presented.is_empty() {
-        return write!(
-            f,
-            "the peer's certificate names no host, so it cannot be for {expected}; names belong into subjectAltName, the \
-             common name (CN) does not count"
-        );
-    }
-    let names: Vec<_> = presented
-        .iter()
-        .map(|name| match name.split_once('(') {
-            Some(("DnsName" | "IpAddress" | "UniformResourceIdentifier", name)) => {
-                name.trim_matches(['"', ')'])
-            }
-            _ => name,
-        })
-        .collect();
-    let shown = names[..names.len().min(MOST)].join(", ");
-    write!(
-        f,
-        "the peer's certificate is for another name: it is for {shown}"
-    )?;
-    if names.len() > MOST {
-        write!(f, " and {} more", names.len() - MOST)?;
-    }
-    write!(f, ", not for {expected}")
-}
-
 fn protocol(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match error {
         rustls::Error::NoApplicationProtocol => {
@@ -286,38 +166,6 @@ mod tests {
     use retwist_reactor::{Reason, error_chain};
 
     use super::*;
-
-    #[test]
-    fn alerts_are_named_as_in_the_rfc() {
-        for (alert, words) in [
-            (
-                AlertDescription::UnknownCA,
-                "the peer does not trust our certificate: alert unknown_ca",
-            ),
-            (
-                AlertDescription::CertificateRequired,
-                "the peer wants a certificate from us: alert certificate_required",
-            ),
-            (
-                AlertDescription::UnrecognisedName,
-                "the peer does not serve the name that we asked for (SNI): alert unrecognized_name",
-            ),
-            (
-                AlertDescription::UnknownPSKIdentity,
-                "the peer gave up: alert unknown_psk_identity",
-            ),
-            (
-                AlertDescription::EncryptedClientHelloRequired,
-                "the peer gave up: alert ech_required",
-            ),
-            (
-                AlertDescription::Unknown(200),
-                "the peer gave up: alert 200",
-            ),
-        ] {
-            assert_eq!(TlsError::PeerAlert(alert).to_string(), words);
-        }
-    }
 
     #[test]
     fn what_a_peer_lacks_is_said_in_words() {

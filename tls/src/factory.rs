@@ -1,4 +1,3 @@
-use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
@@ -7,6 +6,7 @@ use retwist_reactor::{
     Reason,
 };
 
+use crate::ending::LastEnding;
 use crate::{TlsRole, TlsTransport};
 
 /// A factory whose connections speak TLS from the first byte, for ports and connectors alike.
@@ -35,18 +35,7 @@ use crate::{TlsRole, TlsTransport};
 pub struct TlsFactory {
     role: TlsRole,
     inner: FactoryRef,
-    outcome: Rc<Outcome>,
-}
-
-/// How the connection ended that ended last. A connector asks right after its connection has been
-/// told, so it is its own.
-#[derive(Default)]
-pub(crate) struct Outcome(Cell<Option<(bool, Reason)>>);
-
-impl Outcome {
-    pub(crate) fn ended(&self, completed: bool, reason: Reason) {
-        self.0.set(Some((completed, reason)));
-    }
+    last: Rc<LastEnding>,
 }
 
 impl TlsFactory {
@@ -56,7 +45,7 @@ impl TlsFactory {
         TlsFactory {
             role,
             inner: inner.into_factory(),
-            outcome: Rc::default(),
+            last: Rc::default(),
         }
     }
 
@@ -69,7 +58,7 @@ impl TlsFactory {
 impl Factory for TlsFactory {
     fn build_protocol(self: &Rc<Self>, peer: &Address) -> impl IntoProtocol {
         let protocol = self.inner.build_protocol(peer)?;
-        Some(TlsTransport::reporting(&self.role, protocol, Some(self.outcome.clone())).below())
+        Some(TlsTransport::reporting(&self.role, protocol, Some(self.last.clone())).below())
     }
 
     fn start_factory(self: &Rc<Self>) {
@@ -81,7 +70,7 @@ impl Factory for TlsFactory {
     }
 
     fn started_connecting(self: &Rc<Self>, connector: &Connector) {
-        self.outcome.0.take();
+        self.last.take();
         self.inner.started_connecting(connector);
     }
 
@@ -90,11 +79,14 @@ impl Factory for TlsFactory {
     }
 
     fn client_connection_lost(self: &Rc<Self>, connector: &Connector, reason: &Reason) {
-        match self.outcome.0.take() {
-            Some((false, reason)) => self
-                .inner
-                .client_connection_failed(connector, &ConnectError::Negotiation(reason)),
-            Some((true, reason)) => self.inner.client_connection_lost(connector, &reason),
+        match self.last.take() {
+            Some(ending) if ending.completed => {
+                self.inner.client_connection_lost(connector, &ending.reason);
+            }
+            Some(ending) => {
+                let error = ConnectError::Negotiation(ending.reason);
+                self.inner.client_connection_failed(connector, &error);
+            }
             // TLS was left before the end.
             None => self.inner.client_connection_lost(connector, reason),
         }

@@ -52,6 +52,19 @@
 //! - A pause stops the next byte, also one that is decrypted already. A handshake waits for
 //!   nobody's pause; a producer waits for the handshake.
 //!
+//! # Floor plan
+//!
+//! Each module uses only what is on its own floor and below; a test holds this.
+//!
+//! ```text
+//! 5  start, factory            how TLS comes under a protocol, and how it goes
+//! 4  transport, engine         the layer: TLS between its neighbours
+//! 3  session, ending           one side of TLS, without a transport; how it ended
+//! 2  role                      which side to be, with what, within which bounds
+//! 1  config, info, error       what goes into a handshake, and what comes out of it
+//! 1  buffers, record           values and small machines
+//! ```
+//!
 //! # Features
 //!
 //! `aws-lc-rs`, on by default, does the cryptography, and prefers the post-quantum key exchange
@@ -105,16 +118,17 @@
 #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
 compile_error!("retwist-tls needs cryptography: enable its feature aws-lc-rs or ring");
 
+mod buffers;
 mod config;
+mod ending;
 mod engine;
 mod error;
 mod factory;
-mod hello;
 mod info;
-mod records;
+mod record;
 mod role;
 mod session;
-mod switch;
+mod start;
 mod transport;
 
 pub use config::{
@@ -127,5 +141,5 @@ pub use info::TlsInfo;
 pub use role::TlsRole;
 /// The release of rustls whose configurations are taken everywhere.
 pub use rustls;
-pub use switch::{start_tls, stop_tls, stop_tls_without_peer_notify};
+pub use start::{start_tls, stop_tls, stop_tls_without_peer_notify};
 pub use transport::TlsTransport;

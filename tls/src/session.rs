@@ -1,5 +1,6 @@
 mod greeting;
-mod step;
+mod handle;
+mod hello;
 #[cfg(test)]
 mod tests;
 
@@ -10,8 +11,9 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::{AlertDescription, CommonState, HandshakeKind, InvalidMessage};
 
 use self::greeting::{Greeting, fatal};
-use self::step::{Next, Outgoing, send, step};
-use crate::records::{MAX_RECORD, Records, begins_record, is_close_notify, missing};
+use self::handle::{Next, Outgoing, handle, send};
+use crate::buffers::Ciphertext;
+use crate::record::{MAX_RECORD, begins_record, is_close_notify, missing};
 use crate::role::Side;
 use crate::{TlsError, TlsInfo};
 
@@ -104,7 +106,7 @@ impl Session {
     pub(crate) fn receive(
         &mut self,
         input: &mut [u8],
-        out: &mut Records,
+        out: &mut Ciphertext,
         mut event: impl FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<usize, Failure> {
         let received = self.receive_all(input, out, &mut event);
@@ -126,7 +128,7 @@ impl Session {
     }
 
     /// Sends what needs no input: a client's first flight.
-    pub(crate) fn start(&mut self, out: &mut Records) -> Result<(), Failure> {
+    pub(crate) fn start(&mut self, out: &mut Ciphertext) -> Result<(), Failure> {
         self.receive(&mut [], out, |_| ControlFlow::Continue(()))
             .map(|_| ())
     }
@@ -137,17 +139,21 @@ impl Session {
     }
 
     /// Turns `plaintext` into as few records as possible. On an error the alert is in `out`.
-    pub(crate) fn encrypt(&mut self, plaintext: &[u8], out: &mut Records) -> Result<(), Failure> {
+    pub(crate) fn encrypt(
+        &mut self,
+        plaintext: &[u8],
+        out: &mut Ciphertext,
+    ) -> Result<(), Failure> {
         self.send(Outgoing::Data(plaintext), out)
     }
 
     /// Ends our side: nothing can be encrypted after it.
-    pub(crate) fn close_notify(&mut self, out: &mut Records) -> Result<(), Failure> {
+    pub(crate) fn close_notify(&mut self, out: &mut Ciphertext) -> Result<(), Failure> {
         self.notified = true;
         self.send(Outgoing::CloseNotify, out)
     }
 
-    fn send(&mut self, what: Outgoing<'_>, out: &mut Records) -> Result<(), Failure> {
+    fn send(&mut self, what: Outgoing<'_>, out: &mut Ciphertext) -> Result<(), Failure> {
         let sent = loop {
             let incoming = &mut self.incoming;
             let (discard, sent) = match &mut self.connection {
@@ -172,7 +178,7 @@ impl Session {
     fn receive_all(
         &mut self,
         input: &mut [u8],
-        out: &mut Records,
+        out: &mut Ciphertext,
         event: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<usize, Failure> {
         let mut used = 0;
@@ -226,7 +232,7 @@ impl Session {
     fn process(
         &mut self,
         input: &mut [u8],
-        out: &mut Records,
+        out: &mut Ciphertext,
         event: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Progress {
         let mut progress = Progress {
@@ -266,24 +272,24 @@ impl Session {
                 progress.outcome = Err(TlsError::PeerAlert(AlertDescription::CloseNotify).into());
                 return progress;
             }
-            let step = match &mut self.connection {
+            let handled = match &mut self.connection {
                 Connection::Client(client) => {
-                    step(client.process_tls_records(rest), handshaking, out, event)
+                    handle(client.process_tls_records(rest), handshaking, out, event)
                 }
                 Connection::Server(server) => {
-                    step(server.process_tls_records(rest), handshaking, out, event)
+                    handle(server.process_tls_records(rest), handshaking, out, event)
                 }
                 Connection::Greeting(_) => return progress,
             };
-            progress.discarded += step.discard;
+            progress.discarded += handled.discard;
             if handshaking
-                && !matches!(step.next, Next::Failed(_))
+                && !matches!(handled.next, Next::Failed(_))
                 && let Some(info) = self.info()
             {
                 self.state = State::Open;
                 progress.stopped |= event(Event::Completed(info)).is_break();
             }
-            match step.next {
+            match handled.next {
                 Next::Again => {}
                 Next::First(data) => progress.stopped |= event(Event::Data(&data)).is_break(),
                 Next::Delivered(flow) => {
@@ -346,21 +352,21 @@ impl Session {
 
     /// What rustls has queued without being asked: an alert, a ticket, an answer to KeyUpdate. It
     /// is sent before any input is looked at.
-    fn send_queued(&mut self, out: &mut Records) {
+    fn send_queued(&mut self, out: &mut Ciphertext) {
         while self.wants_write() {
             let ignore = &mut |_: Event<'_>| ControlFlow::Break(());
             let incoming = &mut self.incoming;
-            let step = match &mut self.connection {
+            let handled = match &mut self.connection {
                 Connection::Client(client) => {
-                    step(client.process_tls_records(incoming), true, out, ignore)
+                    handle(client.process_tls_records(incoming), true, out, ignore)
                 }
                 Connection::Server(server) => {
-                    step(server.process_tls_records(incoming), true, out, ignore)
+                    handle(server.process_tls_records(incoming), true, out, ignore)
                 }
                 Connection::Greeting(_) => return,
             };
-            incoming.drain(..step.discard);
-            if !matches!(step.next, Next::Again) {
+            incoming.drain(..handled.discard);
+            if !matches!(handled.next, Next::Again) {
                 return;
             }
         }

@@ -8,8 +8,8 @@ use retwist_reactor::{
     TransportRef,
 };
 
-use crate::factory::Outcome;
-use crate::records::Queue;
+use crate::buffers::Plaintext;
+use crate::ending::LastEnding;
 use crate::role::Bounds;
 use crate::session::Session;
 use crate::{TlsError, TlsInfo, TlsRole};
@@ -49,13 +49,13 @@ pub struct TlsTransport {
     /// only.
     pub(crate) session: RefCell<Result<Session, TlsError>>,
     /// Plaintext from above, until the turn ends or the handshake does.
-    pub(crate) queue: RefCell<Queue>,
+    pub(crate) queue: RefCell<Plaintext>,
     pub(crate) info: OnceCell<Rc<TlsInfo>>,
     /// A producer that waits for the handshake; after it, the transport below has it.
     pub(crate) held: RefCell<Option<(Rc<dyn Producer>, ProducerKind)>>,
     pub(crate) deadline: Cell<Option<DelayedCall>>,
     pub(crate) bounds: Bounds,
-    pub(crate) outcome: Option<Rc<Outcome>>,
+    pub(crate) last_ending: Option<Rc<LastEnding>>,
     state: Cell<u16>,
 }
 
@@ -108,7 +108,7 @@ impl TlsTransport {
     pub(crate) fn reporting(
         role: &TlsRole,
         protocol: ProtocolRef,
-        outcome: Option<Rc<Outcome>>,
+        last_ending: Option<Rc<LastEnding>>,
     ) -> Rc<Self> {
         Rc::new_cyclic(|me| TlsTransport {
             me: me.clone(),
@@ -119,7 +119,7 @@ impl TlsTransport {
             held: RefCell::default(),
             deadline: Cell::default(),
             bounds: role.bounds,
-            outcome,
+            last_ending,
             state: Cell::new(HANDSHAKING),
         })
     }

@@ -4,8 +4,9 @@ use rustls::server::{Accepted, Acceptor, UnbufferedServerConnection};
 use rustls::{AlertDescription, ServerConfig};
 
 use super::HANDSHAKE_LIMIT;
-use crate::hello::{Hello, HelloReader};
-use crate::records::{HEADER, Records};
+use super::hello::{Hello, HelloReader};
+use crate::buffers::Ciphertext;
+use crate::record::HEADER;
 use crate::role::Choose;
 use crate::{Identities, ServerOptions, TlsError};
 
@@ -51,7 +52,7 @@ impl Greeting {
     pub(super) fn read(
         &mut self,
         input: &[u8],
-        out: &mut Records,
+        out: &mut Ciphertext,
     ) -> Result<Option<Answer>, TlsError> {
         let accepted = match self.reader.read(input) {
             Hello::Incomplete if input.len() <= HANDSHAKE_LIMIT => return Ok(None),

@@ -16,7 +16,7 @@ struct Heard {
 
 struct Side {
     session: Session,
-    out: Records,
+    out: Ciphertext,
     heard: Heard,
     left_over: Vec<u8>,
 }
@@ -25,7 +25,7 @@ impl Side {
     fn new(role: &TlsRole) -> Self {
         let mut side = Side {
             session: Session::new(&role.side).unwrap(),
-            out: Records::new(),
+            out: Ciphertext::new(),
             heard: Heard::default(),
             left_over: Vec::new(),
         };
@@ -54,7 +54,7 @@ impl Side {
 
     fn sent(&mut self) -> Vec<u8> {
         let sent = self.out.bytes().to_vec();
-        self.out = Records::new();
+        self.out = Ciphertext::new();
         sent
     }
 }

@@ -6,9 +6,9 @@ use rustls::unbuffered::{
 
 use super::{Event, Failure};
 use crate::TlsError;
-use crate::records::Records;
+use crate::buffers::Ciphertext;
 
-pub(super) struct Step {
+pub(super) struct Handled {
     pub(super) discard: usize,
     pub(super) next: Next,
 }
@@ -26,12 +26,12 @@ pub(super) enum Next {
 
 /// Handles one state of rustls.
 #[inline(always)]
-pub(super) fn step<Data>(
+pub(super) fn handle<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     handshaking: bool,
-    out: &mut Records,
+    out: &mut Ciphertext,
     event: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-) -> Step {
+) -> Handled {
     let UnbufferedStatus { mut discard, state } = status;
     let next = match state {
         Err(error) => failure(error),
@@ -69,7 +69,7 @@ pub(super) fn step<Data>(
         Ok(ConnectionState::PeerClosed) => Next::PeerClosed,
         Ok(_) => Next::Blocked,
     };
-    Step { discard, next }
+    Handled { discard, next }
 }
 
 #[cold]
@@ -78,7 +78,7 @@ fn failure(error: rustls::Error) -> Next {
 }
 
 /// Puts a message of rustls's own into `out`.
-fn encode<Data>(mut data: EncodeTlsData<'_, Data>, out: &mut Records) {
+fn encode<Data>(mut data: EncodeTlsData<'_, Data>, out: &mut Ciphertext) {
     // The first try asks how much room it takes.
     let mut room = 0;
     loop {
@@ -103,7 +103,7 @@ pub(super) enum Outgoing<'a> {
 pub(super) fn send<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     what: Outgoing<'_>,
-    out: &mut Records,
+    out: &mut Ciphertext,
 ) -> (usize, Option<Result<(), rustls::Error>>) {
     let UnbufferedStatus { discard, state } = status;
     let sent = match state {
@@ -125,7 +125,7 @@ pub(super) fn send<Data>(
 fn seal<Data>(
     mut traffic: WriteTraffic<'_, Data>,
     what: Outgoing<'_>,
-    out: &mut Records,
+    out: &mut Ciphertext,
 ) -> Result<(), rustls::Error> {
     // More than any cipher suite adds, for each record of at most 16 KiB.
     const EXPANSION: usize = 64;

@@ -1,4 +1,4 @@
-use crate::records::HEADER;
+use crate::record::HEADER;
 
 /// What the first bytes from a client are.
 #[derive(Debug, PartialEq, Eq)]
