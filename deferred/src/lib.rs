@@ -92,8 +92,8 @@ pub use connecting::{
 };
 pub use deferreds::{
     AllFailed, AlreadyCalled, AlreadyLooping, Canceller, CooperativeTask, Cooperator, Deferred,
-    DeferredLock, DeferredQueue, DeferredSemaphore, Failure, IntoBoxedError, IntoDeferred,
-    LoopingCall, Outcome, Permit, Promise, QueueOverflow, TaskOutput, defer_later, deferred_list,
-    gather_results, race,
+    DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Interrupted, IntoBoxedError,
+    IntoDeferred, LoopingCall, Outcome, Permit, Promise, QueueOverflow, SharedDeferred, TaskOutput,
+    Value, defer_later, deferred_list, gather_results, maybe_deferred, race,
 };
-pub use threads::ThreadPool;
+pub use threads::{ThreadPool, wait_from_thread};

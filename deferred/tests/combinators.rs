@@ -115,7 +115,10 @@ fn a_race_that_all_lose_tells_why() {
     assert_eq!(failure.error().unwrap().0.len(), 3);
     assert_eq!(failure.to_string().matches("entity not found").count(), 3);
     let nobody = race(Vec::<Work>::new()).take().unwrap().unwrap_err();
-    assert_eq!(nobody.to_string(), "there was nothing to try");
+    assert_eq!(
+        nobody.to_string(),
+        "there is nothing to wait for: the list is empty"
+    );
 }
 
 #[test]

@@ -277,8 +277,12 @@ fn tasks_end_with_the_reactor() {
         pending::<()>().await;
     });
     reactor.run().unwrap();
-    assert_eq!(waits.take(), Some(Err(Failure::BrokenPromise)));
+    assert_eq!(waits.take(), Some(Err(Failure::ReactorEnded)));
     assert_eq!(executor.running_tasks(), 0);
+    assert_eq!(
+        executor.spawn(async {}).take(),
+        Some(Err(Failure::ReactorEnded))
+    );
 }
 
 #[test]

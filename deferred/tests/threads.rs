@@ -153,11 +153,11 @@ fn the_pool_ends_with_the_reactor() {
     );
     assert_eq!(pool.threads(), 0);
     assert!(running.is_called() && waiting.is_called());
-    assert_eq!(waiting.take(), Some(Err(Failure::BrokenPromise)));
+    assert_eq!(waiting.take(), Some(Err(Failure::ReactorEnded)));
     drop(running.take());
     assert_eq!(
         pool.defer_to_thread(|| ()).take(),
-        Some(Err(Failure::BrokenPromise))
+        Some(Err(Failure::ReactorEnded))
     );
 }
 

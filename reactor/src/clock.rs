@@ -27,6 +27,8 @@ struct Inner {
     flow: Cell<Flow>,
     timers: RefCell<Timers<Box<dyn FnOnce()>>>,
     turns: TurnQueue,
+    /// The reactor has ended, and makes no more calls.
+    ended: Cell<bool>,
 }
 
 /// Whether time moves.
@@ -52,6 +54,7 @@ impl Clock {
                 flow: Cell::new(Flow::Standing),
                 timers: RefCell::new(Timers::new()),
                 turns: TurnQueue::default(),
+                ended: Cell::new(false),
             }),
         }
     }
@@ -71,7 +74,8 @@ impl Clock {
 
     /// Calls `call` once, `delay` from now, in a later turn than this one, however short the delay.
     /// Calls with the same deadline come in the order in which they were asked for. A panic in it
-    /// is logged, and that is all.
+    /// is logged, and that is all. After the end of the reactor, `call` is dropped, and what is
+    /// returned is not [active](DelayedCall::active).
     #[doc(alias = "callLater")]
     pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
         let deadline = self.inner.after(delay);
@@ -80,6 +84,10 @@ impl Clock {
             .timers
             .borrow_mut()
             .insert(deadline, Box::new(call));
+        if self.inner.ended.get() {
+            let refused = self.inner.timers.borrow_mut().cancel(key);
+            drop(refused);
+        }
         DelayedCall {
             clock: Rc::downgrade(&self.inner),
             key,
@@ -88,8 +96,11 @@ impl Clock {
     }
 
     /// Calls `call` at the end of this turn, or in the next one if it is asked for by such a call.
+    /// After the end of the reactor, `call` is dropped.
     pub fn call_soon(&self, call: impl FnOnce() + 'static) {
-        self.inner.turns.call_soon(Box::new(call));
+        if !self.inner.ended.get() {
+            self.inner.turns.call_soon(Box::new(call));
+        }
     }
 
     /// Gives `channel` a [`turn`](Turn::turn): at the end of this pass of the loop, or in the next
@@ -182,8 +193,10 @@ impl Clock {
         Some(Duration::from_nanos(wake.saturating_sub(self.elapsed())))
     }
 
-    /// Forgets all that is pending, so that no closure keeps alive what it captured.
+    /// The reactor has ended: drops all that is pending, and what is asked for from now on, so that
+    /// no closure keeps alive what it captured.
     pub(crate) fn clear(&self) {
+        self.inner.ended.set(true);
         let calls = self.inner.timers.borrow_mut().drain();
         drop(calls);
         self.inner.turns.clear();

@@ -14,11 +14,11 @@ use super::ready_list::{ReadyList, TaskWaker};
 use crate::threads::ThreadLocalCell;
 use crate::{Deferred, Failure, Promise, TaskOutput};
 
-/// Runs futures on a reactor, in its thread, so that they need not be [`Send`].
+/// Runs futures on a reactor, in the reactor's thread, so that they need not be [`Send`].
 ///
-/// It owns its tasks: when it is dropped, and when the reactor shuts down, those that have not
-/// finished are dropped. What code outside `main` needs is a [`Spawner`], to which this
-/// dereferences.
+/// The executor owns its tasks. When it is dropped, or when the reactor shuts down, it drops all
+/// tasks that have not finished; their Deferreds fail with [`Failure::BrokenPromise`] or
+/// [`Failure::ReactorEnded`]. Other code gets a [`Spawner`], to which this dereferences.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,29 +41,28 @@ pub struct Executor {
     spawner: Spawner,
 }
 
-/// Spawns futures on an [`Executor`]. A weak handle, cheap to clone.
+/// Spawns futures on an [`Executor`]. A weak handle, which is cheap to clone.
 #[derive(Clone)]
 pub struct Spawner {
     tasks: Weak<Tasks>,
 }
 
 impl Executor {
-    /// An executor on this reactor. Its wakers work from any thread. Its tasks end with the
-    /// reactor: once the connections have been closed, and before what is called
-    /// [`After`](Phase::After) shutdown.
+    /// An executor on this reactor. Its wakers work in any thread. Its tasks end with the reactor:
+    /// after the connections have been closed, and before the triggers of [`Phase::After`].
     pub fn new(reactor: &ReactorHandle) -> Self {
         let executor = Executor::with_remote(reactor.clock(), Some(reactor.remote()));
         let tasks = executor.spawner.tasks.clone();
         reactor.add_system_event_trigger(Phase::During, SystemEvent::Shutdown, move |_| {
             if let Some(tasks) = tasks.upgrade() {
-                tasks.end();
+                tasks.end(End::OfReactor);
             }
         });
         executor
     }
 
-    /// An executor on a clock alone, for tests. What another thread wakes has its turn when
-    /// something here is woken next.
+    /// An executor on a clock alone, for tests. A task that another thread wakes is polled when the
+    /// next task is woken in this thread.
     pub fn on_clock(clock: &Clock) -> Self {
         Executor::with_remote(clock, None)
     }
@@ -75,7 +74,7 @@ impl Executor {
             ready_list: Arc::new(ReadyList::new(ticket, remote)),
             tasks: RefCell::default(),
             next: Cell::new(0),
-            turn: Cell::new(false),
+            scheduled: Cell::new(false),
             ended: Cell::new(false),
         });
         let spawner = Spawner {
@@ -84,12 +83,12 @@ impl Executor {
         Executor { tasks, spawner }
     }
 
-    /// The handle that other code keeps.
+    /// The handle for other code.
     pub fn spawner(&self) -> Spawner {
         self.spawner.clone()
     }
 
-    /// How many tasks have not finished.
+    /// The number of tasks that have not finished.
     pub fn running_tasks(&self) -> usize {
         self.tasks.tasks.borrow().len()
     }
@@ -105,17 +104,20 @@ impl Deref for Executor {
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        self.tasks.end();
+        self.tasks.end(End::OfExecutor);
     }
 }
 
 impl Spawner {
-    /// Runs `future`, from this turn's end on, and promises its output. The future returns a
-    /// [`Result`], or nothing.
+    /// Runs `future`, beginning at the end of this pass, and promises its output: a [`Result`],
+    /// nothing, or a [`Value`](crate::Value). The output of a future that returns
+    /// `Result<T, Failure<E>>`, because it waits for Deferreds, is
+    /// [flattened](Deferred::flatten): `spawner.spawn(future).flatten()`.
     ///
-    /// Cancelling the Deferred drops the future where it stands; dropping the Deferred lets it run.
-    /// A panic in it is [`Failure::Panicked`]. Where the executor has ended, the future is dropped,
-    /// and abandoned.
+    /// Cancelling the Deferred drops the future where it stands; dropping the Deferred lets the
+    /// future run. A panic in it is [`Failure::Panicked`]. After the end of the reactor or of the
+    /// executor, the future is dropped, and the Deferred fails with [`Failure::ReactorEnded`] or
+    /// [`Failure::BrokenPromise`].
     #[doc(alias = "ensureDeferred")]
     #[doc(alias = "fromCoroutine")]
     #[doc(alias = "inlineCallbacks")]
@@ -126,9 +128,12 @@ impl Spawner {
     where
         F: Future<Output: TaskOutput> + 'static,
     {
-        let Some(tasks) = self.tasks.upgrade().filter(|tasks| !tasks.ended.get()) else {
+        let Some(tasks) = self.tasks.upgrade() else {
             return Deferred::from_outcome(Err(Failure::BrokenPromise));
         };
+        if tasks.ended.get() {
+            return Deferred::from_outcome(Err(Failure::ReactorEnded));
+        }
         let id = tasks.next.replace(tasks.next.get() + 1);
         let home = self.tasks.clone();
         let (promise, deferred) = Deferred::with_canceller(move |_| {
@@ -152,41 +157,47 @@ pub(crate) struct Tasks {
     me: Weak<Tasks>,
     clock: Clock,
     ready_list: Arc<ReadyList>,
-    /// None where it is being polled.
+    /// A task that is being polled is `None`.
     tasks: RefCell<HashMap<u64, Option<Task>>>,
     next: Cell<u64>,
-    /// A turn has been asked for.
-    turn: Cell<bool>,
+    /// `poll_ready` is due at the end of this pass.
+    scheduled: Cell<bool>,
     ended: Cell<bool>,
+}
+
+/// Why an executor drops its tasks.
+enum End {
+    OfReactor,
+    OfExecutor,
 }
 
 struct Task {
     work: Box<dyn Work>,
-    woken: Arc<TaskWaker>,
+    waker: Arc<TaskWaker>,
 }
 
 impl Tasks {
-    /// Somebody was woken.
-    pub(crate) fn wants_turn(&self) {
-        if self.turn.replace(true) {
+    /// A task was woken.
+    pub(super) fn schedule(&self) {
+        if self.scheduled.replace(true) {
             return;
         }
         let me = self.me.clone();
         self.clock.call_soon(move || {
             if let Some(tasks) = me.upgrade() {
-                tasks.turn();
+                tasks.poll_ready();
             }
         });
     }
 
     /// Polls each task that was woken, once.
-    fn turn(&self) {
-        self.turn.set(false);
-        for id in self.ready_list.take_ready() {
+    fn poll_ready(&self) {
+        self.scheduled.set(false);
+        for id in self.ready_list.take() {
             let task = self.tasks.borrow_mut().get_mut(&id).and_then(Option::take);
             let Some(mut task) = task else { continue };
-            task.woken.begin_turn();
-            let waker = Waker::from(task.woken.clone());
+            task.waker.begin_poll();
+            let waker = Waker::from(task.waker.clone());
             if task.work.is_done(&mut Context::from_waker(&waker)) {
                 self.remove(id);
             } else if let Some(place) = self.tasks.borrow_mut().get_mut(&id) {
@@ -198,13 +209,13 @@ impl Tasks {
     }
 
     fn add(&self, id: u64, work: Box<dyn Work>) {
-        let woken = TaskWaker::new(id, &self.ready_list);
+        let waker = TaskWaker::new(id, &self.ready_list);
         let task = Task {
             work,
-            woken: woken.clone(),
+            waker: waker.clone(),
         };
         self.tasks.borrow_mut().insert(id, Some(task));
-        woken.wake();
+        waker.wake();
     }
 
     fn remove(&self, id: u64) {
@@ -212,25 +223,33 @@ impl Tasks {
         task.flatten().into_iter().for_each(discard);
     }
 
-    fn end(&self) {
+    /// Drops all tasks.
+    fn end(&self, why: End) {
         self.ended.set(true);
         let tasks = mem::take(&mut *self.tasks.borrow_mut());
-        tasks.into_values().flatten().for_each(discard);
+        for task in tasks.into_values().flatten() {
+            match why {
+                End::OfReactor => task.work.fail_with_reactor(),
+                End::OfExecutor => discard(task.work),
+            }
+        }
     }
 }
 
-/// Drops a task, with no borrow held: what its future does then is its own affair, and so is a
-/// panic.
-fn discard(task: Task) {
-    if let Err(message) = catch_panic(|| drop(task)) {
-        log::error!("a future has panicked when it was dropped: {message}");
+/// Drops a task, with no borrow held, because the future may do anything then. A panic is logged.
+fn discard<W>(work: W) {
+    if let Err(message) = catch_panic(|| drop(work)) {
+        log::error!("a future panicked while it was dropped: {message}");
     }
 }
 
 /// A task, whatever its type.
 trait Work {
-    /// Polls it, and delivers what comes of it.
+    /// Polls the future. Returns true, and has fired the promise, if it has finished.
     fn is_done(&mut self, context: &mut Context<'_>) -> bool;
+
+    /// Drops the future, and fires with [`Failure::ReactorEnded`].
+    fn fail_with_reactor(self: Box<Self>);
 }
 
 struct Running<F: Future<Output: TaskOutput>> {
@@ -245,9 +264,14 @@ impl<F: Future<Output: TaskOutput>> Work for Running<F> {
             Ok(Poll::Ready(output)) => output.into_outcome(),
             Err(message) => Err(Failure::Panicked(message)),
         };
-        // Cancelled from within, it has one already.
         self.promise.fire(outcome);
         true
+    }
+
+    fn fail_with_reactor(self: Box<Self>) {
+        let Running { future, promise } = *self;
+        discard(future);
+        promise.fire(Err(Failure::ReactorEnded));
     }
 }
 

@@ -6,13 +6,12 @@ use retwist_reactor::{Reactor, ReactorHandle, error_chain};
 
 use crate::{Executor, Failure, IntoBoxedError, Outcome, Spawner, TaskOutput};
 
-/// Runs a reactor for as long as `main` takes, and makes an exit code of what comes of it: what `fn
-/// main` returns.
+/// Runs a reactor until `main` has finished, and makes an exit code for `fn main` to return.
 ///
-/// `main` returns a future, or a [`Deferred`](crate::Deferred), which is one. Its value may be an
-/// [`ExitCode`], or nothing, for success; its failure is printed on standard error, with all its
-/// causes, and the code is 1. If the reactor is stopped before (SIGTERM and Ctrl-C do), the future
-/// is dropped, and that is a success: to be stopped is how a server ends.
+/// `main` returns a future, for example a [`Deferred`](crate::Deferred). Its value is nothing, for
+/// success, or an [`ExitCode`]. A failure is printed on standard error with all its causes, and the
+/// code is 1. If the reactor is stopped before (by SIGTERM or Ctrl-C), the future is dropped and the
+/// code is 0, because that is how a server ends.
 ///
 /// ```
 /// use retwist_deferred::{react, sleep};
@@ -34,7 +33,7 @@ where
     match run(main) {
         Ok(Some(Ok(value))) => value.report(),
         // Stopped before it had finished.
-        Ok(None | Some(Err(Failure::BrokenPromise))) => ExitCode::SUCCESS,
+        Ok(None | Some(Err(Failure::ReactorEnded))) => ExitCode::SUCCESS,
         Ok(Some(Err(failure))) => fail(failure),
         Err(error) => fail(Failure::Error(error)),
     }
@@ -50,13 +49,13 @@ where
     let reactor = Reactor::new()?;
     let executor = Executor::new(&reactor);
     let (handle, spawner) = (reactor.handle(), executor.spawner());
-    // From inside the task, so that a panic before the first await ends it too.
+    // Called inside the task, so that a panic before the first await ends it too.
     let task = executor.spawn(async move { main(handle, spawner).await });
     let ended = Rc::new(RefCell::new(None));
     let (place, handle) = (ended.clone(), reactor.handle());
     task.done(move |outcome| {
         *place.borrow_mut() = Some(outcome);
-        // Not running, it has been stopped.
+        // An error means that the reactor has been stopped already.
         let _ = handle.stop();
     });
     reactor.run()?;

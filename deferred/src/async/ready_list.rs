@@ -8,23 +8,23 @@ use retwist_reactor::Remote;
 use super::executor::Tasks;
 use crate::threads::ThreadKey;
 
-/// How an executor is told, from any thread, which tasks want a turn.
-pub(crate) struct ReadyList {
+/// The tasks of an executor that were woken, from any thread, and how it learns of them.
+pub(super) struct ReadyList {
     ready: Mutex<Vec<u64>>,
     tasks: ThreadKey<Tasks>,
     remote: Option<Remote>,
 }
 
 /// Wakes one task.
-pub(crate) struct TaskWaker {
+pub(super) struct TaskWaker {
     id: u64,
     ready_list: Arc<ReadyList>,
-    /// It is among the ready ones already.
+    /// The task is in the list already.
     queued: AtomicBool,
 }
 
 impl ReadyList {
-    pub(crate) fn new(tasks: ThreadKey<Tasks>, remote: Option<Remote>) -> Self {
+    pub(super) fn new(tasks: ThreadKey<Tasks>, remote: Option<Remote>) -> Self {
         ReadyList {
             ready: Mutex::default(),
             tasks,
@@ -32,26 +32,27 @@ impl ReadyList {
         }
     }
 
-    /// Who was woken, in that order, since the last time.
-    pub(crate) fn take_ready(&self) -> Vec<u64> {
+    /// Takes the tasks that were woken since the last time, in order.
+    pub(super) fn take(&self) -> Vec<u64> {
         mem::take(&mut *self.ready())
     }
 
     fn ready(&self) -> MutexGuard<'_, Vec<u64>> {
-        // No code of others runs under the lock.
+        // A poisoned lock is whole: no code outside this file runs under it.
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Tells the executor to look at the list.
     fn notify(&self) {
-        if let Some(tasks) = self.tasks.find() {
-            return tasks.wants_turn();
+        if let Some(tasks) = self.tasks.get() {
+            return tasks.schedule();
         }
         let tasks = self.tasks;
         if let Some(remote) = &self.remote {
-            // The reactor has ended, or it will look.
+            // An error means that the reactor has ended, and with it the tasks.
             let _ = remote.call_from_thread(move |_| {
-                if let Some(tasks) = tasks.find() {
-                    tasks.wants_turn();
+                if let Some(tasks) = tasks.get() {
+                    tasks.schedule();
                 }
             });
         }
@@ -59,7 +60,7 @@ impl ReadyList {
 }
 
 impl TaskWaker {
-    pub(crate) fn new(id: u64, ready_list: &Arc<ReadyList>) -> Arc<Self> {
+    pub(super) fn new(id: u64, ready_list: &Arc<ReadyList>) -> Arc<Self> {
         Arc::new(TaskWaker {
             id,
             ready_list: ready_list.clone(),
@@ -67,8 +68,8 @@ impl TaskWaker {
         })
     }
 
-    /// The turn is here; from now on, it can be woken for another one.
-    pub(crate) fn begin_turn(&self) {
+    /// The task is about to be polled. From now on, a wake means another poll.
+    pub(super) fn begin_poll(&self) {
         self.queued.store(false, Ordering::Release);
     }
 }

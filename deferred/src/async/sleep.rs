@@ -8,23 +8,24 @@ use std::time::Duration;
 
 use retwist_reactor::{Clock, DelayedCall};
 
-/// Ends `delay` from now, in a later turn. Nothing is left on the clock when it is dropped.
+/// A future that ends after `delay`, in a later pass of the reactor. Dropping it takes the timer off
+/// the clock.
 pub fn sleep(clock: &Clock, delay: Duration) -> Sleep {
-    let state = Rc::new(RefCell::new(State::Waiting(None)));
+    let stage = Rc::new(RefCell::new(Stage::Waiting(None)));
     let timer = clock.call_later(delay, {
-        let state = state.clone();
+        let stage = stage.clone();
         move || {
-            let before = state.replace(State::Over);
-            if let State::Waiting(Some(waker)) = before {
+            let before = stage.replace(Stage::Over);
+            if let Stage::Waiting(Some(waker)) = before {
                 waker.wake();
             }
         }
     });
-    Sleep { timer, state }
+    Sleep { timer, stage }
 }
 
-/// The output of `future`, if it is there within `after`; otherwise the future is dropped. See
-/// [`Deferred::timeout`] for a Deferred.
+/// Waits for the output of `future`, and drops the future if there is none within `after`. See
+/// [`Deferred::timeout`](crate::Deferred::timeout) for a Deferred.
 pub async fn timeout<F: Future>(
     clock: &Clock,
     after: Duration,
@@ -43,15 +44,15 @@ pub async fn timeout<F: Future>(
     .await
 }
 
-/// A future that ends at a given time: see [`sleep`].
+/// The future that [`sleep`] returns.
 #[derive(Debug)]
 pub struct Sleep {
     timer: DelayedCall,
-    state: Rc<RefCell<State>>,
+    stage: Rc<RefCell<Stage>>,
 }
 
 #[derive(Debug)]
-enum State {
+enum Stage {
     Waiting(Option<Waker>),
     Over,
 }
@@ -60,9 +61,9 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        match &mut *self.state.borrow_mut() {
-            State::Over => Poll::Ready(()),
-            State::Waiting(waker) => {
+        match &mut *self.stage.borrow_mut() {
+            Stage::Over => Poll::Ready(()),
+            Stage::Waiting(waker) => {
                 *waker = Some(context.waker().clone());
                 Poll::Pending
             }
@@ -72,12 +73,12 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        // Gone if it is over.
+        // An error means that the time is over.
         let _ = self.timer.cancel();
     }
 }
 
-/// What was waited for did not come within this time.
+/// A [`timeout`] ended first, after this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(alias = "TimeoutError")]
 pub struct TimedOut(pub Duration);

@@ -8,11 +8,11 @@ use retwist_reactor::{Clock, catch_panic};
 
 use crate::{Deferred, Failure, IntoBoxedError, IntoDeferred, Outcome, Promise};
 
-/// Does long work in small steps, between which the loop serves its connections.
+/// Does long work in small steps, between which the reactor serves its connections.
 ///
-/// Work is an iterator: each item is one step, done when the iterator is asked for it. All that
-/// cooperate take their steps in turn, for at most 10 ms in each turn of the loop. An item that is
-/// a Deferred is waited for.
+/// The work is an iterator: asking it for the next item is one step. All iterators of a cooperator
+/// take their steps in turn, for at most 10 ms in each pass of the reactor. If an item is a
+/// Deferred, the next step waits for it.
 ///
 /// ```
 /// use retwist_deferred::Cooperator;
@@ -33,51 +33,51 @@ use crate::{Deferred, Failure, IntoBoxedError, IntoDeferred, Outcome, Promise};
 /// A cheap handle: clones are the same cooperator.
 #[derive(Clone)]
 pub struct Cooperator {
-    inner: Rc<Inner>,
+    inner: Rc<Schedule>,
 }
 
-struct Inner {
+struct Schedule {
     clock: Clock,
     slice: Slice,
     ready: RefCell<VecDeque<Rc<dyn Work>>>,
-    /// A turn has been asked for.
-    turn: Cell<bool>,
+    /// `run_slice` is due at the end of this pass.
+    scheduled: Cell<bool>,
 }
 
-/// How much is done in one turn.
+/// The limit of one slice.
 #[derive(Clone, Copy)]
 enum Slice {
     Time(Duration),
     Steps(usize),
 }
 
-/// The clock stands still in a turn, so this is measured by the system's.
+/// Measured on the system's clock, because the reactor's clock stands still during a pass.
 const SLICE: Duration = Duration::from_millis(10);
 
 impl Cooperator {
-    /// Takes steps for at most 10 ms in each turn of the loop, and at least one.
+    /// A cooperator that takes steps for at most 10 ms in each pass of the reactor, at least one.
     pub fn new(clock: &Clock) -> Self {
         Cooperator::with_slice(clock, Slice::Time(SLICE))
     }
 
-    /// Takes at most so many steps in each turn, all works together: what a test wants.
+    /// A cooperator that takes at most `steps` steps in each pass, over all its work: for tests.
     pub fn max_steps_per_turn(clock: &Clock, steps: usize) -> Self {
         Cooperator::with_slice(clock, Slice::Steps(steps.max(1)))
     }
 
     fn with_slice(clock: &Clock, slice: Slice) -> Self {
         Cooperator {
-            inner: Rc::new(Inner {
+            inner: Rc::new(Schedule {
                 clock: clock.clone(),
                 slice,
                 ready: RefCell::default(),
-                turn: Cell::new(false),
+                scheduled: Cell::new(false),
             }),
         }
     }
 
-    /// Does `work`, from this turn's end on. The Deferred fires when the iterator has ended, and
-    /// fails when a step does; cancelling it stops the work.
+    /// Does `work`, beginning at the end of this pass. The Deferred fires when the iterator ends, and
+    /// fails when a step fails. Cancelling it stops the work.
     #[doc(alias = "coiterate")]
     #[doc(alias = "whenDone")]
     pub fn cooperate<I, E>(&self, work: I) -> (CooperativeTask, Deferred<(), E>)
@@ -103,7 +103,7 @@ impl Cooperator {
             queued: Cell::new(false),
             cooperator: Rc::downgrade(&self.inner),
         });
-        // Nobody else has put anything there.
+        // The place is empty: only this sets it.
         let _ = place.set(Rc::downgrade(&work));
         work.wants_turn();
         let task = CooperativeTask {
@@ -114,17 +114,17 @@ impl Cooperator {
     }
 }
 
-impl Inner {
-    fn wants_turn(self: &Rc<Self>) {
-        if !self.turn.replace(true) {
+impl Schedule {
+    fn schedule(self: &Rc<Self>) {
+        if !self.scheduled.replace(true) {
             let me = self.clone();
-            self.clock.call_soon(move || me.turn());
+            self.clock.call_soon(move || me.run_slice());
         }
     }
 
-    /// One slice: a step of each, again and again.
-    fn turn(self: &Rc<Self>) {
-        self.turn.set(false);
+    /// One slice: a step of each piece of work, round and round.
+    fn run_slice(self: &Rc<Self>) {
+        self.scheduled.set(false);
         let begun = Instant::now();
         let mut steps = 0;
         loop {
@@ -134,40 +134,40 @@ impl Inner {
             steps += 1;
             let over = match self.slice {
                 Slice::Time(time) => begun.elapsed() >= time,
-                Slice::Steps(most) => steps >= most,
+                Slice::Steps(limit) => steps >= limit,
             };
             if over {
                 break;
             }
         }
         if !self.ready.borrow().is_empty() {
-            self.wants_turn();
+            self.schedule();
         }
     }
 }
 
-/// Work that was given to a [`Cooperator`]. Dropping it lets the work go on, unless it is paused,
-/// for nobody could resume it then.
+/// Work that was given to a [`Cooperator`]. Dropping the handle lets the work go on, unless it is
+/// paused: then the work is dropped, because it can no longer be resumed.
 #[derive(Clone)]
 pub struct CooperativeTask {
     work: Rc<dyn Work>,
-    /// While it is paused, there may be nobody else who keeps it.
+    /// While the work is paused, this may be the only owner.
     _cooperator: Cooperator,
 }
 
 impl CooperativeTask {
-    /// Takes no step until [`resume`](CooperativeTask::resume) has been called as often as this.
+    /// Takes no more steps until [`resume`](CooperativeTask::resume) has been called as often as
+    /// this.
     pub fn pause(&self) {
         self.work.pause();
     }
 
-    /// Takes one `pause` back. False if there is none.
+    /// Takes one `pause` back. Returns false if there is none.
     pub fn resume(&self) -> bool {
         self.work.resume()
     }
 
-    /// Takes no step any more: the Deferred fails with [`Failure::Cancelled`]. Nothing if it has
-    /// ended.
+    /// Stops: the Deferred fails with [`Failure::Cancelled`]. Does nothing if the work has ended.
     pub fn stop(&self) {
         self.work.stop();
     }
@@ -184,14 +184,14 @@ trait Work {
 
 struct Task<I, E: IntoBoxedError> {
     me: Weak<Self>,
-    /// None while it takes a step, and when it has ended.
+    /// `None` during a step, and after the end.
     work: Cell<Option<I>>,
     promise: Promise<(), E>,
     pauses: Cell<usize>,
-    /// An item is waited for.
+    /// The next step waits for a Deferred.
     waiting: Cell<bool>,
     queued: Cell<bool>,
-    cooperator: Weak<Inner>,
+    cooperator: Weak<Schedule>,
 }
 
 impl<I, E> Task<I, E>
@@ -201,9 +201,8 @@ where
 {
     fn end(&self, outcome: Outcome<(), E>) {
         let work = self.work.take();
-        // Stopped from within its own step, it has its outcome.
         self.promise.fire(outcome);
-        // Not before: it may hold the promise of what is waited for.
+        // Last, because it may hold the promise that the next step waits for.
         drop(work);
     }
 
@@ -229,7 +228,7 @@ where
             && !self.queued.replace(true)
         {
             cooperator.ready.borrow_mut().push_back(me);
-            cooperator.wants_turn();
+            cooperator.schedule();
         }
     }
 
@@ -252,7 +251,7 @@ where
                 Some(outcome) => self.stepped(outcome),
                 None => {
                     self.waiting.set(true);
-                    // What is waited for keeps both.
+                    // The Deferred keeps both alive.
                     let kept = (self.me.upgrade(), self.cooperator.upgrade());
                     step.done(move |outcome| {
                         if let (Some(me), _cooperator) = kept {

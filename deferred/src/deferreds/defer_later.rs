@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use retwist_reactor::{Clock, DelayedCall};
 
-use crate::{Deferred, IntoDeferred};
+use crate::{Deferred, Failure, IntoBoxedError, IntoDeferred, Promise};
 
-/// Calls `call` after `delay`, and promises what comes of it. Cancelled before, it is not called.
+/// Calls `call` after `delay`, and promises its result. Cancelled before, `call` is not called.
+///
+/// Fails with [`Failure::ReactorEnded`] if the reactor ends before, or has ended.
 ///
 /// ```
-/// use retwist_deferred::{Deferred, defer_later};
+/// use retwist_deferred::{Value, defer_later};
 /// use retwist_reactor::testing::ManualClock;
-/// use std::convert::Infallible;
 /// use std::time::Duration;
 ///
 /// let clock = ManualClock::new();
-/// let mut later = defer_later(&clock, Duration::from_secs(1), || Deferred::<_, Infallible>::succeed(7));
+/// let mut later = defer_later(&clock, Duration::from_secs(1), || Value(7));
 /// clock.advance(Duration::from_secs(1));
 /// assert_eq!(later.take(), Some(Ok(7)));
 /// ```
@@ -28,16 +29,30 @@ pub fn defer_later<R: IntoDeferred>(
     let timer: Rc<RefCell<Option<DelayedCall>>> = Rc::default();
     let (promise, deferred) = Deferred::with_canceller({
         let timer = timer.clone();
-        move |_| {
+        move |promise: &Promise<(), R::Error>| {
+            promise.fire(Err(Failure::Cancelled));
             if let Some(timer) = timer.take() {
-                // Gone only if it is what is happening just now.
+                // An error means that the call is being made.
                 let _ = timer.cancel();
             }
         }
     });
-    *timer.borrow_mut() = Some(clock.call_later(delay, move || {
-        // Cancelled, this would not be called.
-        promise.fire(Ok(()));
-    }));
+    let due = Due(promise);
+    *timer.borrow_mut() = Some(clock.call_later(delay, move || due.fire()));
     deferred.add_callback(|()| call())
+}
+
+/// A promise that only the clock keeps: when the clock drops it uncalled, the reactor has ended.
+struct Due<E: IntoBoxedError>(Promise<(), E>);
+
+impl<E: IntoBoxedError> Due<E> {
+    fn fire(self) {
+        self.0.fire(Ok(()));
+    }
+}
+
+impl<E: IntoBoxedError> Drop for Due<E> {
+    fn drop(&mut self) {
+        self.0.fire(Err(Failure::ReactorEnded));
+    }
 }

@@ -10,7 +10,7 @@ use retwist_reactor::{Clock, catch_panic};
 use super::shared::{Cancel, Shared, Step, cancel, run};
 use crate::{Failure, IntoBoxedError, IntoDeferred, Outcome, Promise};
 
-/// A value that is not there yet, with what is to be done when it is.
+/// A value that is not there yet, and what to do when it comes.
 ///
 /// ```
 /// use retwist_deferred::{Deferred, Failure};
@@ -29,31 +29,33 @@ use crate::{Failure, IntoBoxedError, IntoDeferred, Outcome, Promise};
 /// assert_eq!(answer.take(), Some(Ok(42)));
 /// ```
 ///
-/// Each method that adds a callback takes the Deferred and returns the next one in the chain, of
-/// the type that the callback makes. A callback returns a [`Result`], or another Deferred, which is
-/// then waited for (its own, it would wait for itself: [`Failure::BrokenPromise`]). It runs when there is an outcome, on the spot: inside [`Promise::callback`], or
-/// inside the method that adds it, where the outcome is there already. If it panics, the next one
-/// fails with [`Failure::Panicked`].
+/// Each method that adds a callback takes the Deferred and returns the next one in the chain, with
+/// the type that the callback makes. A callback returns a [`Result`], or another Deferred, which
+/// the chain then waits for. It runs as soon as there is an outcome: inside [`Promise::callback`],
+/// or inside the method that adds it if the outcome is there already. If it panics, the next
+/// callback gets [`Failure::Panicked`]. A callback that returns the Deferred that waits for it gets
+/// [`Failure::BrokenPromise`].
 ///
-/// It is a [`Future`] too. Dropping it changes nothing: callbacks that were added still run, and a
-/// failure that nobody has handled is logged. Only once it has been polled it belongs to the code
-/// that awaits it, and is cancelled if it is dropped, like any other future.
+/// A Deferred is a [`Future`] too. Dropping it changes nothing: its callbacks still run, and a
+/// failure that no callback has handled is logged. But once it has been polled it behaves as any
+/// future: dropping it cancels the work.
 pub struct Deferred<T: 'static, E: IntoBoxedError> {
     shared: Rc<Shared<T, E>>,
     awaited: Cell<bool>,
 }
 
 impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
-    /// The two halves: who works keeps the promise, who waits gets the Deferred. Cancelled, it
-    /// fails with [`Failure::Cancelled`], and the work goes on unheard.
+    /// The two halves: the code that does the work keeps the promise, the code that waits gets the
+    /// Deferred. If that is cancelled, it fails with [`Failure::Cancelled`]; the work goes on, and
+    /// its outcome is dropped.
     #[allow(clippy::new_ret_no_self, reason = "it comes with its other half")]
     pub fn new() -> (Promise<T, E>, Self) {
         Deferred::from_shared(Shared::waiting(None))
     }
 
-    /// The two halves, for work that can be cancelled: `canceller` ends it. It may fire the promise
-    /// that it is handed; if it does not, the Deferred fails with [`Failure::Cancelled`], or, if it
-    /// panics, with [`Failure::Panicked`].
+    /// The two halves, for work that can be cancelled: `canceller` ends it. The canceller may fire
+    /// the promise that it is handed; otherwise the Deferred fails with [`Failure::Cancelled`], or
+    /// with [`Failure::Panicked`] if the canceller panics.
     pub fn with_canceller(
         canceller: impl FnOnce(&Promise<T, E>) + 'static,
     ) -> (Promise<T, E>, Self) {
@@ -71,22 +73,22 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
         }
     }
 
-    /// One that has fired, with this value.
+    /// A Deferred that has succeeded with this value.
     pub fn succeed(value: T) -> Self {
         Deferred::from_outcome(Ok(value))
     }
 
-    /// One that has failed, with this error.
+    /// A Deferred that has failed with this error.
     pub fn fail(error: E) -> Self {
         Deferred::from_outcome(Err(Failure::Error(error)))
     }
 
-    /// One that has this outcome.
+    /// A Deferred that has this outcome.
     pub fn from_outcome(outcome: Outcome<T, E>) -> Self {
         Deferred::waiting_on(Shared::from_outcome(outcome))
     }
 
-    /// Calls `call` with whatever comes. Its value or its error may be of other types.
+    /// Adds a callback for the value and the failure. Its result may have other types.
     #[doc(alias = "addBoth")]
     pub fn add_both<R: IntoDeferred>(
         self,
@@ -104,7 +106,7 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
         Deferred::waiting_on(next)
     }
 
-    /// Calls `call` with the value; a failure goes past it.
+    /// Adds a callback for the value. A failure skips it.
     #[doc(alias = "addCallback")]
     pub fn add_callback<R: IntoDeferred<Error = E>>(
         self,
@@ -116,8 +118,8 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
         })
     }
 
-    /// Calls `call` with the failure; a value goes past it. ([`add_both`](Deferred::add_both) is
-    /// the one that can change the type of the error.)
+    /// Adds a callback for the failure. A value skips it. Use [`add_both`](Deferred::add_both) to
+    /// change the type of the error too.
     #[doc(alias = "addErrback")]
     pub fn add_errback<R: IntoDeferred<Value = T, Error = E>>(
         self,
@@ -129,7 +131,7 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
         })
     }
 
-    /// Calls one of the two. What `callback` returns does not go through `errback`.
+    /// Adds a callback for each case. A failure of `callback` does not go through `errback`.
     #[doc(alias = "addCallbacks")]
     pub fn add_callbacks<R: IntoDeferred, S>(
         self,
@@ -145,13 +147,12 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
         })
     }
 
-    /// The value, changed.
+    /// Changes the value.
     pub fn map<U: 'static>(self, change: impl FnOnce(T) -> U + 'static) -> Deferred<U, E> {
         self.add_both(|outcome| outcome.map(change))
     }
 
-    /// The error, changed: what [`?`](std::ops::Try) would do on the way from one layer to the
-    /// next.
+    /// Changes the error, as [`?`](std::ops::Try) does between two layers of a program.
     pub fn map_err<F: IntoBoxedError>(
         self,
         change: impl FnOnce(E) -> F + 'static,
@@ -159,13 +160,13 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
         self.add_both(|outcome| outcome.map_err(|failure| failure.map(change)))
     }
 
-    /// Calls `call` with whatever comes, at the end of the chain. If that panics, it is logged.
+    /// Ends the chain: calls `call` with the outcome. A panic in it is logged.
     pub fn done(self, call: impl FnOnce(Outcome<T, E>) + 'static) {
         drop(self.add_both(call));
     }
 
-    /// Fails with [`Failure::TimedOut`], and cancels the work, if there is no outcome `after` this
-    /// time. Nothing is left on the clock once there is one.
+    /// Cancels the work and fails with [`Failure::TimedOut`] if there is no outcome within `after`.
+    /// An outcome takes the timer off the clock.
     #[doc(alias = "addTimeout")]
     pub fn timeout(self, after: Duration, clock: &Clock) -> Self {
         let canceller = self.canceller();
@@ -178,7 +179,7 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
             }
         });
         self.add_both(move |outcome| {
-            // Gone only if it is what brings the outcome about.
+            // An error means that the timer is what brings this outcome about.
             let _ = timer.cancel();
             match outcome {
                 Err(Failure::Cancelled) if timed_out.get() => Err(Failure::TimedOut(after)),
@@ -187,23 +188,23 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
         })
     }
 
-    /// Ends the work that is waited for, wherever in the chain it is: it fails with
-    /// [`Failure::Cancelled`], or as its canceller says. Nothing if it has an outcome.
+    /// Cancels the work that the chain waits for. That work fails with [`Failure::Cancelled`], or
+    /// as its canceller decides. Does nothing once there is an outcome.
     pub fn cancel(&self) {
         cancel(self.as_cancel());
     }
 
-    /// What can cancel it when it has been given away.
+    /// A handle that cancels this Deferred after it has been given away.
     pub fn canceller(&self) -> Canceller {
         Canceller(self.as_cancel())
     }
 
-    /// Whether the outcome is there.
+    /// Returns true once there is an outcome.
     pub fn is_called(&self) -> bool {
         !self.shared.is_waiting()
     }
 
-    /// The outcome, if it is there; it can be taken once.
+    /// Takes the outcome, if it is there. A second call gets [`Failure::BrokenPromise`].
     #[doc(alias = "successResultOf")]
     #[doc(alias = "failureResultOf")]
     pub fn take(&mut self) -> Option<Outcome<T, E>> {
@@ -215,22 +216,47 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
         Rc::downgrade(&shared)
     }
 
-    /// The outcome becomes that of `to`.
+    /// Makes the outcome of this Deferred that of `to`.
     fn chain_into(self, to: Rc<Shared<T, E>>) -> Option<Step> {
         if Rc::ptr_eq(&self.shared, &to) {
             log::error!(
-                "a callback has returned the Deferred that waits for it: it gets no outcome"
+                "a callback returned the Deferred that waits for it, which would never fire"
             );
             return to.resolve(Err(Failure::BrokenPromise));
         }
-        match self.shared.is_waiting() {
-            false => to.resolve(self.shared.take()?),
-            true => {
-                to.waits_for(self.as_cancel());
-                self.shared
-                    .then(Box::new(move |outcome| to.resolve(outcome)))
-            }
+        if self.shared.is_waiting() {
+            to.waits_for(self.as_cancel());
+            self.shared
+                .then(Box::new(move |outcome| to.resolve(outcome)))
+        } else {
+            to.resolve(self.shared.take()?)
         }
+    }
+}
+
+impl<T: 'static, E: IntoBoxedError> Deferred<T, Failure<E>>
+where
+    Failure<E>: IntoBoxedError,
+{
+    /// Two levels of failure as one: for a task or a job that itself returns a
+    /// `Result<_, Failure<_>>`, because it waits for Deferreds.
+    ///
+    /// ```
+    /// use retwist_deferred::{Deferred, Executor, Failure};
+    /// use retwist_reactor::testing::ManualClock;
+    /// use std::io;
+    ///
+    /// async fn double(number: Deferred<u8, io::Error>) -> Result<u8, Failure<io::Error>> {
+    ///     Ok(number.await? * 2)
+    /// }
+    ///
+    /// let clock = ManualClock::new();
+    /// let executor = Executor::on_clock(&clock);
+    /// let task: Deferred<u8, io::Error> = executor.spawn(double(Deferred::succeed(4))).flatten();
+    /// # drop(task);
+    /// ```
+    pub fn flatten(self) -> Deferred<T, E> {
+        self.add_both(|outcome| outcome.map_err(Failure::flatten))
     }
 }
 
@@ -259,12 +285,12 @@ impl<T: 'static, E: IntoBoxedError> fmt::Debug for Deferred<T, E> {
     }
 }
 
-/// Cancels a [`Deferred`] from elsewhere: see [`Deferred::cancel`]. It keeps nothing alive.
+/// Cancels a [`Deferred`] that other code has: see [`Deferred::cancel`]. It keeps nothing alive.
 #[derive(Clone)]
 pub struct Canceller(Weak<dyn Cancel>);
 
 impl Canceller {
-    /// As [`Deferred::cancel`].
+    /// See [`Deferred::cancel`].
     pub fn cancel(&self) {
         cancel(self.0.clone());
     }

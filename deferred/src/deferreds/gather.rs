@@ -9,10 +9,9 @@ use retwist_reactor::error_chain;
 
 use crate::{Canceller, Deferred, Failure, IntoBoxedError, Outcome, Promise};
 
-/// All values, in the order of the Deferreds; at once if there are none.
+/// Waits for all values, in the order of the Deferreds. Fires at once if the list is empty.
 ///
-/// The first failure is that of the whole: the others are cancelled, since nobody would hear what
-/// comes of them. Cancelled, it cancels all.
+/// The first failure fails the whole and cancels the others. Cancelling the whole cancels all.
 ///
 /// ```
 /// use retwist_deferred::{Deferred, gather_results};
@@ -36,8 +35,8 @@ pub fn gather_results<T: 'static, E: IntoBoxedError>(
     )
 }
 
-/// What comes of each, in the order of the Deferreds; at once if there are none. It never fails;
-/// cancelled, it cancels all, and that is then what came of them.
+/// Waits for all outcomes, in the order of the Deferreds. Fires at once if the list is empty. It
+/// never fails: cancelling it cancels all, and fires with their outcomes.
 #[doc(alias = "DeferredList")]
 pub fn deferred_list<T: 'static, E: IntoBoxedError>(
     deferreds: Vec<Deferred<T, E>>,
@@ -49,8 +48,8 @@ pub fn deferred_list<T: 'static, E: IntoBoxedError>(
     )
 }
 
-/// The first value, with the place of its Deferred; the others are cancelled then. If all fail, so
-/// does the whole; at once if there are none. Cancelled, it cancels all.
+/// Waits for the first value, with the index of its Deferred, and cancels the others. Fails once all
+/// have failed; at once if the list is empty. Cancelling the whole cancels all.
 pub fn race<T: 'static, E: Error + 'static>(
     deferreds: Vec<Deferred<T, E>>,
 ) -> Deferred<(usize, T), AllFailed<E>> {
@@ -65,20 +64,20 @@ pub fn race<T: 'static, E: Error + 'static>(
     )
 }
 
-/// Several Deferreds, until they make one outcome.
+/// Several Deferreds that make one outcome.
 struct Group<V, T: 'static, E: IntoBoxedError> {
-    places: RefCell<Vec<Option<V>>>,
+    slots: RefCell<Vec<Option<V>>>,
     left: Cell<usize>,
     promise: Promise<T, E>,
-    /// What becomes of it when each place is taken.
+    /// Makes the outcome once each slot is full.
     full: fn(Vec<V>) -> Outcome<T, E>,
     members: Rc<[Canceller]>,
 }
 
-/// What an outcome, with its place, does to the whole.
+/// Stores an outcome under its index, or returns the outcome of the whole.
 type Take<V, O, T, E> = fn(&Group<V, T, E>, usize, O) -> Option<Outcome<T, E>>;
 
-/// Hands each outcome to `take`, and ends with the first outcome of the whole that it returns.
+/// Hands each outcome to `take`, until that returns the outcome of the whole.
 fn gather<V: 'static, T: 'static, E: IntoBoxedError, U: 'static, F: IntoBoxedError>(
     deferreds: Vec<Deferred<T, E>>,
     take: Take<V, Outcome<T, E>, U, F>,
@@ -90,7 +89,7 @@ fn gather<V: 'static, T: 'static, E: IntoBoxedError, U: 'static, F: IntoBoxedErr
         move |_| members.iter().for_each(Canceller::cancel)
     });
     let group = Rc::new(Group {
-        places: RefCell::new(deferreds.iter().map(|_| None).collect()),
+        slots: RefCell::new(deferreds.iter().map(|_| None).collect()),
         left: Cell::new(deferreds.len()),
         promise,
         full,
@@ -112,11 +111,11 @@ fn gather<V: 'static, T: 'static, E: IntoBoxedError, U: 'static, F: IntoBoxedErr
 
 impl<V, T: 'static, E: IntoBoxedError> Group<V, T, E> {
     fn put(&self, index: usize, value: V) -> Option<Outcome<T, E>> {
-        let mut places = self.places.borrow_mut();
-        places[index] = Some(value);
+        let mut slots = self.slots.borrow_mut();
+        slots[index] = Some(value);
         self.left.set(self.left.get() - 1);
         (self.left.get() == 0)
-            .then(|| (self.full)(mem::take(&mut *places).into_iter().flatten().collect()))
+            .then(|| (self.full)(mem::take(&mut *slots).into_iter().flatten().collect()))
     }
 
     fn end(&self, outcome: Outcome<T, E>) {
@@ -126,17 +125,17 @@ impl<V, T: 'static, E: IntoBoxedError> Group<V, T, E> {
     }
 }
 
-/// None of them has succeeded, each for its own reason.
+/// All Deferreds of a [`race`] have failed.
 #[derive(Debug)]
 pub struct AllFailed<E>(
-    /// In the order of the Deferreds.
+    /// Their failures, in the order of the Deferreds.
     pub Vec<Failure<E>>,
 );
 
 impl<E: Error + 'static> fmt::Display for AllFailed<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            return f.write_str("there was nothing to try");
+            return f.write_str("there is nothing to wait for: the list is empty");
         }
         f.write_str("all have failed")?;
         self.0

@@ -2,15 +2,15 @@ use std::convert::Infallible;
 
 use crate::{Deferred, DeferredSemaphore, IntoDeferred, Permit};
 
-/// Lets one in at a time, and the others in the order in which they came: a [`DeferredSemaphore`]
-/// with one place. Clones are the same lock.
+/// A lock with one holder at a time, in the order of the requests: a [`DeferredSemaphore`] with one
+/// permit. Clones are the same lock.
 #[derive(Clone, Debug)]
 pub struct DeferredLock {
     semaphore: DeferredSemaphore,
 }
 
 impl DeferredLock {
-    /// One that is free.
+    /// A lock that is free.
     #[allow(clippy::new_without_default, reason = "a lock is made on purpose")]
     pub fn new() -> Self {
         DeferredLock {
@@ -18,12 +18,12 @@ impl DeferredLock {
         }
     }
 
-    /// The lock, when it is free; dropping the permit frees it. Cancelled, it waits no more.
+    /// Waits for the lock. Dropping the permit frees it. Cancelling ends the wait.
     pub fn acquire(&self) -> Deferred<Permit, Infallible> {
         self.semaphore.acquire()
     }
 
-    /// Calls `call` when it is free, and keeps it until what comes of the call is there.
+    /// Calls `call` with the lock, and frees it when the outcome of the call is there.
     pub fn run<R: IntoDeferred>(
         &self,
         call: impl FnOnce() -> R + 'static,
@@ -31,13 +31,13 @@ impl DeferredLock {
         self.semaphore.run(call)
     }
 
-    /// Whether somebody has it.
+    /// Returns true while there is a holder.
     #[doc(alias = "locked")]
     pub fn is_locked(&self) -> bool {
         self.semaphore.free() == 0
     }
 
-    /// How many wait for it.
+    /// The number of requests that are pending.
     pub fn waiting(&self) -> usize {
         self.semaphore.waiting()
     }

@@ -8,11 +8,11 @@ use retwist_reactor::{Clock, DelayedCall, catch_panic};
 
 use crate::{Canceller, Deferred, Failure, IntoBoxedError, IntoDeferred, Outcome, Promise};
 
-/// Calls something again and again, on a grid of times.
+/// Calls a closure at regular times.
 ///
-/// A call never begins before the one before it has ended: where it returns a Deferred, that is
-/// waited for. Times that pass meanwhile are left out, and the next call is on the grid again,
-/// however long the last one took. A failure ends it.
+/// If a call returns a Deferred, the next call waits for it. Times that pass meanwhile are skipped:
+/// the next call comes at the next multiple of the interval, however long the last one took. A
+/// failure ends the loop.
 ///
 /// ```
 /// use retwist_deferred::LoopingCall;
@@ -32,12 +32,12 @@ use crate::{Canceller, Deferred, Failure, IntoBoxedError, IntoDeferred, Outcome,
 /// assert!(ended.is_called());
 /// ```
 ///
-/// A cheap handle: clones are the same call. Dropping them all does not stop it.
+/// A cheap handle: clones are the same loop. Dropping all of them does not stop it.
 pub struct LoopingCall<E: IntoBoxedError> {
-    inner: Rc<Inner<E>>,
+    inner: Rc<Loop<E>>,
 }
 
-struct Inner<E: IntoBoxedError> {
+struct Loop<E: IntoBoxedError> {
     clock: Clock,
     call: RefCell<Call<E>>,
     run: RefCell<Option<Run<E>>>,
@@ -45,28 +45,28 @@ struct Inner<E: IntoBoxedError> {
 
 type Call<E> = Box<dyn FnMut(u64) -> Deferred<(), E>>;
 
-/// From a start to its end.
+/// One loop, from its start to its end.
 struct Run<E: IntoBoxedError> {
     promise: Promise<(), E>,
     grid: Grid,
-    /// None while it is being called, and what it has returned is waited for.
+    /// `None` during a call, until its Deferred has fired.
     timer: Option<DelayedCall>,
     waited_for: Option<Canceller>,
     stopping: bool,
 }
 
-/// When it is time.
+/// The times of the calls: multiples of the interval since the start.
 struct Grid {
     start: Instant,
     interval: Duration,
-    /// Whether the start itself is a time.
+    /// The first call is at the start itself.
     from_start: bool,
-    /// How many times have been served or left out.
+    /// The number of times that have been served or skipped.
     past: u128,
 }
 
 impl<E: IntoBoxedError> LoopingCall<E> {
-    /// Will call `call`, which returns nothing, a [`Result`] or a Deferred.
+    /// A loop that will call `call`, which returns nothing, a [`Result`] or a Deferred.
     pub fn new<R>(clock: &Clock, mut call: impl FnMut() -> R + 'static) -> Self
     where
         R: IntoDeferred<Error = E>,
@@ -74,15 +74,15 @@ impl<E: IntoBoxedError> LoopingCall<E> {
         LoopingCall::with_count(clock, move |_| call())
     }
 
-    /// Will call `call` with the number of times that it stands for: one, and one more for each
-    /// that was left out before it.
+    /// A loop that will call `call` with the number of times that the call stands for: 1, and 1 more
+    /// for each time that was skipped before it.
     #[doc(alias = "withCount")]
     pub fn with_count<R>(clock: &Clock, mut call: impl FnMut(u64) -> R + 'static) -> Self
     where
         R: IntoDeferred<Error = E>,
     {
         LoopingCall {
-            inner: Rc::new(Inner {
+            inner: Rc::new(Loop {
                 clock: clock.clone(),
                 call: RefCell::new(Box::new(move |count| call(count).into_deferred().map(drop))),
                 run: RefCell::default(),
@@ -90,18 +90,19 @@ impl<E: IntoBoxedError> LoopingCall<E> {
         }
     }
 
-    /// Calls now, before this returns, and then each `interval`; with an interval of zero, once in
-    /// each turn of the loop.
+    /// Starts: makes the first call before this returns, then one each `interval`. An interval of
+    /// zero means one call in each pass of the reactor.
     ///
-    /// The Deferred fires when it has been [stopped](LoopingCall::stop), and fails when a call
-    /// fails. Cancelling it stops, and cancels what is waited for.
+    /// The Deferred fires when the loop is [stopped](LoopingCall::stop). It fails when a call fails,
+    /// and with [`Failure::ReactorEnded`] if the reactor has ended. Cancelling it stops the loop,
+    /// and cancels the Deferred of the call under way.
     pub fn start(&self, interval: Duration) -> Result<Deferred<(), E>, AlreadyLooping> {
         let ended = self.begin(interval, true)?;
         self.inner.tick();
         Ok(ended)
     }
 
-    /// As [`start`](LoopingCall::start), but for the first time an `interval` from now.
+    /// As [`start`](LoopingCall::start), but makes the first call an `interval` from now.
     pub fn start_later(&self, interval: Duration) -> Result<Deferred<(), E>, AlreadyLooping> {
         let ended = self.begin(interval, false)?;
         self.inner.schedule();
@@ -113,7 +114,7 @@ impl<E: IntoBoxedError> LoopingCall<E> {
         interval: Duration,
         from_start: bool,
     ) -> Result<Deferred<(), E>, AlreadyLooping> {
-        // Cancelled from within its own call, it has to return from that first.
+        // Cancelled by its own call, the loop can start again once that call has returned.
         if self.is_running() || self.inner.call.try_borrow_mut().is_err() {
             return Err(AlreadyLooping);
         }
@@ -138,8 +139,8 @@ impl<E: IntoBoxedError> LoopingCall<E> {
         Ok(ended)
     }
 
-    /// Calls no more. What the last call has returned is still waited for. Nothing if it does not
-    /// run.
+    /// Makes no more calls. The loop ends when the Deferred of the call under way has fired. Does
+    /// nothing if the loop is not running.
     pub fn stop(&self) {
         let mut run = self.inner.run.borrow_mut();
         let Some(waiting) = &mut *run else { return };
@@ -150,7 +151,8 @@ impl<E: IntoBoxedError> LoopingCall<E> {
         }
     }
 
-    /// The next call is an interval from now, and the grid begins here. Nothing if it does not run.
+    /// Moves the next call to an interval from now; the times count from here. Does nothing if the
+    /// loop is not running.
     pub fn reset(&self) {
         let timer = match &mut *self.inner.run.borrow_mut() {
             Some(run) => {
@@ -162,21 +164,21 @@ impl<E: IntoBoxedError> LoopingCall<E> {
             None => None,
         };
         if let Some(timer) = timer {
-            // Waiting for its time, it is there.
+            // An error means that the reactor has ended.
             let _ = timer.cancel();
             self.inner.schedule();
         }
     }
 
-    /// Whether it runs: from its start until it has been stopped or has failed.
+    /// Returns true from the start until the loop has ended.
     #[doc(alias = "running")]
     pub fn is_running(&self) -> bool {
         self.inner.run.borrow().is_some()
     }
 }
 
-impl<E: IntoBoxedError> Inner<E> {
-    /// It is time.
+impl<E: IntoBoxedError> Loop<E> {
+    /// One call, at its time.
     fn tick(self: &Rc<Self>) {
         let count = match &mut *self.run.borrow_mut() {
             Some(run) => {
@@ -189,7 +191,7 @@ impl<E: IntoBoxedError> Inner<E> {
             .unwrap_or_else(|message| Deferred::from_outcome(Err(Failure::Panicked(message))));
         match &mut *self.run.borrow_mut() {
             Some(run) => run.waited_for = Some(returned.canceller()),
-            // Cancelled from within: what it has returned goes with it, and is not the next run's.
+            // The call has cancelled the loop: its Deferred does not belong to the next run.
             None => return returned.cancel(),
         }
         let me = self.clone();
@@ -205,10 +207,19 @@ impl<E: IntoBoxedError> Inner<E> {
     }
 
     fn schedule(self: &Rc<Self>) {
-        if let Some(run) = &mut *self.run.borrow_mut() {
-            let me = self.clone();
-            let delay = run.grid.until_next(self.clock.now());
-            run.timer = Some(self.clock.call_later(delay, move || me.tick()));
+        let has_ended = match &mut *self.run.borrow_mut() {
+            Some(run) => {
+                let me = self.clone();
+                let delay = run.grid.until_next(self.clock.now());
+                let timer = self.clock.call_later(delay, move || me.tick());
+                let has_ended = !timer.active();
+                run.timer = Some(timer);
+                has_ended
+            }
+            None => false,
+        };
+        if has_ended {
+            self.end(Err(Failure::ReactorEnded));
         }
     }
 
@@ -216,10 +227,9 @@ impl<E: IntoBoxedError> Inner<E> {
         let run = self.run.take();
         if let Some(run) = run {
             if let Some(timer) = run.timer {
-                // Waiting for its time, it is there.
+                // An error means that the reactor has ended.
                 let _ = timer.cancel();
             }
-            // Cancelled, it has its outcome.
             run.promise.fire(outcome);
         }
     }
@@ -237,7 +247,7 @@ impl<E: IntoBoxedError> Inner<E> {
 }
 
 impl Grid {
-    /// The times up to now are served: how many they are.
+    /// Serves the times up to now, and returns their number.
     fn serve(&mut self, now: Instant) -> u64 {
         let elapsed = now.saturating_duration_since(self.start).as_nanos();
         let due = match self.interval.as_nanos() {
@@ -277,13 +287,13 @@ impl<E: IntoBoxedError> fmt::Debug for LoopingCall<E> {
     }
 }
 
-/// A [`LoopingCall`] was started that runs already.
+/// A [`LoopingCall`] was started while it was running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlreadyLooping;
 
 impl fmt::Display for AlreadyLooping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this call is looping already; stop it first")
+        f.write_str("this loop is running already; stop it first")
     }
 }
 

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use super::waiters::Waiters;
 use crate::{AlreadyCalled, Deferred};
 
-/// Things that wait for somebody to get them, or people who wait for things: first come, first
-/// served, on either side.
+/// A queue of items. `get` waits for an item if the queue is empty. Items and requests are served in
+/// order.
 ///
 /// ```
 /// use retwist_deferred::DeferredQueue;
@@ -24,64 +24,65 @@ use crate::{AlreadyCalled, Deferred};
 ///
 /// A cheap handle: clones are the same queue.
 pub struct DeferredQueue<T: 'static> {
-    inner: Rc<Inner<T>>,
+    items: Rc<Items<T>>,
 }
 
-struct Inner<T: 'static> {
+struct Items<T: 'static> {
     size: usize,
     waiting: Waiters<T>,
-    things: RefCell<VecDeque<T>>,
+    pending: RefCell<VecDeque<T>>,
 }
 
 impl<T: 'static> DeferredQueue<T> {
-    /// A queue in which up to `size` things may wait.
+    /// A queue that holds at most `size` items.
     pub fn new(size: usize) -> Self {
         DeferredQueue {
-            inner: Rc::new(Inner {
+            items: Rc::new(Items {
                 size,
                 waiting: Waiters::default(),
-                things: RefCell::default(),
+                pending: RefCell::default(),
             }),
         }
     }
 
-    /// Gives `thing` to whoever has waited longest, before this returns, or lets it wait.
-    pub fn put(&self, thing: T) -> Result<(), QueueOverflow<T>> {
-        let mut thing = thing;
-        while let Some(promise) = self.inner.waiting.next() {
+    /// Hands `item` to the oldest request, before this returns, or stores it. Gives the item back
+    /// if the queue is full.
+    pub fn put(&self, item: T) -> Result<(), QueueOverflow<T>> {
+        let mut item = item;
+        while let Some(promise) = self.items.waiting.next() {
             if !promise.is_wanted() {
                 continue;
             }
-            match promise.try_fire(Ok(thing)) {
-                Err(AlreadyCalled(Ok(refused))) => thing = refused,
+            match promise.try_fire(Ok(item)) {
+                Err(AlreadyCalled(Ok(refused))) => item = refused,
                 _ => return Ok(()),
             }
         }
-        let mut things = self.inner.things.borrow_mut();
-        if things.len() >= self.inner.size {
-            return Err(QueueOverflow(thing));
+        let mut pending = self.items.pending.borrow_mut();
+        if pending.len() >= self.items.size {
+            return Err(QueueOverflow(item));
         }
-        things.push_back(thing);
+        pending.push_back(item);
         Ok(())
     }
 
-    /// The thing that has waited longest, or the next one that comes. Cancelled, it waits no more.
+    /// Takes the oldest item, or waits for the next one. Cancelling ends the wait.
     ///
-    /// A thing that has come is this Deferred's: dropped without a look at it, they go together.
+    /// The Deferred owns its item: if it is dropped with one inside, that item is gone.
     pub fn get(&self) -> Deferred<T, Infallible> {
-        let thing = self.inner.things.borrow_mut().pop_front();
-        match thing {
-            Some(thing) => Deferred::succeed(thing),
-            None => self.inner.waiting.wait(()),
+        let oldest = self.items.pending.borrow_mut().pop_front();
+        match oldest {
+            Some(item) => Deferred::succeed(item),
+            None => self.items.waiting.wait(()),
         }
     }
 
-    /// How many things wait.
+    /// The number of items in the queue.
     pub fn len(&self) -> usize {
-        self.inner.things.borrow().len()
+        self.items.pending.borrow().len()
     }
 
-    /// Whether none does.
+    /// Returns true if there are no items.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -90,7 +91,7 @@ impl<T: 'static> DeferredQueue<T> {
 impl<T> Clone for DeferredQueue<T> {
     fn clone(&self) -> Self {
         DeferredQueue {
-            inner: self.inner.clone(),
+            items: self.items.clone(),
         }
     }
 }
@@ -98,13 +99,13 @@ impl<T> Clone for DeferredQueue<T> {
 impl<T> fmt::Debug for DeferredQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeferredQueue")
-            .field("things", &self.len())
-            .field("waiting", &self.inner.waiting.len())
+            .field("items", &self.len())
+            .field("waiting", &self.items.waiting.len())
             .finish()
     }
 }
 
-/// As many things wait in a [`DeferredQueue`] as may; this one is given back.
+/// The [`DeferredQueue`] is full. Holds the item that did not fit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct QueueOverflow<T>(pub T);
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::waiters::Waiters;
 use crate::{Deferred, IntoDeferred};
 
-/// Lets so many in at a time, and the others in the order in which they came.
+/// A limited number of permits, handed out in the order of the requests.
 ///
 /// ```
 /// use retwist_deferred::DeferredSemaphore;
@@ -23,41 +23,41 @@ use crate::{Deferred, IntoDeferred};
 /// A cheap handle: clones are the same semaphore.
 #[derive(Clone)]
 pub struct DeferredSemaphore {
-    inner: Rc<Inner>,
+    permits: Rc<Permits>,
 }
 
-struct Inner {
+struct Permits {
     free: Cell<usize>,
     waiting: Waiters<Permit>,
-    /// Somebody is being let in just now: whoever leaves meanwhile makes room, and that one looks.
+    /// `admit` is running: a permit that is dropped meanwhile is seen by that loop.
     admitting: Cell<bool>,
 }
 
-/// A place that is taken, until this is dropped.
+/// One permit of a [`DeferredSemaphore`]. Dropping it gives it back.
 pub struct Permit {
-    inner: Rc<Inner>,
+    permits: Rc<Permits>,
 }
 
 impl DeferredSemaphore {
-    /// One that lets `places` in. With none, everybody waits for ever.
-    pub fn new(places: usize) -> Self {
+    /// A semaphore with this number of permits. With 0, all requests stay pending.
+    pub fn new(permits: usize) -> Self {
         DeferredSemaphore {
-            inner: Rc::new(Inner {
-                free: Cell::new(places),
+            permits: Rc::new(Permits {
+                free: Cell::new(permits),
                 waiting: Waiters::default(),
                 admitting: Cell::new(false),
             }),
         }
     }
 
-    /// A place, when there is one. Cancelled, it waits no more.
+    /// Waits for a permit. Cancelling ends the wait.
     pub fn acquire(&self) -> Deferred<Permit, Infallible> {
-        let permit = self.inner.waiting.wait(());
-        self.inner.admit();
+        let permit = self.permits.waiting.wait(());
+        self.permits.admit();
         permit
     }
 
-    /// Calls `call` when there is a place, and keeps it until what comes of the call is there.
+    /// Calls `call` with a permit, and gives it back when the outcome of the call is there.
     pub fn run<R: IntoDeferred>(
         &self,
         call: impl FnOnce() -> R + 'static,
@@ -71,19 +71,19 @@ impl DeferredSemaphore {
         })
     }
 
-    /// How many places are free.
+    /// The number of permits that are free.
     #[doc(alias = "tokens")]
     pub fn free(&self) -> usize {
-        self.inner.free.get()
+        self.permits.free.get()
     }
 
-    /// How many wait for one.
+    /// The number of requests that are pending.
     pub fn waiting(&self) -> usize {
-        self.inner.waiting.len()
+        self.permits.waiting.len()
     }
 }
 
-impl Inner {
+impl Permits {
     fn admit(self: &Rc<Self>) {
         if self.admitting.replace(true) {
             return;
@@ -93,9 +93,9 @@ impl Inner {
                 break;
             };
             self.free.set(self.free.get() - 1);
-            // One that nobody wants is dropped, and makes room.
+            // Cancelled just now, it drops the permit, which is then free again.
             promise.fire(Ok(Permit {
-                inner: self.clone(),
+                permits: self.clone(),
             }));
         }
         self.admitting.set(false);
@@ -104,8 +104,8 @@ impl Inner {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.inner.free.set(self.inner.free.get() + 1);
-        self.inner.admit();
+        self.permits.free.set(self.permits.free.get() + 1);
+        self.permits.admit();
     }
 }
 

@@ -7,30 +7,41 @@ use retwist_reactor::catch_panic;
 
 use crate::{Failure, IntoBoxedError, Outcome, Promise};
 
-/// What a [`Promise`] and a [`Deferred`](crate::Deferred) share: the outcome on its way from one to
-/// the other.
+/// The state that a [`Promise`] and a [`Deferred`](crate::Deferred) share: the outcome on its way
+/// from one to the other.
 ///
-/// A callback makes a second one of these, which waits for the first. What is evil here is length:
-/// a chain of a million must neither fire nor be dropped by recursion. So a continuation never
-/// fires the next one itself: it returns the [`Step`] that does, and [`run`] takes step after step.
-/// And a chain is never dropped before it has fired: the last promise that goes fires it.
+/// Each callback makes another `Shared`, which waits for the one before. The evil here is length: a
+/// chain of a million must neither fire nor be dropped by recursion. So:
+///
+/// - A continuation does not fire the next `Shared` itself. It returns the [`Step`] that does, and
+///   [`run`] takes step after step.
+/// - A chain fires before it is dropped: the last promise to go fires it.
+///
+/// | state | promise fires | callback is added | Deferred is polled | outcome is taken |
+/// |---|---|---|---|---|
+/// | `Waiting(Unheard)` | `Fired` | `Waiting(Then)` | `Waiting(Task)` | no change |
+/// | `Waiting(Then)` | `Spent`, one step | | | |
+/// | `Waiting(Task)` | `Fired`, wakes | `Waiting(Then)` | `Waiting(Task)` | no change |
+/// | `Fired` | refused | `Spent`, one step | `Spent` | `Spent` |
+/// | `Spent` | refused | broken promise | broken promise | broken promise |
 pub(crate) struct Shared<T: 'static, E: IntoBoxedError> {
-    state: RefCell<State<T, E>>,
-    canceller: Cell<Option<Canceller<T, E>>>,
-    /// Whom to cancel instead: the one that this one waits for.
+    state: RefCell<Progress<T, E>>,
+    canceller: Cell<Option<CancelFn<T, E>>>,
+    /// The one that this one waits for, which is cancelled in its place.
     upstream: RefCell<Option<Weak<dyn Cancel>>>,
-    /// How many promises there are.
+    /// The number of promises.
     pub(crate) promises: Cell<usize>,
-    /// It was cancelled without the knowledge of whoever is to fire it, and that is no error, once.
+    /// It was cancelled without a canceller, so the promise does not know: its next call is no
+    /// mistake.
     swallows: Cell<bool>,
-    /// Nobody will ever ask for the outcome.
+    /// The Deferred was dropped without a callback: no code will ask for the outcome.
     pub(crate) detached: Cell<bool>,
 }
 
-type Canceller<T, E> = Box<dyn FnOnce(&Promise<T, E>)>;
+type CancelFn<T, E> = Box<dyn FnOnce(&Promise<T, E>)>;
 type Continuation<T, E> = Box<dyn FnOnce(Outcome<T, E>) -> Option<Step>>;
 
-enum State<T, E> {
+enum Progress<T, E> {
     Waiting(Waiter<T, E>),
     Fired(Outcome<T, E>),
     /// The outcome has been handed on.
@@ -38,28 +49,28 @@ enum State<T, E> {
 }
 
 enum Waiter<T, E> {
-    Nobody,
+    Unheard,
     Then(Continuation<T, E>),
     Task(Waker),
 }
 
-/// One continuation and its outcome, and then perhaps the next.
+/// One continuation with its outcome. Returns the next step, if there is one.
 pub(crate) struct Step(Box<dyn FnOnce() -> Option<Step>>);
 
-/// Takes steps until there are none.
+/// Takes steps until there are no more.
 pub(crate) fn run(mut step: Option<Step>) {
     while let Some(Step(call)) = step {
         step = call();
     }
 }
 
-/// Cancelling, whatever the types.
+/// Cancels, whatever the types of the value and the error.
 pub(crate) trait Cancel {
-    /// Cancels, or says whom to cancel instead.
+    /// Cancels this one, or returns the one to cancel in its place.
     fn cancel_or_pass(self: Rc<Self>) -> Option<Weak<dyn Cancel>>;
 }
 
-/// Cancels at the source of the chain.
+/// Cancels the work that the chain waits for.
 pub(crate) fn cancel(last: Weak<dyn Cancel>) {
     let mut at = last.upgrade();
     while let Some(cancel) = at {
@@ -68,7 +79,7 @@ pub(crate) fn cancel(last: Weak<dyn Cancel>) {
 }
 
 impl<T: 'static, E: IntoBoxedError> Shared<T, E> {
-    fn with_state(state: State<T, E>, canceller: Option<Canceller<T, E>>) -> Rc<Self> {
+    fn with_state(state: Progress<T, E>, canceller: Option<CancelFn<T, E>>) -> Rc<Self> {
         Rc::new(Shared {
             state: RefCell::new(state),
             canceller: Cell::new(canceller),
@@ -79,12 +90,12 @@ impl<T: 'static, E: IntoBoxedError> Shared<T, E> {
         })
     }
 
-    pub(crate) fn waiting(canceller: Option<Canceller<T, E>>) -> Rc<Self> {
-        Shared::with_state(State::Waiting(Waiter::Nobody), canceller)
+    pub(crate) fn waiting(canceller: Option<CancelFn<T, E>>) -> Rc<Self> {
+        Shared::with_state(Progress::Waiting(Waiter::Unheard), canceller)
     }
 
     pub(crate) fn from_outcome(outcome: Outcome<T, E>) -> Rc<Self> {
-        Shared::with_state(State::Fired(outcome), None)
+        Shared::with_state(Progress::Fired(outcome), None)
     }
 
     pub(crate) fn waits_for(&self, upstream: Weak<dyn Cancel>) {
@@ -92,15 +103,16 @@ impl<T: 'static, E: IntoBoxedError> Shared<T, E> {
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
-        matches!(&*self.state.borrow(), State::Waiting(_))
+        matches!(&*self.state.borrow(), Progress::Waiting(_))
     }
 
-    /// Fires, as a promise does; gives the outcome back if it has fired before.
+    /// Fires and takes all steps that follow. Gives the outcome back if it has fired before.
     pub(crate) fn fire(&self, outcome: Outcome<T, E>) -> Result<(), Outcome<T, E>> {
         if !self.is_waiting() {
-            return match self.swallows.take() {
-                true => Ok(()),
-                false => Err(outcome),
+            return if self.swallows.take() {
+                Ok(())
+            } else {
+                Err(outcome)
             };
         }
         self.canceller.take();
@@ -108,20 +120,20 @@ impl<T: 'static, E: IntoBoxedError> Shared<T, E> {
         Ok(())
     }
 
-    /// Fires; the step to take next is the caller's.
+    /// Fires, and leaves the next step to the caller.
     pub(crate) fn resolve(&self, outcome: Outcome<T, E>) -> Option<Step> {
         self.upstream.take();
-        let state = mem::replace(&mut *self.state.borrow_mut(), State::Spent);
+        let state = mem::replace(&mut *self.state.borrow_mut(), Progress::Spent);
         match state {
-            State::Waiting(Waiter::Then(then)) => Some(Step(Box::new(move || then(outcome)))),
-            State::Waiting(waiter) => {
-                *self.state.borrow_mut() = State::Fired(outcome);
+            Progress::Waiting(Waiter::Then(then)) => Some(Step(Box::new(move || then(outcome)))),
+            Progress::Waiting(waiter) => {
+                *self.state.borrow_mut() = Progress::Fired(outcome);
                 if let Waiter::Task(waker) = waiter {
                     waker.wake();
                 }
                 None
             }
-            // Cancelled at this very place while its callback was running.
+            // Cancelled here while its callback was running.
             state => {
                 *self.state.borrow_mut() = state;
                 None
@@ -129,23 +141,23 @@ impl<T: 'static, E: IntoBoxedError> Shared<T, E> {
         }
     }
 
-    /// The outcome goes to `then`: now, if it is there.
+    /// Hands the outcome to `then`: with the step that is returned, if it is there already.
     pub(crate) fn then(&self, then: Continuation<T, E>) -> Option<Step> {
         if self.is_waiting() {
-            *self.state.borrow_mut() = State::Waiting(Waiter::Then(then));
+            *self.state.borrow_mut() = Progress::Waiting(Waiter::Then(then));
             return None;
         }
         let outcome = self.take().unwrap_or(Err(Failure::BrokenPromise));
         Some(Step(Box::new(move || then(outcome))))
     }
 
-    /// The outcome, if it is there.
+    /// Takes the outcome, if it is there.
     pub(crate) fn take(&self) -> Option<Outcome<T, E>> {
         if self.is_waiting() {
             return None;
         }
-        match mem::replace(&mut *self.state.borrow_mut(), State::Spent) {
-            State::Fired(outcome) => Some(outcome),
+        match mem::replace(&mut *self.state.borrow_mut(), Progress::Spent) {
+            Progress::Fired(outcome) => Some(outcome),
             _ => Some(Err(Failure::BrokenPromise)),
         }
     }
@@ -155,8 +167,8 @@ impl<T: 'static, E: IntoBoxedError> Shared<T, E> {
             Some(outcome) => Poll::Ready(outcome),
             None => {
                 let waker = context.waker().clone();
-                let waiter = State::Waiting(Waiter::Task(waker));
-                // The waker before it may be the last of its task: dropped with no borrow held.
+                let waiter = Progress::Waiting(Waiter::Task(waker));
+                // The waker before may be the last one of its task: drop it with no borrow held.
                 let before = mem::replace(&mut *self.state.borrow_mut(), waiter);
                 drop(before);
                 Poll::Pending
@@ -164,9 +176,9 @@ impl<T: 'static, E: IntoBoxedError> Shared<T, E> {
         }
     }
 
-    /// The consumer goes away; true if it leaves nobody behind who waits.
+    /// The Deferred is dropped. Returns true if it has no callback.
     pub(crate) fn detach(&self) -> bool {
-        let heard = matches!(&*self.state.borrow(), State::Waiting(Waiter::Then(_)));
+        let heard = matches!(&*self.state.borrow(), Progress::Waiting(Waiter::Then(_)));
         self.detached.set(!heard);
         !heard
     }
@@ -181,7 +193,7 @@ impl<T: 'static, E: IntoBoxedError> Cancel for Shared<T, E> {
         if upstream.is_some() {
             return upstream;
         }
-        // Held to the end: the canceller may drop the last one of the others.
+        // Kept to the end: the canceller may drop the last of the others.
         let promise = Promise::of(&self);
         let cancelled = match self.canceller.take() {
             Some(canceller) => catch_panic(|| canceller(&promise)),
@@ -200,7 +212,7 @@ impl<T: 'static, E: IntoBoxedError> Cancel for Shared<T, E> {
 
 impl<T: 'static, E: IntoBoxedError> Drop for Shared<T, E> {
     fn drop(&mut self) {
-        if let State::Fired(Err(failure)) = mem::replace(self.state.get_mut(), State::Spent) {
+        if let Progress::Fired(Err(failure)) = mem::replace(self.state.get_mut(), Progress::Spent) {
             failure.log_unhandled();
         }
     }

@@ -5,56 +5,56 @@ use std::rc::Rc;
 
 use crate::{Deferred, IntoBoxedError, Promise};
 
-/// Those who wait for something, in the order in which they came, each with a note on how. Whoever
-/// is cancelled waits no more.
+/// Promises in the order in which they were asked for, each with a note. A Deferred that is
+/// cancelled takes its promise away.
 pub(crate) struct Waiters<T: 'static, E: IntoBoxedError = Infallible, N: 'static = ()> {
-    inner: Rc<Inner<T, E, N>>,
+    line: Rc<Line<T, E, N>>,
 }
 
-struct Inner<T: 'static, E: IntoBoxedError, N> {
+struct Line<T: 'static, E: IntoBoxedError, N> {
     next: Cell<u64>,
-    /// By their number, so that whoever is cancelled is found in the longest line.
-    waiting: RefCell<Line<T, E, N>>,
+    /// By number, so that a cancelled one is found quickly in the longest line.
+    waiting: RefCell<Numbered<T, E, N>>,
 }
 
-type Line<T, E, N> = BTreeMap<u64, (Promise<T, E>, N)>;
+type Numbered<T, E, N> = BTreeMap<u64, (Promise<T, E>, N)>;
 
 impl<T: 'static, E: IntoBoxedError, N: 'static> Waiters<T, E, N> {
-    /// One more, behind all others.
+    /// Adds one, behind all others.
     pub(crate) fn wait(&self, note: N) -> Deferred<T, E> {
-        let id = self.inner.next.replace(self.inner.next.get() + 1);
-        let inner = Rc::downgrade(&self.inner);
+        let id = self.line.next.replace(self.line.next.get() + 1);
+        let line = Rc::downgrade(&self.line);
         let (promise, wanted) = Deferred::with_canceller(move |_| {
-            if let Some(inner) = inner.upgrade() {
-                inner.waiting.borrow_mut().remove(&id);
+            if let Some(line) = line.upgrade() {
+                line.waiting.borrow_mut().remove(&id);
             }
         });
-        self.inner.waiting.borrow_mut().insert(id, (promise, note));
+        self.line.waiting.borrow_mut().insert(id, (promise, note));
         wanted
     }
 
-    /// Whoever has waited longest, who waits no more.
+    /// Takes the one that has waited longest.
     pub(crate) fn next(&self) -> Option<Promise<T, E>> {
-        let first = self.inner.waiting.borrow_mut().pop_first();
+        let first = self.line.waiting.borrow_mut().pop_first();
         first.map(|(_, (promise, _))| promise)
     }
 
-    /// All whose note says so, who wait no more.
+    /// Takes all with a note that `says_so`.
     pub(crate) fn take_if(&self, mut says_so: impl FnMut(&mut N) -> bool) -> Vec<Promise<T, E>> {
-        let mut waiting = self.inner.waiting.borrow_mut();
+        let mut waiting = self.line.waiting.borrow_mut();
         let taken = waiting.extract_if(.., |_, (_, note)| says_so(note));
         taken.map(|(_, (promise, _))| promise).collect()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.inner.waiting.borrow().len()
+        self.line.waiting.borrow().len()
     }
 }
 
 impl<T: 'static, E: IntoBoxedError, N: 'static> Default for Waiters<T, E, N> {
     fn default() -> Self {
         Waiters {
-            inner: Rc::new(Inner {
+            line: Rc::new(Line {
                 next: Cell::new(0),
                 waiting: RefCell::default(),
             }),

@@ -5,19 +5,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Work for another thread. It does not panic.
-pub(crate) type Job = Box<dyn FnOnce() + Send>;
+/// A job for another thread. It does not panic.
+pub(super) type Job = Box<dyn FnOnce() + Send>;
 
-/// The threads of a pool, and the jobs that wait for one of them, in the order in which they came.
-pub(crate) struct PoolThreads {
-    state: Mutex<State>,
-    /// There is a job, or the end.
+/// The threads of a pool, and the pending jobs in order.
+pub(super) struct PoolThreads {
+    state: Mutex<PoolState>,
+    /// Wakes a thread: there is a job, or the thread is to end.
     news: Condvar,
     /// A thread has ended.
     ended: Condvar,
 }
 
-struct State {
+struct PoolState {
     jobs: VecDeque<(u64, Job)>,
     max_threads: usize,
     threads: usize,
@@ -26,9 +26,9 @@ struct State {
 }
 
 impl PoolThreads {
-    pub(crate) fn new(max_threads: usize) -> Arc<Self> {
+    pub(super) fn new(max_threads: usize) -> Arc<Self> {
         Arc::new(PoolThreads {
-            state: Mutex::new(State {
+            state: Mutex::new(PoolState {
                 jobs: VecDeque::new(),
                 max_threads,
                 threads: 0,
@@ -40,9 +40,9 @@ impl PoolThreads {
         })
     }
 
-    /// Has `job` done, by a thread that is idle or by a new one, if there may be one more. An
-    /// error, and the job is dropped, if nobody would ever do it.
-    pub(crate) fn add(self: &Arc<Self>, id: u64, job: Job) -> io::Result<()> {
+    /// Adds a job, and starts a thread for it if none is idle and there may be one more. Fails, and
+    /// drops the job, if there is no thread and the system gives none.
+    pub(super) fn add(self: &Arc<Self>, id: u64, job: Job) -> io::Result<()> {
         let mut state = self.state();
         if state.stopping {
             return Err(io::Error::other("the pool has ended"));
@@ -51,7 +51,10 @@ impl PoolThreads {
             match self.start_thread() {
                 Ok(()) => state.threads += 1,
                 Err(error) if state.threads == 0 => return Err(error),
-                Err(error) => log::warn!("{} threads, and no more: {error}", state.threads),
+                Err(error) => log::warn!(
+                    "the thread pool stays at {} threads: {error}",
+                    state.threads
+                ),
             }
         }
         state.jobs.push_back((id, job));
@@ -60,29 +63,28 @@ impl PoolThreads {
         Ok(())
     }
 
-    /// The job is not done, if it has not begun.
-    pub(crate) fn remove(&self, id: u64) {
+    /// Drops the job, if it has not begun.
+    pub(super) fn remove(&self, id: u64) {
         let job = {
             let mut state = self.state();
-            let index = state.jobs.iter().position(|(waiting, _)| *waiting == id);
+            let index = state.jobs.iter().position(|(pending, _)| *pending == id);
             index.and_then(|index| state.jobs.remove(index))
         };
         drop(job);
     }
 
-    /// How many threads there may be: those that are idle or finish their job end, if they are too
-    /// many.
-    pub(crate) fn set_max_threads(&self, max_threads: usize) {
+    /// Sets the limit. Threads above it end as soon as they are idle.
+    pub(super) fn set_max_threads(&self, max_threads: usize) {
         self.state().max_threads = max_threads;
         self.news.notify_all();
     }
 
-    pub(crate) fn threads(&self) -> usize {
+    pub(super) fn threads(&self) -> usize {
         self.state().threads
     }
 
-    /// Begins no job any more.
-    pub(crate) fn stop(&self) {
+    /// Drops the pending jobs, and takes no more.
+    pub(super) fn stop(&self) {
         let jobs = {
             let mut state = self.state();
             state.stopping = true;
@@ -92,8 +94,9 @@ impl PoolThreads {
         self.news.notify_all();
     }
 
-    /// Waits for the threads to end, for at max_threads this time: how many have not.
-    pub(crate) fn join(&self, time: Duration) -> usize {
+    /// Waits for the threads to end, for at most this time. Returns the number of those that have
+    /// not.
+    pub(super) fn join(&self, time: Duration) -> usize {
         let state = self.state();
         let left = self
             .ended
@@ -108,7 +111,7 @@ impl PoolThreads {
         Ok(())
     }
 
-    /// What a thread does.
+    /// The life of a thread.
     fn work(&self) {
         while let Some(job) = self.next() {
             job();
@@ -116,7 +119,7 @@ impl PoolThreads {
         self.ended.notify_all();
     }
 
-    /// The next job; none if this thread is to end.
+    /// Waits for the next job. Returns `None` if this thread is to end.
     fn next(&self) -> Option<Job> {
         let mut state = self.state();
         loop {
@@ -136,8 +139,8 @@ impl PoolThreads {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // No code of others runs under the lock.
+    fn state(&self) -> MutexGuard<'_, PoolState> {
+        // A poisoned lock is whole: no code outside this file runs under it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,14 +6,14 @@ use std::ops::Deref;
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Something that stays in its thread and can be found again there by those who were in others: the
-/// one place where the two worlds meet.
+/// A value that stays in its thread, with keys that may go to other threads. This is the one place
+/// where the values of the reactor's thread and code of other threads meet.
 pub(crate) struct ThreadLocalCell<T: 'static> {
-    kept: Rc<T>,
+    value: Rc<T>,
     number: u64,
 }
 
-/// Finds what is kept in a [`ThreadLocalCell`], in its thread only. May go anywhere.
+/// Finds the value of a [`ThreadLocalCell`], in the thread of that value only.
 pub(crate) struct ThreadKey<T> {
     number: u64,
     _finds: PhantomData<fn() -> T>,
@@ -22,29 +22,21 @@ pub(crate) struct ThreadKey<T> {
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    static KEPT: RefCell<HashMap<u64, Weak<dyn Any>>> = RefCell::default();
+    static VALUES: RefCell<HashMap<u64, Weak<dyn Any>>> = RefCell::default();
 }
 
 impl<T: 'static> ThreadLocalCell<T> {
+    /// A cell for the value that `make` makes of its own key and of a weak reference to itself.
     pub(crate) fn new(make: impl FnOnce(ThreadKey<T>, &Weak<T>) -> T) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let ticket = ThreadKey {
-            number,
-            _finds: PhantomData,
-        };
-        let kept = Rc::new_cyclic(|me| make(ticket, me));
-        let any: Rc<dyn Any> = kept.clone();
-        KEPT.with_borrow_mut(|all| all.insert(number, Rc::downgrade(&any)));
-        ThreadLocalCell { kept, number }
+        let value = Rc::new_cyclic(|me| make(ThreadKey::of(number), me));
+        let any: Rc<dyn Any> = value.clone();
+        VALUES.with_borrow_mut(|values| values.insert(number, Rc::downgrade(&any)));
+        ThreadLocalCell { value, number }
     }
-}
 
-impl<T> ThreadLocalCell<T> {
     pub(crate) fn key(&self) -> ThreadKey<T> {
-        ThreadKey {
-            number: self.number,
-            _finds: PhantomData,
-        }
+        ThreadKey::of(self.number)
     }
 }
 
@@ -52,22 +44,29 @@ impl<T> Deref for ThreadLocalCell<T> {
     type Target = Rc<T>;
 
     fn deref(&self) -> &Rc<T> {
-        &self.kept
+        &self.value
     }
 }
 
 impl<T> Drop for ThreadLocalCell<T> {
     fn drop(&mut self) {
-        // Not there any more if the thread itself ends.
-        let _ = KEPT.try_with(|all| all.borrow_mut().remove(&self.number));
+        // An error means that the thread ends, and its map has gone.
+        let _ = VALUES.try_with(|values| values.borrow_mut().remove(&self.number));
     }
 }
 
 impl<T: 'static> ThreadKey<T> {
-    /// What is kept; none in another thread, or once it is kept no more.
-    pub(crate) fn find(&self) -> Option<Rc<T>> {
-        let found = KEPT.try_with(|all| all.borrow().get(&self.number)?.upgrade());
-        found.ok()??.downcast().ok()
+    fn of(number: u64) -> Self {
+        ThreadKey {
+            number,
+            _finds: PhantomData,
+        }
+    }
+
+    /// The value; `None` in another thread, and after the cell was dropped.
+    pub(crate) fn get(&self) -> Option<Rc<T>> {
+        let value = VALUES.try_with(|values| values.borrow().get(&self.number)?.upgrade());
+        value.ok()??.downcast().ok()
     }
 }
 

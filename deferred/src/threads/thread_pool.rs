@@ -1,6 +1,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
+use std::mem;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,13 +10,13 @@ use retwist_reactor::{Phase, ReactorHandle, Remote, SystemEvent, catch_panic};
 
 use super::pool_threads::PoolThreads;
 use super::thread_local_cell::ThreadLocalCell;
-use crate::{Deferred, Failure, TaskOutput};
+use crate::{Deferred, Failure, Interrupted, Outcome, TaskOutput};
 
-/// Threads for what would hold up the loop: name look-ups, files, long computations.
+/// Threads for work that would block the reactor: name look-ups, files, long computations.
 ///
-/// Threads are started when there is work for them, up to 10 ([`set_size`](ThreadPool::set_size)).
-/// They end with the reactor: a job that has not begun by then is dropped, and for those that have
-/// the reactor waits, up to 5 s.
+/// The pool starts threads when there is work for them, up to 10
+/// ([`set_size`](ThreadPool::set_size)). At the end of the reactor, pending jobs are dropped, and
+/// the reactor waits up to 5 s for the running ones.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -34,65 +35,72 @@ use crate::{Deferred, Failure, TaskOutput};
 /// # Ok(()) }
 /// ```
 ///
-/// A cheap handle: clones are the same pool. When the last is dropped, jobs that have not begun are
-/// dropped.
+/// A cheap handle: clones are the same pool. Dropping the last one drops the pending jobs.
 #[derive(Clone)]
 pub struct ThreadPool {
-    inner: Rc<Inner>,
+    pool: Rc<Pool>,
 }
 
-struct Inner {
+struct Pool {
     threads: Arc<PoolThreads>,
     remote: Remote,
     next: Cell<u64>,
-    waiting: ThreadLocalCell<Waiting>,
+    deliveries: ThreadLocalCell<Deliveries>,
+    ended: Cell<bool>,
 }
 
-/// Who waits for the outcome of which job.
+/// What fires the promise of each job, by the job's number: with the output that the thread has
+/// left, or with a failure.
 #[derive(Default)]
-struct Waiting {
-    jobs: RefCell<HashMap<u64, Box<dyn FnOnce()>>>,
+struct Deliveries {
+    pending: RefCell<HashMap<u64, Deliver>>,
 }
 
-const SIZE: usize = 10;
-/// How long the end of the reactor waits for jobs.
-const PATIENCE: Duration = Duration::from_secs(5);
+type Deliver = Box<dyn FnOnce(Result<(), Interrupted>)>;
+
+const DEFAULT_SIZE: usize = 10;
+/// The time that the end of the reactor waits for running jobs.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl ThreadPool {
-    /// The pool of this reactor. One is enough: clone it for all who want it.
+    /// A pool on this reactor. One is enough for a program: clone it.
     pub fn new(reactor: &ReactorHandle) -> Self {
-        let inner = Rc::new(Inner {
-            threads: PoolThreads::new(SIZE),
+        let pool = Rc::new(Pool {
+            threads: PoolThreads::new(DEFAULT_SIZE),
             remote: reactor.remote(),
             next: Cell::new(0),
-            waiting: ThreadLocalCell::new(|_, _| Waiting::default()),
+            deliveries: ThreadLocalCell::new(|_, _| Deliveries::default()),
+            ended: Cell::new(false),
         });
-        let pool = Rc::downgrade(&inner);
+        let ends = Rc::downgrade(&pool);
         reactor.add_system_event_trigger(Phase::During, SystemEvent::Shutdown, move |_| {
-            if let Some(pool) = pool.upgrade() {
+            if let Some(pool) = ends.upgrade() {
                 pool.end();
             }
         });
-        ThreadPool { inner }
+        ThreadPool { pool }
     }
 
-    /// How many threads there may be; default 10. Those that are too many end when they are idle.
+    /// Sets the most threads that there may be. Default 10. Threads above the limit end when they
+    /// are idle.
     #[doc(alias = "suggestThreadPoolSize")]
     #[doc(alias = "adjustPoolsize")]
     pub fn set_size(&self, threads: usize) {
-        self.inner.threads.set_max_threads(threads.max(1));
+        self.pool.threads.set_max_threads(threads.max(1));
     }
 
-    /// How many threads there are now.
+    /// The number of threads that there are now.
     pub fn threads(&self) -> usize {
-        self.inner.threads.threads()
+        self.pool.threads.threads()
     }
 
-    /// Calls `job` in a thread, and promises what it returns: a [`Result`], or nothing. A panic in
-    /// it is [`Failure::Panicked`].
+    /// Calls `job` in a thread, and promises its result: a [`Result`], nothing, or a
+    /// [`Value`](crate::Value): `pool.defer_to_thread(|| Value(6 * 7))`. A panic in it is
+    /// [`Failure::Panicked`].
     ///
-    /// Cancelled before it has begun, it is not called; later, it goes on unheard.
-    /// [`Failure::BrokenPromise`] if the reactor has ended, or the system gives no thread at all.
+    /// Cancelled before it has begun, the job is dropped; later, its result is. Fails with
+    /// [`Failure::ReactorEnded`] if the reactor ends first, or has ended, and with
+    /// [`Failure::BrokenPromise`] if the system gives no thread at all.
     #[doc(alias = "deferToThread")]
     #[doc(alias = "callInThread")]
     pub fn defer_to_thread<J, R>(&self, job: J) -> Deferred<R::Value, R::Error>
@@ -100,70 +108,78 @@ impl ThreadPool {
         J: FnOnce() -> R + Send + 'static,
         R: TaskOutput + Send + 'static,
     {
-        let id = self.inner.next.replace(self.inner.next.get() + 1);
-        let inner = Rc::downgrade(&self.inner);
+        if self.pool.ended.get() {
+            return Deferred::from_outcome(Err(Failure::ReactorEnded));
+        }
+        let id = self.pool.next.replace(self.pool.next.get() + 1);
+        let pool = Rc::downgrade(&self.pool);
         let (promise, deferred) = Deferred::with_canceller(move |_| {
-            if let Some(inner) = inner.upgrade() {
-                inner.threads.remove(id);
-                inner.waiting.take(id);
+            if let Some(pool) = pool.upgrade() {
+                pool.threads.remove(id);
+                pool.deliveries.take(id);
             }
         });
-        let result = Arc::new(Mutex::new(None));
-        let place = result.clone();
-        self.inner.waiting.jobs.borrow_mut().insert(
-            id,
-            Box::new(move || {
-                let result = result.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let outcome = match result {
+        let output = Arc::new(Mutex::new(None));
+        let to_thread = output.clone();
+        self.pool.deliveries.add(id, move |delivered| {
+            let outcome: Outcome<_, _> = match delivered {
+                Err(how) => Err(how.into_failure()),
+                Ok(()) => match output.lock().unwrap_or_else(PoisonError::into_inner).take() {
                     Some(Ok(output)) => TaskOutput::into_outcome(output),
                     Some(Err(message)) => Err(Failure::Panicked(message)),
                     None => return,
-                };
-                // Cancelled, nobody would have called this.
-                promise.fire(outcome);
-            }),
-        );
-        let (remote, waiting) = (self.inner.remote.clone(), self.inner.waiting.key());
-        let added = self.inner.threads.add(
-            id,
-            Box::new(move || {
-                let output = catch_panic(job);
-                *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(output);
-                // The reactor has ended, and nobody waits.
-                let _ = remote.call_from_thread(move |_| {
-                    if let Some(deliver) = waiting.find().and_then(|waiting| waiting.take(id)) {
-                        deliver();
-                    }
-                });
-            }),
-        );
-        if let Err(error) = added {
-            log::error!("no thread will do what was deferred to one: {error}");
-            self.inner.waiting.take(id);
+                },
+            };
+            promise.fire(outcome);
+        });
+        let (remote, key) = (self.pool.remote.clone(), self.pool.deliveries.key());
+        let job = move || {
+            let output = catch_panic(job);
+            *to_thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(output);
+            // An error means that the reactor has ended; the promise has been fired with that.
+            let _ = remote.call_from_thread(move |_| {
+                if let Some(deliver) = key.get().and_then(|deliveries| deliveries.take(id)) {
+                    deliver(Ok(()));
+                }
+            });
+        };
+        if let Err(error) = self.pool.threads.add(id, Box::new(job)) {
+            log::error!("the thread pool has no thread for a job: {error}");
+            self.pool.deliveries.take(id);
         }
         deferred
     }
 }
 
-impl Waiting {
-    fn take(&self, id: u64) -> Option<Box<dyn FnOnce()>> {
-        self.jobs.borrow_mut().remove(&id)
+impl Deliveries {
+    fn add(&self, id: u64, deliver: impl FnOnce(Result<(), Interrupted>) + 'static) {
+        self.pending.borrow_mut().insert(id, Box::new(deliver));
+    }
+
+    fn take(&self, id: u64) -> Option<Deliver> {
+        self.pending.borrow_mut().remove(&id)
     }
 }
 
-impl Inner {
+impl Pool {
+    /// The reactor ends.
     fn end(&self) {
+        self.ended.set(true);
         self.threads.stop();
-        let left = self.threads.join(PATIENCE);
+        let left = self.threads.join(JOIN_TIMEOUT);
         if left > 0 {
-            log::warn!("{left} threads of the pool are still at work; they are not waited for");
+            log::warn!(
+                "{left} threads of the pool are still at work; the reactor ends without them"
+            );
         }
-        let waiting = self.waiting.jobs.take();
-        drop(waiting);
+        let pending = mem::take(&mut *self.deliveries.pending.borrow_mut());
+        for deliver in pending.into_values() {
+            deliver(Err(Interrupted::ReactorEnded));
+        }
     }
 }
 
-impl Drop for Inner {
+impl Drop for Pool {
     fn drop(&mut self) {
         self.threads.stop();
     }
