@@ -28,6 +28,7 @@ mod descriptors;
 mod endings;
 mod half_close;
 mod idle;
+mod large_units;
 mod lifecycle;
 mod ownership;
 mod panics;

@@ -85,34 +85,48 @@ impl Ciphertext {
 
 /// Plaintext that waits for the end of the turn, in a buffer of the thread's.
 #[derive(Default)]
-pub(crate) struct Plaintext(Vec<u8>);
+pub(crate) struct Plaintext {
+    bytes: Vec<u8>,
+    /// Some of it is a layer's own, which counts against no limit.
+    control: bool,
+}
 
 impl Plaintext {
     pub(crate) fn push(&mut self, data: &[u8]) {
-        if self.0.capacity() == 0 {
-            self.0 = PLAINTEXTS.with_borrow_mut(|spare| spare.pop().unwrap_or_default());
+        if self.bytes.capacity() == 0 {
+            self.bytes = PLAINTEXTS.with_borrow_mut(|spare| spare.pop().unwrap_or_default());
         }
-        self.0.extend_from_slice(data);
+        self.bytes.extend_from_slice(data);
+    }
+
+    /// [`push`](Plaintext::push), for the bytes of a layer above.
+    pub(crate) fn push_control(&mut self, data: &[u8]) {
+        self.push(data);
+        self.control = true;
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+
+    pub(crate) fn is_control(&self) -> bool {
+        self.control
     }
 }
 
 impl Drop for Plaintext {
     fn drop(&mut self) {
-        if (1..=KEPT).contains(&self.0.capacity()) {
-            self.0.clear();
-            let buffer = mem::take(&mut self.0);
+        if (1..=KEPT).contains(&self.bytes.capacity()) {
+            self.bytes.clear();
+            let buffer = mem::take(&mut self.bytes);
             // A thread that ends needs none.
             let _ = PLAINTEXTS.try_with(|spare| {
                 let mut spare = spare.borrow_mut();

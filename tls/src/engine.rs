@@ -1,5 +1,5 @@
 use std::ops::ControlFlow;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_reactor::{Layer, LayerExt, Producer, ProducerKind, Protocol, Reason, TransportRef};
@@ -54,7 +54,7 @@ impl TlsTransport {
                 )));
             }
         });
-        let started = self.sending(|out| match &mut *self.session.borrow_mut() {
+        let started = self.sending(Own::Yes, |out| match &mut *self.session.borrow_mut() {
             Ok(session) => session.start(out),
             Err(error) => Err(error.clone().into()),
         });
@@ -68,9 +68,11 @@ impl TlsTransport {
         if self.is(OVER) {
             return;
         }
-        let received = self.sending(|out| match self.session.try_borrow_mut().as_deref_mut() {
-            Ok(Ok(session)) => session.receive(data, out, |event| self.heard(event)),
-            _ => Ok(data.len()),
+        let received = self.sending(Own::Yes, |out| {
+            match self.session.try_borrow_mut().as_deref_mut() {
+                Ok(Ok(session)) => session.receive(data, out, |event| self.heard(event)),
+                _ => Ok(data.len()),
+            }
         });
         match received {
             Ok(used) if used < data.len() => {
@@ -115,8 +117,8 @@ impl TlsTransport {
     fn peer_closed(&self) {
         self.set(PEER_CLOSED);
         if self.joint.below(|below| below.buffered()) == Some(0) {
-            // It may well be the answer to our own, which has been sent then.
-            self.sent();
+            // It may be the answer to our own, which has been sent then.
+            self.half_closed();
             self.joint.seat().settle();
         }
         self.joint.below(|below| below.pause_producing());
@@ -156,7 +158,7 @@ impl TlsTransport {
             match &mut *session {
                 Ok(session) => self
                     .seal_queue(session)
-                    .and_then(|()| self.seal(session, data)),
+                    .and_then(|()| self.seal(session, data, Own::No)),
                 Err(_) => return false,
             }
         };
@@ -203,15 +205,25 @@ impl TlsTransport {
     }
 
     fn seal_queue(&self, session: &mut Session) -> Result<(), Failure> {
-        self.seal(session, self.queue.take().bytes())
+        let queue = self.queue.take();
+        let own = if queue.is_control() {
+            Own::Yes
+        } else {
+            Own::No
+        };
+        self.seal(session, queue.bytes(), own)?;
+        for call in self.calls.take() {
+            self.joint.below(|below| below.when_sent(call));
+        }
+        Ok(())
     }
 
     /// However large it is, it is one write below too, which the limit there takes as a whole.
-    fn seal(&self, session: &mut Session, data: &[u8]) -> Result<(), Failure> {
+    fn seal(&self, session: &mut Session, data: &[u8], own: Own) -> Result<(), Failure> {
         if data.is_empty() {
             return Ok(());
         }
-        self.sending(|out| session.encrypt(data, out))
+        self.sending(own, |out| session.encrypt(data, out))
     }
 
     /// Our close_notify, once it is time for it.
@@ -219,7 +231,7 @@ impl TlsTransport {
         let wished = self.is(LEAVE) || self.is(CLOSE | CLOSE_WRITE) && !self.has_producer_below();
         if wished && !self.is(NOTIFIED) {
             self.set(NOTIFIED);
-            self.sending(|out| session.close_notify(out))?;
+            self.sending(Own::Yes, |out| session.close_notify(out))?;
             if self.is(RELEASE) {
                 self.clear(RELEASE);
                 self.joint.below(|below| below.unregister_producer());
@@ -237,25 +249,22 @@ impl TlsTransport {
         Ok(())
     }
 
-    /// The protocol hears of its half-close when all that it wrote is handed over. Below, that is
-    /// when a producer is asked for more; where there is one already, nobody else can be.
+    /// The protocol hears of its half-close when all that it wrote is handed over.
     fn tell_when_sent(&self) {
-        let sent = Rc::new(Sent(self.me.clone()));
-        let registered = self
-            .joint
-            .below(|below| below.register_producer(sent, ProducerKind::Pull));
-        match registered {
-            Some(Ok(())) => self.set(SENDING),
-            _ => self.joint.seat().write_connection_lost(),
-        }
-        self.joint.seat().wants_turn();
+        self.set(SENDING);
+        let me = self.me.clone();
+        let tell = move || {
+            if let Some(tls) = me.upgrade() {
+                tls.half_closed();
+            }
+        };
+        self.joint.below(|below| below.when_sent(Box::new(tell)));
     }
 
-    /// The half-close has been handed over, if one is under way.
-    pub(crate) fn sent(&self) {
+    /// A half-close has been handed over, if one is under way.
+    fn half_closed(&self) {
         if self.is(SENDING) {
             self.clear(SENDING);
-            self.joint.below(|below| below.unregister_producer());
             self.joint.seat().write_connection_lost();
             self.joint.seat().wants_turn();
         }
@@ -345,6 +354,7 @@ impl TlsTransport {
         self.set(OVER);
         self.forget_deadline();
         self.queue.take();
+        self.calls.take();
     }
 
     pub(crate) fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
@@ -362,15 +372,18 @@ impl TlsTransport {
     }
 
     pub(crate) fn has_producer_below(&self) -> bool {
-        !self.is(RELEASE | SENDING) && self.joint.below(|below| below.has_producer()) == Some(true)
+        !self.is(RELEASE) && self.joint.below(|below| below.has_producer()) == Some(true)
     }
 
     /// Hands what `work` puts out to the transport below.
-    fn sending<R>(&self, work: impl FnOnce(&mut Ciphertext) -> R) -> R {
+    fn sending<R>(&self, own: Own, work: impl FnOnce(&mut Ciphertext) -> R) -> R {
         Ciphertext::lend(|out| {
             let result = work(out);
             if !out.is_empty() {
-                self.joint.below(|below| below.write(out.bytes()));
+                self.joint.below(|below| match own {
+                    Own::Yes => below.write_control(out.bytes()),
+                    Own::No => below.write(out.bytes()),
+                });
             }
             result
         })
@@ -425,22 +438,9 @@ impl Protocol for Nobody {
     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
 }
 
-/// Waits until the transport below has handed over our close_notify. It writes nothing, and no
-/// close waits for it.
-struct Sent(Weak<TlsTransport>);
-
-impl Producer for Sent {
-    fn resume_producing(&self) {
-        if let Some(tls) = self.0.upgrade() {
-            tls.sent();
-        }
-    }
-
-    fn pause_producing(&self) {}
-
-    fn stop_producing(&self) {}
-
-    fn has_finished(&self) -> bool {
-        true
-    }
+/// Whether records are TLS's own, or a layer's above, which count against no limit below.
+#[derive(Clone, Copy)]
+enum Own {
+    Yes,
+    No,
 }

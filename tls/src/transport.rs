@@ -50,6 +50,8 @@ pub struct TlsTransport {
     pub(crate) session: RefCell<Result<Session, TlsError>>,
     /// Plaintext from above, until the turn ends or the handshake does.
     pub(crate) queue: RefCell<Plaintext>,
+    /// Calls that wait until the queue has been sealed, and then, below, until it has been sent.
+    pub(crate) calls: RefCell<Vec<Box<dyn FnOnce()>>>,
     pub(crate) info: OnceCell<Rc<TlsInfo>>,
     /// A producer that waits for the handshake; after it, the transport below has it.
     pub(crate) held: RefCell<Option<(Rc<dyn Producer>, ProducerKind)>>,
@@ -115,6 +117,7 @@ impl TlsTransport {
             joint: Joint::new(me, protocol),
             session: RefCell::new(Session::new(&role.side)),
             queue: RefCell::default(),
+            calls: RefCell::default(),
             info: OnceCell::new(),
             held: RefCell::default(),
             deadline: Cell::default(),
@@ -181,6 +184,10 @@ impl Layer for TlsTransport {
     }
 
     fn write(&self, data: &[u8]) {
+        self.write_sequence(&[data]);
+    }
+
+    fn write_sequence(&self, data: &[&[u8]]) {
         if self.is(LEAVE) {
             log::warn!(
                 "what is written after stop_tls is dropped, until the protocol hears transport_switched"
@@ -190,7 +197,10 @@ impl Layer for TlsTransport {
         if self.is(OVER | NOTIFIED) {
             return;
         }
-        if data.len() >= LARGE && self.write_through(data) {
+        if let [data] = data
+            && data.len() >= LARGE
+            && self.write_through(data)
+        {
             return;
         }
         if self.queue.borrow().len() >= self.bounds.output_limit {
@@ -198,7 +208,7 @@ impl Layer for TlsTransport {
         }
         let waiting = {
             let mut queue = self.queue.borrow_mut();
-            queue.push(data);
+            data.iter().for_each(|piece| queue.push(piece));
             queue.len()
         };
         // Now, so that the transport below can hold a producer back.
@@ -206,6 +216,21 @@ impl Layer for TlsTransport {
             return;
         }
         self.wants_flush();
+    }
+
+    fn write_control(&self, data: &[u8]) {
+        if !self.is(OVER | NOTIFIED | LEAVE) {
+            self.queue.borrow_mut().push_control(data);
+            self.wants_flush();
+        }
+    }
+
+    fn when_sent(&self, call: Box<dyn FnOnce()>) {
+        if self.queue.borrow().is_empty() {
+            self.joint.below(|below| below.when_sent(call));
+        } else {
+            self.calls.borrow_mut().push(call);
+        }
     }
 
     fn lose_connection(&self, reason: Reason) {
@@ -264,8 +289,6 @@ impl Layer for TlsTransport {
             self.clear(RELEASE);
             self.joint.below(|below| below.unregister_producer());
         }
-        // The place below is wanted for one that is waited for.
-        self.sent();
         self.joint
             .below(|below| below.register_producer(producer, kind))
             .unwrap_or(Ok(()))
@@ -275,10 +298,6 @@ impl Layer for TlsTransport {
         self.wants_flush();
         if self.is(HANDSHAKING) {
             return self.take_producer();
-        }
-        if self.is(SENDING) {
-            // The one that is registered below is our own.
-            return None;
         }
         if self.is(CLOSE | CLOSE_WRITE) && !self.is(NOTIFIED) {
             // The close below waits for it, and must go on waiting until our close_notify is

@@ -29,6 +29,10 @@ impl<W: Wire> Stream<W> {
 
     /// Takes a layer's own bytes, which count against no limit.
     pub(super) fn take_control(&self, data: &[u8]) {
+        // Nothing waits before it, and so little counts for nothing.
+        if self.gather(data) {
+            return;
+        }
         self.take_unchecked(data);
         if self.is(QUEUED) {
             self.rare(|rare| rare.output.exempt(data.len()));

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist_reactor::testing::{Pair, Side};
-use retwist_reactor::{Joint, Layer, LayerExt, ProtocolHandle};
+use retwist_reactor::testing::{ManualClock, Pair, Side};
+use retwist_reactor::{Joint, Layer, LayerExt, ProtocolHandle, StreamSettings};
 use retwist_tls::{TlsRole, TlsTransport, start_tls, stop_tls, stop_tls_without_peer_notify};
 
 use crate::common::{CUTS, Heard, Notes, Other, Tape, client, quiet, server, tape};
@@ -386,4 +386,51 @@ fn the_layer_is_gone_when_it_has_been_left() {
     pair.run();
     assert!(weak.upgrade().is_none());
     assert_eq!(notes.log(), ["made", "handshake", "read lost", "switched"]);
+}
+
+#[test]
+fn a_write_above_the_output_limit_arrives_before_tls_is_left() {
+    let much = "x".repeat(400_000);
+    let settings = StreamSettings {
+        output_limit: 1000,
+        ..StreamSettings::default()
+    };
+    for cut in [1000, usize::MAX] {
+        let sent = much.clone();
+        let (a, left) = tape(move |heard, transport| match heard {
+            Heard::Handshake => {
+                transport.write(sent.as_bytes());
+                stop_tls(transport).unwrap();
+            }
+            Heard::Switched => transport.write(b"in clear"),
+            _ => {}
+        });
+        let (b, received) = tape(|heard, transport| {
+            if heard == Heard::ReadLost {
+                stop_tls(transport).unwrap();
+            }
+        });
+        received.stays.set(true);
+        let clock = Rc::new(ManualClock::new());
+        let pair = Pair::with_settings(
+            &clock,
+            TlsTransport::new(client(), a).below(),
+            settings.clone(),
+            TlsTransport::new(server(), b).below(),
+            StreamSettings::default(),
+        )
+        .cut(cut);
+        pair.run();
+        assert_eq!(left.log(), ["made", "handshake", "switched"], "{cut}");
+        let data = format!("data {much}");
+        let expected = [
+            "made",
+            "handshake",
+            &data,
+            "read lost",
+            "switched",
+            "data in clear",
+        ];
+        assert!(received.log() == expected, "{cut}: {}", received.reason());
+    }
 }
