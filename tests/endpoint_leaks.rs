@@ -85,7 +85,7 @@ fn cancelled_after_any_number_of_passes_nothing_is_left() -> Result<(), Box<dyn 
     let endpoints = [
         format!("tcp:localhost:{clear}"),
         format!("{tls}:haproxy:tcp:localhost:{secure}"),
-        // Nobody answers there as a client of TLS, or of SOCKS, expects it.
+        // Neither answers as a client of TLS, or of SOCKS, expects it.
         format!("{tls}:tcp:localhost:{clear}"),
         format!("socks:host=example.org:port=80:tcp:127.0.0.1:{clear}"),
         "tcp:localhost:1".to_owned(),

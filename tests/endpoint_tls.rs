@@ -26,7 +26,7 @@ impl Files {
         fs::create_dir_all(files.0.join("named")).unwrap();
         for (file, name) in [
             ("server.pem", "localhost"),
-            ("client.pem", "somebody"),
+            ("client.pem", "a client"),
             ("named/example.org.pem", "example.org"),
         ] {
             let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
@@ -187,8 +187,8 @@ fn certificates_by_name() {
 #[test]
 fn who_the_client_is() {
     let files = Files::new("client");
-    let nobody = files.client("trustRoots=@/server.crt");
-    let somebody = files.client("trustRoots=@/server.crt:certificate=@/client.pem");
+    let anonymous = files.client("trustRoots=@/server.crt");
+    let known = files.client("trustRoots=@/server.crt:certificate=@/client.pem");
     let stranger = files.client("trustRoots=@/server.crt:certificate=@/server.pem");
     let asking = "privateKey=@/server.pem:trustRoots=@/client.crt";
     for (more, without) in [
@@ -197,9 +197,9 @@ fn who_the_client_is() {
         (":clientCertificates=optional", true),
     ] {
         let world = World::new(&files.server(&format!("{asking}{more}")));
-        let met = world.meet(&somebody);
+        let met = world.meet(&known);
         assert_eq!(met.server.unwrap().peer_certificates.len(), 1, "{more}");
-        let met = world.meet(&nobody);
+        let met = world.meet(&anonymous);
         assert_eq!(met.server.is_some(), without, "{more}");
         // In TLS 1.3 the client hears of it after its own handshake.
         assert_eq!(met.ended.is_none(), without, "{more}");

@@ -6,19 +6,18 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
 
 use async_tungstenite::tungstenite::{self, Message, WebSocket};
 use serde_json::{Value, json};
 
-/// A browser is slow to start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::program::PATIENCE;
+use crate::steady::Steady;
 
 /// It ends when this is dropped.
 pub(crate) struct Browser {
     process: Child,
     profile: PathBuf,
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<Steady>,
     calls: u64,
 }
 
@@ -70,7 +69,7 @@ impl Browser {
         stream
             .set_read_timeout(Some(PATIENCE))
             .expect("a time limit");
-        let (socket, _) = tungstenite::client(&url, stream).expect("the browser talks");
+        let (socket, _) = tungstenite::client(&url, Steady(stream)).expect("the browser talks");
         Browser {
             process,
             profile,

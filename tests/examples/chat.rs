@@ -12,7 +12,7 @@ struct Guest {
 }
 
 impl Guest {
-    /// Comes in, and is told so.
+    /// Connects and gives a name, which is accepted.
     fn enter(address: SocketAddr, name: &str) -> Guest {
         let stream = connect(address);
         let lines = BufReader::new(stream.try_clone().unwrap());
@@ -77,7 +77,7 @@ fn names_are_checked() {
 }
 
 #[test]
-fn a_slow_reader_harms_nobody() {
+fn a_slow_reader_does_not_slow_down_the_others() {
     const LINES: usize = 24 * 1024;
     let (program, address) = Program::serve("chat", &[LOCAL]);
     let mut slow = Guest::enter(address, "slow");

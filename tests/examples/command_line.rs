@@ -111,7 +111,7 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
             &["--key", "key.pem", "--serve", "tcp:0"],
             "--key needs --cert",
         ),
-        // What would be passed over is a mistake: whoever says it relies on it.
+        // An option that would have no effect is a mistake: its user relies on it.
         ("starttls", &["--ca-out", "ca.pem"], "are for --serve"),
         (
             "starttls",

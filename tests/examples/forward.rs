@@ -77,7 +77,7 @@ fn a_client_is_let_go_if_the_server_refuses() {
     let refusing = Refusing::new();
     let (program, address) = forward(refusing.address());
     let mut stream = connect(address);
-    stream.write_all(b"is anybody there?").unwrap();
+    stream.write_all(b"hello").unwrap();
     assert_eq!(read_all(&mut stream), b"");
     program.stop();
 }

@@ -93,7 +93,7 @@ fn a_large_body_comes_back() {
 }
 
 #[test]
-fn one_that_goes_away_in_the_middle_harms_nobody() {
+fn a_client_that_goes_away_in_the_middle_harms_no_other() {
     let (program, address) = Program::serve("http", &[LOCAL]);
     let mut gone = connect(address);
     gone.write_all(b"POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\nsome")

@@ -16,6 +16,7 @@ mod ports;
 mod program;
 mod proxy_protocol;
 mod socks;
+mod steady;
 mod tls_endpoints;
 mod websocket;
 mod workers;

@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::steady::steadily;
+
 /// How long anything here may take, on a busy machine too, before a test calls it hung.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -198,13 +200,19 @@ pub(crate) fn there_and_back(stream: &mut TcpStream, data: &[u8]) -> Vec<u8> {
     })
 }
 
+/// Waits until something has come. It stays unread.
+pub(crate) fn wait_for_input(stream: &TcpStream) {
+    let count = steadily(|| stream.peek(&mut [0])).expect("a connection that works");
+    assert_eq!(count, 1, "the input has ended");
+}
+
 /// Writes until nothing more is taken for a while, and returns how much was.
 pub(crate) fn fill(stream: &mut TcpStream, data: &[u8]) -> usize {
     let limit = |stream: &TcpStream, time| stream.set_write_timeout(Some(time));
     limit(stream, Duration::from_millis(300)).expect("a time limit");
     let mut sent = 0;
     while sent < data.len() {
-        match stream.write(&data[sent..]) {
+        match steadily(|| stream.write(&data[sent..])) {
             Ok(count) => sent += count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
             Err(error) => panic!("{error}"),

@@ -14,7 +14,8 @@ fn web_server() -> SocketAddr {
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut request = [0; 1024];
-        let _ = stream.read(&mut request).unwrap();
+        let count = stream.read(&mut request).unwrap();
+        assert_ne!(count, 0, "no request");
         let answer = b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello";
         stream.write_all(answer).unwrap();
     });
@@ -24,7 +25,7 @@ fn web_server() -> SocketAddr {
 /// What curl gets, or its exit code.
 fn curl(proxy: &[&str], host: &str, port: u16) -> Result<String, i32> {
     let mut command = Command::new("curl");
-    // A proxy of the environment is not asked.
+    // Without the proxy that the environment may name.
     command
         .args(["-q", "-sS", "--max-time", "120", "--noproxy", ""])
         .args(proxy);
@@ -55,9 +56,10 @@ fn curl_goes_through() {
         let got = curl(&[option, &proxy], host, web_server().port());
         assert_eq!(got.as_deref(), Ok("hello"), "{option} {host}");
     }
-    // Could not connect by way of the proxy. No label is that long, so nobody has to be asked.
-    let nobody = format!("{}.invalid", "x".repeat(64));
-    let got = curl(&["--socks5-hostname", &proxy], &nobody, 80);
+    // 97: curl could not connect by way of the proxy. A label of that length is refused without a
+    // question to a name server.
+    let nowhere = format!("{}.invalid", "x".repeat(64));
+    let got = curl(&["--socks5-hostname", &proxy], &nowhere, 80);
     assert_eq!(got, Err(97));
     program.stop();
 }

@@ -1,5 +1,5 @@
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr};
 use std::process::Command;
 
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -8,16 +8,17 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::program::{Program, connect, has, read_all};
+use crate::steady::Steady;
 
 const LOCAL: &str = "tcp:0:interface=127.0.0.1";
 
-/// A guest who uses the same library at the other end.
-struct Guest(WebSocket<TcpStream>);
+/// A guest. It uses the same library as the server.
+struct Guest(WebSocket<Steady>);
 
 impl Guest {
     fn come(address: SocketAddr) -> Guest {
         let url = format!("ws://{address}/chat");
-        let (socket, _) = tungstenite::client(url, connect(address)).unwrap();
+        let (socket, _) = tungstenite::client(url, Steady(connect(address))).unwrap();
         Guest(socket)
     }
 
@@ -96,7 +97,7 @@ fn everyone_hears_what_everyone_says() {
 }
 
 #[test]
-fn whoever_breaks_the_rules_is_told_which() {
+fn a_guest_that_breaks_a_rule_is_told_which() {
     let (program, address) = Program::serve("websocket", &[LOCAL]);
     let mut large = Guest::enter(address, "large");
     large.say(&"x".repeat(16 * 1024 + 1));
@@ -121,7 +122,7 @@ fn whoever_breaks_the_rules_is_told_which() {
 fn the_end_of_the_program_is_told_to_all() {
     let (program, address) = Program::serve("websocket", &[LOCAL]);
     let guests = ["ann", "bob"].map(|name| Guest::enter(address, name));
-    // He has never said who he is, and hears the end of the connection alone.
+    // This one has never given a name: it sees the end of the connection, and no word before it.
     let mut stranger = connect(address);
     program.signal("TERM");
     for guest in guests {
@@ -132,7 +133,7 @@ fn the_end_of_the_program_is_told_to_all() {
 }
 
 #[test]
-fn one_who_does_not_read_is_thrown_out() {
+fn a_guest_that_does_not_read_is_thrown_out() {
     let (program, address) = Program::serve("websocket", &[LOCAL]);
     let deaf = Guest::enter(address, "deaf");
     let mut loud = Guest::enter(address, "loud");

@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
-use crate::program::{Program, connect, fill, pattern, read_all, run, there_and_back};
+use crate::program::{
+    Program, connect, fill, pattern, read_all, run, there_and_back, wait_for_input,
+};
 
 const LOCAL: &str = "tcp:0:interface=127.0.0.1";
 
@@ -125,7 +127,7 @@ fn what_was_taken_is_sent_back_before_the_end() {
         .collect();
     for stream in &streams {
         // Something has been taken by now, if not all that was sent.
-        stream.peek(&mut [0]).unwrap();
+        wait_for_input(stream);
     }
     program.signal("TERM");
     for (stream, sent) in streams.iter_mut().zip(sent) {

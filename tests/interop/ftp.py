@@ -33,7 +33,7 @@ class Ftp(TestCase):
         (self.root / "small").write_bytes(SMALL)
         (self.root / "large").write_bytes(LARGE)
         (self.root / "sub" / "two words").write_bytes(b"two")
-        (self.path / "secret").write_bytes(b"nobody's business")
+        (self.path / "secret").write_bytes(b"not for clients")
 
     def serve(self, *options, **more):
         return Server("ftp", "--root", self.root, "--ca-out", self.ca, *options, **more)
@@ -121,7 +121,7 @@ class Ftp(TestCase):
             self.refused(522, client.sendcmd, "PASV")
             client.quit()
 
-    def test_who_may_come_in(self):
+    def test_user_and_password(self):
         with self.serve("--user", "me", "--password", "secret word") as server:
             for wrong in [(), ("me", "secret"), ("you", "secret word")]:
                 with self.assertRaises(ftplib.error_perm):
@@ -169,7 +169,7 @@ class Ftp(TestCase):
             assert client.nlst("/") == ["inside", "large", "pipe", "small", "sub"], client.nlst("/")
             # What is stored where a link is takes the place of the link.
             client.storbinary("STOR /file", io.BytesIO(b"mine"))
-        assert (self.path / "secret").read_bytes() == b"nobody's business"
+        assert (self.path / "secret").read_bytes() == b"not for clients"
         assert (self.root / "file").read_bytes() == b"mine"
 
     # Uploads that are cut short
@@ -265,7 +265,7 @@ class Ftp(TestCase):
                         assert sorted(os.listdir(self.root)) == ["large", "small", "sub"]
                     client.sock.sendall(abor)
                     assert client.voidresp() == "226 nothing is under way"
-                    # Before anybody has connected.
+                    # Before a data connection is open.
                     assert client.sendcmd("EPSV").startswith("229")
                     assert client.sendcmd("RETR small").startswith("150")
                     client.sock.sendall(abor)

@@ -209,7 +209,7 @@ class StartTls(TestCase):
             output = self.connect(port, "OFF", "hello")
         assert "server: hello" in output and "has ended" not in output, output
 
-    def test_an_answer_that_somebody_slips_in(self):
+    def test_an_answer_behind_the_answer_is_never_heard(self):
         def converse(lines):
             assert lines.receive() == "TLS"
             lines.send("OK", "evil")

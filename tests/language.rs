@@ -1,0 +1,145 @@
+//! The language of the documentation, the comments, the messages and the names: active, present
+//! tense, and with the acting thing as the subject. Words in which people stand for things are
+//! found here.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Words, and what to write in their place. They are found in any case of letters, across the end
+/// of a line, and in names such as `harms_nobody`.
+const WORDS: [(&[&str], &str); 6] = [
+    (
+        &["nobody"],
+        "name the thing: no peer, no caller, no other task",
+    ),
+    (
+        &["whoever"],
+        "name the thing: the protocol that, the caller",
+    ),
+    (&["somebody"], "name the thing: a peer, another program"),
+    (&["anybody"], "name the thing: any peer, any caller"),
+    (&["for", "ever"], "say what does not happen: it never ends"),
+    (&["none", "if"], "`None` if, or: by default, without"),
+];
+
+/// Folders that are still to be mended. The list only gets shorter.
+const EXCEPTIONS: [&str; 16] = [
+    "benches/",
+    "deferred/",
+    "examples/",
+    "fuzz/",
+    "protocols/",
+    "reactor/",
+    "src/endpoint",
+    "src/lib.rs",
+    "src/porting",
+    "src/workers",
+    "tests/conformance/",
+    "tests/examples/",
+    "tests/interop/",
+    "tests/architecture.rs",
+    "tests/endpoint_",
+    "tls/",
+];
+
+/// All files of these kinds below a folder.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of the project") {
+        let path = entry.expect("an entry of it").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') || name == "target" {
+            continue;
+        }
+        if path.is_dir() {
+            files(&path, found);
+        } else if ["md", "rs", "py", "toml", "sh"]
+            .iter()
+            .any(|kind| path.extension() == Some(kind.as_ref()))
+        {
+            found.push(path);
+        }
+    }
+}
+
+/// The words of a text, each with the number of its line. What stands between two words does not
+/// count: spaces, the beginning of a comment, an underscore.
+fn words(text: &str) -> Vec<(usize, &str)> {
+    let lines = text.lines().enumerate();
+    lines
+        .flat_map(|(number, line)| {
+            let words = line.split(|letter: char| !letter.is_alphanumeric());
+            words
+                .filter(|word| !word.is_empty())
+                .map(move |word| (number + 1, word))
+        })
+        .collect()
+}
+
+/// Whether these words stand here. Of `None if`, a guard in code, the first letter is a capital.
+fn stand_here(wanted: &[&str], here: &[(usize, &str)]) -> bool {
+    wanted.len() == here.len()
+        && wanted.iter().zip(here).all(|(wanted, (_, word))| {
+            if *wanted == "none" {
+                word == wanted
+            } else {
+                word.eq_ignore_ascii_case(wanted)
+            }
+        })
+}
+
+#[test]
+fn words_in_which_people_stand_for_things_are_not_used() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = Vec::new();
+    files(root, &mut all);
+    assert!(all.len() > 100, "the files of the project are not found");
+    let mut complaints = String::new();
+    for path in all {
+        let name = path
+            .strip_prefix(root)
+            .unwrap_or(&path)
+            .display()
+            .to_string();
+        let is_excepted = EXCEPTIONS.iter().any(|folder| name.starts_with(folder));
+        if is_excepted || name == "tests/language.rs" {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a text");
+        let words = words(&text);
+        for (wanted, better) in WORDS {
+            for here in words.windows(wanted.len()) {
+                if stand_here(wanted, here) {
+                    let (line, wanted) = (here[0].0, wanted.join(" "));
+                    writeln!(complaints, "{name}:{line}: {wanted:?} ({better})").expect("a string");
+                }
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "\n{complaints}");
+}
+
+#[test]
+fn they_are_found_across_lines_and_in_names() {
+    let found = |wanted: &[&str], text: &str| {
+        let words = words(text);
+        words
+            .windows(wanted.len())
+            .any(|here| stand_here(wanted, here))
+    };
+    assert!(found(&["nobody"], "a slow reader harms_nobody()"));
+    assert!(found(&["nobody"], "Nobody."));
+    assert!(found(
+        &["for", "ever"],
+        "    /// It waits for\n    /// ever."
+    ));
+    assert!(found(
+        &["none", "if"],
+        "/// The limit; none if it is not set."
+    ));
+    assert!(!found(&["for", "ever"], "for every connection"));
+    assert!(!found(
+        &["none", "if"],
+        "None if self.is_closed() => return,"
+    ));
+}
