@@ -54,7 +54,7 @@ LINE                 what the client sends, each on a line of its own; hello if 
 struct Echo;
 
 impl Protocol for Echo {
-    /// The handshake is over: nobody who failed it gets this far.
+    /// Comes after the handshake, and only if it succeeded.
     fn connection_made(&mut self, transport: &TransportRef) {
         if let Some(negotiated) = TlsTransport::of(transport) {
             let shown = negotiated.peer_certificates.len();
@@ -142,7 +142,7 @@ impl Options {
         Ok(options)
     }
 
-    /// Whoever says something relies on it, and is not to be passed over.
+    /// An option that would have no effect is a mistake: its user relies on it.
     fn check(&self) -> Result<(), Mistake> {
         let asks_clients = self.client_certificates.is_some() || self.client_authorities.is_some();
         match self.connect {

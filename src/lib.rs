@@ -2,9 +2,9 @@
 //! [`Transport`]s, and TLS is a layer that a conversation enters, stacks and leaves, with every
 //! byte accounted for.
 //!
-//! It is for callback-based network protocols: one thread, so no locks and no `Send`; callbacks, so
-//! no `async` colouring; state in plain structs. It is not a runtime for files, databases or HTTP
-//! frameworks, and it spreads no work over cores by itself: where that is wanted there are
+//! Use it for network protocols that are written as callbacks. There is one thread, so there are no
+//! locks and no `Send`; there is no `async` colouring; the state of a connection is a plain struct.
+//! It is not a runtime for files, databases or HTTP frameworks. It uses one core unless you ask for
 //! [`Workers`].
 //!
 //! # A server in twenty lines
@@ -33,14 +33,15 @@
 //! }
 //! ```
 //!
-//! What it does beyond what it says: a client that sends and does not read is read no further once
-//! 64 KiB wait for it; one that closes its write half gets all its bytes before the close; a panic
-//! in `Echo` costs that connection alone; Ctrl-C closes every connection in order.
+//! What you get for free: if a client sends but does not read, the reactor stops reading from it
+//! once 64 KiB of output are pending. A client that closes its write half receives all its bytes
+//! before the close. A panic in `Echo` costs that connection alone. Ctrl-C closes every connection
+//! in order.
 //!
 //! On four cores, the same server is four reactors on one port, which share nothing:
 //!
 //! ```no_run
-//! # use retwist::{Address, Protocol, TransportRef, Workers, WorkersError};
+//! # use retwist::{Protocol, TransportRef, Workers, WorkersError};
 //! # struct Echo;
 //! # impl Protocol for Echo {
 //! #     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) { transport.write(data) }
@@ -57,44 +58,51 @@
 //!
 //! Eight rules hold on every transport, whatever it is made of. Everything else follows from them.
 //!
-//! 1. **A protocol is only ever called by the turn of its transport.** No transport method calls a
-//!    protocol: `write`, `lose_connection`, `switch_protocol`, `resume_producing` change state, and
-//!    what follows happens in a turn.
+//! 1. **The reactor calls a protocol only in the turn of its transport.** No transport method calls
+//!    a protocol: `write`, `lose_connection`, `switch_protocol` and `resume_producing` change state,
+//!    and their effects follow in a turn. So `&mut self` in a callback is never taken twice.
 //! 2. **A protocol is handed its transport in every callback, and may clone it and keep it.**
-//!    Ownership is a tree (reactor, connection, seat, protocol); every handle is weak. A handle
-//!    whose connection has gone is safe in every method: it does nothing, and says so when asked.
+//!    Ownership is a tree (reactor, connection, seat, protocol), and every handle is weak. If the
+//!    connection has gone, every method of a handle is safe: it does nothing, and the handle says so
+//!    when asked.
 //! 3. **A handle serves the protocol that it was given to.** After `switch_protocol` the old handle
 //!    is revoked: a `write` on it is dropped with a warning in the log. So once TLS is layered on,
-//!    nothing above can put plaintext under it.
+//!    nothing above it can put plaintext under it.
 //! 4. **Bytes that a protocol did not use belong to the transport.** [`unread`](Transport::unread)
-//!    gives them back, and whoever is then in the seat gets them first. What is pipelined behind a
-//!    STARTTLS reaches the TLS engine as ciphertext, never the application.
-//! 5. **`connection_made` exactly once, before anything else; `connection_lost` exactly once,
-//!    last,** whatever happens, the reactor's end included. A protocol that moves from one
+//!    gives them back, and the protocol that is in the seat then gets them first. What a client
+//!    pipelines behind a STARTTLS reaches the TLS engine as ciphertext, never the application.
+//! 5. **`connection_made` comes exactly once, before anything else; `connection_lost` comes exactly
+//!    once, last,** whatever happens, the reactor's end included. A protocol that moves from one
 //!    transport to another hears `transport_switched` and not `connection_made`.
 //! 6. **A closed transport is closed.** After `lose_connection`, writes are dropped and no more
-//!    data is delivered, on every kind of transport alike. What was written before is flushed
-//!    first, registered producers are waited for, and all of it is under a deadline, after which
-//!    the connection is aborted.
-//! 7. **A panic in a callback costs that connection,** which is logged with its peer, aborted, and
-//!    told so; and nothing else.
+//!    data is delivered, on every kind of transport alike. What was written before is sent first,
+//!    however much it is. A deadline limits the time without progress, not the whole: a peer that
+//!    takes bytes, however slowly, is served, and one that takes none is aborted. A connection that
+//!    broke is never reported, or passed on, as one that ended cleanly.
+//! 7. **A panic in a callback costs that connection, and nothing else.** The connection is logged
+//!    with its peer and aborted, and `connection_lost` gives the panic as the reason. A callback is
+//!    all code of the application that the reactor runs for a connection: protocols, layers,
+//!    factories, producers, timers, and each `Drop` of these.
 //! 8. **Nothing is unbounded by default:** unsent output, unread input, a frame's length, a
-//!    handshake's time, connections accepted in one turn. Each bound is a documented setting.
+//!    handshake's time, the connections accepted in one turn, the callbacks of one connection in one
+//!    pass of the loop. Each bound is a documented setting. So no connection, whatever its code
+//!    does, delays the others by more than its share.
 //!
 //! # The parts
 //!
 //! | to | look at |
 //! |---|---|
-//! | listen, connect, run, call later | [`Reactor`], [`TcpListen`], [`TcpConnect`], [`Clock`] |
-//! | say what happens on a connection | [`Protocol`], [`Factory`] |
-//! | write, close, pause, switch | [`Transport`] |
+//! | listen, connect, run | [`Reactor`], [`TcpListen`], [`TcpConnect`] |
+//! | define what happens on a connection | [`Protocol`], [`Factory`] |
+//! | write, close, pause, switch, be told what is sent | [`Transport`] |
+//! | call later | [`Clock`] |
 //! | send more than fits at once | [`Producer`] |
 //! | put something between a transport and a protocol | [`Layer`] |
 //! | start TLS, stack it, leave it | [`tls`] |
 //! | receive lines, records, messages; limit, throttle, watch | [`protocols`] |
-//! | say where as a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |
+//! | describe where to listen or connect in a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |
 //! | port an application from Twisted | [`porting`] |
-//! | find out why it ended | [`Reason`], [`ConnectError`], [`ListenError`] |
+//! | find out why a connection ended or did not begin | [`Reason`], [`ConnectError`], [`ListenError`] |
 //! | wait for a value or several, write `async fn`, use threads, look up names, stay connected | [`deferred`] |
 //! | call in from another thread | [`Remote`] |
 //! | use more than one core | [`Workers`] |
@@ -102,12 +110,13 @@
 //!
 //! # Where a callback comes from
 //!
-//! One pass of the loop: timers that are due; calls from other threads; then the system is asked
-//! what has happened. Each connection that has something to read is read once, at most 64 KiB, its
-//! protocol is called, and what it wrote is sent with one system call. Then come those who asked
-//! for a turn, the calls asked for with [`call_soon`](Clock::call_soon), and what was written to
-//! other connections on the way. Whatever these ask for comes in the next pass, so that nobody
-//! keeps the others waiting. A reactor with nothing to do makes no system call at all.
+//! One pass of the loop runs the timers that are due, then the calls from other threads, then asks
+//! the system what has happened. The reactor reads each connection that has input once, at most
+//! 64 KiB, calls its protocol, and sends what the protocol wrote with one system call. Then it runs
+//! the connections that asked for a turn and the calls made with [`call_soon`](Clock::call_soon),
+//! and sends what was written to other connections on the way. What these ask for comes in the next
+//! pass, so that no connection keeps the others waiting. A reactor with nothing to do makes no system
+//! call at all.
 
 pub mod endpoint;
 pub mod porting;

@@ -44,7 +44,7 @@ fn insert_and_cancel(args: &Args) -> Result<Measurement> {
     })
 }
 
-/// An idle timeout that is moved later with each message: whoever has the message has the call at
+/// An idle timeout that is moved later with each message: the protocol that gets the message has the call at
 /// hand, but its place among the others is anywhere.
 fn reset(args: &Args) -> Result<Measurement> {
     let clock = ManualClock::new();

@@ -43,8 +43,8 @@ impl Passive {
     ) -> Result<Self, ListenError> {
         let connection = ProtocolHandle::new(Connection::default());
         let expected = Cell::new(Some(connection.clone()));
-        // The first that comes from where the client is. Whoever is elsewhere may not fetch its
-        // files, nor store others.
+        // The first connection from the address of the client. Another host may not fetch the files of
+        // the client, nor store files in its name.
         let factory = factory(move |peer| {
             if peer.ip() == client {
                 expected.take()
@@ -155,10 +155,10 @@ impl Connection {
             return;
         };
         let State::Waiting(job) = mem::take(&mut self.state) else {
-            // Nothing is read before somebody wants it.
+            // Nothing is read before a command wants it.
             return transport.pause_producing();
         };
-        // It has not been called yet: whoever it calls is waiting no more.
+        // The deadline for the client to connect: it has connected.
         let _ = job.deadline.cancel();
         transport.resume_producing();
         match job.work {
@@ -201,7 +201,7 @@ impl Connection {
         }
     }
 
-    /// Whoever wanted it does so no more. What is under way goes on.
+    /// The control connection has ended. A transfer that is under way goes on.
     fn leave(&mut self) {
         if let State::Idle = self.state
             && let Some(transport) = &self.transport

@@ -47,7 +47,7 @@ ENDPOINT          where to listen; tcp:2121:interface=127.0.0.1 if none is given
 --writable        files may be stored
 --user NAME       who may log in; without it, the user anonymous, with any password
 --password WORD   the password of that user
---require-tls     nobody logs in without TLS, and no file travels without
+--require-tls     no login without TLS, and no file travels without
 --cert FILE       the server's certificate and those that certify it, PEM
 --key FILE        its private key, PEM; it is in the file of the certificate if this is not given
 --ca-out FILE     without --cert the server makes an authority for itself, whose certificate is written here

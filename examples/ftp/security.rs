@@ -50,7 +50,7 @@ enum Control {
 const PATIENCE: usize = 3;
 
 impl Security {
-    /// The answer to a command about security; none if it is about something else.
+    /// The answer to a command about security, `None` to any other.
     pub(crate) fn command(
         &mut self,
         account: Option<&Account>,
@@ -60,7 +60,7 @@ impl Security {
         let method = argument.to_ascii_uppercase();
         Some(match (name, &self.control) {
             ("AUTH", Control::Clear) if method == "TLS" || method == "TLS-C" => {
-                // What was said before, anybody could have said.
+                // What came in clear may come from any host on the way, so it is forgotten.
                 *self = Security {
                     control: Control::Tls,
                     ..Security::default()

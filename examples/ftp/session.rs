@@ -163,7 +163,7 @@ impl Session {
         answer
     }
 
-    /// What a command has done on a data connection; none if it needs none.
+    /// What a command does on a data connection; `None` for a command that uses none.
     fn work(&self, name: &str, argument: &str, offset: u64) -> Option<io::Result<Work>> {
         let tree = &self.service.tree;
         let place = self.here.join(argument);

@@ -36,7 +36,7 @@ pub(crate) struct Upload {
 const DRAFT: &str = ".upload-";
 
 impl Place {
-    /// The place that `path` names for somebody who is here.
+    /// The place that `path` names, seen from here.
     pub(crate) fn join(&self, path: &str) -> Place {
         let mut names = match path.starts_with('/') {
             true => Vec::new(),
@@ -92,7 +92,7 @@ impl Tree {
 
     /// A file, from `offset` to its end.
     pub(crate) fn read(&self, place: &Place, offset: u64) -> io::Result<impl Read + use<>> {
-        // To open what is no file could wait for ever.
+        // To open a pipe would wait for a writer, and block the reactor.
         self.file(place)?;
         let mut file = self.root.open(place.relative())?;
         file.seek(SeekFrom::Start(offset))?;

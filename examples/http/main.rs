@@ -38,7 +38,7 @@ use retwist::{Factory, Phase, ReactorHandle, SystemEvent, Worker, Workers};
 use support::tls::Credentials;
 
 const HELP: &str = "
-A web server: GET / tells the time of day to nobody in particular, POST /echo sends back what it is sent.
+A web server: GET / tells the time of day, roughly, POST /echo sends back what it is sent.
 
 Usage: http [ENDPOINT...] [--workers N] [--tls [--cert FILE [--key FILE] | --ca-out FILE]]
 
@@ -56,7 +56,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible
     let text = |text: &'static str| Either::Left(Full::new(Bytes::from_static(text.as_bytes())));
     let mut response = match (request.method(), request.uri().path()) {
         (&Method::GET, "/") => return Ok(Response::new(text("It is day, somewhere.\n"))),
-        // Sent back as it comes: nobody holds more of it than the peer has yet to take.
+        // Sent back as it comes: the server holds no more than the peer has yet to take.
         (&Method::POST, "/echo") => return Ok(Response::new(Either::Right(request.into_body()))),
         (_, "/" | "/echo") => Response::new(text("That is not done here.\n")),
         _ => Response::new(text("There is nothing here.\n")),

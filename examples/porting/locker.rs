@@ -2,10 +2,10 @@
 
 use std::error::Error;
 
+use retwist::Reactor;
 use retwist::endpoint::server_from_string;
 use retwist::protocols::{Framed, LineReceiver, LineTransport};
 use retwist::tls::{Identity, ServerOptions, TlsRole, TlsTransport, start_tls};
-use retwist::{Address, Reactor};
 
 struct Locker {
     role: TlsRole,
@@ -40,14 +40,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let identity = Identity::from_pem_file(pem)?;
     let role = TlsRole::server(ServerOptions::new(identity).build()?);
-    let factory = move |_: &Address| {
+    let reactor = Reactor::new()?;
+    let port = server_from_string(&endpoint)?.listen(&reactor, move |_| {
         Framed::lines(Locker {
             role: role.clone(),
             secret: b"nothing yet".to_vec(),
         })
-    };
-    let reactor = Reactor::new()?;
-    let port = server_from_string(&endpoint)?.listen(&reactor, factory)?;
+    })?;
     println!("listening on {}", port.address());
     reactor.run()?;
     Ok(())

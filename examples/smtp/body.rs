@@ -18,8 +18,8 @@ enum At {
 
 /// Takes the text apart, however it is cut.
 ///
-/// Only CR LF ends a line. Whoever takes a lone LF or CR for one sees the end of a message where
-/// others do not, and what follows as commands: smuggled mail.
+/// Only CR LF ends a line. A server that takes a lone LF or CR for one sees the end of a message
+/// where others do not, and what follows as commands: smuggled mail.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
     at: At,

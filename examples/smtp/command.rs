@@ -9,8 +9,7 @@ pub(crate) enum Command<'a> {
         name: &'a str,
     },
     StartTls,
-    /// Who sent it (nobody, for a report on other mail), and how large it will be, if the client
-    /// says.
+    /// The sender (empty for a report on other mail), and the size, if the client announces one.
     Mail {
         sender: &'a str,
         size: Option<u64>,

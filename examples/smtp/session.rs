@@ -245,8 +245,8 @@ impl LineReceiver for Session {
         }
     }
 
-    /// TLS has been put under the session. What the client said before, anybody could have said
-    /// (RFC 3207 4.2).
+    /// TLS has been put under the session. What came in clear may come from any host on the way, so
+    /// it is forgotten (RFC 3207 4.2).
     fn transport_switched(&mut self, _: &LineTransport) {
         self.client = None;
         self.envelope = None;

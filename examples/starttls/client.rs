@@ -67,8 +67,7 @@ impl LineReceiver for Client {
                 self.layers += 1;
                 or_abort(transport, start_tls(transport, self.role.clone()));
             }
-            // Whoever is in between could say so, too. What was meant for TLS is never said in
-            // clear.
+            // A host on the way could say so, too. What was meant for TLS is never said in clear.
             ("TLS", _) if self.layers == 0 => {
                 remark("the server has no TLS, and nothing more is said");
                 self.outcome.fail();

@@ -57,7 +57,7 @@ LINE                 what the client says. TLS starts TLS, inside the one that t
 --name NAME          who the server has to be; localhost if it is not given
 ";
 
-/// What the client says if nobody says otherwise.
+/// What the client says by default.
 const CONVERSATION: [&str; 7] = [
     "hello",
     "TLS",
@@ -105,7 +105,7 @@ impl Options {
         Ok(options)
     }
 
-    /// Whoever says something relies on it, and is not to be passed over.
+    /// An option that would have no effect is a mistake: its user relies on it.
     fn check(&self) -> Result<(), Mistake> {
         match (&self.serve, &self.connect) {
             (Some(_), Some(_)) => Err("--serve and --connect are for one side each".into()),

@@ -7,7 +7,7 @@ use retwist::{Factory, Reason, error_chain};
 
 use crate::support::tls::or_abort;
 
-/// More TLS inside TLS than anybody has a use for.
+/// How deep TLS may be nested: more than any use needs.
 const MOST_LAYERS: usize = 8;
 
 pub(crate) fn factory(role: TlsRole) -> impl Factory {
@@ -27,7 +27,7 @@ struct Server {
 
 impl LineReceiver for Server {
     fn line_received(&mut self, transport: &LineTransport, line: &[u8]) {
-        // Who ends lines with CRLF is answered in kind.
+        // A client that ends its lines with CRLF gets lines that end so.
         let (line, end) = match line.strip_suffix(b"\r") {
             Some(line) => (line, "\r\n"),
             None => (line, "\n"),

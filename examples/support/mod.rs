@@ -136,8 +136,8 @@ pub(crate) fn listen(
     Ok(())
 }
 
-/// A line on standard output, at once. Whoever started the program may have stopped listening to
-/// it: that ends nothing.
+/// A line on standard output, at once. If the reader of the output has gone, the line is lost, and
+/// nothing else happens.
 pub(crate) fn say(line: &str) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

@@ -44,7 +44,7 @@ impl Credentials {
         self.authority_out.is_some()
     }
 
-    /// The identity in the files that were given; none if there were none. The key may be in the
+    /// The identity in the files of the options, `None` without these options. The key may be in the
     /// file of the certificate.
     pub(crate) fn given(&self) -> Result<Option<Identity>, Mistake> {
         match (&self.certificate, &self.key, &self.authority_out) {

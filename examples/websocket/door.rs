@@ -110,7 +110,7 @@ impl Door {
     }
 }
 
-/// A page from elsewhere must not speak in the name of whoever looks at it.
+/// A page from another site must not act for the user who looks at it.
 fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     match (text(ORIGIN), text(HOST)) {

@@ -39,7 +39,7 @@ pub(crate) async fn visit(connection: AsyncTransport, room: Room) -> io::Result<
     Ok(())
 }
 
-/// Asks for a name until it is a good one. None if the guest leaves before.
+/// Asks for a name until it is a good one. Returns `None` if the guest leaves before that.
 async fn enter(socket: &mut Socket, room: &Room) -> io::Result<Option<(Place, ThrownOut)>> {
     while let Some(name) = hear(socket).await? {
         match room.enter(name.as_str()) {
@@ -67,7 +67,7 @@ async fn talk(socket: &mut Socket, place: &Place) -> io::Result<()> {
                 }
                 next = place.next();
             }
-            // Nobody is there any more to say anything.
+            // The room has gone: no message will come.
             Either::Left(Err(_)) => break,
             Either::Right(heard) => match heard? {
                 Some(text) => place.say(text.as_str()),

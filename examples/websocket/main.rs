@@ -5,10 +5,10 @@
 //! cargo run --release --example websocket -- tls:8443:privateKey=both.pem
 //! ```
 //!
-//! Whoever is at the door (`door.rs`) is a callback protocol, which reads an HTTP request and
-//! answers it. If that asks for a WebSocket, the live connection goes over to async code, with the
-//! bytes that came behind the request: there a WebSocket of somebody else's making runs on it
-//! (`guest.rs`), and what its guest says is heard by all (`room.rs`).
+//! A callback protocol at the door (`door.rs`) reads an HTTP request and answers it. If the request
+//! is for a WebSocket, the live connection goes over to async code, with the bytes that came behind
+//! the request: a WebSocket library runs on it there (`guest.rs`), and what its guest says is heard
+//! by all (`room.rs`).
 
 mod door;
 mod guest;

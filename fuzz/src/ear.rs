@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use retwist::{Protocol, Reason, TransportRef};
 
-/// What somebody has heard, in order. Data is as it came, in one run with what came before it.
+/// What a protocol has heard, in order. Data is as it came, in one run with what came before it.
 #[derive(Clone, Default)]
 pub struct Log(Rc<RefCell<Vec<u8>>>);
 

@@ -81,7 +81,7 @@ pub(crate) fn register(poll: &Poll, socket: &mut TcpStream, at: usize) -> io::Re
     poll.registry().register(socket, Token(at), interest)
 }
 
-/// How much came or went; none if the socket would block.
+/// How much came or went, `None` where the socket would block.
 pub(crate) fn unless_blocked(moved: io::Result<usize>) -> io::Result<Option<usize>> {
     match moved {
         Ok(count) => Ok(Some(count)),
