@@ -19,6 +19,7 @@ fn waits_stay_within_their_bounds() {
         factor: f64::NAN,
         max_delay: Duration::MAX,
         jitter: Duration::MAX,
+        reset_after: Duration::MAX,
     };
     assert_eq!(longest.delay(7), Duration::MAX);
 }

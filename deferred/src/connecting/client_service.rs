@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::mem;
 use std::rc::Rc;
+use std::time::Instant;
 
 use retwist_reactor::{
     Clock, DelayedCall, LayerExt, Protocol, ProtocolHandle, Reason, catch_panic, error_chain,
@@ -16,7 +17,7 @@ use crate::{
     AttemptError, Backoff, Canceller, Deferred, Dialer, Failure, Outcome, Promise, ServiceError,
 };
 
-/// Keeps a connection: connects, and connects again when it fails or is lost, until it is stopped.
+/// Keeps a connection: connects, and connects again after a failure or a loss, until it is stopped.
 ///
 /// ```text
 /// init --start--> connecting --prepared--> connected --stop--> disconnecting --lost--> stopped
@@ -25,170 +26,182 @@ use crate::{
 ///                   +- waiting <---------------+               restarting --lost--> connecting
 /// ```
 ///
-/// Stopped while it is waiting, or connecting, it is stopped at once, unless there is a connection
-/// already that has to be closed. Each retry is logged, with what went wrong and how long it waits
-/// ([`Backoff`]).
+/// `stop` ends a wait or an attempt at once, unless there is a connection already that has to be
+/// closed. The log has a line for each retry: what went wrong, and how long the wait is.
 ///
-/// A cheap handle: clones are the same service. It goes on until it is stopped, or the reactor
-/// ends.
+/// The wait grows with each failure in a row ([`Backoff`]). A connection that is lost before
+/// [`Backoff::reset_after`] is one more failure: a server that accepts and drops its clients is not
+/// asked again and again. A protocol that knows better says so with
+/// [`reset_delay`](ClientService::reset_delay), for example after it has logged in.
+///
+/// A cheap handle: clones are the same service. It runs until it is stopped, or the reactor ends.
 pub struct ClientService<P: Protocol> {
-    inner: Rc<Inner<P>>,
+    service: Rc<Service<P>>,
 }
 
-struct Inner<P: Protocol> {
+struct Service<P: Protocol> {
     clock: Clock,
     dialer: Box<dyn Dialer>,
     protocol: Box<dyn Fn() -> P>,
     prepare: RefCell<Option<Prepare<P>>>,
     backoff: RefCell<Backoff>,
-    state: RefCell<State<P>>,
-    /// Which attempt it is, so that what comes of an earlier one is known as that.
+    stage: RefCell<Stage<P>>,
+    /// The number of the attempt: the outcome of an earlier one is ignored.
     attempt: Cell<u64>,
-    /// How many have failed in a row.
+    /// The failures in a row.
     failures: Cell<u32>,
-    /// Those who wait for a connection, each with the number of failures after which he is told of
-    /// one.
+    /// The protocol has said that its connection is a success.
+    is_good: Cell<bool>,
+    /// The requests for a connection, each with the number of failures that it still bears.
     waiting: Waiters<ProtocolHandle<P>, ServiceError, Option<u32>>,
     stopping: RefCell<Vec<Promise<(), Infallible>>>,
 }
 
-/// What comes of an attempt, and what tells of the connection's end.
-type Attempt<P> = (Deferred<ProtocolHandle<P>, AttemptError>, Rc<Watch>);
+/// The outcome of an attempt, and the layer that tells of the end of its connection.
+type Dialled<P> = (Deferred<ProtocolHandle<P>, AttemptError>, Rc<Watch>);
 type Prepare<P> = Rc<dyn Fn(&ProtocolHandle<P>) -> Deferred<(), Box<dyn Error>>>;
 
-enum State<P: Protocol> {
+enum Stage<P: Protocol> {
     Init,
     Connecting(Canceller, Rc<Watch>),
     Waiting(DelayedCall),
-    Connected(ProtocolHandle<P>, Rc<Watch>),
+    /// Since when.
+    Connected(ProtocolHandle<P>, Rc<Watch>, Instant),
     Disconnecting,
     Restarting,
     Stopped,
 }
 
-/// What a [`ClientService`] is doing.
+/// The state of a [`ClientService`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceState {
-    /// It has not been started.
+    /// Not started yet.
     Init,
-    /// It connects, or what was given to [`prepare_connection`](ClientService::prepare_connection)
-    /// is under way.
+    /// Connecting, or preparing the connection
+    /// ([`prepare_connection`](ClientService::prepare_connection)).
     Connecting,
-    /// It waits before it tries again.
+    /// Waiting before the next attempt.
     Waiting,
-    /// There is a connection.
+    /// Connected.
     Connected,
-    /// It was stopped, and its connection is being closed.
+    /// Stopped; the connection is being closed.
     Disconnecting,
-    /// It was stopped and started again, and its old connection is being closed.
+    /// Stopped and started again; the old connection is being closed.
     Restarting,
-    /// It was stopped.
+    /// Stopped.
     Stopped,
 }
 
 impl<P: Protocol> ClientService<P> {
-    /// Will connect by way of `dialer`, each time with a protocol that `protocol` makes.
+    /// A service that will connect with `dialer`. `protocol` makes the protocol of each connection.
     pub fn new(
         clock: &Clock,
         dialer: impl Dialer + 'static,
         protocol: impl Fn() -> P + 'static,
     ) -> Self {
         ClientService {
-            inner: Rc::new(Inner {
+            service: Rc::new(Service {
                 clock: clock.clone(),
                 dialer: Box::new(dialer),
                 protocol: Box::new(protocol),
                 prepare: RefCell::default(),
                 backoff: RefCell::default(),
-                state: RefCell::new(State::Init),
+                stage: RefCell::new(Stage::Init),
                 attempt: Cell::new(0),
                 failures: Cell::new(0),
+                is_good: Cell::new(false),
                 waiting: Waiters::default(),
                 stopping: RefCell::default(),
             }),
         }
     }
 
-    /// How long it waits, from the next failure on.
+    /// Sets the waits, from the next failure on.
     #[doc(alias = "retryPolicy")]
     pub fn set_backoff(&self, backoff: Backoff) {
-        *self.inner.backoff.borrow_mut() = backoff;
+        *self.service.backoff.borrow_mut() = backoff;
     }
 
-    /// What each new connection goes through before it counts: logging in, say. If it fails, the
-    /// connection is closed, and that is a failed attempt.
+    /// Sets what each new connection goes through before it counts, for example a login. If that
+    /// fails, the connection is closed, and the attempt has failed.
     #[doc(alias = "prepareConnection")]
     pub fn prepare_connection(
         &self,
         prepare: impl Fn(&ProtocolHandle<P>) -> Deferred<(), Box<dyn Error>> + 'static,
     ) {
-        *self.inner.prepare.borrow_mut() = Some(Rc::new(prepare));
+        *self.service.prepare.borrow_mut() = Some(Rc::new(prepare));
     }
 
-    /// Keeps a connection, from now on. Nothing if it does so already.
+    /// The connection is a success: the next wait is a short one again.
+    pub fn reset_delay(&self) {
+        self.service.failures.set(0);
+        self.service.is_good.set(true);
+    }
+
+    /// Starts. Does nothing if the service is running.
     #[doc(alias = "startService")]
     pub fn start(&self) {
-        let state = self.state();
-        match state {
-            ServiceState::Init | ServiceState::Stopped => self.inner.connect(),
-            ServiceState::Disconnecting => self.inner.enter(State::Restarting),
+        match self.state() {
+            ServiceState::Init | ServiceState::Stopped => self.service.connect(),
+            ServiceState::Disconnecting => self.service.enter(Stage::Restarting),
             _ => {}
         }
     }
 
-    /// Keeps none any more. The Deferred fires when the connection has been closed; at once, if
-    /// there is none. Those who wait for a connection are told that it was cancelled.
+    /// Stops. The Deferred fires when the connection has been closed; at once if there is none.
+    /// Pending requests for a connection fail with [`Failure::Cancelled`].
     #[doc(alias = "stopService")]
     pub fn stop(&self) -> Deferred<(), Infallible> {
         let (promise, stopped) = Deferred::new();
-        self.inner.stopping.borrow_mut().push(promise);
-        self.inner.stop();
+        self.service.stopping.borrow_mut().push(promise);
+        self.service.stop();
         stopped
     }
 
-    /// The protocol of the connection: now, or when there is one. With `fail_after`, it fails once
-    /// that many attempts have failed; without, it waits until the service is stopped. Cancelled,
-    /// it waits no more, and the service goes on.
+    /// Waits for the protocol of a connection; fires at once if there is one. With `fail_after`, it
+    /// fails once that many attempts have failed; without, only when the service is stopped.
+    /// Cancelling ends the wait, not the service.
     #[doc(alias = "whenConnected")]
     #[doc(alias = "failAfterFailures")]
     pub fn when_connected(
         &self,
         fail_after: Option<u32>,
     ) -> Deferred<ProtocolHandle<P>, ServiceError> {
-        match &*self.inner.state.borrow() {
-            State::Connected(protocol, _) => return Deferred::succeed(protocol.clone()),
-            State::Stopped => return Deferred::from_outcome(Err(Failure::Cancelled)),
+        match &*self.service.stage.borrow() {
+            Stage::Connected(protocol, ..) => return Deferred::succeed(protocol.clone()),
+            Stage::Stopped => return Deferred::from_outcome(Err(Failure::Cancelled)),
             _ => {}
         }
-        self.inner.waiting.wait(fail_after)
+        self.service.waiting.wait(fail_after)
     }
 
-    /// What it is doing.
+    /// The state of the service.
     pub fn state(&self) -> ServiceState {
-        match &*self.inner.state.borrow() {
-            State::Init => ServiceState::Init,
-            State::Connecting(..) => ServiceState::Connecting,
-            State::Waiting(_) => ServiceState::Waiting,
-            State::Connected(..) => ServiceState::Connected,
-            State::Disconnecting => ServiceState::Disconnecting,
-            State::Restarting => ServiceState::Restarting,
-            State::Stopped => ServiceState::Stopped,
+        match &*self.service.stage.borrow() {
+            Stage::Init => ServiceState::Init,
+            Stage::Connecting(..) => ServiceState::Connecting,
+            Stage::Waiting(_) => ServiceState::Waiting,
+            Stage::Connected(..) => ServiceState::Connected,
+            Stage::Disconnecting => ServiceState::Disconnecting,
+            Stage::Restarting => ServiceState::Restarting,
+            Stage::Stopped => ServiceState::Stopped,
         }
     }
 }
 
-impl<P: Protocol> Inner<P> {
-    fn enter(&self, state: State<P>) {
-        let before = mem::replace(&mut *self.state.borrow_mut(), state);
+impl<P: Protocol> Service<P> {
+    fn enter(&self, stage: Stage<P>) {
+        let before = mem::replace(&mut *self.stage.borrow_mut(), stage);
         drop(before);
     }
 
     fn connect(self: &Rc<Self>) {
         let attempt = self.attempt.get() + 1;
         self.attempt.set(attempt);
+        self.is_good.set(false);
         match catch_panic(|| self.dial(attempt)) {
             Ok((connecting, watch)) => {
-                self.enter(State::Connecting(connecting.canceller(), watch.clone()));
+                self.enter(Stage::Connecting(connecting.canceller(), watch.clone()));
                 let me = self.clone();
                 connecting.done(move |outcome| me.attempted(attempt, &watch, outcome));
             }
@@ -197,7 +210,7 @@ impl<P: Protocol> Inner<P> {
     }
 
     /// Begins an attempt.
-    fn dial(self: &Rc<Self>, attempt: u64) -> Attempt<P> {
+    fn dial(self: &Rc<Self>, attempt: u64) -> Dialled<P> {
         let (above, opened) = opening((self.protocol)());
         let watch = Watch::new(above);
         let me = self.clone();
@@ -219,24 +232,23 @@ impl<P: Protocol> Inner<P> {
         (connecting, watch)
     }
 
-    /// The attempt has an outcome; nobody asks for it if the service was stopped meanwhile.
+    /// The attempt has an outcome. It is ignored if the service was stopped meanwhile.
     fn attempted(
         self: &Rc<Self>,
         attempt: u64,
         watch: &Rc<Watch>,
         outcome: Outcome<ProtocolHandle<P>, AttemptError>,
     ) {
-        let is_wanted = matches!(&*self.state.borrow(), State::Connecting(..));
+        let is_wanted = matches!(&*self.stage.borrow(), Stage::Connecting(..));
         if !is_wanted || attempt != self.attempt.get() {
             return;
         }
         match (outcome, watch.lost()) {
             (Ok(protocol), None) => {
-                self.failures.set(0);
-                self.enter(State::Connected(protocol.clone(), watch.clone()));
+                let now = self.clock.now();
+                self.enter(Stage::Connected(protocol.clone(), watch.clone(), now));
                 for waiter in self.waiting.take_if(|_| true) {
-                    // Nobody has fired it: who is cancelled does not wait.
-                    waiter.callback(protocol.clone());
+                    waiter.fire(Ok(protocol.clone()));
                 }
             }
             (Ok(_) | Err(Failure::Cancelled), Some(reason)) => {
@@ -252,18 +264,20 @@ impl<P: Protocol> Inner<P> {
     }
 
     fn failed(self: &Rc<Self>, failure: Failure<AttemptError>) {
-        let failures = self.failures.get().saturating_add(1);
-        self.failures.set(failures);
+        self.count_failure();
         self.wait(&error_chain(&failure));
-        let error = ServiceError::new(failures, failure);
-        let told = self.waiting.take_if(|patience| {
+        let error = ServiceError::new(self.failures.get(), failure);
+        let impatient = self.waiting.take_if(|patience| {
             *patience = patience.map(|left| left.saturating_sub(1));
             *patience == Some(0)
         });
-        for waiter in told {
-            // Nobody has fired it: who is cancelled does not wait.
-            waiter.errback(error.clone());
+        for waiter in impatient {
+            waiter.fire(Err(error.clone().into()));
         }
+    }
+
+    fn count_failure(&self) {
+        self.failures.set(self.failures.get().saturating_add(1));
     }
 
     fn wait(self: &Rc<Self>, why: &str) {
@@ -271,7 +285,7 @@ impl<P: Protocol> Inner<P> {
         log::info!("{why}; connecting again in {:.1} s", delay.as_secs_f64());
         let me = self.clone();
         let timer = self.clock.call_later(delay, move || me.connect());
-        self.enter(State::Waiting(timer));
+        self.enter(Stage::Waiting(timer));
     }
 
     /// The connection of an attempt has ended.
@@ -279,16 +293,24 @@ impl<P: Protocol> Inner<P> {
         if attempt != self.attempt.get() {
             return;
         }
-        let state = mem::replace(&mut *self.state.borrow_mut(), State::Stopped);
-        match state {
-            State::Connected(..) => self.wait(&error_chain(reason)),
-            State::Disconnecting => self.stopped(),
-            State::Restarting => {
+        let stage = mem::replace(&mut *self.stage.borrow_mut(), Stage::Stopped);
+        match stage {
+            Stage::Connected(_, _, since) => {
+                let age = self.clock.now().saturating_duration_since(since);
+                if self.is_good.get() || age >= self.backoff.borrow().reset_after {
+                    self.failures.set(0);
+                } else {
+                    self.count_failure();
+                }
+                self.wait(&error_chain(reason));
+            }
+            Stage::Disconnecting => self.stopped(),
+            Stage::Restarting => {
                 self.connect();
                 self.tell_stopped();
             }
-            State::Connecting(canceller, watch) => {
-                self.enter(State::Connecting(canceller.clone(), watch));
+            Stage::Connecting(canceller, watch) => {
+                self.enter(Stage::Connecting(canceller.clone(), watch));
                 canceller.cancel();
             }
             other => self.enter(other),
@@ -296,48 +318,46 @@ impl<P: Protocol> Inner<P> {
     }
 
     fn stop(&self) {
-        let state = mem::replace(&mut *self.state.borrow_mut(), State::Disconnecting);
-        match state {
-            State::Connected(_, watch) => watch.close(),
-            State::Connecting(canceller, watch) => {
+        let stage = mem::replace(&mut *self.stage.borrow_mut(), Stage::Disconnecting);
+        match stage {
+            Stage::Connected(_, watch, _) => watch.close(),
+            Stage::Connecting(canceller, watch) => {
                 // While a layer below negotiates, this closes the connection.
                 canceller.cancel();
-                match watch.is_seated() {
-                    true if watch.is_open() => watch.close(),
-                    true => {}
-                    false => self.stopped(),
+                if watch.is_open() {
+                    watch.close();
+                } else if !watch.is_seated() {
+                    self.stopped();
                 }
             }
-            State::Waiting(timer) => {
-                // Waiting for its time, it is there.
+            Stage::Waiting(timer) => {
+                // An error means that the reactor has ended.
                 let _ = timer.cancel();
                 self.stopped();
             }
-            State::Disconnecting | State::Restarting => {}
-            State::Init | State::Stopped => self.stopped(),
+            Stage::Disconnecting | Stage::Restarting => {}
+            Stage::Init | Stage::Stopped => self.stopped(),
         }
-        self.send_away();
+        self.cancel_requests();
     }
 
     fn stopped(&self) {
         self.failures.set(0);
-        self.enter(State::Stopped);
-        self.send_away();
+        self.enter(Stage::Stopped);
+        self.cancel_requests();
         self.tell_stopped();
     }
 
-    /// There will be no connection for those who wait for one.
-    fn send_away(&self) {
+    /// There will be no connection for the pending requests.
+    fn cancel_requests(&self) {
         for waiter in self.waiting.take_if(|_| true) {
-            // Nobody has fired it: who is cancelled does not wait.
             waiter.fire(Err(Failure::Cancelled));
         }
     }
 
-    /// The connection that there was when it was stopped has been closed.
+    /// The connection of the time when the service was stopped has been closed.
     fn tell_stopped(&self) {
         for promise in self.stopping.take() {
-            // Cancelled, it has its outcome.
             promise.fire(Ok(()));
         }
     }
@@ -346,7 +366,7 @@ impl<P: Protocol> Inner<P> {
 impl<P: Protocol> Clone for ClientService<P> {
     fn clone(&self) -> Self {
         ClientService {
-            inner: self.inner.clone(),
+            service: self.service.clone(),
         }
     }
 }
@@ -355,7 +375,7 @@ impl<P: Protocol> fmt::Debug for ClientService<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientService")
             .field("state", &self.state())
-            .field("waiting", &self.inner.waiting.len())
+            .field("waiting", &self.service.waiting.len())
             .finish_non_exhaustive()
     }
 }

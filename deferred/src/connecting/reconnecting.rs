@@ -69,6 +69,7 @@ impl Reconnecting {
             factor: E,
             max_delay: Duration::from_secs(3600),
             jitter: Duration::from_millis(500),
+            ..Backoff::default()
         };
         let state = Rc::new(Inner {
             clock: clock.clone(),

@@ -6,8 +6,8 @@ use retwist_reactor::Reason;
 
 use crate::{DialError, Failure};
 
-/// A [`ClientService`](crate::ClientService) has no connection yet, after so many attempts as
-/// somebody was ready to wait for.
+/// A [`ClientService`](crate::ClientService) still has no connection after the number of attempts
+/// given to `when_connected`.
 #[derive(Clone, Debug)]
 pub struct ServiceError {
     failures: u32,
@@ -22,7 +22,7 @@ impl ServiceError {
         }
     }
 
-    /// What became of the last attempt.
+    /// The failure of the last attempt.
     pub fn last(&self) -> &Failure<AttemptError> {
         &self.last
     }
@@ -40,15 +40,15 @@ impl Error for ServiceError {
     }
 }
 
-/// Why an attempt of a [`ClientService`](crate::ClientService) has failed.
+/// Why an attempt of a [`ClientService`](crate::ClientService) failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AttemptError {
-    /// There was no connection.
+    /// The connection could not be made.
     Dial(DialError),
-    /// There was one, and preparing it failed.
+    /// The connection could not be prepared.
     Prepare(Box<dyn Error>),
-    /// There was one, and it was lost while it was being prepared.
+    /// The connection was lost while it was being prepared.
     Lost(Reason),
 }
 
