@@ -23,7 +23,7 @@ use retwist::tls::rustls::ServerConfig;
 use retwist::tls::{
     ClientCertificates, ClientOptions, ServerOptions, TlsFactory, TlsRole, TlsTransport, TrustRoots,
 };
-use retwist::{LayerExt, Protocol, Reason, TransportRef, Worker, Workers, error_chain, factory};
+use retwist::{Layer, Protocol, Reason, TransportRef, Worker, Workers, error_chain, factory};
 
 use support::Mistake;
 use support::client::Outcome;
@@ -245,7 +245,7 @@ fn client(endpoint: String, options: Options, outcome: Outcome) -> SetUp {
             what: Some(options.what()?),
         };
         let role = options.client_role()?;
-        let under_tls = move |above| TlsTransport::new(role.clone(), above).below();
+        let under_tls = move |above| TlsTransport::new(role.clone(), above).as_protocol();
         let endpoint = client_from_string(&endpoint)?.over(under_tls);
         outcome.of(worker, &endpoint.on(&Network::new(worker)), sender);
         Ok(())

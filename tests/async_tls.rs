@@ -11,7 +11,7 @@ use retwist::testing::{ManualClock, Pair, Side};
 use retwist::tls::{
     ClientOptions, Identity, ServerOptions, TlsError, TlsRole, TlsTransport, TrustRoots, start_tls,
 };
-use retwist::{LayerExt, Reason};
+use retwist::{Layer, Reason};
 
 const CUTS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
 
@@ -35,8 +35,8 @@ fn tls_pair(clock: &Rc<ManualClock>) -> (Pair, Opening, Opening) {
     let (client_role, server_role) = roles();
     let (client, from_client) = AsyncTransport::protocol();
     let (server, from_server) = AsyncTransport::protocol();
-    let client = TlsTransport::new(client_role, client).below();
-    let server = TlsTransport::new(server_role, server).below();
+    let client = TlsTransport::new(client_role, client).as_protocol();
+    let server = TlsTransport::new(server_role, server).as_protocol();
     (Pair::on(clock, client, server), from_client, from_server)
 }
 

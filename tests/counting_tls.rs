@@ -16,7 +16,7 @@ use retwist::tls::rustls::unbuffered::{ConnectionState, EncodeError};
 use retwist::tls::rustls::{ClientConfig, ServerConfig};
 use retwist::tls::{ClientOptions, Identity, ServerOptions, TlsRole, TlsTransport, TrustRoots};
 use retwist::{
-    FactoryRef, LayerExt, Protocol, ProtocolRef, Reactor, TcpListen, TransportRef, factory,
+    FactoryRef, Layer, Protocol, ProtocolRef, Reactor, TcpListen, TransportRef, factory,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -82,7 +82,7 @@ fn an_idle_tls_connection_costs_what_rustls_takes_and_a_kilobyte_at_most() {
             true => TlsRole::server(server.clone()),
             false => TlsRole::client(client.clone(), "localhost").unwrap(),
         };
-        TlsTransport::new(role, quiet).below()
+        TlsTransport::new(role, quiet).as_protocol()
     }));
     println!("two ends, idle: rustls {bare} bytes, in clear {plain}, with TLS {ours}");
     assert!(

@@ -10,7 +10,7 @@ use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use retwist_deferred::{AsyncTransport, Deferred, Executor, Failure, sleep};
 use retwist_reactor::testing::{ManualClock, Pair, RecordingTransport, Side};
 use retwist_reactor::{
-    Clock, Joint, Layer, LayerExt, Protocol, ProtocolHandle, ProtocolRef, Reason, StreamSettings,
+    Channel, Clock, Layer, Protocol, ProtocolHandle, ProtocolRef, Reason, Seat, StreamSettings,
     TransportRef,
 };
 
@@ -392,30 +392,32 @@ fn what_has_ended_cannot_be_adopted() {
 
 /// Passes everything on with each byte changed.
 struct Masked {
-    joint: Joint,
+    seat: Seat,
 }
 
 impl Masked {
     fn new(above: ProtocolRef) -> Rc<Self> {
         Rc::new_cyclic(|me| Masked {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
         })
     }
 }
 
-impl Layer for Masked {
-    fn joint(&self) -> &Joint {
-        &self.joint
-    }
-
-    fn data_received(&self, data: &mut [u8]) {
-        data.iter_mut().for_each(|byte| *byte ^= 0x20);
-        self.joint.seat().deliver(data);
+impl Channel for Masked {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     fn write(&self, data: &[u8]) {
         let masked: Vec<u8> = data.iter().map(|byte| byte ^ 0x20).collect();
-        self.joint.below(|below| below.write(&masked));
+        self.seat.with_lower(|lower| lower.write(&masked));
+    }
+}
+
+impl Layer for Masked {
+    fn data_received(&self, data: &mut [u8]) {
+        data.iter_mut().for_each(|byte| *byte ^= 0x20);
+        self.seat.deliver(data);
     }
 }
 
@@ -433,7 +435,7 @@ fn a_layer_is_put_under_it_with_what_was_read_ahead() {
             sleep(&clock, Duration::from_secs(1)).await;
             connection.with_transport(|transport| {
                 let layer = Masked::new(transport.protocol().unwrap());
-                transport.switch_protocol(layer.below());
+                transport.switch_protocol(layer.as_protocol());
             });
             let mut secret = [0; 6];
             connection.read_exact(&mut secret).await?;

@@ -12,7 +12,7 @@ use retwist_deferred::{
 };
 use retwist_reactor::testing::{MemoryReactor, Pair};
 use retwist_reactor::{
-    Connector, FactoryRef, Joint, Layer, LayerExt, Protocol, ProtocolRef, ReactorTcp, Reason,
+    Channel, Connector, FactoryRef, Layer, Protocol, ProtocolRef, ReactorTcp, Reason, Seat,
     TcpConnect, TcpListen, TransportRef,
 };
 
@@ -62,20 +62,22 @@ impl<L: Fn(ProtocolRef) -> ProtocolRef, D: Dialer> Dialer for Over<L, D> {
 
 /// Negotiates, and never comes to an end.
 struct Undecided {
-    joint: Joint,
+    seat: Seat,
+}
+
+impl Channel for Undecided {
+    fn seat(&self) -> &Seat {
+        &self.seat
+    }
 }
 
 impl Layer for Undecided {
-    fn joint(&self) -> &Joint {
-        &self.joint
-    }
-
     fn connection_made(&self) {}
 }
 
 fn undecided(above: ProtocolRef) -> ProtocolRef {
-    let layer = |joint| Undecided { joint };
-    Rc::new_cyclic(|me| layer(Joint::new(me, above))).below()
+    let layer = |seat| Undecided { seat };
+    Rc::new_cyclic(|me| layer(Seat::new(me, above))).as_protocol()
 }
 
 impl World {

@@ -11,8 +11,8 @@ use retwist_deferred::{
 };
 use retwist_reactor::testing::MemoryReactor;
 use retwist_reactor::{
-    ConnectError, Joint, Layer, LayerExt, Protocol, ProtocolHandle, ProtocolRef, Reactor,
-    ReactorSettings, Reason, TcpConnect, TcpListen, TransportRef,
+    Channel, ConnectError, Layer, Protocol, ProtocolHandle, ProtocolRef, Reactor, ReactorSettings,
+    Reason, Seat, TcpConnect, TcpListen, TransportRef,
 };
 
 const ADDRESS: &str = "192.0.2.1:7";
@@ -57,33 +57,34 @@ impl Protocol for Client {
 
 /// Negotiates until it is told the outcome.
 struct Negotiation {
-    joint: Joint,
+    seat: Seat,
 }
 
 impl Negotiation {
     fn new(above: ProtocolRef) -> Rc<Self> {
         Rc::new_cyclic(|me| Negotiation {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
         })
     }
 }
 
-impl Layer for Negotiation {
-    fn joint(&self) -> &Joint {
-        &self.joint
+impl Channel for Negotiation {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
+}
 
+impl Layer for Negotiation {
     fn connection_made(&self) {}
 
     fn data_received(&self, data: &mut [u8]) {
         if data == b"fail" {
-            self.joint
-                .seat()
+            self.seat
                 .fail(Reason::failed(io::Error::other("no agreement")));
-            self.joint.below(|below| below.abort_connection());
+            self.seat.with_lower(|lower| lower.abort_connection());
         } else {
-            self.joint.seat().open();
-            self.joint.seat().deliver(data);
+            self.seat.open();
+            self.seat.deliver(data);
         }
     }
 }
@@ -107,7 +108,7 @@ fn the_typed_protocol_has_heard_that_it_is_connected() {
     assert_eq!(
         pair.client()
             .protocol()
-            .map(|protocol| protocol.is_introduced()),
+            .map(|protocol| protocol.is_connected_before()),
         Some(true)
     );
     drop(server);
@@ -140,8 +141,10 @@ fn a_layer_that_cannot_agree_is_an_error_with_its_cause() {
     for fails in [true, false] {
         let reactor = MemoryReactor::new();
         let executor = Executor::on_clock(reactor.clock());
-        let mut incoming =
-            listen_with(&reactor, at(), |above| Negotiation::new(above).below()).unwrap();
+        let mut incoming = listen_with(&reactor, at(), |above| {
+            Negotiation::new(above).as_protocol()
+        })
+        .unwrap();
         let accepted = executor.spawn(async move {
             incoming
                 .accept()

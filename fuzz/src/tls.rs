@@ -8,7 +8,7 @@ use retwist::tls::rustls::{
     ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection,
 };
 use retwist::tls::{ClientOptions, Identity, ServerOptions, TlsRole, TlsTransport, TrustRoots};
-use retwist::{LayerExt, Reason};
+use retwist::{Layer, Reason};
 
 use crate::{Ear, at_any_cut};
 
@@ -94,7 +94,7 @@ fn follow(
     cut: usize,
 ) -> Option<(Vec<u8>, bool)> {
     let ear = Ear::default();
-    let layer = TlsTransport::new(role, ear.clone()).below();
+    let layer = TlsTransport::new(role, ear.clone()).as_protocol();
     let recording = RecordingTransport::connect(layer);
     let receive = |bytes: &[u8]| {
         for piece in bytes.chunks(cut) {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use retwist_reactor::{
-    Address, FactoryRef, IntoProtocol, Joint, Layer, LayerExt, ProtocolRef, Reason,
+    Address, Channel, FactoryRef, IntoProtocol, Layer, ProtocolRef, Reason, Seat,
 };
 
 use crate::{FactoryPolicy, IpPrefix};
@@ -134,10 +134,10 @@ impl FactoryPolicy for Limits {
         let place = Place::take(&self.census, prefix);
         let above = inner.build_protocol(peer)?;
         let layer = Rc::new_cyclic(|me| Counted {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
             place: Cell::new(Some(place)),
         });
-        Some(layer.below())
+        Some(layer.as_protocol())
     }
 }
 
@@ -201,18 +201,20 @@ impl Drop for Place {
 
 /// The layer that knows when a counted connection has ended.
 struct Counted {
-    joint: Joint,
+    seat: Seat,
     place: Cell<Option<Place>>,
 }
 
-impl Layer for Counted {
-    fn joint(&self) -> &Joint {
-        &self.joint
+impl Channel for Counted {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
+}
 
+impl Layer for Counted {
     fn connection_lost(&self, reason: &Reason) {
         self.place.take();
-        self.joint.seat().lost(reason.clone());
+        self.seat.lost(reason.clone());
     }
 }
 

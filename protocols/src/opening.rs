@@ -5,7 +5,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use retwist_reactor::{Address, Joint, Layer, LayerExt, ProtocolRef, Reason, TransportRef};
+use retwist_reactor::{Address, Channel, Layer, ProtocolRef, Reason, Seat, TransportRef};
 
 use crate::timer::Timer;
 
@@ -19,7 +19,7 @@ use crate::timer::Timer;
 ///
 /// ```
 /// use retwist_protocols::{Opening, OpeningLayer, Step};
-/// use retwist_reactor::{LayerExt, Protocol, ProtocolRef, TransportRef};
+/// use retwist_reactor::{Channel, Layer, Protocol, ProtocolRef, TransportRef};
 ///
 /// struct Password(Vec<u8>);
 ///
@@ -42,7 +42,7 @@ use crate::timer::Timer;
 /// }
 ///
 /// fn behind_password(protocol: impl Protocol) -> ProtocolRef {
-///     OpeningLayer::new(Password(b"sesame".to_vec()), protocol.into()).below()
+///     OpeningLayer::new(Password(b"sesame".to_vec()), protocol.into()).as_protocol()
 /// }
 /// ```
 #[allow(unused_variables, reason = "the names are documentation")]
@@ -113,7 +113,7 @@ impl Step {
 /// with the reason: the opening's own error or an [`OpeningError`].
 #[derive(Debug)]
 pub struct OpeningLayer<O> {
-    joint: Joint,
+    seat: Seat,
     me: Weak<OpeningLayer<O>>,
     opening: RefCell<O>,
     state: Cell<State>,
@@ -140,7 +140,7 @@ impl<O: Opening> OpeningLayer<O> {
     /// The layer under `above`, for one connection.
     pub fn new(opening: O, above: ProtocolRef) -> Rc<Self> {
         Rc::new_cyclic(|me| OpeningLayer {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
             me: me.clone(),
             opening: RefCell::new(opening),
             state: Cell::new(State::Opening),
@@ -160,7 +160,7 @@ impl<O: Opening> OpeningLayer<O> {
     ) -> bool {
         let mut reply = Vec::new();
         let outcome = step(&mut self.opening.borrow_mut(), held, &mut reply);
-        self.joint.below(|below| below.write(&reply));
+        self.seat.with_lower(|lower| lower.write(&reply));
         match outcome {
             Ok(step) => {
                 held.drain(..step.used.min(held.len()));
@@ -182,17 +182,17 @@ impl<O: Opening> OpeningLayer<O> {
     fn open(&self) {
         self.state.set(State::Open);
         self.deadline.stop();
-        self.joint.seat().open();
+        self.seat.open();
         let early = self.early.take();
-        self.joint.below(|below| below.write(&early));
+        self.seat.with_lower(|lower| lower.write(&early));
         if self.closes.get() {
             self.close_below();
             return;
         }
         if self.closes_write.get() {
-            self.joint.below(|below| below.lose_write_connection());
+            self.seat.with_lower(|lower| lower.lose_write_connection());
         }
-        if self.joint.seat().is_paused() {
+        if self.seat.is_paused() {
             self.reading_changed();
         }
     }
@@ -201,16 +201,16 @@ impl<O: Opening> OpeningLayer<O> {
     fn fail(&self, reason: Reason) {
         self.state.set(State::Failed);
         self.deadline.stop();
-        self.joint.seat().fail(reason);
+        self.seat.fail(reason);
         self.transport().lose_connection();
         // Also if the protocol above has closed before, and that close has waited for us.
         self.close_below();
     }
 
     fn close_below(&self) {
-        let reason = self.joint.seat().close_reason();
-        self.joint
-            .below(|below| below.lose_connection_because(reason));
+        let reason = self.seat.close_reason();
+        self.seat
+            .with_lower(|lower| lower.lose_connection_because(reason));
     }
 
     fn is_open(&self) -> bool {
@@ -218,66 +218,16 @@ impl<O: Opening> OpeningLayer<O> {
     }
 }
 
-impl<O: Opening> Layer for OpeningLayer<O> {
-    fn joint(&self) -> &Joint {
-        &self.joint
-    }
-
-    fn connection_made(&self) {
-        let deadline = self.opening.borrow().deadline();
-        let me = self.me.clone();
-        self.joint.below(|below| {
-            self.deadline.start(&below.clock(), deadline, move || {
-                if let Some(layer) = me.upgrade() {
-                    layer.fail(Reason::failed(OpeningError::TimedOut(deadline)));
-                }
-            });
-            self.step(&mut Vec::new(), |opening, _, reply| {
-                opening.begin(below, reply)
-            });
-        });
-    }
-
-    fn data_received(&self, data: &mut [u8]) {
-        match self.state.get() {
-            State::Open => return self.joint.seat().deliver(data),
-            State::Failed => return,
-            State::Opening => {}
-        }
-        let mut held = self.held.take();
-        held.extend_from_slice(data);
-        while self.step(&mut held, |opening, bytes, reply| {
-            opening.advance(bytes, reply)
-        }) {}
-        match self.state.get() {
-            State::Opening => *self.held.borrow_mut() = held,
-            State::Open if !held.is_empty() => self.joint.seat().deliver(&mut held),
-            State::Open | State::Failed => {}
-        }
-    }
-
-    fn read_connection_lost(&self) {
-        match self.is_open() {
-            true => self.joint.seat().read_connection_lost(),
-            false => self.fail(Reason::failed(OpeningError::Ended)),
-        }
-    }
-
-    fn connection_lost(&self, reason: &Reason) {
-        self.deadline.stop();
-        self.joint
-            .seat()
-            .lost(match reason.is_clean() && !self.is_open() {
-                true => Reason::failed(OpeningError::Ended),
-                false => reason.clone(),
-            });
+impl<O: Opening> Channel for OpeningLayer<O> {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     fn write(&self, data: &[u8]) {
         if self.is_open() {
-            self.joint.below(|below| below.write(data));
+            self.seat.with_lower(|lower| lower.write(data));
         } else if self.early.borrow().len() > EARLY {
-            self.joint.seat().fail(Reason::OutputLimit(EARLY));
+            self.seat.fail(Reason::OutputLimit(EARLY));
             self.transport().abort_connection();
         } else {
             self.early.borrow_mut().extend_from_slice(data);
@@ -285,7 +235,7 @@ impl<O: Opening> Layer for OpeningLayer<O> {
     }
 
     fn lose_connection(&self, reason: Reason) {
-        self.joint.seat().note_close(reason);
+        self.seat.note_close(reason);
         if self.state.get() == State::Opening && !self.early.borrow().is_empty() {
             // What was written before the close goes first: it waits for the opening to be done.
             self.closes.set(true);
@@ -297,7 +247,7 @@ impl<O: Opening> Layer for OpeningLayer<O> {
     fn lose_write_connection(&self) {
         match self.is_open() {
             true => {
-                self.joint.below(|below| below.lose_write_connection());
+                self.seat.with_lower(|lower| lower.lose_write_connection());
             }
             false => self.closes_write.set(true),
         }
@@ -308,32 +258,78 @@ impl<O: Opening> Layer for OpeningLayer<O> {
             // The opening does not wait for the protocol above.
             return;
         }
-        let paused = self.joint.seat().is_paused();
-        self.joint.below(|below| match paused {
-            true => below.pause_producing(),
-            false => below.resume_producing(),
-        });
+        self.seat.pass_on_reading();
     }
 
     fn peer(&self) -> Address {
         let peer = self.opening.borrow().peer();
-        peer.or_else(|| self.joint.below(|below| below.peer()))
+        peer.or_else(|| self.seat.with_lower(|lower| lower.peer()))
             .unwrap_or(Address::Unknown)
     }
 
     fn host(&self) -> Address {
         let host = self.opening.borrow().host();
-        host.or_else(|| self.joint.below(|below| below.host()))
+        host.or_else(|| self.seat.with_lower(|lower| lower.host()))
             .unwrap_or(Address::Unknown)
     }
 
     fn buffered(&self) -> usize {
         let early = self.early.borrow().len();
-        early + self.joint.below(|below| below.buffered()).unwrap_or(0)
+        early + self.seat.with_lower(|lower| lower.buffered()).unwrap_or(0)
     }
 
     fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
         self.opening.borrow().extension(wanted)
+    }
+}
+
+impl<O: Opening> Layer for OpeningLayer<O> {
+    fn connection_made(&self) {
+        let deadline = self.opening.borrow().deadline();
+        let me = self.me.clone();
+        self.seat.with_lower(|lower| {
+            self.deadline.start(&lower.clock(), deadline, move || {
+                if let Some(layer) = me.upgrade() {
+                    layer.fail(Reason::failed(OpeningError::TimedOut(deadline)));
+                }
+            });
+            self.step(&mut Vec::new(), |opening, _, reply| {
+                opening.begin(lower, reply)
+            });
+        });
+    }
+
+    fn data_received(&self, data: &mut [u8]) {
+        match self.state.get() {
+            State::Open => return self.seat.deliver(data),
+            State::Failed => return,
+            State::Opening => {}
+        }
+        let mut held = self.held.take();
+        held.extend_from_slice(data);
+        while self.step(&mut held, |opening, bytes, reply| {
+            opening.advance(bytes, reply)
+        }) {}
+        match self.state.get() {
+            State::Opening => *self.held.borrow_mut() = held,
+            State::Open if !held.is_empty() => self.seat.deliver(&mut held),
+            State::Open | State::Failed => {}
+        }
+    }
+
+    fn read_connection_lost(&self) {
+        match self.is_open() {
+            true => self.seat.read_connection_lost(),
+            false => self.fail(Reason::failed(OpeningError::Ended)),
+        }
+    }
+
+    fn connection_lost(&self, reason: &Reason) {
+        self.deadline.stop();
+        self.seat.lost(match reason.is_clean() && !self.is_open() {
+            true => Reason::failed(OpeningError::Ended),
+            false => reason.clone(),
+        });
     }
 }
 

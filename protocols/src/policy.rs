@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use retwist_reactor::{
     Address, ConnectError, Connector, Factory, FactoryRef, IntoFactory, IntoProtocol, Layer,
-    LayerExt, ProtocolRef, Reason, TransportRef,
+    ProtocolRef, Reason, TransportRef,
 };
 
 /// Something that puts a layer under protocols: the settings, of which each connection gets a layer
@@ -45,7 +45,7 @@ pub trait Policy: 'static {
     where
         Self: Sized,
     {
-        self.layer(above.into()).below()
+        self.layer(above.into()).as_protocol()
     }
 
     /// Puts a layer between `transport` and its protocol, and returns the transport that is that

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use retwist_reactor::{Address, Joint, Layer, ProtocolRef, Reason, error_chain};
+use retwist_reactor::{Address, Channel, Layer, ProtocolRef, Reason, Seat, error_chain};
 
 use crate::{HexDump, Policy};
 
@@ -95,7 +95,7 @@ impl Policy for Tap {
 
     fn layer(&self, above: ProtocolRef) -> Rc<TapLayer> {
         Rc::new_cyclic(|me| TapLayer {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
             tap: self.clone(),
         })
     }
@@ -104,7 +104,7 @@ impl Policy for Tap {
 /// The layer of a [`Tap`].
 #[derive(Debug)]
 pub struct TapLayer {
-    joint: Joint,
+    seat: Seat,
     tap: Tap,
 }
 
@@ -121,57 +121,59 @@ impl TapLayer {
     }
 }
 
-impl Layer for TapLayer {
-    fn joint(&self) -> &Joint {
-        &self.joint
-    }
-
-    fn connection_made(&self) {
-        self.note(TapEvent::Made);
-        self.joint.seat().open();
-    }
-
-    fn data_received(&self, data: &mut [u8]) {
-        self.note(TapEvent::Received(self.traffic(data)));
-        self.joint.seat().deliver(data);
-    }
-
-    fn read_connection_lost(&self) {
-        self.note(TapEvent::ReadLost);
-        self.joint.seat().read_connection_lost();
-    }
-
-    fn connection_lost(&self, reason: &Reason) {
-        self.note(TapEvent::Lost(reason));
-        self.joint.seat().lost(reason.clone());
+impl Channel for TapLayer {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     fn write(&self, data: &[u8]) {
         self.note(TapEvent::Written(self.traffic(data)));
-        self.joint.below(|below| below.write(data));
+        self.seat.with_lower(|lower| lower.write(data));
     }
 
     fn lose_connection(&self, reason: Reason) {
         self.note(TapEvent::Closed);
-        self.joint
-            .below(|below| below.lose_connection_because(reason));
+        self.seat
+            .with_lower(|lower| lower.lose_connection_because(reason));
     }
 
     fn fail_connection(&self, reason: Reason) {
         self.note(TapEvent::Failed(&reason));
-        self.joint
-            .below(|below| below.fail_connection(reason.clone()));
+        self.seat
+            .with_lower(|lower| lower.fail_connection(reason.clone()));
     }
 
     fn lose_write_connection(&self) {
         self.note(TapEvent::WriteClosed);
-        self.joint.below(|below| below.lose_write_connection());
+        self.seat.with_lower(|lower| lower.lose_write_connection());
     }
 
     fn abort_connection(&self, reason: Reason) {
         self.note(TapEvent::Aborted);
-        self.joint.seat().fail(reason);
-        self.joint.below(|below| below.abort_connection());
+        self.seat.fail(reason);
+        self.seat.with_lower(|lower| lower.abort_connection());
+    }
+}
+
+impl Layer for TapLayer {
+    fn connection_made(&self) {
+        self.note(TapEvent::Made);
+        self.seat.open();
+    }
+
+    fn data_received(&self, data: &mut [u8]) {
+        self.note(TapEvent::Received(self.traffic(data)));
+        self.seat.deliver(data);
+    }
+
+    fn read_connection_lost(&self) {
+        self.note(TapEvent::ReadLost);
+        self.seat.read_connection_lost();
+    }
+
+    fn connection_lost(&self, reason: &Reason) {
+        self.note(TapEvent::Lost(reason));
+        self.seat.lost(reason.clone());
     }
 }
 

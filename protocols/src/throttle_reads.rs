@@ -1,7 +1,7 @@
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
-use retwist_reactor::{Joint, Layer, ProtocolRef, Reason};
+use retwist_reactor::{Channel, Layer, ProtocolRef, Reason, Seat};
 
 use crate::Policy;
 use crate::bucket::Bucket;
@@ -46,7 +46,7 @@ impl Policy for ThrottleReads {
 
     fn layer(&self, above: ProtocolRef) -> Rc<ReadThrottle> {
         Rc::new_cyclic(|me| ReadThrottle {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
             me: me.clone(),
             bucket: match self.shared {
                 true => self.bucket.clone(),
@@ -61,7 +61,7 @@ impl Policy for ThrottleReads {
 /// The layer of [`ThrottleReads`].
 #[derive(Debug)]
 pub struct ReadThrottle {
-    joint: Joint,
+    seat: Seat,
     me: Weak<ReadThrottle>,
     bucket: Bucket,
     /// Until the rate allows for more.
@@ -72,8 +72,8 @@ pub struct ReadThrottle {
 impl ReadThrottle {
     /// Pauses the transport below until there is something in the bucket; goes on if there is.
     fn pace(&self) {
-        self.joint.below(|below| {
-            let clock = below.clock();
+        self.seat.with_lower(|lower| {
+            let clock = lower.clock();
             let wait = self.bucket.wait_for(1, clock.now());
             if wait.is_zero() {
                 self.waiting.set(false);
@@ -91,29 +91,31 @@ impl ReadThrottle {
     }
 }
 
-impl Layer for ReadThrottle {
-    fn joint(&self) -> &Joint {
-        &self.joint
+impl Channel for ReadThrottle {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 
+    fn reading_changed(&self) {
+        let paused = self.waiting.get() || self.seat.is_paused();
+        self.seat.with_lower(|lower| match paused {
+            true => lower.pause_producing(),
+            false => lower.resume_producing(),
+        });
+    }
+}
+
+impl Layer for ReadThrottle {
     fn data_received(&self, data: &mut [u8]) {
-        self.joint.below(|below| {
-            self.bucket.take(data.len(), below.clock().now());
+        self.seat.with_lower(|lower| {
+            self.bucket.take(data.len(), lower.clock().now());
         });
         self.pace();
-        self.joint.seat().deliver(data);
+        self.seat.deliver(data);
     }
 
     fn connection_lost(&self, reason: &Reason) {
         self.timer.stop();
-        self.joint.seat().lost(reason.clone());
-    }
-
-    fn reading_changed(&self) {
-        let paused = self.waiting.get() || self.joint.seat().is_paused();
-        self.joint.below(|below| match paused {
-            true => below.pause_producing(),
-            false => below.resume_producing(),
-        });
+        self.seat.lost(reason.clone());
     }
 }

@@ -4,7 +4,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use retwist_reactor::{
-    Flow, Joint, Layer, LayerExt, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason,
+    Channel, Flow, Layer, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason, Seat,
     SentCalls, StreamSettings,
 };
 
@@ -71,7 +71,7 @@ impl Policy for ThrottleWrites {
 
     fn layer(&self, above: ProtocolRef) -> Rc<WriteThrottle> {
         Rc::new_cyclic(|me| WriteThrottle {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
             me: me.clone(),
             bucket: match self.shared {
                 true => self.bucket.clone(),
@@ -94,7 +94,7 @@ impl Policy for ThrottleWrites {
 /// The layer of [`ThrottleWrites`].
 #[derive(Debug)]
 pub struct WriteThrottle {
-    joint: Joint,
+    seat: Seat,
     me: Weak<WriteThrottle>,
     bucket: Bucket,
     limit: usize,
@@ -142,8 +142,8 @@ impl WriteThrottle {
         if self.is_held() || self.timer.is_running() {
             return;
         }
-        self.joint.below(|below| {
-            let clock = below.clock();
+        self.seat.with_lower(|lower| {
+            let clock = lower.clock();
             let now = clock.now();
             let piece = self.bucket.available(now).min(self.queued());
             self.bucket.take(piece, now);
@@ -175,14 +175,14 @@ impl WriteThrottle {
         };
         self.passed
             .set(self.passed.get().wrapping_add(passing.len()));
-        self.joint.below(|below| below.write(&passing));
+        self.seat.with_lower(|lower| lower.write(&passing));
         let due = {
             let mut sent = self.sent.borrow_mut();
             sent.advance(passing.len());
             sent.take_due()
         };
         for call in due {
-            self.joint.below(|below| below.when_sent(call));
+            self.seat.with_lower(|lower| lower.when_sent(call));
         }
     }
 
@@ -193,21 +193,21 @@ impl WriteThrottle {
             _ => self.flow.borrow().is_waited_for(),
         };
         if awaited {
-            return self.joint.seat().wants_turn();
+            return self.seat.wants_turn();
         }
         self.deadline.stop();
         let ending = match self.ending.get() {
             Ending::Open => Ending::Open,
             _ => self.ending.replace(Ending::Closed),
         };
-        self.joint.below(|below| {
+        self.seat.with_lower(|lower| {
             if self.valve.take().is_some() {
-                below.unregister_producer();
+                lower.unregister_producer();
             }
             match ending {
-                Ending::CloseWrite => below.lose_write_connection(),
-                Ending::Close => below.lose_connection_because(self.joint.seat().close_reason()),
-                Ending::Fail => below.fail_connection(self.joint.seat().close_reason()),
+                Ending::CloseWrite => lower.lose_write_connection(),
+                Ending::Close => lower.lose_connection_because(self.seat.close_reason()),
+                Ending::Fail => lower.fail_connection(self.seat.close_reason()),
                 Ending::Open | Ending::Closed => {}
             }
         });
@@ -225,8 +225,8 @@ impl WriteThrottle {
         });
         self.valve.replace(Some(valve.clone()));
         let registered = self
-            .joint
-            .below(|below| below.register_producer(valve, ProducerKind::Push));
+            .seat
+            .with_lower(|lower| lower.register_producer(valve, ProducerKind::Push));
         if let Some(Err(error)) = registered {
             log::warn!("a throttle cannot hold back what it writes: {error}");
         }
@@ -240,7 +240,7 @@ impl WriteThrottle {
 
     /// How many bytes have left the transport below; what matters is whether it changes.
     fn gone(&self) -> usize {
-        let waiting = self.joint.below(|below| below.buffered()).unwrap_or(0);
+        let waiting = self.seat.with_lower(|lower| lower.buffered()).unwrap_or(0);
         self.passed.get().wrapping_sub(waiting)
     }
 
@@ -257,9 +257,9 @@ impl WriteThrottle {
                 layer.abort_connection(Reason::CloseTimedOut(layer.close_timeout));
             }
         };
-        self.joint.below(|below| {
+        self.seat.with_lower(|lower| {
             self.deadline
-                .start(&below.clock(), self.close_timeout, passed);
+                .start(&lower.clock(), self.close_timeout, passed);
         });
     }
 
@@ -274,40 +274,14 @@ impl WriteThrottle {
     }
 }
 
-impl Layer for WriteThrottle {
-    fn joint(&self) -> &Joint {
-        &self.joint
-    }
-
-    fn connection_made(&self) {
-        // A producer that was there first is ours to hold back from now on.
-        let found = self.joint.below(|below| below.unregister_producer());
-        if let Some((producer, kind)) = found.flatten() {
-            let mut flow = self.flow.borrow_mut();
-            // There is none yet.
-            let _ = flow.register(producer, kind);
-            // It may have been paused for what waits below, and nobody else resumes it now.
-            let paused = flow.written(usize::MAX, HIGH_WATER);
-            drop(flow);
-            if let Some(producer) = paused {
-                producer.pause_producing();
-            }
-        }
-        self.joint.seat().open();
-    }
-
-    fn connection_lost(&self, reason: &Reason) {
-        self.timer.stop();
-        self.deadline.stop();
-        self.queue.take();
-        drop(self.sent.take());
-        self.valve.take();
-        self.joint.seat().lost(reason.clone());
+impl Channel for WriteThrottle {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     fn write(&self, data: &[u8]) {
         if self.queued() > self.limit {
-            self.joint.seat().fail(Reason::OutputLimit(self.limit));
+            self.seat.fail(Reason::OutputLimit(self.limit));
             return self.transport().abort_connection();
         }
         self.queue.borrow_mut().extend(data);
@@ -325,18 +299,18 @@ impl Layer for WriteThrottle {
     }
 
     fn lose_connection(&self, reason: Reason) {
-        self.joint.seat().note_close(reason);
+        self.seat.note_close(reason);
         self.end(Ending::Close);
     }
 
     fn fail_connection(&self, reason: Reason) {
-        self.joint.seat().fail(reason);
+        self.seat.fail(reason);
         self.end(Ending::Fail);
     }
 
     fn when_sent(&self, call: Box<dyn FnOnce()>) {
         match self.queued() {
-            0 => drop(self.joint.below(|below| below.when_sent(call))),
+            0 => drop(self.seat.with_lower(|lower| lower.when_sent(call))),
             queued => self.sent.borrow_mut().push(queued, call),
         }
     }
@@ -351,7 +325,7 @@ impl Layer for WriteThrottle {
         kind: ProducerKind,
     ) -> Result<(), ProducerRegistered> {
         self.flow.borrow_mut().register(producer, kind)?;
-        self.joint.seat().wants_turn();
+        self.seat.wants_turn();
         Ok(())
     }
 
@@ -368,12 +342,12 @@ impl Layer for WriteThrottle {
     }
 
     fn buffered(&self) -> usize {
-        self.queued() + self.joint.below(|below| below.buffered()).unwrap_or(0)
+        self.queued() + self.seat.with_lower(|lower| lower.buffered()).unwrap_or(0)
     }
 
     fn turn(&self) {
-        self.joint.seat().settle();
-        if self.joint.seat().is_lost() {
+        self.seat.settle();
+        if self.seat.is_lost() {
             // Here, where a panic of the producer costs nobody the news.
             let producer = self.flow.borrow_mut().unregister();
             if let Some((producer, _)) = producer {
@@ -388,6 +362,34 @@ impl Layer for WriteThrottle {
         if let Some(producer) = next {
             producer.resume_producing();
         }
+    }
+}
+
+impl Layer for WriteThrottle {
+    fn connection_made(&self) {
+        // A producer that was there first is ours to hold back from now on.
+        let found = self.seat.with_lower(|lower| lower.unregister_producer());
+        if let Some((producer, kind)) = found.flatten() {
+            let mut flow = self.flow.borrow_mut();
+            // There is none yet.
+            let _ = flow.register(producer, kind);
+            // It may have been paused for what waits below, and nobody else resumes it now.
+            let paused = flow.written(usize::MAX, HIGH_WATER);
+            drop(flow);
+            if let Some(producer) = paused {
+                producer.pause_producing();
+            }
+        }
+        self.seat.open();
+    }
+
+    fn connection_lost(&self, reason: &Reason) {
+        self.timer.stop();
+        self.deadline.stop();
+        self.queue.take();
+        drop(self.sent.take());
+        self.valve.take();
+        self.seat.lost(reason.clone());
     }
 }
 

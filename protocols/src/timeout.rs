@@ -5,7 +5,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use retwist_reactor::{Joint, Layer, LayerExt, ProtocolRef, Reason, Transport};
+use retwist_reactor::{Channel, Layer, ProtocolRef, Reason, Seat, Transport};
 
 use crate::Policy;
 use crate::timer::Timer;
@@ -75,7 +75,7 @@ impl Policy for Timeout {
 
     fn layer(&self, above: ProtocolRef) -> Rc<TimeoutLayer> {
         Rc::new_cyclic(|me| TimeoutLayer {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
             me: me.clone(),
             idle: Limit::new(self.idle),
             total: Limit::new(self.total),
@@ -88,7 +88,7 @@ impl Policy for Timeout {
 /// The layer of a [`Timeout`].
 #[derive(Debug)]
 pub struct TimeoutLayer {
-    joint: Joint,
+    seat: Seat,
     me: Weak<TimeoutLayer>,
     idle: Limit,
     total: Limit,
@@ -140,8 +140,8 @@ impl TimeoutLayer {
             return limit.timer.stop();
         };
         let me = self.me.clone();
-        self.joint.below(|below| {
-            limit.timer.start(&below.clock(), after, move || {
+        self.seat.with_lower(|lower| {
+            limit.timer.start(&lower.clock(), after, move || {
                 if let Some(layer) = me.upgrade() {
                     layer.expired(outcome(after));
                 }
@@ -150,15 +150,15 @@ impl TimeoutLayer {
     }
 
     fn expired(&self, outcome: TimedOut) {
-        self.joint.seat().fail(Reason::failed(outcome));
+        self.seat.fail(Reason::failed(outcome));
         self.transport().lose_connection();
         self.idle.timer.stop();
         self.total.timer.stop();
         let me = self.me.clone();
-        self.joint.below(|below| {
-            self.aborting.start(&below.clock(), self.grace, move || {
+        self.seat.with_lower(|lower| {
+            self.aborting.start(&lower.clock(), self.grace, move || {
                 if let Some(layer) = me.upgrade() {
-                    layer.joint.below(|below| below.abort_connection());
+                    layer.seat.with_lower(|lower| lower.abort_connection());
                 }
             });
         });
@@ -172,32 +172,14 @@ impl TimeoutLayer {
     }
 }
 
-impl Layer for TimeoutLayer {
-    fn joint(&self) -> &Joint {
-        &self.joint
-    }
-
-    fn connection_made(&self) {
-        self.start(&self.idle, TimedOut::Idle);
-        self.start(&self.total, TimedOut::Total);
-        self.joint.seat().open();
-    }
-
-    fn data_received(&self, data: &mut [u8]) {
-        self.touch();
-        self.joint.seat().deliver(data);
-    }
-
-    fn connection_lost(&self, reason: &Reason) {
-        self.idle.timer.stop();
-        self.total.timer.stop();
-        self.aborting.stop();
-        self.joint.seat().lost(reason.clone());
+impl Channel for TimeoutLayer {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     fn write(&self, data: &[u8]) {
         self.touch();
-        self.joint.below(|below| below.write(data));
+        self.seat.with_lower(|lower| lower.write(data));
     }
 
     fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
@@ -205,6 +187,26 @@ impl Layer for TimeoutLayer {
             return None;
         }
         self.me.upgrade().map(|me| me as Rc<dyn Any>)
+    }
+}
+
+impl Layer for TimeoutLayer {
+    fn connection_made(&self) {
+        self.start(&self.idle, TimedOut::Idle);
+        self.start(&self.total, TimedOut::Total);
+        self.seat.open();
+    }
+
+    fn data_received(&self, data: &mut [u8]) {
+        self.touch();
+        self.seat.deliver(data);
+    }
+
+    fn connection_lost(&self, reason: &Reason) {
+        self.idle.timer.stop();
+        self.total.timer.stop();
+        self.aborting.stop();
+        self.seat.lost(reason.clone());
     }
 }
 

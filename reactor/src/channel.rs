@@ -1,39 +1,61 @@
 use std::any::{Any, TypeId};
 use std::rc::Rc;
 
-use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered, Reason, Seat, Turn};
+use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered, Reason, Seat};
 
-/// What a kind of transport supplies: how bytes are sent, how it closes, who it talks to.
+/// What goes down: what a kind of transport does with the wishes of the protocol above it.
 ///
-/// Written by the implementer of a transport, never called by an application: what a protocol holds
-/// is a [`TransportRef`](crate::TransportRef), which checks every call before it passes it on. So
-/// an implementation may rely on this: nothing is written after the close (but by a registered
-/// producer), no empty writes come, each close comes once, and nothing is called once it has said
+/// An implementer of a transport writes it. An application never calls it: a protocol holds a
+/// [`TransportRef`](crate::TransportRef), which checks each call before it passes it on. So an
+/// implementation may rely on this: nothing is written after the close (except by a registered
+/// producer), no empty writes come, each close comes once, and nothing is called after
 /// [`Seat::lost`].
 ///
-/// In return, no method here may call a protocol. It changes state, and asks for a
-/// [`flush`](Turn::flush) or a [`turn`](Turn::turn) by way of its seat; in the turn it calls
-/// [`Seat::settle`], which calls the protocol.
+/// In return, no method here calls a protocol. A method changes state, and asks for a
+/// [`flush`](Channel::flush) or a [`turn`](Channel::turn) through its seat. The turn calls the
+/// protocol.
 ///
-/// Most implementers want less than this: a byte stream of the operating system is a wire for the
-/// reactor's own stream, and something that sits on another transport is a [`Layer`](crate::Layer).
-pub trait Channel: Turn + 'static {
-    /// Who listens.
+/// A channel is either a *bottom*, which speaks to the system, or a [`Layer`](crate::Layer), which
+/// sits on another transport. Each method but `seat` has a default that passes the wish on to the
+/// transport below, which the seat knows. A bottom has no transport below, so it overrides all of
+/// them but `turn`, `flush` and `extension`. Most implementers want less than this: a byte stream
+/// of the operating system is a wire for the reactor's own stream.
+pub trait Channel: 'static {
+    /// The seat of the protocol above.
     fn seat(&self) -> &Seat;
 
-    /// Takes `data` to be sent at the next flush. Outside a callback of its own seat it asks for
-    /// one ([`Seat::wants_flush`]).
-    fn write(&self, data: &[u8]);
+    /// Makes the callbacks that are due, and hands on what they wrote. Called once for each
+    /// [`Seat::wants_turn`], and for a layer after each callback from below. Who overrides it does
+    /// both, as the default does.
+    fn turn(&self) {
+        self.seat().settle();
+        self.flush();
+    }
 
-    /// [`write`](Channel::write) for several pieces that are one unit: the output limit is looked
-    /// at before the first of them.
-    fn write_sequence(&self, data: &[&[u8]]);
+    /// Hands on what was written. Calls neither a protocol nor a producer: what follows from it
+    /// waits for a turn. Called for each [`Seat::wants_flush`] before the pass of the loop ends.
+    fn flush(&self) {}
+
+    /// Takes `data`, to be sent at the next flush. Outside a callback of its own seat it asks for
+    /// one ([`Seat::wants_flush`]).
+    fn write(&self, data: &[u8]) {
+        self.seat().with_lower(|lower| lower.write(data));
+    }
+
+    /// [`write`](Channel::write) for several pieces that are one unit: the output limit is looked at
+    /// before the first of them. A layer that passes writes on as they are can pass these on
+    /// without the copy.
+    fn write_sequence(&self, data: &[&[u8]]) {
+        self.write(&data.concat());
+    }
 
     /// [`write`](Channel::write) for bytes of a layer above: they count against no output limit.
-    fn write_control(&self, data: &[u8]);
+    fn write_control(&self, data: &[u8]) {
+        self.seat().with_lower(|lower| lower.write_control(data));
+    }
 
-    /// What a transport calls: [`write`](Channel::write), if there is anything to write and a write
-    /// has any meaning now. To be overridden only by who knows that at a glance.
+    /// What a transport calls: [`write`](Channel::write), if there are bytes and a write has any
+    /// meaning now. A channel overrides it only if it can tell that at a glance.
     #[doc(hidden)]
     #[inline]
     fn write_if_open(&self, data: &[u8]) {
@@ -44,56 +66,107 @@ pub trait Channel: Turn + 'static {
 
     /// Closes in order, under a deadline, and then says [`Seat::lost`] with this reason, which is
     /// [`Reason::Done`] unless the close has a reason of its own.
-    fn lose_connection(&self, reason: Reason);
+    fn lose_connection(&self, reason: Reason) {
+        self.seat()
+            .with_lower(|lower| lower.lose_connection_because(reason));
+    }
 
     /// Sends what was written, under the deadline of a close, and then ends uncleanly: the peer
     /// sees that the connection broke. [`Seat::lost`] is said with this reason.
-    fn fail_connection(&self, reason: Reason);
+    fn fail_connection(&self, reason: Reason) {
+        self.flush();
+        self.seat()
+            .with_lower(|lower| lower.fail_connection(reason));
+    }
 
     /// Closes the write half in order, and then says [`Seat::write_connection_lost`].
-    fn lose_write_connection(&self);
+    fn lose_write_connection(&self) {
+        self.seat()
+            .with_lower(|lower| lower.lose_write_connection());
+    }
 
-    /// Ends now: nothing waits any more, and [`Seat::lost`] is said with this reason.
-    fn abort_connection(&self, reason: Reason);
+    /// Ends now: nothing is waited for, and [`Seat::lost`] is said with this reason.
+    fn abort_connection(&self, reason: Reason) {
+        self.seat().fail(reason);
+        self.seat().with_lower(|lower| lower.abort_connection());
+    }
 
-    /// Makes `call` in a turn, once all that was written so far has been handed to the system.
-    /// Calls are made in order, and dropped if the connection ends before.
-    fn when_sent(&self, call: Box<dyn FnOnce()>);
+    /// Makes `call` in a turn, once all that was written so far has been handed to the system. Calls
+    /// are made in order, and dropped if the connection ends before. A layer that holds back more
+    /// than a flush passes on keeps the call until that has gone.
+    fn when_sent(&self, call: Box<dyn FnOnce()>) {
+        self.flush();
+        self.seat().with_lower(|lower| lower.when_sent(call));
+    }
 
-    /// [`Seat::is_paused`] has changed: stop or go on reading.
-    fn reading_changed(&self);
+    /// [`Seat::is_paused`] has changed: stop reading, or go on.
+    fn reading_changed(&self) {
+        self.seat().pass_on_reading();
+    }
 
     /// See [`Transport::register_producer`](crate::Transport::register_producer).
     fn register_producer(
         &self,
         producer: Rc<dyn Producer>,
         kind: ProducerKind,
-    ) -> Result<(), ProducerRegistered>;
+    ) -> Result<(), ProducerRegistered> {
+        self.seat()
+            .with_lower(|lower| lower.register_producer(producer, kind))
+            .unwrap_or(Ok(()))
+    }
 
     /// See [`Transport::unregister_producer`](crate::Transport::unregister_producer).
-    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)>;
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
+        self.seat()
+            .with_lower(|lower| lower.unregister_producer())?
+    }
 
     /// See [`Transport::has_producer`](crate::Transport::has_producer).
-    fn has_producer(&self) -> bool;
-
-    /// Whether what is below has been closed, so that nothing will be delivered any more. Never so
-    /// at the bottom.
-    fn has_finished(&self) -> bool {
-        false
+    fn has_producer(&self) -> bool {
+        self.seat().with_lower(|lower| lower.has_producer()) == Some(true)
     }
 
     /// See [`Transport::peer`](crate::Transport::peer).
-    fn peer(&self) -> Address;
+    fn peer(&self) -> Address {
+        self.seat()
+            .with_lower(|lower| lower.peer())
+            .unwrap_or(Address::Unknown)
+    }
 
     /// See [`Transport::host`](crate::Transport::host).
-    fn host(&self) -> Address;
+    fn host(&self) -> Address {
+        self.seat()
+            .with_lower(|lower| lower.host())
+            .unwrap_or(Address::Unknown)
+    }
 
-    /// The clock of the reactor it lives in.
-    fn clock(&self) -> Clock;
+    /// The clock of the reactor that this connection lives in.
+    fn clock(&self) -> Clock {
+        self.seat()
+            .with_lower(|lower| lower.clock())
+            .unwrap_or_else(Clock::new)
+    }
 
-    /// Bytes accepted and not yet handed to the system, here and below.
-    fn buffered(&self) -> usize;
+    /// Bytes that were accepted and not yet handed to the system, here and below.
+    fn buffered(&self) -> usize {
+        self.seat()
+            .with_lower(|lower| lower.buffered())
+            .unwrap_or(0)
+    }
 
-    /// See [`Transport::extension`](crate::Transport::extension).
-    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>>;
+    /// The most bytes that may be given back with [`unread`](crate::Transport::unread) and not be
+    /// delivered yet: see [`StreamSettings::unread_limit`](crate::StreamSettings::unread_limit).
+    fn unread_limit(&self) -> usize {
+        self.seat()
+            .with_lower(|lower| lower.unread_limit())
+            .unwrap_or(usize::MAX)
+    }
+
+    /// This channel's own offer to the protocols above it, if it is of the type wanted. The
+    /// transport asks the channels below by itself: see
+    /// [`Transport::extension`](crate::Transport::extension).
+    #[allow(unused_variables, reason = "the name is documentation")]
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+        None
+    }
 }

@@ -4,9 +4,10 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
+use crate::Channel;
 use crate::panic::log_panic;
 use crate::timers::{TimerKey, Timers};
-use crate::turn::{Turn, TurnQueue};
+use crate::turn::TurnQueue;
 
 /// The time of one reactor, and what is to be called when.
 ///
@@ -103,17 +104,19 @@ impl Clock {
         }
     }
 
-    /// Gives `channel` a [`turn`](Turn::turn): at the end of this pass of the loop, or in the next
-    /// one. For those who write a channel or a layer; asking twice before the turn comes gives two
-    /// turns, so keep a flag.
-    pub fn wants_turn(&self, channel: Rc<dyn Turn>) {
+    /// Gives `channel` a turn before this pass of the loop ends, or in the next one.
+    pub(crate) fn wants_turn(&self, channel: Rc<dyn Channel>) {
         self.inner.turns.wants_turn(channel);
     }
 
-    /// Has `channel` [`flush`](Turn::flush)ed before this pass of the loop ends. For those who
-    /// write a channel or a layer.
-    pub fn wants_flush(&self, channel: Rc<dyn Turn>) {
+    /// Has `channel` flushed before this pass of the loop ends.
+    pub(crate) fn wants_flush(&self, channel: Rc<dyn Channel>) {
         self.inner.turns.wants_flush(channel);
+    }
+
+    /// Names this pass of the loop, for what is bounded in each.
+    pub(crate) fn pass(&self) -> u16 {
+        self.inner.turns.pass()
     }
 
     /// How many calls are pending: what a test looks at to see that no timer was leaked.
@@ -242,6 +245,24 @@ pub struct DelayedCall {
 }
 
 impl DelayedCall {
+    /// A call that will not be made.
+    pub(crate) fn none() -> Self {
+        DelayedCall {
+            clock: Weak::new(),
+            key: TimerKey::NONE,
+            cancelled: Cell::new(true),
+        }
+    }
+
+    /// The same call once more, for another holder.
+    pub(crate) fn twin(&self) -> Self {
+        DelayedCall {
+            clock: self.clock.clone(),
+            key: self.key,
+            cancelled: Cell::new(self.cancelled.get()),
+        }
+    }
+
     /// The call will not be made, and what it captured is dropped now.
     pub fn cancel(&self) -> Result<(), CallError> {
         let call = self.clock.upgrade().and_then(|clock| {

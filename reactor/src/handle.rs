@@ -34,8 +34,12 @@ enum Seating {
 /// this, and so [`Handle`] stays the only transport.
 pub trait SeatHandle {
     fn channel(&self) -> Option<Rc<dyn Channel>>;
-    /// A handle on the same channel, for whoever sits there next.
+    /// A handle on the same channel, for the protocol that sits there next.
     fn for_next(&self) -> TransportRef;
+    /// The protocol that this handle was given to; none if it sits there no more.
+    fn own_protocol(&self) -> Option<ProtocolRef>;
+    /// See [`Channel::unread_limit`].
+    fn unread_limit(&self) -> usize;
     /// Whether more may be delivered, as long as its protocol sits there.
     fn set_reading(&self, reading: bool);
     /// Its protocol has been switched out, in a callback that is still running.
@@ -51,6 +55,22 @@ impl<C: Channel> SeatHandle for Handle<C> {
 
     fn for_next(&self) -> TransportRef {
         Handle::new(self.channel.clone())
+    }
+
+    fn own_protocol(&self) -> Option<ProtocolRef> {
+        let channel = self.channel.upgrade()?;
+        let seat = channel.seat();
+        let (occupant, transport) = match self.seating.get() {
+            Seating::Current => seat.share()?,
+            Seating::Leaving => seat.share_leaving()?,
+            Seating::Revoked => return None,
+        };
+        occupant.shared(&transport, self.seating.get() == Seating::Current);
+        Some(ProtocolRef(occupant))
+    }
+
+    fn unread_limit(&self) -> usize {
+        self.ask(|channel| channel.unread_limit()).unwrap_or(0)
     }
 
     fn set_reading(&self, reading: bool) {
@@ -177,7 +197,7 @@ impl<C: Channel> Transport for Handle<C> {
             _ => self.live("unread"),
         };
         if let Some(channel) = channel {
-            channel.seat().unread(data);
+            channel.seat().unread(data, &*channel);
         }
     }
 
@@ -208,7 +228,9 @@ impl<C: Channel> Transport for Handle<C> {
     }
 
     fn protocol(&self) -> Option<ProtocolRef> {
-        self.ask(|channel| channel.seat().protocol())?
+        let (occupant, transport) = self.ask(|channel| channel.seat().share())??;
+        occupant.shared(&transport, true);
+        Some(ProtocolRef(occupant))
     }
 
     fn switch_protocol(&self, next: ProtocolRef) -> ProtocolRef {
@@ -245,7 +267,10 @@ impl<C: Channel> Transport for Handle<C> {
     }
 
     fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
-        self.ask(|channel| channel.extension(wanted))?
+        self.ask(|channel| {
+            let own = channel.extension(wanted);
+            own.or_else(|| channel.seat().with_lower(|lower| lower.extension(wanted))?)
+        })?
     }
 }
 
@@ -268,7 +293,10 @@ impl<C: Channel> Producer for Handle<C> {
 
     fn has_finished(&self) -> bool {
         let finished = |channel: &C| {
-            channel.seat().is_closing() || channel.seat().is_lost() || channel.has_finished()
+            let seat = channel.seat();
+            seat.is_closing()
+                || seat.is_lost()
+                || seat.with_lower(|lower| lower.has_finished()) == Some(true)
         };
         self.ask(finished) != Some(false)
     }

@@ -29,6 +29,9 @@ pub enum Reason {
     /// More than this many bytes were waiting to be sent when still more was written
     /// ([`StreamSettings::output_limit`](crate::StreamSettings::output_limit)).
     OutputLimit(usize),
+    /// More than this many bytes were given back and not delivered again
+    /// ([`StreamSettings::unread_limit`](crate::StreamSettings::unread_limit)).
+    UnreadLimit(usize),
     /// A callback panicked with this message.
     Panicked(Arc<str>),
     /// The reactor ended before the connection could be closed in order.
@@ -77,6 +80,10 @@ impl fmt::Display for Reason {
             Reason::OutputLimit(limit) => write!(
                 f,
                 "connection aborted: over {limit} bytes were waiting to be sent; register a producer or raise output_limit"
+            ),
+            Reason::UnreadLimit(limit) => write!(
+                f,
+                "connection aborted: over {limit} bytes were given back with unread; keep what belongs to one unit in the protocol, or raise unread_limit"
             ),
             Reason::Panicked(message) => {
                 write!(f, "connection aborted: a callback panicked: {message}")

@@ -1,246 +1,281 @@
-mod tell;
-mod wishes;
+mod budget;
+mod dispatch;
+mod requests;
+mod state;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use self::budget::Budget;
+use self::state::{Facts, Phase, State};
 use crate::channel::Channel;
 use crate::handle::Handle;
-use crate::holder::{Called, Held};
-use crate::{Protocol, ProtocolRef, Reason, TransportRef};
-use tell::Made;
+use crate::occupant::Occupant;
+use crate::panic::{catch_panic, log_panic};
+use crate::protocol::cell::Dispatch;
+use crate::{ProtocolRef, Reason, TransportRef};
 
-/// Who listens to a channel: the protocol that sits there, and all that it has yet to be told.
+/// Who listens to a channel: the occupant, which is an application's protocol or a layer, and all
+/// that it has yet to be told.
 ///
 /// The one place where a protocol is called. What is evil here: a callback may switch the protocol,
 /// pause, close, give bytes back, write to a transport above or below, or panic, and after each of
-/// these the next callback must be a different one. So nothing is called on the spot. A channel
-/// notes facts (opened, bytes, end of input, lost), a handle notes wishes (switch, pause, close),
-/// and [`settle`](Seat::settle) looks at what is noted, makes the one callback that comes first,
-/// and looks again.
+/// these the next callback is another one. So nothing is called on the spot. The channel notes facts
+/// (opened, bytes, end of input, lost), the handle notes requests (switch, pause, close), and
+/// [`settle`](Seat::settle) looks at what is noted, makes the callback that comes first, and looks
+/// again.
+///
+/// ```text
+///              opened by the channel   closed by the occupant   lost by the channel   told
+/// Unopened     Open                    Withdrawn                Lost
+/// Open                                 Closing                  Lost
+/// Withdrawn    Closing                                          Lost
+/// Closing                                                       Lost
+/// Lost                                                                                Over
+/// ```
 ///
 /// Invariants, on which every kind of transport relies:
-/// - callbacks do not nest: none is made while the protocol is in one (`CALLING`);
-/// - the order is introduction, handshake, bytes, end of input, end of output, loss; each is made
-///   once, and nothing follows loss;
+/// - callbacks do not nest: none is made while the occupant is in one (`CALLING`);
+/// - the order is introduction, handshake, bytes, shutting down, end of input, end of output, loss;
+///   each is made once, and nothing follows loss;
+/// - an occupant that is unopened or withdrawn hears of the loss alone;
 /// - bytes that wait (given back, or come at a bad time) are in `unread`, in order, in front of
-///   what comes later.
+///   what comes later;
+/// - in one pass of the loop a seat makes a bounded number of callbacks ([`Budget`]).
 pub struct Seat {
-    /// Borrowed while a callback runs, so that what is called need not be held any other way.
-    occupant: RefCell<Occupant>,
-    rare: RefCell<Option<Box<Rare>>>,
-    state: Cell<u32>,
+    /// Borrowed while a callback runs, so that what is called is held in no other way.
+    place: RefCell<Place>,
+    cold: Cell<Option<Box<Cold>>>,
+    /// The transport on which the layer sits that this is the seat of. None at the bottom.
+    lower: Cell<Option<TransportRef>>,
+    state: State,
+    budget: Budget,
+    /// Whether the layer that this is the seat of has heard `connection_made`.
+    connected_before: Cell<bool>,
 }
 
 /// What most seats hold never, or only at their end.
 #[derive(Default)]
-struct Rare {
+struct Cold {
     /// Bytes that belong to the transport.
     unread: Vec<u8>,
     /// Who was switched in by the callback that is running, and sits down when it returns
     /// (`SUCCEEDED`).
-    successor: Option<Occupant>,
+    successor: Option<Place>,
     reason: Option<Reason>,
 }
 
-struct Occupant {
-    protocol: Option<ProtocolRef>,
+struct Place {
+    /// None once it has heard `connection_lost`.
+    occupant: Option<Occupant>,
     transport: TransportRef,
 }
 
-/// The channel is not established yet: nothing is told but its loss.
-const UNOPENED: u32 = 1 << 0;
-/// The occupant has not heard yet that it sits here.
-const UNTOLD: u32 = 1 << 1;
-/// `handshake_completed` is owed.
-const HANDSHAKE: u32 = 1 << 2;
-/// `read_connection_lost` is owed.
-const END_OF_INPUT: u32 = 1 << 3;
-/// `write_connection_lost` is owed.
-const END_OF_OUTPUT: u32 = 1 << 4;
-/// `connection_lost` is owed, or made.
-const LOST: u32 = 1 << 5;
-/// `connection_lost` has been made.
-const OVER: u32 = 1 << 6;
-/// The protocol reads no more for now.
-const PAUSED: u32 = 1 << 7;
-/// The protocol has closed.
-const CLOSING: u32 = 1 << 8;
-/// The protocol has closed the write half.
-const WRITE_CLOSING: u32 = 1 << 9;
-/// A callback is running.
-const CALLING: u32 = 1 << 10;
-/// What is in `unread` may be delivered without waiting for more.
-const FRESH: u32 = 1 << 11;
-/// A turn has been asked for.
-const TURN: u32 = 1 << 12;
-/// A flush has been asked for.
-const FLUSH: u32 = 1 << 13;
-/// The peer has ended its side: whoever is switched in must hear of it too.
-const INPUT_ENDED: u32 = 1 << 14;
-/// There is something in `unread`.
-const UNREAD: u32 = 1 << 15;
-/// The protocol that is being called has been switched out.
-const SUCCEEDED: u32 = 1 << 16;
-
-/// Any of these, and bytes that come may not go straight to the protocol.
-const NOT_STRAIGHT: u32 =
-    UNOPENED | UNTOLD | HANDSHAKE | LOST | PAUSED | CLOSING | CALLING | UNREAD;
-/// Any of these, and there is something to say.
-const OWED: u32 = UNTOLD | HANDSHAKE | END_OF_INPUT | END_OF_OUTPUT | LOST | FRESH;
-/// How many callbacks one call of `settle` makes at most, so that protocols that switch each other
-/// in for ever do not stop the loop.
-const CALLS_A_TURN: usize = 64;
-
-impl Occupant {
-    fn seated(protocol: ProtocolRef, transport: TransportRef) -> Self {
-        protocol.0.seated(&transport);
-        Occupant {
-            protocol: Some(protocol),
+impl Place {
+    fn new(ProtocolRef(occupant): ProtocolRef, transport: TransportRef) -> Self {
+        occupant.attached(&transport);
+        Place {
+            occupant: Some(occupant),
             transport,
         }
+    }
+
+    fn share(&self) -> Option<(Occupant, TransportRef)> {
+        let occupant = self.occupant.clone()?;
+        Some((occupant, self.transport.clone()))
     }
 }
 
 impl Seat {
-    /// A seat of the channel that is just being made, with the protocol that will hear of it.
-    pub fn new<C: Channel>(channel: Weak<C>, protocol: ProtocolRef) -> Self {
+    /// The seat of a channel that is just being made (`Rc::new_cyclic`), with the protocol above.
+    pub fn new<C: Channel>(channel: &Weak<C>, above: impl Into<ProtocolRef>) -> Self {
         Seat {
-            occupant: RefCell::new(Occupant::seated(protocol, Handle::new(channel))),
-            rare: RefCell::default(),
-            state: Cell::new(UNOPENED | UNTOLD),
+            place: RefCell::new(Place::new(above.into(), Handle::new(channel.clone()))),
+            cold: Cell::new(None),
+            lower: Cell::new(None),
+            state: State::new(),
+            budget: Budget::default(),
+            connected_before: Cell::new(false),
         }
     }
 
-    /// The handle of the present occupant.
+    /// The transport of the present occupant.
     pub fn transport(&self) -> TransportRef {
-        self.ask(|occupant| occupant.transport.clone())
+        self.present(|place| place.transport.clone())
     }
 
     /// The present occupant; none after `connection_lost`.
     pub fn protocol(&self) -> Option<ProtocolRef> {
-        self.ask(|occupant| occupant.protocol.clone())
+        self.present(|place| place.occupant.clone().map(ProtocolRef))
+    }
+
+    /// The present occupant, for code outside that may call it.
+    pub(crate) fn share(&self) -> Option<(Occupant, TransportRef)> {
+        self.present(Place::share)
+    }
+
+    /// The occupant that the running callback has switched out.
+    pub(crate) fn share_leaving(&self) -> Option<(Occupant, TransportRef)> {
+        self.place.borrow().share()
+    }
+
+    /// Asks something of the transport below; none at the bottom, and before the layer sits on one.
+    pub fn with_lower<R>(&self, ask: impl FnOnce(&TransportRef) -> R) -> Option<R> {
+        let lower = self.lower.take();
+        self.lower.set(lower.clone());
+        lower.as_ref().map(ask)
+    }
+
+    /// Has the transport below pause or go on reading, as the occupant wants: what
+    /// [`Channel::reading_changed`] does for a layer by default.
+    pub fn pass_on_reading(&self) {
+        let paused = self.is_paused();
+        self.with_lower(|lower| {
+            if paused {
+                lower.pause_producing();
+            } else {
+                lower.resume_producing();
+            }
+        });
     }
 
     // Facts, noted by the channel.
 
-    /// The channel is established: the protocol may be told.
+    /// The channel is established: the occupant may be told.
     pub fn open(&self) {
-        self.clear(UNOPENED);
+        self.state.enter(self.state.phase().opened());
     }
 
-    /// Bytes have come. They are delivered now if nothing stands before them, and wait otherwise.
+    /// Bytes have come. They are delivered now if nothing is due before them, and wait otherwise.
     /// The channel flushes after it.
     pub fn deliver(&self, data: &mut [u8]) {
-        self.deliver_quietly(data);
+        self.deliver_fast(data);
     }
 
-    /// [`deliver`](Seat::deliver); true if that was all: the protocol has done nothing that this
-    /// seat would know of, and is owed nothing.
+    /// [`deliver`](Seat::deliver). Returns true if the callback changed nothing in this seat and no
+    /// further callback is due.
     #[inline(always)]
-    pub(crate) fn deliver_quietly(&self, data: &mut [u8]) -> bool {
-        let made = self.make_straight(|protocol, transport| protocol.deliver(transport, data));
-        made == Made::Quietly || self.delivered(made, data)
+    pub(crate) fn deliver_fast(&self, data: &mut [u8]) -> bool {
+        let made = self.dispatch_now(|occupant, transport| occupant.deliver(data, transport));
+        matches!(made, Dispatch::Done) || self.delivered(made, data)
     }
 
-    /// [`deliver`](Seat::deliver), for bytes that nobody may change: they are in a buffer that is
-    /// not the channel's own.
+    /// [`deliver`](Seat::deliver), for bytes in a buffer that is not the channel's own, so that a
+    /// layer above may not change them.
     pub fn deliver_shared(&self, data: &[u8]) {
         let made =
-            self.make_straight(|protocol, transport| protocol.deliver_shared(transport, data));
-        if made != Made::Quietly {
+            self.dispatch_now(|occupant, transport| occupant.deliver_shared(data, transport));
+        if !matches!(made, Dispatch::Done) {
             self.delivered(made, data);
         }
     }
 
     /// What follows from a delivery; false.
     #[inline(never)]
-    fn delivered(&self, made: Made, data: &[u8]) -> bool {
-        if made == Made::No {
+    fn delivered(&self, made: Dispatch, data: &[u8]) -> bool {
+        if matches!(made, Dispatch::Deferred) {
             self.keep(data);
         }
-        if self.is(OWED) {
+        if self.state.may_be_due() {
             self.settle();
         }
         false
     }
 
-    /// What cannot go straight to the protocol waits.
+    /// What cannot go straight to the occupant waits.
     #[cold]
     fn keep(&self, data: &[u8]) {
-        if !self.is(CLOSING | LOST) {
-            self.rare(|rare| rare.unread.extend_from_slice(data));
-            self.set(UNREAD | FRESH);
+        if matches!(self.state.phase(), Phase::Unopened | Phase::Open) {
+            self.cold(|cold| cold.unread.extend_from_slice(data));
+            self.state.set(Facts::UNREAD | Facts::REDELIVER);
         }
     }
 
     /// A layer has negotiated what it had to.
     pub fn handshake_completed(&self) {
-        self.set(HANDSHAKE);
+        self.state.set(Facts::HANDSHAKE);
     }
 
     /// The peer sends no more.
     pub fn read_connection_lost(&self) {
-        self.set(END_OF_INPUT | INPUT_ENDED);
+        self.state.set(Facts::END_OF_INPUT | Facts::INPUT_ENDED);
     }
 
-    /// The write half is closed, as the protocol asked.
+    /// The write half is closed, as the occupant asked.
     pub fn write_connection_lost(&self) {
-        self.set(END_OF_OUTPUT);
+        self.state.set(Facts::END_OF_OUTPUT);
     }
 
-    /// The connection is about to end, and this is why, whatever [`lost`](Seat::lost) will be told.
+    /// The reactor stops, or the port is drained. The occupant is told in a turn, for which the
+    /// caller asks; one that has not heard of its connection yet is closed here.
+    pub fn shutting_down(&self) {
+        self.state.set(Facts::STOPPING);
+        match self.state.phase() {
+            Phase::Open => self.state.set(Facts::SHUT_DOWN),
+            Phase::Unopened => {
+                self.begin_close();
+                if let Some(channel) = self.channel() {
+                    channel.lose_connection(Reason::Done);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The connection is about to end, and this is why, whatever [`lost`](Seat::lost) is told later.
     /// The first reason counts.
     pub fn fail(&self, reason: Reason) {
-        self.rare(|rare| {
-            rare.reason.get_or_insert(reason);
+        self.cold(|cold| {
+            cold.reason.get_or_insert(reason);
         });
     }
 
-    /// The connection has ended. The protocol is told in the next turn; the channel asks for it, or
+    /// The connection has ended. The occupant is told in the next turn; the channel asks for it, or
     /// is in it.
     pub fn lost(&self, reason: Reason) {
-        if !self.is(LOST) {
-            self.set(LOST);
-            self.note_reading();
-            self.fail(reason);
+        match self.state.phase() {
+            Phase::Unopened | Phase::Withdrawn => self.state.clear(Facts::DUE),
+            Phase::Closing => self.state.clear(Facts::END_OF_INPUT),
+            Phase::Open => self.state.clear(Facts::SHUT_DOWN),
+            Phase::Lost | Phase::Over => return,
         }
+        self.state.enter(Phase::Lost);
+        self.note_reading();
+        self.fail(reason);
     }
 
     // Questions.
 
-    /// Whether the protocol wants no bytes for now.
+    /// Whether the occupant wants no bytes for now.
     pub fn is_paused(&self) -> bool {
-        self.is(PAUSED)
+        self.state.is(Facts::PAUSED)
     }
 
-    /// Whether the protocol, or a panic of its, has closed the connection: bytes that come are
+    /// Whether the occupant, or a panic of its, has closed the connection: bytes that come are
     /// thrown away.
     pub fn is_closing(&self) -> bool {
-        self.is(CLOSING)
+        matches!(self.state.phase(), Phase::Withdrawn | Phase::Closing)
     }
 
     /// Whether the channel has said that the connection has ended.
-    pub fn is_lost(&self) -> bool {
-        self.is(LOST)
-    }
-
-    /// Whether the protocol has been told that the connection has ended.
-    pub fn is_over(&self) -> bool {
-        self.is(OVER)
-    }
-
-    /// Whether a callback is owed that a turn would make.
     #[inline]
-    pub fn is_owed(&self) -> bool {
-        self.is(OWED) && self.owed() != 0
+    pub fn is_lost(&self) -> bool {
+        matches!(self.state.phase(), Phase::Lost | Phase::Over)
+    }
+
+    /// Whether the occupant has been told that the connection has ended.
+    pub fn is_over(&self) -> bool {
+        self.state.phase() == Phase::Over
     }
 
     /// Why the connection has ended or is about to end, as far as it is known.
     pub fn reason(&self) -> Option<Reason> {
-        self.rare.borrow().as_ref()?.reason.clone()
+        let cold = self.cold.take();
+        let reason = cold.as_ref().and_then(|cold| cold.reason.clone());
+        self.cold.set(cold);
+        reason
     }
 
     /// What a close that goes on below is to be known for: the reason that was noted, if there is
@@ -249,43 +284,53 @@ impl Seat {
         self.reason().unwrap_or(Reason::Done)
     }
 
-    /// The reason of a close, if it has one of its own.
+    /// Notes the reason of a close, if it has one of its own.
     pub fn note_close(&self, reason: Reason) {
         if !reason.is_clean() {
             self.fail(reason);
         }
     }
 
-    /// Whether a callback of this seat is running: what is written meanwhile is flushed by the
-    /// channel when it returns.
+    /// Whether a callback of this seat is running: the channel flushes what is written meanwhile
+    /// when it returns.
     pub fn is_calling(&self) -> bool {
-        self.is(CALLING)
+        self.state.is(Facts::CALLING)
     }
 
-    /// Has the handle know whether more may be delivered.
+    /// The handle knows whether more may be delivered.
     fn note_reading(&self) {
-        let reading = !self.is(PAUSED | CLOSING | LOST);
-        self.ask(|occupant| occupant.transport.set_reading(reading));
+        let reading = matches!(self.state.phase(), Phase::Unopened | Phase::Open)
+            && !self.state.is(Facts::PAUSED);
+        self.present(|place| place.transport.set_reading(reading));
     }
 
     pub(crate) fn is_connected(&self) -> bool {
-        !self.is(UNOPENED | CLOSING | LOST)
+        self.state.phase() == Phase::Open
+    }
+
+    pub(crate) fn connected_before(&self) -> &Cell<bool> {
+        &self.connected_before
+    }
+
+    pub(crate) fn set_lower(&self, lower: TransportRef) {
+        self.lower.set(Some(lower));
     }
 
     /// Whether a write has any meaning: after a close only as long as a producer is waited for.
     #[inline]
     pub(crate) fn takes_writes(&self, has_producer: impl FnOnce() -> bool) -> bool {
-        !self.is(CLOSING | WRITE_CLOSING | LOST) || !self.is(LOST) && has_producer()
+        let is_open = matches!(self.state.phase(), Phase::Open | Phase::Unopened);
+        is_open && !self.state.is(Facts::WRITE_CLOSING) || !self.is_lost() && has_producer()
     }
 
     // Turns.
 
     /// Asks for a turn of the channel, unless one has been asked for or is running.
     pub fn wants_turn(&self) {
-        if !self.is(TURN | CALLING)
+        if !self.state.is(Facts::TURN_REQUESTED | Facts::CALLING)
             && let Some(channel) = self.channel()
         {
-            self.set(TURN);
+            self.state.set(Facts::TURN_REQUESTED);
             channel.clock().wants_turn(channel);
         }
     }
@@ -293,95 +338,88 @@ impl Seat {
     /// Asks for a flush of the channel at the end of this pass of the loop, unless one has been
     /// asked for.
     pub fn wants_flush(&self) {
-        if !self.is(FLUSH)
+        if !self.state.is(Facts::FLUSH_REQUESTED)
             && let Some(channel) = self.channel()
         {
-            self.set(FLUSH);
+            self.state.set(Facts::FLUSH_REQUESTED);
             channel.clock().wants_flush(channel);
         }
     }
 
-    /// The flush that was asked for is here.
-    pub fn begin_flush(&self) {
-        self.clear(FLUSH);
+    /// The turn that was asked for is here.
+    pub(crate) fn begin_turn(&self) {
+        self.state.clear(Facts::TURN_REQUESTED);
     }
 
-    /// Rule 7: a panic costs this connection, and nothing else.
+    /// The flush that was asked for is here.
+    pub(crate) fn begin_flush(&self) {
+        self.state.clear(Facts::FLUSH_REQUESTED);
+    }
+
+    /// Rule 7: a panic costs this connection, and nothing else; even if the layer that is to end it
+    /// panics once more.
     #[cold]
     pub(crate) fn panicked(&self, message: &Arc<str>) {
         let Some(channel) = self.channel() else {
             return;
         };
-        log::error!(
-            "a callback panicked, connection with {} is aborted: {message}",
-            channel.peer()
-        );
-        if !self.is(LOST) {
-            self.begin_close();
-            channel.abort_connection(Reason::Panicked(message.clone()));
+        let peer = catch_panic(|| channel.peer().to_string()).unwrap_or_default();
+        log::error!("a callback panicked, connection with {peer} is aborted: {message}");
+        if self.is_lost() {
+            return;
         }
-    }
-
-    /// Whether the protocol is being called by somebody else, through a typed handle.
-    fn is_busy(&self) -> bool {
-        let occupant = self.occupant.borrow();
-        occupant
-            .protocol
-            .as_ref()
-            .is_some_and(|protocol| protocol.0.is_busy())
+        self.begin_close();
+        let reason = Reason::Panicked(message.clone());
+        if catch_panic(|| channel.abort_connection(reason.clone())).is_err() {
+            self.fail(reason);
+            self.with_lower(|lower| lower.abort_connection());
+        }
     }
 
     /// Asks who sits here, or sits down when the callback that is running returns.
-    fn ask<R>(&self, question: impl FnOnce(&Occupant) -> R) -> R {
-        let rare = self.rare.borrow();
-        match rare.as_ref().and_then(|rare| rare.successor.as_ref()) {
+    fn present<R>(&self, question: impl FnOnce(&Place) -> R) -> R {
+        let cold = self.cold.take();
+        let answer = match cold.as_ref().and_then(|cold| cold.successor.as_ref()) {
             Some(successor) => question(successor),
-            None => question(&self.occupant.borrow()),
-        }
+            None => question(&self.place.borrow()),
+        };
+        self.cold.set(cold);
+        answer
     }
 
-    fn rare<R>(&self, look: impl FnOnce(&mut Rare) -> R) -> R {
-        look(self.rare.borrow_mut().get_or_insert_default())
+    fn cold<R>(&self, look: impl FnOnce(&mut Cold) -> R) -> R {
+        let mut cold = self.cold.take().unwrap_or_default();
+        let result = look(&mut cold);
+        self.cold.set(Some(cold));
+        result
     }
 
     fn channel(&self) -> Option<Rc<dyn Channel>> {
-        self.occupant.borrow().transport.channel()
+        self.place.borrow().transport.channel()
     }
 
     fn take_unread(&self) -> Vec<u8> {
-        self.clear(UNREAD);
-        match self.rare.borrow_mut().as_mut() {
-            Some(rare) => std::mem::take(&mut rare.unread),
-            None => Vec::new(),
-        }
-    }
-
-    #[inline]
-    fn is(&self, any: u32) -> bool {
-        self.state.get() & any != 0
-    }
-
-    fn set(&self, flags: u32) {
-        self.state.set(self.state.get() | flags);
-    }
-
-    fn clear(&self, flags: u32) {
-        self.state.set(self.state.get() & !flags);
+        self.state.clear(Facts::UNREAD);
+        let mut cold = self.cold.take();
+        let unread = cold
+            .as_mut()
+            .map_or_else(Vec::new, |cold| std::mem::take(&mut cold.unread));
+        self.cold.set(cold);
+        unread
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.occupant.get_mut().transport.set_reading(false);
+        let place = self.place.get_mut();
+        place.transport.set_reading(false);
+        let occupant = place.occupant.take();
+        log_panic("dropping a protocol", || drop(occupant));
     }
 }
 
 impl fmt::Debug for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seat")
-            .field("paused", &self.is_paused())
-            .field("closing", &self.is_closing())
-            .field("lost", &self.is_lost())
-            .finish_non_exhaustive()
+        write!(f, "Seat({:?})", self.state)
     }
 }

@@ -25,6 +25,12 @@ pub struct StreamSettings {
     /// [`Reason::OutputLimit`](crate::Reason::OutputLimit). A single write may be as large as it
     /// likes. Default 16 MiB.
     pub output_limit: usize,
+    /// Bytes. The most that may be given back with [`unread`](crate::Transport::unread) and wait to
+    /// be delivered again; more ends the connection with
+    /// [`Reason::UnreadLimit`](crate::Reason::UnreadLimit). A protocol that gives its input back
+    /// until a unit is whole is called with all of it for each arrival, so this bounds what an
+    /// arrival costs. Default 128 KiB.
+    pub unread_limit: usize,
     /// How long a connection that is being closed may go without handing over a single byte, or
     /// wait for its producer, before it is aborted with
     /// [`Reason::CloseTimedOut`](crate::Reason::CloseTimedOut). Default 30 s.
@@ -52,6 +58,7 @@ impl Default for StreamSettings {
             high_water: 64 * 1024,
             read_pauses: true,
             output_limit: 16 * 1024 * 1024,
+            unread_limit: 128 * 1024,
             close_timeout: Duration::from_secs(30),
             linger_timeout: Duration::from_secs(2),
         }

@@ -17,7 +17,7 @@ use crate::producer::Flow;
 use crate::sent_calls::SentCalls;
 use crate::{
     Address, Clock, DelayedCall, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason,
-    Seat, StreamSettings, Turn,
+    Seat, StreamSettings,
 };
 
 /// What a kind of byte stream supplies: TCP, a UNIX socket, a pipe in memory.
@@ -162,7 +162,7 @@ impl<W: Wire> Stream<W> {
         let stream = Rc::new_cyclic(|me: &Weak<Self>| Stream {
             wire,
             me: me.clone(),
-            seat: Seat::new(me.clone(), protocol),
+            seat: Seat::new(me, protocol),
             commons,
             settings,
             rare: RefCell::new(rare),
@@ -189,7 +189,7 @@ impl<W: Wire> Stream<W> {
         match self.wire.recv(room) {
             Ok(count) if (1..room.len()).contains(&count) => {
                 self.state.set(WRITABLE | LENT);
-                let quiet = self.seat.deliver_quietly(&mut room[..count]);
+                let quiet = self.seat.deliver_fast(&mut room[..count]);
                 if quiet && self.state.get() == WRITABLE | LENT && self.send_lent() {
                     return;
                 }
@@ -238,7 +238,8 @@ impl<W: Wire> Stream<W> {
         if !self.seat.is_closing() && !self.is(QUEUED | READABLE) {
             self.set(HASTE);
         }
-        self.seat.close();
+        self.seat.shutting_down();
+        self.seat.wants_turn();
     }
 
     /// Ends at once; the protocol is told in the turn that follows.
@@ -393,25 +394,22 @@ impl<W: Wire> Stream<W> {
 /// How often a turn looks again at what its own callbacks have set going.
 const ROUNDS_A_TURN: usize = 16;
 
-impl<W: Wire> Turn for Stream<W> {
+impl<W: Wire> Channel for Stream<W> {
+    fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
     fn turn(&self) {
         self.seat.settle();
         self.advance();
     }
 
     fn flush(&self) {
-        self.seat.begin_flush();
         self.send();
-        // What follows may call somebody.
+        // What follows may be a callback.
         if !self.is(QUEUED) && self.is(PRODUCER | CLOSE | CLOSE_WRITE) || self.is_call_due() {
             self.seat.wants_turn();
         }
-    }
-}
-
-impl<W: Wire> Channel for Stream<W> {
-    fn seat(&self) -> &Seat {
-        &self.seat
     }
 
     fn write(&self, data: &[u8]) {
@@ -500,6 +498,10 @@ impl<W: Wire> Channel for Stream<W> {
 
     fn buffered(&self) -> usize {
         self.waiting()
+    }
+
+    fn unread_limit(&self) -> usize {
+        self.settings.unread_limit
     }
 
     fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {

@@ -67,6 +67,14 @@ pub(crate) struct TimerKey {
     generation: u32,
 }
 
+impl TimerKey {
+    /// Names no timer.
+    pub(crate) const NONE: TimerKey = TimerKey {
+        index: u32::MAX,
+        generation: 0,
+    };
+}
+
 /// Pending timers, each with its deadline, in nanoseconds since the clock's start, and the value to
 /// be had back then.
 pub(crate) struct Timers<T> {

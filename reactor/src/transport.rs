@@ -2,9 +2,13 @@ use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::handle::SeatHandle;
-use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason};
+use crate::{
+    Address, Clock, DelayedCall, Producer, ProducerKind, ProducerRegistered, Protocol, ProtocolRef,
+    Reason, WeakProtocol,
+};
 
 /// A protocol's hold on its transport: cheap to clone, safe to keep.
 ///
@@ -114,7 +118,10 @@ pub trait Transport: SeatHandle + Producer + fmt::Debug {
     ///
     /// They belong to the transport again. A protocol that is switched in gets them first. A
     /// protocol that is paused gets them when it resumes. A protocol that stays, and reads on, gets
-    /// them in one piece with the next bytes that come.
+    /// them in one piece with the next bytes that come. So each arrival costs a copy of all that was
+    /// given back: keep a long unit in the protocol, and give back what belongs to another one. More
+    /// than [`unread_limit`](crate::StreamSettings::unread_limit) bytes that wait so end the
+    /// connection with [`Reason::UnreadLimit`](crate::Reason::UnreadLimit).
     ///
     /// As the one exception to the rule on revoked handles, it works until the callback that has
     /// made the switch returns.
@@ -182,4 +189,74 @@ pub trait Transport: SeatHandle + Producer + fmt::Debug {
     /// of such an offer: users call a function like [`TcpOptions::of`](crate::TcpOptions::of),
     /// which asks with the type that it wants; the nearest layer that has one answers.
     fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>>;
+}
+
+/// What a protocol does with its own transport. `protocol` is always `self`: it names the type, and
+/// the transport knows the rest, since it was handed to that protocol.
+impl dyn Transport {
+    /// The protocol that this transport was handed to, as a weak reference that other code may
+    /// keep: `transport.me(self)`.
+    ///
+    /// Refers to nothing if `protocol` is not the protocol on this transport (a part of it, say),
+    /// or sits there no more; the log says so.
+    pub fn me<P: Protocol>(&self, protocol: &P) -> WeakProtocol<P> {
+        let _ = protocol;
+        let own = self.own_protocol();
+        match own.and_then(|own| own.downcast::<P>()) {
+            Some(own) => own.downgrade(),
+            None => {
+                log::warn!(
+                    "me() was called with something else than the protocol on this transport: it refers to nothing"
+                );
+                WeakProtocol::default()
+            }
+        }
+    }
+
+    /// Calls a method of the protocol, `delay` from now, with the transport on which it sits then.
+    /// The timer ends with the connection.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use retwist_reactor::testing::RecordingTransport;
+    /// use retwist_reactor::{Protocol, TransportRef};
+    ///
+    /// struct Patient;
+    ///
+    /// impl Patient {
+    ///     fn remind(&mut self, transport: &TransportRef) {
+    ///         transport.write(b"are you still there?");
+    ///     }
+    /// }
+    ///
+    /// impl Protocol for Patient {
+    ///     fn connection_made(&mut self, transport: &TransportRef) {
+    ///         transport.call_later(Duration::from_secs(60), self, Self::remind);
+    ///     }
+    /// }
+    ///
+    /// let recording = RecordingTransport::connect(Patient);
+    /// recording.clock().advance(Duration::from_secs(60));
+    /// assert_eq!(recording.take_written(), b"are you still there?");
+    /// ```
+    #[doc(alias = "callLater")]
+    pub fn call_later<P: Protocol>(
+        &self,
+        delay: Duration,
+        protocol: &P,
+        call: impl FnOnce(&mut P, &TransportRef) + 'static,
+    ) -> DelayedCall {
+        self.me(protocol).call_later(delay, call)
+    }
+
+    /// Calls a method of the protocol once all that was written so far has been handed to the
+    /// system: [`when_sent`](Transport::when_sent), in the words of a protocol.
+    pub fn after_sent<P: Protocol>(
+        &self,
+        protocol: &P,
+        call: impl FnOnce(&mut P, &TransportRef) + 'static,
+    ) {
+        let me = self.me(protocol);
+        self.when_sent(Box::new(move || me.call(call)));
+    }
 }

@@ -2,44 +2,35 @@ use std::cell::{Cell, RefCell};
 use std::mem;
 use std::rc::Rc;
 
-use crate::panic::log_panic;
+use crate::Channel;
+use crate::panic::{catch_panic, log_panic};
 
-/// What the loop does for a channel that asked for it.
+/// What is to be done before this pass of the loop ends: turns of channels, calls, flushes.
 ///
-/// Rule 1 lives on this trait: a transport's method only changes state and asks for a turn;
-/// protocols and producers are called from [`turn`](Turn::turn) and from nowhere else. (But a push
-/// producer is told to pause from inside the write that is enough, which it is making just then.)
-pub trait Turn {
-    /// Calls the protocol and the producer with all that has happened. Everything may be changed
-    /// from within.
-    fn turn(&self);
-
-    /// Hands on what was written. Calls neither a protocol nor a producer; what follows from it
-    /// waits for a turn.
-    fn flush(&self);
-}
-
-/// Who waits for what until the end of this pass of the loop.
+/// Rule 1 rests on it: a transport's method only changes state and asks for a turn; protocols and
+/// producers are called from a turn. (But a push producer is told to pause from inside the write
+/// that is enough, which it is making just then.)
 ///
-/// Turns and calls are taken as a snapshot: what they ask for in their turn comes in the next pass,
-/// so that none of them can keep the loop from its sockets. Flushes run until none is left: a
-/// layer's flush is a write to the one below, and as no flush calls anybody, this ends at the
-/// bottom of each stack.
+/// Turns and calls are taken as a snapshot: what they ask for comes in the next pass, so that none
+/// of them can keep the loop from its sockets. Flushes run until none is left: a layer's flush is a
+/// write to the one below, and no flush calls a protocol, so this ends at the bottom of each stack.
 #[derive(Default)]
 pub(crate) struct TurnQueue {
-    turns: RefCell<Vec<Rc<dyn Turn>>>,
+    turns: RefCell<Vec<Rc<dyn Channel>>>,
     soon: RefCell<Vec<Box<dyn FnOnce()>>>,
-    flushes: RefCell<Vec<Rc<dyn Turn>>>,
+    flushes: RefCell<Vec<Rc<dyn Channel>>>,
     waiting: Cell<usize>,
+    /// How often this has run: what names a pass.
+    pass: Cell<u16>,
 }
 
 impl TurnQueue {
-    pub(crate) fn wants_turn(&self, channel: Rc<dyn Turn>) {
+    pub(crate) fn wants_turn(&self, channel: Rc<dyn Channel>) {
         self.turns.borrow_mut().push(channel);
         self.waiting.set(self.waiting.get() + 1);
     }
 
-    pub(crate) fn wants_flush(&self, channel: Rc<dyn Turn>) {
+    pub(crate) fn wants_flush(&self, channel: Rc<dyn Channel>) {
         self.flushes.borrow_mut().push(channel);
         self.waiting.set(self.waiting.get() + 1);
     }
@@ -55,11 +46,23 @@ impl TurnQueue {
 
     #[inline(never)]
     pub(crate) fn run(&self) {
-        self.each(&self.turns, |channel| channel.turn());
+        self.pass.set(self.pass.get().wrapping_add(1));
+        self.each(&self.turns, |channel| {
+            channel.seat().begin_turn();
+            guarded(&*channel, Channel::turn);
+        });
         self.each(&self.soon, |call| log_panic("a call made soon", call));
         while !self.flushes.borrow().is_empty() {
-            self.each(&self.flushes, |channel| channel.flush());
+            self.each(&self.flushes, |channel| {
+                channel.seat().begin_flush();
+                guarded(&*channel, Channel::flush);
+            });
         }
+    }
+
+    /// Names this pass, for what is bounded in each.
+    pub(crate) fn pass(&self) -> u16 {
+        self.pass.get()
     }
 
     /// Takes what is in the queue now, and gives the empty buffer back so that the next pass need
@@ -77,11 +80,19 @@ impl TurnQueue {
     }
 
     pub(crate) fn clear(&self) {
-        // Whatever is dropped here may ask for more while it is dropped.
+        // What is dropped here may ask for more while it is dropped.
         while !self.is_empty() {
             self.each(&self.turns, drop);
             self.each(&self.soon, drop);
             self.each(&self.flushes, drop);
         }
+    }
+}
+
+/// The work of a channel may be that of a layer, which is code of an application: a panic costs its
+/// connection.
+fn guarded(channel: &dyn Channel, work: impl FnOnce(&dyn Channel)) {
+    if let Err(message) = catch_panic(|| work(channel)) {
+        channel.seat().panicked(&message);
     }
 }

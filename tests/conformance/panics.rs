@@ -1,6 +1,6 @@
 //! A panic costs the connection in whose callback it was, and nothing else.
 
-use retwist::{LayerExt, ProducerKind, Reason};
+use retwist::{Layer, ProducerKind, Reason};
 
 use crate::peer::{Event, Peer};
 use crate::producers::{Made, Told};
@@ -126,7 +126,7 @@ fn a_panic_in_the_turn_of_a_layer_costs_its_connection<W: Way>(how: How) {
     with_bystanders::<W>(how, |world| {
         let (client, server) = (Peer::new(), Peer::new());
         let faulty = Faulty::new(server.quiet());
-        world.connect((&client, client.quiet()), (&server, faulty.below()));
+        world.connect((&client, client.quiet()), (&server, faulty.as_protocol()));
         world.until(|| client.is_made() && server.is_made());
         faulty.arm();
         world.until(|| client.is_over() && server.is_over());

@@ -35,7 +35,7 @@ fn switcher(
             && let Some(next) = next.take()
         {
             let before = transport.switch_protocol(next);
-            assert!(before.is_introduced());
+            assert!(before.is_connected_before());
             if let Event::Data(data) = event {
                 transport.unread(data);
             }
@@ -204,8 +204,8 @@ fn a_handle_is_revoked_by_its_first_switch<W: Way>(how: How) {
         if let Event::Data(data) = event
             && let Some((first, last)) = newcomers.take()
         {
-            assert!(transport.switch_protocol(first).is_introduced());
-            assert!(!transport.switch_protocol(last).is_introduced());
+            assert!(transport.switch_protocol(first).is_connected_before());
+            assert!(!transport.switch_protocol(last).is_connected_before());
             transport.unread(data);
         }
     });

@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist_reactor::{Layer, LayerExt, Producer, ProducerKind, Protocol, Reason, TransportRef};
+use retwist_reactor::{Channel, Layer, Producer, ProducerKind, Protocol, Reason, TransportRef};
 
 use crate::buffers::Ciphertext;
 use crate::ending::Ending;
@@ -34,15 +34,15 @@ use crate::{TlsError, TlsInfo};
 impl TlsTransport {
     /// The transport below is there.
     pub(crate) fn begin(&self) {
-        let seat = self.joint.seat();
+        let seat = &self.seat;
         if seat
             .protocol()
-            .is_some_and(|protocol| protocol.is_introduced())
+            .is_some_and(|protocol| protocol.is_connected_before())
         {
             seat.open();
         }
         // One that was registered before TLS came writes through it from now on.
-        let registered = self.joint.below(|below| below.unregister_producer());
+        let registered = self.seat.with_lower(|lower| lower.unregister_producer());
         if let Some((producer, kind)) = registered.flatten() {
             self.hold(producer, kind);
         }
@@ -76,7 +76,7 @@ impl TlsTransport {
         });
         match received {
             Ok(used) if used < data.len() => {
-                self.joint.below(|below| below.unread(&data[used..]));
+                self.seat.with_lower(|lower| lower.unread(&data[used..]));
             }
             Ok(_) => {}
             Err(error) => self.fail(*error),
@@ -86,12 +86,12 @@ impl TlsTransport {
     fn heard(&self, event: Event<'_>) -> ControlFlow<()> {
         match event {
             Event::Completed(info) => self.completed(info),
-            Event::Data(data) => self.joint.seat().deliver_shared(data),
+            Event::Data(data) => self.seat.deliver_shared(data),
             Event::PeerClosed => self.peer_closed(),
         }
         // Whatever the protocol has done, paused, closed, aborted: the transport below knows.
-        match self.joint.below(|below| below.is_reading()) {
-            Some(true) if !self.joint.seat().is_closing() => ControlFlow::Continue(()),
+        match self.seat.with_lower(|lower| lower.is_reading()) {
+            Some(true) if !self.seat.is_closing() => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),
         }
     }
@@ -101,12 +101,12 @@ impl TlsTransport {
         self.forget_deadline();
         // Set once: a session completes once.
         let _ = self.info.set(Rc::new(info));
-        let seat = self.joint.seat();
+        let seat = &self.seat;
         seat.open();
         seat.handshake_completed();
         seat.settle();
         if seat.is_paused() {
-            self.joint.below(|below| below.pause_producing());
+            self.seat.with_lower(|lower| lower.pause_producing());
         }
         if let Some((producer, kind)) = self.held.take() {
             self.release(producer, kind);
@@ -116,14 +116,14 @@ impl TlsTransport {
     /// What comes now is not for TLS. It stays below, for whoever sits there next.
     fn peer_closed(&self) {
         self.set(PEER_CLOSED);
-        if self.joint.below(|below| below.buffered()) == Some(0) {
+        if self.seat.with_lower(|lower| lower.buffered()) == Some(0) {
             // It may be the answer to our own, which has been sent then.
             self.half_closed();
-            self.joint.seat().settle();
+            self.seat.settle();
         }
-        self.joint.below(|below| below.pause_producing());
+        self.seat.with_lower(|lower| lower.pause_producing());
         if !self.is(LEAVE) {
-            self.joint.seat().read_connection_lost();
+            self.seat.read_connection_lost();
         }
     }
 
@@ -137,8 +137,8 @@ impl TlsTransport {
 
     fn release(&self, producer: Rc<dyn Producer>, kind: ProducerKind) {
         let registered = self
-            .joint
-            .below(|below| below.register_producer(producer.clone(), kind));
+            .seat
+            .with_lower(|lower| lower.register_producer(producer.clone(), kind));
         match registered {
             Some(Ok(())) if kind == ProducerKind::Push => producer.resume_producing(),
             Some(Ok(())) => {}
@@ -213,7 +213,7 @@ impl TlsTransport {
         };
         self.seal(session, queue.bytes(), own)?;
         for call in self.calls.take() {
-            self.joint.below(|below| below.when_sent(call));
+            self.seat.with_lower(|lower| lower.when_sent(call));
         }
         Ok(())
     }
@@ -234,7 +234,7 @@ impl TlsTransport {
             self.sending(Own::Yes, |out| session.close_notify(out))?;
             if self.is(RELEASE) {
                 self.clear(RELEASE);
-                self.joint.below(|below| below.unregister_producer());
+                self.seat.with_lower(|lower| lower.unregister_producer());
             }
             if self.is(CLOSE_WRITE) {
                 self.tell_when_sent();
@@ -258,21 +258,22 @@ impl TlsTransport {
                 tls.half_closed();
             }
         };
-        self.joint.below(|below| below.when_sent(Box::new(tell)));
+        self.seat
+            .with_lower(|lower| lower.when_sent(Box::new(tell)));
     }
 
     /// A half-close has been handed over, if one is under way.
     fn half_closed(&self) {
         if self.is(SENDING) {
             self.clear(SENDING);
-            self.joint.seat().write_connection_lost();
-            self.joint.seat().wants_turn();
+            self.seat.write_connection_lost();
+            self.seat.wants_turn();
         }
     }
 
     /// All is sent: what follows from it.
     fn advance(&self) {
-        let seat = self.joint.seat();
+        let seat = &self.seat;
         let both_closed =
             self.is(NOTIFIED) && self.is(PEER_CLOSED) && !self.is(SENDING) && !seat.is_owed();
         if self.is(CLOSE) {
@@ -295,7 +296,8 @@ impl TlsTransport {
         self.over();
         let above: TransportRef = self.transport();
         let protocol = above.switch_protocol(Nobody.into());
-        self.joint.below(|below| below.switch_protocol(protocol));
+        self.seat
+            .with_lower(|lower| lower.switch_protocol(protocol));
     }
 
     fn close_below(&self) {
@@ -305,31 +307,31 @@ impl TlsTransport {
 
     fn fail_below(&self) {
         self.over();
-        let reason = self.joint.seat().close_reason();
-        self.joint.below(|below| below.fail_connection(reason));
+        let reason = self.seat.close_reason();
+        self.seat.with_lower(|lower| lower.fail_connection(reason));
     }
 
     fn lose_below(&self) {
-        let reason = self.joint.seat().close_reason();
-        self.joint
-            .below(|below| below.lose_connection_because(reason));
+        let reason = self.seat.close_reason();
+        self.seat
+            .with_lower(|lower| lower.lose_connection_because(reason));
     }
 
     /// TLS has failed: the peer gets the alert, which is on its way already, and the protocol the
     /// reason.
     pub(crate) fn fail(&self, error: TlsError) {
         self.over();
-        self.joint.seat().fail(Reason::failed(error));
+        self.seat.fail(Reason::failed(error));
         self.stop_producer();
-        self.joint.seat().transport().lose_connection();
+        self.seat.transport().lose_connection();
         self.lose_below();
     }
 
     /// Ends at once.
     pub(crate) fn abort(&self, reason: Reason) {
         self.over();
-        self.joint.seat().fail(reason);
-        self.joint.below(|below| below.abort_connection());
+        self.seat.fail(reason);
+        self.seat.with_lower(|lower| lower.abort_connection());
     }
 
     /// The transport below has ended.
@@ -342,7 +344,7 @@ impl TlsTransport {
         };
         self.over();
         self.stop_producer();
-        let seat = self.joint.seat();
+        let seat = &self.seat;
         seat.lost(reason);
         if let (Some(last), Some(reason)) = (&self.last_ending, seat.reason()) {
             let completed = self.info.get().is_some();
@@ -359,7 +361,7 @@ impl TlsTransport {
 
     pub(crate) fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         let held = self.held.take();
-        held.or_else(|| self.joint.below(|below| below.unregister_producer())?)
+        held.or_else(|| self.seat.with_lower(|lower| lower.unregister_producer())?)
     }
 
     fn stop_producer(&self) {
@@ -372,7 +374,7 @@ impl TlsTransport {
     }
 
     pub(crate) fn has_producer_below(&self) -> bool {
-        !self.is(RELEASE) && self.joint.below(|below| below.has_producer()) == Some(true)
+        !self.is(RELEASE) && self.seat.with_lower(|lower| lower.has_producer()) == Some(true)
     }
 
     /// Hands what `work` puts out to the transport below.
@@ -380,9 +382,9 @@ impl TlsTransport {
         Ciphertext::lend(|out| {
             let result = work(out);
             if !out.is_empty() {
-                self.joint.below(|below| match own {
-                    Own::Yes => below.write_control(out.bytes()),
-                    Own::No => below.write(out.bytes()),
+                self.seat.with_lower(|lower| match own {
+                    Own::Yes => lower.write_control(out.bytes()),
+                    Own::No => lower.write(out.bytes()),
                 });
             }
             result
@@ -392,7 +394,7 @@ impl TlsTransport {
     fn await_close_notify(&self) {
         let limit = self.bounds.close_timeout;
         self.set_deadline(limit, |tls| {
-            if tls.joint.seat().is_paused() {
+            if tls.seat.is_paused() {
                 // It cannot come past a protocol that does not read.
                 tls.await_close_notify();
             } else if !tls.is(OVER | PEER_CLOSED) {
@@ -405,8 +407,8 @@ impl TlsTransport {
 
     fn set_deadline(&self, limit: Duration, passed: fn(&Self)) {
         let me = self.me.clone();
-        let call = self.joint.below(|below| {
-            below.clock().call_later(limit, move || {
+        let call = self.seat.with_lower(|lower| {
+            lower.clock().call_later(limit, move || {
                 if let Some(tls) = me.upgrade() {
                     passed(&tls);
                 }

@@ -2,8 +2,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use retwist_reactor::{
-    Address, ConnectError, Connector, Factory, FactoryRef, IntoFactory, IntoProtocol, LayerExt,
-    Reason,
+    Address, ConnectError, Connector, Factory, FactoryRef, IntoFactory, IntoProtocol, Layer, Reason,
 };
 
 use crate::ending::LastEnding;
@@ -58,7 +57,7 @@ impl TlsFactory {
 impl Factory for TlsFactory {
     fn build_protocol(self: &Rc<Self>, peer: &Address) -> impl IntoProtocol {
         let protocol = self.inner.build_protocol(peer)?;
-        Some(TlsTransport::reporting(&self.role, protocol, Some(self.last.clone())).below())
+        Some(TlsTransport::reporting(&self.role, protocol, Some(self.last.clone())).as_protocol())
     }
 
     fn start_factory(self: &Rc<Self>) {

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use retwist_reactor::{LayerExt, TransportRef};
+use retwist_reactor::{Layer, TransportRef};
 
 use crate::transport::{CLEAR_ENDS, CLOSE, LEAVE, OVER, TlsTransport};
 use crate::{TlsError, TlsRole};

@@ -4,8 +4,8 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use retwist_reactor::{
-    DelayedCall, Joint, Layer, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason,
-    TransportRef,
+    Channel, DelayedCall, Layer, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason,
+    Seat, TransportRef,
 };
 
 use crate::buffers::Plaintext;
@@ -22,7 +22,7 @@ use crate::{TlsError, TlsInfo, TlsRole};
 /// protocol that takes over from here:
 ///
 /// ```
-/// use retwist_reactor::{LayerExt, Protocol, TransportRef};
+/// use retwist_reactor::{Channel, Layer, Protocol, TransportRef};
 /// use retwist_tls::{TlsRole, TlsTransport};
 ///
 /// # struct Mail;
@@ -31,7 +31,7 @@ use crate::{TlsError, TlsInfo, TlsRole};
 /// # }
 /// fn go_on_with_tls(transport: &TransportRef, role: TlsRole) -> TransportRef {
 ///     let tls = TlsTransport::new(role, Mail);
-///     transport.switch_protocol(tls.below());
+///     transport.switch_protocol(tls.as_protocol());
 ///     tls.transport()
 /// }
 /// ```
@@ -44,7 +44,7 @@ use crate::{TlsError, TlsInfo, TlsRole};
 #[doc(alias = "TLSMemoryBIOProtocol")]
 pub struct TlsTransport {
     pub(crate) me: Weak<TlsTransport>,
-    pub(crate) joint: Joint,
+    pub(crate) seat: Seat,
     /// Borrowed while it delivers: whatever is called from above meanwhile touches the other fields
     /// only.
     pub(crate) session: RefCell<Result<Session, TlsError>>,
@@ -91,7 +91,7 @@ const LARGE: usize = 1 << 14;
 pub(crate) const PIECE: usize = 4 << 14;
 
 impl TlsTransport {
-    /// TLS under `protocol`, not yet on any transport: see [`LayerExt`](retwist_reactor::LayerExt).
+    /// TLS under `protocol`, not yet on any transport: see [`Layer`](retwist_reactor::Layer).
     pub fn new(role: TlsRole, protocol: impl Into<ProtocolRef>) -> Rc<Self> {
         Self::reporting(&role, protocol.into(), None)
     }
@@ -114,7 +114,7 @@ impl TlsTransport {
     ) -> Rc<Self> {
         Rc::new_cyclic(|me| TlsTransport {
             me: me.clone(),
-            joint: Joint::new(me, protocol),
+            seat: Seat::new(me, protocol),
             session: RefCell::new(Session::new(&role.side)),
             queue: RefCell::default(),
             calls: RefCell::default(),
@@ -142,45 +142,16 @@ impl TlsTransport {
     /// Has [`flush`](Layer::flush) called: at the end of the pass, or when the callback that runs
     /// returns.
     pub(crate) fn wants_flush(&self) {
-        let calling = self.joint.seat().is_calling();
-        if !calling && self.joint.below(|_| ()).is_some() {
-            self.joint.seat().wants_flush();
+        let calling = self.seat.is_calling();
+        if !calling && self.seat.with_lower(|_| ()).is_some() {
+            self.seat.wants_flush();
         }
     }
 }
 
-impl Layer for TlsTransport {
-    fn joint(&self) -> &Joint {
-        &self.joint
-    }
-
-    fn connection_made(&self) {
-        self.begin();
-    }
-
-    fn data_received(&self, data: &mut [u8]) {
-        self.decrypt(data);
-    }
-
-    /// A layer below has negotiated; what the protocol above waits for is this one.
-    fn handshake_completed(&self) {}
-
-    fn read_connection_lost(&self) {
-        if self.is(OVER | PEER_CLOSED) {
-            return;
-        }
-        if self.is(HANDSHAKING) {
-            return self.fail(TlsError::ClosedInHandshake);
-        }
-        // What was written still goes out, as after any close.
-        self.joint.seat().fail(Reason::failed(TlsError::Truncated));
-        self.joint.seat().transport().lose_connection();
-    }
-
-    fn write_connection_lost(&self) {}
-
-    fn connection_lost(&self, reason: &Reason) {
-        self.end(reason);
+impl Channel for TlsTransport {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     fn write(&self, data: &[u8]) {
@@ -227,20 +198,20 @@ impl Layer for TlsTransport {
 
     fn when_sent(&self, call: Box<dyn FnOnce()>) {
         if self.queue.borrow().is_empty() {
-            self.joint.below(|below| below.when_sent(call));
+            self.seat.with_lower(|lower| lower.when_sent(call));
         } else {
             self.calls.borrow_mut().push(call);
         }
     }
 
     fn lose_connection(&self, reason: Reason) {
-        self.joint.seat().note_close(reason);
+        self.seat.note_close(reason);
         self.set(CLOSE);
         self.wants_flush();
     }
 
     fn fail_connection(&self, reason: Reason) {
-        self.joint.seat().fail(reason);
+        self.seat.fail(reason);
         self.set(FAIL);
         self.wants_flush();
     }
@@ -260,11 +231,7 @@ impl Layer for TlsTransport {
         if self.is(OVER | HANDSHAKING | PEER_CLOSED) {
             return self.wants_flush();
         }
-        let paused = self.joint.seat().is_paused();
-        self.joint.below(|below| match paused {
-            true => below.pause_producing(),
-            false => below.resume_producing(),
-        });
+        self.seat.pass_on_reading();
     }
 
     fn register_producer(
@@ -287,10 +254,10 @@ impl Layer for TlsTransport {
         }
         if self.is(RELEASE) {
             self.clear(RELEASE);
-            self.joint.below(|below| below.unregister_producer());
+            self.seat.with_lower(|lower| lower.unregister_producer());
         }
-        self.joint
-            .below(|below| below.register_producer(producer, kind))
+        self.seat
+            .with_lower(|lower| lower.register_producer(producer, kind))
             .unwrap_or(Ok(()))
     }
 
@@ -313,7 +280,7 @@ impl Layer for TlsTransport {
     }
 
     fn buffered(&self) -> usize {
-        let below = self.joint.below(|below| below.buffered()).unwrap_or(0);
+        let below = self.seat.with_lower(|lower| lower.buffered()).unwrap_or(0);
         self.queue.borrow().len() + below
     }
 
@@ -326,6 +293,37 @@ impl Layer for TlsTransport {
 
     fn flush(&self) {
         self.encrypt();
+    }
+}
+
+impl Layer for TlsTransport {
+    fn connection_made(&self) {
+        self.begin();
+    }
+
+    fn data_received(&self, data: &mut [u8]) {
+        self.decrypt(data);
+    }
+
+    /// A layer below has negotiated; what the protocol above waits for is this one.
+    fn handshake_completed(&self) {}
+
+    fn read_connection_lost(&self) {
+        if self.is(OVER | PEER_CLOSED) {
+            return;
+        }
+        if self.is(HANDSHAKING) {
+            return self.fail(TlsError::ClosedInHandshake);
+        }
+        // What was written still goes out, as after any close.
+        self.seat.fail(Reason::failed(TlsError::Truncated));
+        self.seat.transport().lose_connection();
+    }
+
+    fn write_connection_lost(&self) {}
+
+    fn connection_lost(&self, reason: &Reason) {
+        self.end(reason);
     }
 }
 

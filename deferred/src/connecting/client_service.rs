@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use retwist_reactor::{
-    Clock, DelayedCall, LayerExt, Protocol, ProtocolHandle, Reason, catch_panic, error_chain,
+    Clock, DelayedCall, Layer, Protocol, ProtocolHandle, Reason, catch_panic, error_chain,
 };
 
 use super::connect::{opening, when_opened};
@@ -217,10 +217,13 @@ impl<P: Protocol> Service<P> {
         watch.on_lost(move |reason| me.lost(attempt, reason));
         let prepare = self.prepare.borrow().clone();
         let sits = watch.clone();
-        let made = self.dialer.connect(watch.below()).map(move |connector| {
-            sits.seated();
-            connector
-        });
+        let made = self
+            .dialer
+            .connect(watch.as_protocol())
+            .map(move |connector| {
+                sits.seated();
+                connector
+            });
         let connecting = when_opened(made, opened)
             .map_err(AttemptError::Dial)
             .add_callback(move |protocol| match prepare {

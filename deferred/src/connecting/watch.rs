@@ -1,12 +1,12 @@
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
-use retwist_reactor::{Joint, Layer, ProtocolRef, Reason};
+use retwist_reactor::{Channel, Layer, ProtocolRef, Reason, Seat};
 
 /// A layer that changes nothing, and tells when its connection has ended, after the protocol above
 /// has heard it.
 pub(crate) struct Watch {
-    joint: Joint,
+    seat: Seat,
     lost: OnceCell<Reason>,
     on_lost: Cell<Option<OnLost>>,
     /// It sits on a connection, over which a layer below may still negotiate.
@@ -19,7 +19,7 @@ type OnLost = Box<dyn FnOnce(&Reason)>;
 impl Watch {
     pub(crate) fn new(above: ProtocolRef) -> Rc<Self> {
         Rc::new_cyclic(|me| Watch {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
             lost: OnceCell::new(),
             on_lost: Cell::default(),
             seated: Cell::new(false),
@@ -55,27 +55,29 @@ impl Watch {
 
     /// Closes it, in order, from the top of the layers.
     pub(crate) fn close(&self) {
-        self.joint.seat().transport().lose_connection();
+        self.seat.transport().lose_connection();
+    }
+}
+
+impl Channel for Watch {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 }
 
 impl Layer for Watch {
-    fn joint(&self) -> &Joint {
-        &self.joint
-    }
-
     fn connection_made(&self) {
         self.begun.set(true);
-        self.joint.seat().open();
+        self.seat.open();
     }
 
     fn connection_lost(&self, reason: &Reason) {
-        self.joint.seat().lost(reason.clone());
-        let reason = self.joint.seat().reason().unwrap_or_else(|| reason.clone());
+        self.seat.lost(reason.clone());
+        let reason = self.seat.reason().unwrap_or_else(|| reason.clone());
         if let Some(call) = self.on_lost.take() {
             let told = reason.clone();
-            self.joint
-                .below(|below| below.clock().call_soon(move || call(&told)));
+            self.seat
+                .with_lower(|lower| lower.clock().call_soon(move || call(&told)));
         }
         // A connection is lost once.
         let _ = self.lost.set(reason);

@@ -11,7 +11,7 @@ use retwist_protocols::{
     SendProxyHeader, Tap, Tlv,
 };
 use retwist_reactor::testing::{Pair, RecordingTransport};
-use retwist_reactor::{Address, LayerExt, Protocol, Reason, TransportRef};
+use retwist_reactor::{Address, Layer, Protocol, Reason, TransportRef};
 
 use crate::common::{CUTS, address};
 
@@ -331,7 +331,7 @@ fn what_is_written_early_comes_behind_the_header() {
     let header = SendProxyHeader::v1(&some_client());
     let layer = header.layer(Server::default().into());
     let transport = layer.transport();
-    let below = layer.below();
+    let below = layer.as_protocol();
     transport.write(b"early ");
     transport.lose_write_connection();
     let recording = RecordingTransport::connect(below);
@@ -348,7 +348,7 @@ fn a_close_before_the_header_waits_for_what_was_written() {
         let server = Server::default();
         let layer = ProxyProtocol::trusting_anyone().layer(server.clone().into());
         let transport = layer.transport();
-        let recording = RecordingTransport::connect(layer.below());
+        let recording = RecordingTransport::connect(layer.as_protocol());
         transport.write(b"early");
         transport.lose_connection();
         assert!(!recording.is_closing());
@@ -419,7 +419,7 @@ fn an_opening_that_uses_nothing_has_a_limit() {
     }
     let server = Server::default();
     let layer = retwist_protocols::OpeningLayer::new(Never, server.clone().into());
-    let recording = RecordingTransport::connect(layer.below());
+    let recording = RecordingTransport::connect(layer.as_protocol());
     recording.receive(&[0; 16_384]);
     assert!(!recording.is_closing());
     recording.receive(&[0; 1]);

@@ -12,7 +12,7 @@ use crate::core::Core;
 use crate::output::Room;
 use crate::sources::Source;
 use crate::stream::{Ready, Stream};
-use crate::{ConnectError, Connector, DelayedCall, Reason, TcpConnect, Turn};
+use crate::{Channel, ConnectError, Connector, DelayedCall, Reason, TcpConnect};
 
 /// Makes TCP connections for a [`Connector`].
 pub(crate) fn dialer(core: Weak<Core>, how: TcpConnect) -> impl Dialer + 'static {
@@ -149,7 +149,7 @@ impl TcpAttempt {
         );
         TcpWire::take_over(&stream, self.token.get());
         connector.connected(Rc::downgrade(&stream) as _);
-        Turn::turn(&*stream);
+        stream.turn();
         // The edge that told of the connection may have told of its first bytes too, and of their
         // end. It comes only once.
         stream.ready(ready, room);

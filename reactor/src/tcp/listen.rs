@@ -14,7 +14,9 @@ use crate::output::Room;
 use crate::port::Listening;
 use crate::sources::Source;
 use crate::stream::{Ready, Stream};
-use crate::{Address, FactoryRef, ListenError, ListeningPort, Reason, StreamSettings, TcpListen};
+use crate::{
+    Address, Channel, FactoryRef, ListenError, ListeningPort, Reason, StreamSettings, TcpListen,
+};
 
 /// How long accepting rests when the system has nothing left to accept with.
 const REST: Duration = Duration::from_millis(100);
@@ -127,7 +129,7 @@ impl TcpPort {
             log::error!("the connection with {peer} cannot be watched, it is closed: {error}");
             stream.end(error.into());
         }
-        crate::Turn::turn(&*stream);
+        stream.turn();
     }
 
     /// Accepts a connection only to close it.

@@ -1,4 +1,3 @@
-use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
@@ -9,7 +8,7 @@ use crate::producer::Flow;
 use crate::sent_calls::SentCalls;
 use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason, Seat,
-    TransportRef, Turn,
+    StreamSettings, TransportRef,
 };
 
 /// One protocol on a transport that records what it does: for tests that look at one side alone.
@@ -66,7 +65,7 @@ impl RecordingTransport {
     /// Connects the protocol on this clock.
     pub fn on(clock: &Rc<ManualClock>, protocol: impl Into<ProtocolRef>) -> Self {
         let channel = Rc::new_cyclic(|me: &Weak<Recording>| Recording {
-            seat: Seat::new(me.clone(), protocol.into()),
+            seat: Seat::new(me, protocol),
             clock: Clock::clone(clock),
             written: RefCell::default(),
             sent: RefCell::default(),
@@ -185,7 +184,14 @@ impl Recording {
     }
 }
 
-impl Turn for Recording {
+/// Bytes that may wait before a push producer is paused, as on a real connection.
+const HIGH_WATER: usize = 64 * 1024;
+
+impl Channel for Recording {
+    fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
     fn turn(&self) {
         self.seat.settle();
         let due = self.sent.borrow_mut().take_due();
@@ -197,19 +203,6 @@ impl Turn for Recording {
         if let Some(producer) = producer {
             producer.resume_producing();
         }
-    }
-
-    fn flush(&self) {
-        self.seat.begin_flush();
-    }
-}
-
-/// Bytes that may wait before a push producer is paused, as on a real connection.
-const HIGH_WATER: usize = 64 * 1024;
-
-impl Channel for Recording {
-    fn seat(&self) -> &Seat {
-        &self.seat
     }
 
     fn write(&self, data: &[u8]) {
@@ -300,8 +293,8 @@ impl Channel for Recording {
         self.written.borrow().len()
     }
 
-    fn extension(&self, _: TypeId) -> Option<Rc<dyn Any>> {
-        None
+    fn unread_limit(&self) -> usize {
+        StreamSettings::default().unread_limit
     }
 }
 

@@ -2,7 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist::{Clock, Joint, Layer, LayerExt, Producer, ProducerKind, ProtocolRef, Reason};
+use retwist::{Channel, Clock, Layer, Producer, ProducerKind, ProtocolRef, Reason, Seat};
 
 use crate::way::{How, Way};
 
@@ -53,93 +53,97 @@ impl<W: Way> Way for Holding<W> {
 }
 
 struct Plain {
-    joint: Joint,
+    seat: Seat,
 }
 
 impl Plain {
     fn under(above: ProtocolRef) -> ProtocolRef {
         let layer = Rc::new_cyclic(|me| Plain {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
         });
-        layer.below()
+        layer.as_protocol()
     }
 }
 
-impl Layer for Plain {
-    fn joint(&self) -> &Joint {
-        &self.joint
+impl Channel for Plain {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 }
+
+impl Layer for Plain {}
 
 /// Bytes that are not worth holding back more of.
 const ENOUGH: usize = 16 * 1024;
 
 struct Hold {
-    joint: Joint,
+    seat: Seat,
     held: RefCell<Vec<u8>>,
 }
 
 impl Hold {
     fn under(above: ProtocolRef) -> ProtocolRef {
         let layer = Rc::new_cyclic(|me| Hold {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
             held: RefCell::default(),
         });
-        layer.below()
+        layer.as_protocol()
     }
 }
 
-impl Layer for Hold {
-    fn joint(&self) -> &Joint {
-        &self.joint
+impl Channel for Hold {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     fn write(&self, data: &[u8]) {
         self.held.borrow_mut().extend_from_slice(data);
         if self.held.borrow().len() > ENOUGH {
             self.flush();
-        } else if !self.joint.seat().is_calling() {
-            self.joint.seat().wants_flush();
+        } else if !self.seat.is_calling() {
+            self.seat.wants_flush();
         }
     }
 
     fn lose_connection(&self, reason: Reason) {
         self.flush();
-        self.joint
-            .below(|below| below.lose_connection_because(reason));
+        self.seat
+            .with_lower(|lower| lower.lose_connection_because(reason));
     }
 
     fn lose_write_connection(&self) {
         self.flush();
-        self.joint.below(|below| below.lose_write_connection());
+        self.seat.with_lower(|lower| lower.lose_write_connection());
     }
 
     fn abort_connection(&self, reason: Reason) {
         self.held.take();
-        self.joint.seat().fail(reason);
-        self.joint.below(|below| below.abort_connection());
+        self.seat.fail(reason);
+        self.seat.with_lower(|lower| lower.abort_connection());
     }
 
     fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         // A close that waits for the producer goes on behind its last bytes.
         self.flush();
-        self.joint.below(|below| below.unregister_producer())?
+        self.seat.with_lower(|lower| lower.unregister_producer())?
     }
 
     fn buffered(&self) -> usize {
-        let below = self.joint.below(|below| below.buffered());
+        let below = self.seat.with_lower(|lower| lower.buffered());
         self.held.borrow().len() + below.unwrap_or(0)
     }
 
     fn flush(&self) {
         let held = self.held.take();
-        self.joint.below(|below| below.write(&held));
+        self.seat.with_lower(|lower| lower.write(&held));
     }
 }
 
+impl Layer for Hold {}
+
 /// Delivers what comes in small pieces.
 pub struct Cut {
-    joint: Joint,
+    seat: Seat,
     size: usize,
 }
 
@@ -150,61 +154,65 @@ impl Cut {
             return above;
         }
         let layer = Rc::new_cyclic(|me| Cut {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
             size,
         });
-        layer.below()
+        layer.as_protocol()
+    }
+}
+
+impl Channel for Cut {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 }
 
 impl Layer for Cut {
-    fn joint(&self) -> &Joint {
-        &self.joint
-    }
-
     fn data_received(&self, data: &mut [u8]) {
         for piece in data.chunks_mut(self.size) {
-            self.joint.seat().deliver(piece);
+            self.seat.deliver(piece);
         }
     }
 }
 
 /// A layer that says something before it closes, as TLS does.
 struct Farewell {
-    joint: Joint,
+    seat: Seat,
 }
 
 /// `above`, over a layer whose last word before a close is "farewell".
 pub fn last_words(above: ProtocolRef) -> ProtocolRef {
     let layer = Rc::new_cyclic(|me| Farewell {
-        joint: Joint::new(me, above),
+        seat: Seat::new(me, above),
     });
-    layer.below()
+    layer.as_protocol()
 }
 
-impl Layer for Farewell {
-    fn joint(&self) -> &Joint {
-        &self.joint
+impl Channel for Farewell {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     fn lose_connection(&self, reason: Reason) {
-        self.joint.below(|below| {
-            below.write_control(b"farewell");
-            below.lose_connection_because(reason);
+        self.seat.with_lower(|lower| {
+            lower.write_control(b"farewell");
+            lower.lose_connection_because(reason);
         });
     }
 }
 
+impl Layer for Farewell {}
+
 /// A layer with a bug, which shows when it writes of its own accord.
 pub struct Faulty {
-    joint: Joint,
+    seat: Seat,
     armed: Cell<bool>,
 }
 
 impl Faulty {
     pub fn new(above: ProtocolRef) -> Rc<Self> {
         Rc::new_cyclic(|me| Faulty {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
             armed: Cell::new(false),
         })
     }
@@ -212,17 +220,19 @@ impl Faulty {
     /// From now on, its next turn is its last.
     pub fn arm(&self) {
         self.armed.set(true);
-        self.joint.seat().wants_turn();
+        self.seat.wants_turn();
     }
 }
 
-impl Layer for Faulty {
-    fn joint(&self) -> &Joint {
-        &self.joint
+impl Channel for Faulty {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     fn turn(&self) {
         assert!(!self.armed.replace(false), "a bug in a layer");
-        self.joint.seat().settle();
+        self.seat.settle();
     }
 }
+
+impl Layer for Faulty {}

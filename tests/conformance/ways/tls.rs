@@ -4,7 +4,7 @@ use std::time::Duration;
 use rcgen::generate_simple_self_signed;
 use retwist::tls::rustls::{ClientConfig, ServerConfig};
 use retwist::tls::{ClientOptions, Identity, ServerOptions, TlsRole, TlsTransport, TrustRoots};
-use retwist::{Clock, LayerExt, ProtocolRef};
+use retwist::{Clock, Layer, ProtocolRef};
 
 use crate::way::{How, Way};
 
@@ -23,8 +23,8 @@ impl<W: Way> Way for Tls<W> {
         let server_role = TlsRole::server(accepting.clone());
         let client_role = TlsRole::client(connecting.clone(), "localhost").unwrap();
         self.0.connect(
-            TlsTransport::new(client_role, client).below(),
-            TlsTransport::new(server_role, server).below(),
+            TlsTransport::new(client_role, client).as_protocol(),
+            TlsTransport::new(server_role, server).as_protocol(),
         );
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rcgen::{CertificateParams, IsCa, KeyPair, SanType};
 use retwist_reactor::testing::Pair;
-use retwist_reactor::{LayerExt, error_chain};
+use retwist_reactor::{Layer, error_chain};
 use retwist_tls::{
     ClientOptions, ConfigError, Identity, ServerOptions, TlsRole, TlsTransport, TrustRoots,
 };
@@ -24,8 +24,8 @@ fn refusal(client: TlsRole, server: ServerOptions) -> String {
     let (a, notes) = quiet();
     let server = TlsRole::server(server.build().unwrap());
     let pair = Pair::new(
-        TlsTransport::new(client, a).below(),
-        TlsTransport::new(server, quiet().0).below(),
+        TlsTransport::new(client, a).as_protocol(),
+        TlsTransport::new(server, quiet().0).as_protocol(),
     );
     pair.run();
     assert_eq!(notes.log().len(), 1, "{:?}", notes.log());

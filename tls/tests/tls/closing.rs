@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use retwist_reactor::LayerExt;
+use retwist_reactor::Layer;
 use retwist_reactor::testing::{Pair, Side};
 use retwist_tls::TlsTransport;
 
@@ -22,8 +22,8 @@ fn in_order_it_is_clean_for_both_and_nothing_is_lost() {
         });
         let (b, b_notes) = echo();
         let pair = Pair::new(
-            TlsTransport::new(client(), a).below(),
-            TlsTransport::new(server(), b).below(),
+            TlsTransport::new(client(), a).as_protocol(),
+            TlsTransport::new(server(), b).as_protocol(),
         )
         .cut(cut);
         pair.run();
@@ -49,7 +49,7 @@ fn a_request_and_close_notify_in_one_read_are_answered() {
     for cut in CUTS {
         let (b, notes) = echo();
         let other = Other::client();
-        let pair = Pair::new(&other, TlsTransport::new(server(), b).below()).cut(cut);
+        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol()).cut(cut);
         pair.run();
         other.call_now(|other| {
             other.write(b"request");
@@ -79,7 +79,7 @@ fn a_peer_that_never_answers_costs_no_wait() {
         }
     });
     let other = Other::client();
-    let pair = Pair::new(&other, TlsTransport::new(server(), b).below());
+    let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol());
     pair.run();
     other.call_now(|other| other.write(b"request"));
     pair.run();
@@ -107,7 +107,7 @@ fn a_loss_is_told_when_the_transport_below_has_ended() {
             }
         });
         let other = Other::client();
-        let pair = Pair::new(&other, TlsTransport::new(server(), b).below());
+        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol());
         pair.run();
         other.call_now(|other| match fails {
             true => other.wire().write(b"clear text"),
@@ -131,7 +131,7 @@ fn an_end_without_close_notify_is_a_truncation() {
     for cut in CUTS {
         let (b, notes) = echo();
         let other = Other::client();
-        let pair = Pair::new(&other, TlsTransport::new(server(), b).below()).cut(cut);
+        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol()).cut(cut);
         pair.run();
         other.call_now(|other| {
             other.write(b"all of it?");
@@ -170,8 +170,8 @@ fn cut_at_any_byte_it_is_never_clean() {
         });
         let (b, b_notes) = quiet();
         let pair = Pair::new(
-            TlsTransport::new(client(), a).below(),
-            TlsTransport::new(server(), b).below(),
+            TlsTransport::new(client(), a).as_protocol(),
+            TlsTransport::new(server(), b).as_protocol(),
         )
         .close_after(Side::Client, bytes);
         pair.advance(Duration::from_secs(60));
@@ -223,8 +223,8 @@ fn a_half_close_is_close_notify_and_reading_goes_on() {
             }
         });
         let pair = Pair::new(
-            TlsTransport::new(client(), a).below(),
-            TlsTransport::new(server(), b).below(),
+            TlsTransport::new(client(), a).as_protocol(),
+            TlsTransport::new(server(), b).as_protocol(),
         )
         .cut(cut);
         pair.run();
@@ -262,8 +262,8 @@ fn a_half_close_on_both_sides_ends_it() {
     };
     let ((a, a_notes), (b, b_notes)) = (half(), half());
     let pair = Pair::new(
-        TlsTransport::new(client(), a).below(),
-        TlsTransport::new(server(), b).below(),
+        TlsTransport::new(client(), a).as_protocol(),
+        TlsTransport::new(server(), b).as_protocol(),
     );
     pair.run();
     for notes in [a_notes, b_notes] {
@@ -288,8 +288,8 @@ fn a_close_after_a_half_close_ends_it() {
     });
     let (b, b_notes) = quiet();
     let pair = Pair::new(
-        TlsTransport::new(client(), a).below(),
-        TlsTransport::new(server(), b).below(),
+        TlsTransport::new(client(), a).as_protocol(),
+        TlsTransport::new(server(), b).as_protocol(),
     );
     pair.run();
     assert_eq!(
@@ -318,7 +318,7 @@ fn nothing_is_delivered_after_a_close_or_an_abort() {
             }
         });
         let other = Other::client();
-        let pair = Pair::new(&other, TlsTransport::new(server(), b).below());
+        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol());
         pair.run();
         // Three records in one read.
         other.call_now(|other| {
@@ -351,7 +351,7 @@ fn closed_and_aborted_in_the_handshake() {
             }
         });
         let (b, b_notes) = quiet();
-        let pair = Pair::new(a, TlsTransport::new(server(), b).below());
+        let pair = Pair::new(a, TlsTransport::new(server(), b).as_protocol());
         pair.run();
         let end = match abort {
             true => "lost: connection aborted by this side",
@@ -378,7 +378,7 @@ fn a_close_with_words_in_the_queue_waits_for_the_handshake() {
             }
         });
         let (b, notes) = quiet();
-        let pair = Pair::new(a, TlsTransport::new(server(), b).below()).cut(cut);
+        let pair = Pair::new(a, TlsTransport::new(server(), b).as_protocol()).cut(cut);
         pair.run();
         assert_eq!(
             notes.log()[2..4],
@@ -396,7 +396,7 @@ fn a_panic_costs_its_connection_alone() {
         }
     });
     let other = Other::client();
-    let pair = Pair::new(&other, TlsTransport::new(server(), b).below());
+    let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol());
     pair.run();
     other.call_now(|other| other.write(b"hi"));
     pair.run();

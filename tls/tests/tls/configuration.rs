@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use retwist_reactor::testing::Pair;
-use retwist_reactor::{LayerExt, error_chain};
+use retwist_reactor::{Layer, error_chain};
 use retwist_tls::{
     ClientOptions, ConfigError, Identities, Identity, Resumption, ServerOptions, TlsRole,
     TlsTransport, TrustRoots,
@@ -45,8 +45,8 @@ fn shown(role: &TlsRole, name: &str) -> Result<Vec<u8>, String> {
     let (a, notes) = quiet();
     let dial = TlsRole::client(config, name).unwrap();
     let pair = Pair::new(
-        TlsTransport::new(dial, a).below(),
-        TlsTransport::new(role.clone(), quiet().0).below(),
+        TlsTransport::new(dial, a).as_protocol(),
+        TlsTransport::new(role.clone(), quiet().0).as_protocol(),
     );
     pair.run();
     match notes.log().first().map(String::as_str) {
@@ -204,8 +204,8 @@ fn an_identity_for_each_name() {
     let (b, b_notes) = quiet();
     let dial = TlsRole::client(client_config(), "example.org").unwrap();
     let pair = Pair::new(
-        TlsTransport::new(dial, a).below(),
-        TlsTransport::new(role, b).below(),
+        TlsTransport::new(dial, a).as_protocol(),
+        TlsTransport::new(role, b).as_protocol(),
     );
     pair.run();
     let refused = a_notes.reason();
@@ -235,8 +235,8 @@ fn certificates_are_renewed_while_serving() {
     });
     let dial = TlsRole::client(config, "localhost").unwrap();
     let pair = Pair::new(
-        TlsTransport::new(dial, a).below(),
-        TlsTransport::new(role.clone(), b).below(),
+        TlsTransport::new(dial, a).as_protocol(),
+        TlsTransport::new(role.clone(), b).as_protocol(),
     );
     pair.run();
 
@@ -275,8 +275,8 @@ fn roots_can_be_joined() {
         let (a, notes) = quiet();
         let dial = TlsRole::client(config, "localhost").unwrap();
         let pair = Pair::new(
-            TlsTransport::new(dial, a).below(),
-            TlsTransport::new(role.clone(), quiet().0).below(),
+            TlsTransport::new(dial, a).as_protocol(),
+            TlsTransport::new(role.clone(), quiet().0).as_protocol(),
         );
         pair.run();
         assert_eq!(notes.log()[0] == "made", good);
@@ -297,8 +297,8 @@ fn the_post_quantum_exchange_is_preferred_where_there_is_one() {
     )
     .unwrap();
     let pair = Pair::new(
-        TlsTransport::new(dial, a).below(),
-        TlsTransport::new(role, quiet().0).below(),
+        TlsTransport::new(dial, a).as_protocol(),
+        TlsTransport::new(role, quiet().0).as_protocol(),
     );
     pair.run();
     let info = TlsTransport::of(&notes.transport()).unwrap();

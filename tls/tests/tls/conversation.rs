@@ -197,7 +197,7 @@ fn into_two_layers_and_out_of_both_at_every_cut() {
 #[test]
 fn by_hand_it_reads_the_same() {
     use crate::common::{Heard, tape};
-    use retwist_reactor::LayerExt;
+    use retwist_reactor::Layer;
     for cut in CUTS {
         let (above, notes) = tape(|heard, transport| {
             if let Heard::Data(data) = heard {
@@ -209,7 +209,7 @@ fn by_hand_it_reads_the_same() {
                 && let Some(end) = data.iter().position(|byte| *byte == b'!')
             {
                 let tls = TlsTransport::new(server(), &above);
-                transport.switch_protocol(tls.below());
+                transport.switch_protocol(tls.as_protocol());
                 transport.unread(&data[end + 1..]);
                 transport.write(b"through a revoked handle");
                 tls.transport().write(b"welcome ");

@@ -1,6 +1,6 @@
 //! Records that carry nothing, and cost who sends them little: a few are borne, and no flood.
 
-use retwist_reactor::LayerExt;
+use retwist_reactor::Layer;
 use retwist_reactor::testing::Pair;
 use retwist_tls::TlsTransport;
 
@@ -13,7 +13,7 @@ fn keys_are_updated_and_a_flood_of_updates_ends_it() {
         for (updates, borne) in [(1, true), (30, true), (100, false)] {
             let (b, notes) = echo();
             let other = Other::client();
-            let pair = Pair::new(&other, TlsTransport::new(server(), b).below()).cut(cut);
+            let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol()).cut(cut);
             pair.run();
             other.call_now(|other| {
                 (0..updates).for_each(|_| other.update_keys());
@@ -49,7 +49,7 @@ fn change_cipher_spec_is_borne_in_the_handshake_and_no_flood_of_it() {
                 transport.write(&[&hello, &CHANGE.repeat(changes)[..]].concat());
                 transport.switch_protocol((&sender).into());
             });
-            let pair = Pair::new(first, TlsTransport::new(server(), b).below()).cut(cut);
+            let pair = Pair::new(first, TlsTransport::new(server(), b).as_protocol()).cut(cut);
             pair.run();
             assert_eq!(
                 notes.log().contains(&"handshake".to_owned()),
@@ -72,7 +72,7 @@ fn an_empty_record_in_clear_is_none() {
             for role in [client, server] {
                 let (b, notes) = quiet();
                 let (sender, sent) = quiet();
-                let pair = Pair::new(sender, TlsTransport::new(role(), b).below()).cut(cut);
+                let pair = Pair::new(sender, TlsTransport::new(role(), b).as_protocol()).cut(cut);
                 pair.run();
                 sent.transport().write(&[kind, 3, 3, 0, 0]);
                 pair.run();

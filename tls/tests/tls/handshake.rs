@@ -7,8 +7,8 @@ use std::time::Duration;
 use rcgen::date_time_ymd;
 use retwist_reactor::testing::{MemoryReactor, Pair};
 use retwist_reactor::{
-    Address, ConnectError, Connector, Factory, IntoProtocol, LayerExt, Reason, TcpConnect,
-    TcpListen, error_chain, factory,
+    Address, ConnectError, Connector, Factory, IntoProtocol, Layer, Reason, TcpConnect, TcpListen,
+    error_chain, factory,
 };
 use retwist_tls::{
     ClientCertificates, ClientOptions, Identity, ServerOptions, TlsError, TlsFactory, TlsRole,
@@ -26,8 +26,8 @@ fn meet(client: TlsRole, server: TlsRole, cut: usize) -> (Rc<Notes>, Rc<Notes>, 
     let (a, a_notes) = quiet();
     let (b, b_notes) = quiet();
     let pair = Pair::new(
-        TlsTransport::new(client, a).below(),
-        TlsTransport::new(server, b).below(),
+        TlsTransport::new(client, a).as_protocol(),
+        TlsTransport::new(server, b).as_protocol(),
     )
     .cut(cut);
     pair.run();
@@ -42,7 +42,7 @@ fn a_silent_peer_has_until_the_deadline() {
     ] {
         let (b, notes) = quiet();
         let (silent, silent_notes) = quiet();
-        let pair = Pair::new(silent, TlsTransport::new(role, b).below());
+        let pair = Pair::new(silent, TlsTransport::new(role, b).as_protocol());
         pair.advance(Duration::from_millis(limit * 1000 - 1));
         assert!(notes.log().is_empty());
         pair.advance(Duration::from_millis(1));
@@ -57,7 +57,7 @@ fn a_silent_peer_has_until_the_deadline() {
 fn a_trickle_does_not_move_the_deadline() {
     let (b, notes) = quiet();
     let (slow, slow_notes) = quiet();
-    let pair = Pair::new(slow, TlsTransport::new(server(), b).below());
+    let pair = Pair::new(slow, TlsTransport::new(server(), b).as_protocol());
     pair.run();
     for byte in [22, 3, 1, 1, 0, 1, 0, 0, 9, 9] {
         slow_notes.transport().write(&[byte]);
@@ -264,8 +264,8 @@ fn tls_1_2_works_too() {
         });
         let (b, b_notes) = echo();
         let pair = Pair::new(
-            TlsTransport::new(dial.clone(), a).below(),
-            TlsTransport::new(server(), b).below(),
+            TlsTransport::new(dial.clone(), a).as_protocol(),
+            TlsTransport::new(server(), b).as_protocol(),
         )
         .cut(cut);
         pair.run();
@@ -291,7 +291,7 @@ fn writes_of_a_turn_are_one_record() {
         }
     });
     let other = Other::client();
-    let pair = Pair::new(&other, TlsTransport::new(server(), b).below());
+    let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol());
     pair.run();
     let before = other.call_now(|other| other.wire_bytes);
     // Three records come in one read, and what is answered to all of them is one record.

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use retwist_reactor::LayerExt;
+use retwist_reactor::Layer;
 use retwist_reactor::testing::{Pair, RecordingTransport};
 use retwist_tls::{Identities, ServerOptions, TlsRole, TlsTransport};
 
@@ -100,7 +100,7 @@ fn handshake(message: &[u8]) -> Vec<u8> {
 /// What a server answers, after which piece, and what its protocol hears.
 fn answer(role: TlsRole, input: &[u8], cut: usize) -> (Vec<u8>, usize, Vec<String>) {
     let (protocol, notes) = quiet();
-    let recording = RecordingTransport::connect(TlsTransport::new(role, protocol).below());
+    let recording = RecordingTransport::connect(TlsTransport::new(role, protocol).as_protocol());
     let mut pieces = 0;
     for piece in input.chunks(cut) {
         recording.receive(piece);
@@ -359,8 +359,8 @@ fn warnings_before_the_hello_are_passed_over() {
         for cut in CUTS {
             for role in [server(), choosing()] {
                 let (protocol, notes) = quiet();
-                let tls = TlsTransport::new(role, protocol).below();
-                let peer = TlsTransport::new(client(), quiet().0).below();
+                let tls = TlsTransport::new(role, protocol).as_protocol();
+                let peer = TlsTransport::new(client(), quiet().0).as_protocol();
                 let (warner, _) = crate::common::tape(move |_, transport| {
                     transport.write(&[21, 3, 1, 0, 2, 1, 90].repeat(warnings));
                     transport.switch_protocol(peer.clone());

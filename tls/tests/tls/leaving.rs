@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_reactor::testing::{ManualClock, Pair, Side};
-use retwist_reactor::{Joint, Layer, LayerExt, ProtocolHandle, StreamSettings};
+use retwist_reactor::{Channel, Layer, ProtocolHandle, Seat, StreamSettings};
 use retwist_tls::{TlsRole, TlsTransport, start_tls, stop_tls, stop_tls_without_peer_notify};
 
 use crate::common::{CUTS, Heard, Notes, Other, Tape, client, quiet, server, tape};
@@ -325,13 +325,15 @@ fn cut_off_at_any_byte_while_leaving_nothing_leaks() {
 }
 
 /// A layer that does nothing.
-struct Plain(Joint);
+struct Plain(Seat);
 
-impl Layer for Plain {
-    fn joint(&self) -> &Joint {
+impl Channel for Plain {
+    fn seat(&self) -> &Seat {
         &self.0
     }
 }
+
+impl Layer for Plain {}
 
 #[test]
 fn a_layer_on_tls_goes_down_with_the_protocol_that_it_carries() {
@@ -343,10 +345,10 @@ fn a_layer_on_tls_goes_down_with_the_protocol_that_it_carries() {
                 stop_tls(transport).unwrap();
             }
         });
-        let plain = Rc::new_cyclic(|me| Plain(Joint::new(me, (&b).into())));
+        let plain = Rc::new_cyclic(|me| Plain(Seat::new(me, &b)));
         let other = Other::client();
-        let tls = TlsTransport::new(server(), plain.below());
-        let pair = Pair::new(&other, tls.below()).cut(cut);
+        let tls = TlsTransport::new(server(), plain.as_protocol());
+        let pair = Pair::new(&other, tls.as_protocol()).cut(cut);
         pair.run();
         other.call_now(|other| other.write(b"!"));
         pair.run();
@@ -376,7 +378,7 @@ fn the_layer_is_gone_when_it_has_been_left() {
     let tls = TlsTransport::new(server(), b);
     let weak = Rc::downgrade(&tls);
     let other = Other::client();
-    let pair = Pair::new(&other, tls.below());
+    let pair = Pair::new(&other, tls.as_protocol());
     drop(tls);
     pair.run();
     notes.stays.set(true);
@@ -414,9 +416,9 @@ fn a_write_above_the_output_limit_arrives_before_tls_is_left() {
         let clock = Rc::new(ManualClock::new());
         let pair = Pair::with_settings(
             &clock,
-            TlsTransport::new(client(), a).below(),
+            TlsTransport::new(client(), a).as_protocol(),
             settings.clone(),
-            TlsTransport::new(server(), b).below(),
+            TlsTransport::new(server(), b).as_protocol(),
             StreamSettings::default(),
         )
         .cut(cut);

@@ -1,7 +1,7 @@
 //! Pauses: nothing comes to a protocol that does not read, and TLS reads what it needs all the
 //! same.
 
-use retwist_reactor::LayerExt;
+use retwist_reactor::Layer;
 use retwist_reactor::testing::Pair;
 use retwist_tls::{TlsTransport, start_tls};
 
@@ -20,7 +20,7 @@ fn nothing_more_comes_not_even_from_the_same_batch() {
             }
         });
         let other = Other::client();
-        let pair = Pair::new(&other, TlsTransport::new(server(), b).below());
+        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol());
         pair.run();
         other.call_now(|other| {
             for word in [&b"one "[..], b"two ", b"three "] {
@@ -49,7 +49,7 @@ fn a_pause_in_connection_made_holds_after_the_handshake() {
             }
         });
         let other = Other::client();
-        let pair = Pair::new(&other, TlsTransport::new(server(), b).below()).cut(cut);
+        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol()).cut(cut);
         other.call_now(|_| ());
         pair.run();
         other.call_now(|other| other.write(b"data"));
@@ -74,7 +74,7 @@ fn a_pause_in_connection_made_holds_back_nothing_of_the_handshake() {
         });
         let a = TlsTransport::new(old_client(), a);
         let b = TlsTransport::new(server(), b);
-        let pair = Pair::new(a.below(), b.below()).cut(cut);
+        let pair = Pair::new(a.as_protocol(), b.as_protocol()).cut(cut);
         pair.run();
         assert_eq!(a_notes.log(), ["made", "handshake"], "{cut}");
         assert_eq!(b_notes.log(), ["made", "handshake"], "{cut}");
@@ -112,8 +112,8 @@ fn a_paused_protocol_may_write_and_holds_its_peer_back() {
     });
     let (a, a_notes) = echo();
     let pair = Pair::new(
-        TlsTransport::new(client(), a).below(),
-        TlsTransport::new(server(), b).below(),
+        TlsTransport::new(client(), a).as_protocol(),
+        TlsTransport::new(server(), b).as_protocol(),
     );
     pair.run();
     let big = vec![b'x'; 1 << 20];
@@ -143,10 +143,11 @@ fn in_tls_in_tls_a_pause_stops_both() {
                 transport.pause_producing();
             }
         });
-        let nested =
-            TlsTransport::new(server(), TlsTransport::new(server(), inner).below()).below();
+        let nested = TlsTransport::new(server(), TlsTransport::new(server(), inner).as_protocol())
+            .as_protocol();
         let (a, a_notes) = quiet();
-        let dialled = TlsTransport::new(client(), TlsTransport::new(client(), a).below()).below();
+        let dialled =
+            TlsTransport::new(client(), TlsTransport::new(client(), a).as_protocol()).as_protocol();
         let pair = Pair::new(dialled, nested).cut(cut);
         pair.run();
         let word = [b'w'; 20_000];

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_reactor::testing::Pair;
-use retwist_reactor::{LayerExt, Producer, ProducerKind, TransportRef};
+use retwist_reactor::{Layer, Producer, ProducerKind, TransportRef};
 use retwist_tls::{TlsTransport, start_tls, stop_tls};
 
 use crate::common::{CUTS, Heard, Other, client, quiet, server, tape};
@@ -150,8 +150,8 @@ fn a_close_waits_for_it_and_loses_nothing() {
                 });
                 let (b, notes) = quiet();
                 let pair = Pair::new(
-                    TlsTransport::new(client(), a).below(),
-                    TlsTransport::new(server(), b).below(),
+                    TlsTransport::new(client(), a).as_protocol(),
+                    TlsTransport::new(server(), b).as_protocol(),
                 )
                 .cut(cut);
                 pair.run();
@@ -186,7 +186,7 @@ fn one_that_never_finishes_does_not_keep_the_connection_for_ever() {
             }
         });
         let other = Other::server();
-        let pair = Pair::new(TlsTransport::new(client(), a).below(), &other);
+        let pair = Pair::new(TlsTransport::new(client(), a).as_protocol(), &other);
         pair.advance(Duration::from_secs(600));
         assert!(
             a_notes.log().last().unwrap().starts_with("lost: "),
@@ -204,8 +204,8 @@ fn it_can_be_unregistered_whatever_has_been_closed_before() {
         let (a, a_notes) = quiet();
         let (b, _) = quiet();
         let pair = Pair::new(
-            TlsTransport::new(client(), a).below(),
-            TlsTransport::new(server(), b).below(),
+            TlsTransport::new(client(), a).as_protocol(),
+            TlsTransport::new(server(), b).as_protocol(),
         );
         pair.run();
         let transport = a_notes.transport();
@@ -244,8 +244,8 @@ fn one_that_is_registered_while_tls_is_left_stays_registered() {
     let (a, a_notes) = quiet();
     let (b, _) = quiet();
     let pair = Pair::new(
-        TlsTransport::new(client(), a).below(),
-        TlsTransport::new(server(), b).below(),
+        TlsTransport::new(client(), a).as_protocol(),
+        TlsTransport::new(server(), b).as_protocol(),
     );
     pair.run();
     let transport = a_notes.transport();
@@ -270,8 +270,8 @@ fn after_a_half_close_and_tls_nobody_is_registered_any_more() {
         }
     });
     let pair = Pair::new(
-        TlsTransport::new(client(), a).below(),
-        TlsTransport::new(server(), b).below(),
+        TlsTransport::new(client(), a).as_protocol(),
+        TlsTransport::new(server(), b).as_protocol(),
     );
     pair.run();
     let transport = a_notes.transport();
@@ -307,8 +307,8 @@ fn it_is_paused_while_the_peer_does_not_read() {
     let (a, a_notes) = quiet();
     let (b, b_notes) = quiet();
     let pair = Pair::new(
-        TlsTransport::new(client(), a).below(),
-        TlsTransport::new(server(), b).below(),
+        TlsTransport::new(client(), a).as_protocol(),
+        TlsTransport::new(server(), b).as_protocol(),
     );
     pair.run();
     b_notes.transport().pause_producing();
@@ -343,7 +343,7 @@ fn it_is_stopped_when_the_connection_fails_or_ends() {
         let other = Other::client();
         let pair = match fault {
             "handshake" => Pair::new(quiet().0, a),
-            _ => Pair::new(&other, TlsTransport::new(server(), a).below()),
+            _ => Pair::new(&other, TlsTransport::new(server(), a).as_protocol()),
         };
         pair.run();
         let transport = notes.transport();
@@ -389,7 +389,7 @@ fn it_goes_on_in_clear_when_tls_is_left() {
         });
         notes.stays.set(true);
         let other = Other::client();
-        let pair = Pair::new(&other, TlsTransport::new(server(), b).below());
+        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol());
         pair.run();
         let source = Source::register(&notes.transport(), kind, 0);
         source.left.set(3);
@@ -406,8 +406,8 @@ fn registering_twice_is_an_error_and_unregistering_twice_is_nothing() {
     for cut in CUTS {
         let (a, notes) = quiet();
         let pair = Pair::new(
-            TlsTransport::new(client(), a).below(),
-            TlsTransport::new(server(), quiet().0).below(),
+            TlsTransport::new(client(), a).as_protocol(),
+            TlsTransport::new(server(), quiet().0).as_protocol(),
         )
         .cut(cut);
         pair.run();

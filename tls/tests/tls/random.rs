@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist_reactor::LayerExt;
+use retwist_reactor::Layer;
 use retwist_reactor::testing::Pair;
 use retwist_tls::{TlsRole, TlsTransport, start_tls, stop_tls};
 
@@ -129,7 +129,7 @@ fn damaged_conversations() {
         let mut random = Random::new(seed);
         let (b, notes) = quiet();
         let (wire, wire_notes) = quiet();
-        let pair = Pair::new(wire, TlsTransport::new(server(), b).below())
+        let pair = Pair::new(wire, TlsTransport::new(server(), b).as_protocol())
             .cut([1, 50, usize::MAX][random.below(3) as usize]);
         // What a client sends first, damaged, cut short, or with something in between.
         let mut bytes = Other::client().call_now(Other::take_records);

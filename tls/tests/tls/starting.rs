@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use retwist_reactor::testing::Pair;
-use retwist_reactor::{LayerExt, ProtocolRef, TransportRef};
+use retwist_reactor::{Layer, ProtocolRef, TransportRef};
 use retwist_tls::{TlsError, TlsRole, TlsTransport, start_tls, stop_tls};
 
 use crate::common::{CUTS, Heard, Other, by_lines, client, echo, quiet, server, tape};
@@ -157,8 +157,8 @@ fn who_accepted_the_connection_may_be_the_client() {
             }
         });
         let pair = Pair::new(
-            TlsTransport::new(server(), dialled).below(),
-            TlsTransport::new(client(), accepted).below(),
+            TlsTransport::new(server(), dialled).as_protocol(),
+            TlsTransport::new(client(), accepted).as_protocol(),
         )
         .cut(cut);
         pair.run();
@@ -270,7 +270,7 @@ fn a_layer_frees_itself_with_its_connection() {
     let role = client();
     let tls = TlsTransport::new(role, ProtocolRef::from(&a));
     let weak = Rc::downgrade(&tls);
-    let pair = Pair::new(tls.below(), b);
+    let pair = Pair::new(tls.as_protocol(), b);
     drop(tls);
     pair.run();
     assert!(weak.upgrade().is_some());

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use retwist_protocols::{FileSender, Policy, Tap, ThrottleReads, ThrottleWrites};
 use retwist_reactor::testing::Pair;
-use retwist_reactor::{
-    LayerExt, Producer, ProducerKind, ProtocolHandle, ProtocolRef, TransportRef,
-};
+use retwist_reactor::{Layer, Producer, ProducerKind, ProtocolHandle, ProtocolRef, TransportRef};
 
 use super::stack::{KINDS, stack};
 use super::witness::Witness;

@@ -8,7 +8,7 @@ use retwist_protocols::{
     ThrottleWrites, Timeout,
 };
 use retwist_reactor::testing::{Pair, Side};
-use retwist_reactor::{Address, FactoryRef, Joint, Layer, LayerExt, ProtocolRef, factory};
+use retwist_reactor::{Address, Channel, FactoryRef, Layer, ProtocolRef, Seat, factory};
 
 use crate::common::address;
 
@@ -67,7 +67,7 @@ impl Kind {
             Kind::ProxyV1 | Kind::ProxyV2 => {
                 ProxyProtocol::trusting(["192.0.2.1".parse().expect("a prefix")]).wrap(above)
             }
-            Kind::Negotiation => Negotiation::new(above).below(),
+            Kind::Negotiation => Negotiation::new(above).as_protocol(),
         }
     }
 }
@@ -85,25 +85,27 @@ pub(crate) fn stack(kinds: &[Kind], client: ProtocolRef, server: ProtocolRef) ->
 
 /// Says that a handshake is completed before it delivers anything.
 struct Negotiation {
-    joint: Joint,
+    seat: Seat,
 }
 
 impl Negotiation {
     fn new(above: ProtocolRef) -> Rc<Self> {
         Rc::new_cyclic(|me| Negotiation {
-            joint: Joint::new(me, above),
+            seat: Seat::new(me, above),
         })
     }
 }
 
-impl Layer for Negotiation {
-    fn joint(&self) -> &Joint {
-        &self.joint
+impl Channel for Negotiation {
+    fn seat(&self) -> &Seat {
+        &self.seat
     }
+}
 
+impl Layer for Negotiation {
     fn connection_made(&self) {
-        self.joint.seat().open();
-        self.joint.seat().handshake_completed();
+        self.seat.open();
+        self.seat.handshake_completed();
     }
 }
 

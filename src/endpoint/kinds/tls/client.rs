@@ -1,4 +1,4 @@
-use retwist_reactor::LayerExt;
+use retwist_reactor::Layer;
 use retwist_tls::{ClientOptions, TlsRole, TlsTransport, TrustRoots};
 
 use super::super::values;
@@ -60,5 +60,5 @@ pub(super) fn client(
     let role =
         TlsRole::client(config, &server).map_err(|error| values::refused(position, &error))?;
     let role = Bounds::of(limits)?.on(role);
-    Ok(below.over(move |above| TlsTransport::new(role.clone(), above).below()))
+    Ok(below.over(move |above| TlsTransport::new(role.clone(), above).as_protocol()))
 }
