@@ -21,7 +21,7 @@ pub fn serve(args: &Args) -> Result<()> {
         other => return Err(format!("there is no server {other}").into()),
     };
     let how = TcpListen::port(args.port).interface([127, 0, 0, 1]);
-    let port = reactor.listen_tcp(how, factory)?;
+    let port = reactor.listen_tcp_factory(how, factory)?;
     if let Some(address) = port.address().socket() {
         listener::listening(address);
     }
