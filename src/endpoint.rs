@@ -1,5 +1,5 @@
-//! Endpoints from strings: where to listen and what to connect to, as an administrator writes it on
-//! a command line or in a file.
+//! Endpoints from strings: where to listen and where to connect, as an administrator writes it on a
+//! command line or in a file.
 //!
 //! ```no_run
 //! use retwist::deferred::DialerExt;
@@ -26,76 +26,78 @@
 //!
 //! # The language
 //!
-//! Twisted's: the kind, then its arguments, all separated by `:`. An argument is given by its place
-//! or by its name, as `name=value`. A backslash takes the meaning from a `:`, a `=` or a backslash
-//! that belongs to a value; [`quote`] writes them.
+//! The language is Twisted's: the kind, then its arguments, with `:` between them. An argument is
+//! given in order, or by its name: `name=value`. A backslash escapes a `:`, a `=` or a backslash in a
+//! value; [`quote`] adds the backslashes.
 //!
 //! | a server | |
 //! |---|---|
-//! | `tcp:PORT` | on all IPv4 addresses of the machine; port 0 is one that is free |
-//! | `tcp:PORT:interface=ADDRESS` | on one of them, IPv4 or IPv6: `interface=\:\:1` |
-//! | `tcp:PORT:backlog=N` | connections that the system holds until they are accepted |
-//! | `tcp6:PORT` | on all IPv6 addresses, and on no IPv4 address; takes the same options |
+//! | `tcp:PORT` | listens on all IPv4 addresses of the machine; port 0 means a free port |
+//! | `tcp:PORT:interface=ADDRESS` | listens on one address, IPv4 or IPv6: `interface=\:\:1`, with a scope `interface=fe80\:\:1%eth0` |
+//! | `tcp:PORT:backlog=N` | the connections that the system holds until they are accepted |
+//! | `tcp6:PORT` | listens on all IPv6 addresses; takes the same options |
 //!
 //! | a client | |
 //! |---|---|
-//! | `tcp:HOST:PORT` | an address, IPv4 or IPv6 (`tcp:\:\:1:25`), or a name, in any script, of whose addresses the first that answers is taken ([`HostnameEndpoint`](retwist_deferred::HostnameEndpoint)) |
-//! | `tcp:HOST:PORT:timeout=SECONDS` | gives up after this long; 30 s if it is not said |
-//! | `tcp:HOST:PORT:bindAddress=ADDRESS` | from this address of the machine |
+//! | `tcp:HOST:PORT` | connects to an address, IPv4 or IPv6 (`tcp:\:\:1:25`), or to a name in any script, by the first of its addresses that answers ([`HostnameEndpoint`](retwist_deferred::HostnameEndpoint)) |
+//! | `tcp:HOST:PORT:timeout=SECONDS` | stops after this time; default 30 s |
+//! | `tcp:HOST:PORT:bindAddress=ADDRESS` | connects from this address of the machine |
 //!
-//! UNIX sockets (`unix:`) are not supported yet, and the mistake says so.
+//! UNIX sockets (`unix:`) are not supported yet; the error says so.
 //!
 //! # Layers
 //!
-//! What goes over a connection stands before it: `haproxy:tcp:8080` is a PROXY header over TCP, and
-//! `tls:privateKey=both.pem:haproxy:tcp:443` is TLS over a PROXY header over TCP, as a load balancer
-//! sends it that does not look into TLS. Any layer may stand before any endpoint, up to 16 of them.
-//! The arguments of a layer always have their names, so that the first one without a name is what
-//! the layer lies on, and all the rest belongs to that.
+//! A layer stands before the endpoint that it lies on: `haproxy:tcp:8080` is a PROXY header over
+//! TCP, and `tls:privateKey=both.pem:haproxy:tcp:443` is TLS over a PROXY header over TCP, as a load
+//! balancer sends it that does not look into TLS. Any layer may stand before any endpoint, up to 16
+//! of them. The arguments of a layer always have their names: the first argument without a name is
+//! the endpoint below, and the rest of the string belongs to it.
 //!
 //! | a layer | of a server | of a client |
 //! |---|---|---|
 //! | `tls:` or `ssl:` | TLS, [below](#tls) | TLS |
-//! | `haproxy:` or `proxy:` | demands a PROXY header, of version 1 or 2, which says who the client is. Believed is who connects from an address in `trusted=10.0.0.0/8,192.0.2.1`; from this machine, if it is not said; `any` for everyone. `timeout=SECONDS`, 10 if it is not said | sends one: of `version=1` or 2, for itself, or for a client with `source=192.0.2.1\:1234:destination=192.0.2.2\:80` |
-//! | `socks:` | | asks the SOCKS 5 proxy below for `host=NAME:port=N`, perhaps as `user=NAME:password=WORD`. `timeout=SECONDS`, 30 if it is not said |
-//! | `connect:` | | asks the HTTP proxy below in the same way, by CONNECT |
-//! | `timeout:` | closes a connection that is silent for `idle=SECONDS` or older than `total=SECONDS`, and aborts it after `grace=SECONDS` more, 10 if it is not said | the same |
-//! | `throttle:` | `read=RATE` and `write=RATE`, in bytes a second; up to `burst=BYTES` at once, one second's worth if it is not said; `together=yes` for all connections of the endpoint together | the same |
-//! | `limit:` | at most `total=N` connections, and `perPeer=N` from one address, which is the proxy's where there is one; IPv6 addresses count as one that agree in the first `ipv6Prefix=BITS`, 64 if it is not said | |
-//! | `tap:` | logs what goes over the connection, up to `limit=BYTES` a piece | the same |
+//! | `haproxy:` or `proxy:` | demands a PROXY header, of version 1 or 2, that names the client. Only peers in `trusted=10.0.0.0/8,192.0.2.1` are believed (default: this machine; `any`: all peers). `timeout=SECONDS`, default 10 | sends one: of `version=1` or 2, for itself, or for a client with `source=192.0.2.1\:1234:destination=192.0.2.2\:80` |
+//! | `socks:` | | asks the SOCKS 5 proxy below for `host=NAME:port=N`, with an optional `user=NAME:password=WORD`. `timeout=SECONDS`, default 30 |
+//! | `connect:` | | asks the HTTP proxy below in the same way, with CONNECT |
+//! | `timeout:` | closes a connection that is silent for `idle=SECONDS` or older than `total=SECONDS`, and aborts it after `grace=SECONDS` more, default 10 | the same |
+//! | `throttle:` | limits `read=RATE` and `write=RATE`, in bytes a second, with up to `burst=BYTES` at once, default one second's worth. `together=yes` means all connections of the endpoint together | the same |
+//! | `limit:` | allows `total=N` connections, and `perPeer=N` from one address, which is the address in the PROXY header if there is one. IPv6 addresses count as one if their first `ipv6Prefix=BITS` agree, default 64 | |
+//! | `tap:` | logs the bytes of the connection, up to `limit=BYTES` a piece | the same |
 //!
 //! # TLS
 //!
-//! `tls:` is a layer as the others are, and may lie on itself. Where no other kind of endpoint is
-//! named it lies on TCP, whose arguments it then takes too: `tls:443:privateKey=both.pem`, and for a
-//! client `tls:example.org:443`. A host that has the name of a kind is `tls:host=tap:port=443`.
+//! `tls:` is a layer like the others, and may lie on itself. If no other endpoint is named, it lies
+//! on TCP, and takes the arguments of TCP too: `tls:443:privateKey=both.pem`, and for a client
+//! `tls:example.org:443`. A host with the name of a kind is written `tls:host=tap:port=443`. A
+//! configuration that is made in code takes the place of `tls:` with [`ServerEndpoint::tls`] and
+//! [`ClientEndpoint::tls`].
 //!
 //! | TLS of a server | |
 //! |---|---|
-//! | `privateKey=FILE:certKey=FILE` | PEM files with the key, and with the certificate and those that certify it. If one file has both, it alone is given |
-//! | `certificates=FOLDER` | by the name that the client asks for: each file `NAME.pem` there has key and certificates of one. Who asks for none of them gets that of `privateKey`, and is refused without it |
-//! | `trustRoots=FILE` | clients show a certificate that these certify; with `clientCertificates=optional` those do that have one |
-//! | `resumption=none`, `tickets`, or a number | how sessions are resumed: not at all, by what clients keep, or by what the server remembers, which is 256 sessions if it is not said |
-//! | `tickets=N` | how many a client gets after a handshake, 2 if it is not said |
+//! | `privateKey=FILE:certKey=FILE` | PEM files with the key, and with the certificate and its chain. A file that has both is given alone |
+//! | `certificates=FOLDER` | certificates by the name that the client asks for: each file `NAME.pem` has the key and the certificates of one name. A client that asks for no such name gets the certificate of `privateKey`, and is refused without one |
+//! | `trustRoots=FILE` | clients must show a certificate that these certify; with `clientCertificates=optional` they may |
+//! | `resumption=none`, `tickets`, or a number | how sessions are resumed: not at all, by tickets that clients keep, or by sessions that the server remembers; default 256 sessions |
+//! | `tickets=N` | the tickets that a client gets after a handshake; default 2 |
 //!
 //! | TLS of a client | |
 //! |---|---|
-//! | `trustRoots=FILE` | the server is certified by those in this PEM file; by those whom the system trusts if it is not said |
-//! | `name=NAME` | and proves to be this one, if it is not the host that is connected to |
-//! | `certificate=FILE:privateKey=FILE` | to which this client proves who it is |
-//! | `resumption=none` | every handshake is a full one |
+//! | `trustRoots=FILE` | a certificate of this PEM file certifies the server; default: the certificates that the system trusts |
+//! | `name=NAME` | the name that the server's certificate must have; default: the host |
+//! | `certificate=FILE:privateKey=FILE` | the certificate that this client shows |
+//! | `resumption=none` | makes a full handshake each time |
 //!
 //! | TLS of both | |
 //! |---|---|
-//! | `alpn=NAME,NAME` | the protocols that are spoken, best first |
+//! | `alpn=NAME,NAME` | the application protocols, best first |
 //! | `logKeys=yes` | writes the keys of each connection to the file that `SSLKEYLOGFILE` names |
 //! | `handshakeTimeout=SECONDS`, `closeTimeout=SECONDS`, `outputLimit=BYTES` | see [`TlsRole`](retwist_tls::TlsRole) |
 //!
-//! On [`Workers`](crate::Workers) an endpoint listens once for each. They share its configuration of
-//! TLS, and so the sessions; limits and rates are for each worker by itself.
+//! With [`Workers`](crate::Workers), an endpoint listens once for each worker. The workers share its
+//! TLS configuration, and so the sessions; limits and rates count for each worker by itself.
 //!
-//! A mistake in a string is an [`EndpointError`], which knows the place of it. An application adds
-//! endpoints and layers of its own in [`Endpoints`].
+//! A mistake in a string is an [`EndpointError`], which knows its position. An application adds
+//! endpoints and layers of its own with [`Endpoints`].
 
 mod arguments;
 mod client;

@@ -11,7 +11,9 @@ use retwist::endpoint::{
     ClientEndpoint, Network, ServerEndpoint, client_from_string, server_from_string,
 };
 use retwist::testing::{MemoryReactor, Pair};
-use retwist::tls::{TlsInfo, TlsTransport};
+use retwist::tls::{
+    ClientOptions, Identity, ServerOptions, TlsInfo, TlsRole, TlsTransport, TrustRoots,
+};
 use retwist::{Address, Protocol, ProtocolHandle, Reason, TransportRef, error_chain};
 
 const HERE: [u8; 4] = [192, 0, 2, 7];
@@ -157,7 +159,10 @@ fn who_the_server_is() {
     let rooted = client_from_string(&files.of("tls:localhost.:80:trustRoots=@/server.crt"));
     assert_eq!(world.meet(&rooted.unwrap()).client.err(), None);
     for (client, says) in [
-        ("trustRoots=@/client.crt", "certificate is invalid"),
+        (
+            "trustRoots=@/client.crt",
+            "a signature of the peer's certificates is wrong",
+        ),
         (
             "trustRoots=@/server.crt:name=example.org",
             "is for another name",
@@ -166,6 +171,28 @@ fn who_the_server_is() {
         let error = world.meet(&files.client(client)).client.unwrap_err();
         assert!(error.contains(says), "{error}");
     }
+}
+
+/// A configuration made in code takes the place of `tls:` in the string.
+#[test]
+fn roles_from_code() {
+    let files = Files::new("roles");
+    let identity = Identity::from_pem_file(files.0.join("server.pem")).unwrap();
+    let server = TlsRole::server(ServerOptions::new(identity).build().unwrap());
+    let roots = TrustRoots::from_pem_file(files.0.join("server.crt")).unwrap();
+    let client = ClientOptions::new(roots).build().unwrap();
+    let client = TlsRole::client(client, "localhost").unwrap();
+    let world = World::new(
+        &server_from_string("tap:tcp:80:interface=192.0.2.7")
+            .unwrap()
+            .tls(server),
+    );
+    let met = world.meet(&client_from_string("tcp:anywhere:80").unwrap().tls(client));
+    met.client.unwrap();
+    assert_eq!(
+        met.server.unwrap().server_name.as_deref(),
+        Some("localhost")
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use super::{EndpointError, Mistake};
 
-/// An endpoint's string, taken apart into what stands between its colons.
+/// An endpoint's string, split at its colons.
 pub(super) struct Arguments {
     text: Rc<str>,
     list: VecDeque<Argument>,
@@ -13,13 +13,13 @@ pub(super) struct Arguments {
 struct Argument {
     name: Option<String>,
     value: String,
-    /// Where it starts, in bytes: the name, if it has one.
+    /// The byte at which it starts: that of the name, if it has one.
     start: usize,
-    /// Where its value starts.
+    /// The byte at which its value starts.
     at: usize,
 }
 
-/// The value of one argument, and where it stands.
+/// The value of one argument, with its position.
 #[derive(Clone, Debug)]
 pub struct Value {
     text: Rc<str>,
@@ -27,7 +27,7 @@ pub struct Value {
     at: usize,
 }
 
-/// Where a kind stands in a string: for mistakes that are no single argument's.
+/// A position in a string: that of a kind, for mistakes that concern no single argument.
 #[derive(Clone, Debug)]
 pub struct Position {
     text: Rc<str>,
@@ -49,7 +49,7 @@ impl Arguments {
                     };
                     list.push_back(std::mem::replace(&mut now, next));
                 }
-                // Only the first one ends a name. The kind has none.
+                // Only the first one ends a name. A kind has no name.
                 '=' if now.name.is_none() && !list.is_empty() => {
                     now.name = Some(std::mem::take(&mut now.value));
                     now.at = at + 1;
@@ -68,7 +68,7 @@ impl Arguments {
         })
     }
 
-    /// Takes the next argument, which is a kind of endpoint.
+    /// Takes the next argument: the kind of an endpoint.
     pub(super) fn take_kind(&mut self) -> Result<(String, Position), EndpointError> {
         let at = self.list.front().map_or(self.text.len(), |next| next.start);
         let position = Position {
@@ -86,14 +86,14 @@ impl Arguments {
         }
     }
 
-    /// The first value without a name that is still there.
+    /// The first value without a name that has not been taken.
     pub(super) fn first_unnamed(&self) -> Option<&str> {
         let unnamed = self.list.iter().find(|argument| argument.name.is_none());
         unnamed.map(|argument| argument.value.as_str())
     }
 
-    /// Takes those that have one of these names; with `up_to_unnamed`, of those before the first
-    /// that has none.
+    /// Takes the arguments with one of these names; with `up_to_unnamed`, only those before the first
+    /// argument without a name.
     pub(super) fn take_named(
         &mut self,
         names: &[&'static str],
@@ -117,7 +117,7 @@ impl Arguments {
         Ok(values)
     }
 
-    /// Takes all that are left, by their names or in the order of their places.
+    /// Takes all arguments that are left, by their names or in order.
     pub(super) fn take_all(
         &mut self,
         names: &[&'static str],
@@ -148,7 +148,7 @@ impl Arguments {
         argument: Argument,
     ) -> Result<(), EndpointError> {
         if values[index].is_some() {
-            // What looks like one more argument is mostly the rest of a value with a colon in it.
+            // What looks like one more argument is usually the rest of a value with a colon in it.
             let mistake = match argument.name {
                 Some(_) => Mistake::Twice(name),
                 None => Mistake::TooMany(argument.value),
@@ -170,8 +170,8 @@ impl Value {
         &self.value
     }
 
-    /// The value as whatever `read` makes of it; none is a mistake, which says that the value is
-    /// not `wanted`: "a port, a number from 0 to 65535".
+    /// Converts the value. If `read` returns `None`, the mistake says that the value is not `wanted`,
+    /// for example "a port, a number from 0 to 65535".
     pub fn read<T>(
         &self,
         wanted: &'static str,
@@ -180,32 +180,41 @@ impl Value {
         read(&self.value).ok_or_else(|| {
             let given = self.value.clone();
             let in_front_of_a_colon = self.text[self.at..].starts_with(':');
-            self.mistake(match given.is_empty() && in_front_of_a_colon {
-                true => Mistake::DoubleColon { wanted },
-                false => Mistake::Value { given, wanted },
+            self.mistake(if given.is_empty() && in_front_of_a_colon {
+                Mistake::DoubleColon { wanted }
+            } else {
+                Mistake::Value { given, wanted }
             })
         })
     }
 
-    /// Something is wrong with this value.
+    /// The position of the value.
+    pub(super) fn position(&self) -> Position {
+        Position {
+            text: self.text.clone(),
+            at: self.at,
+        }
+    }
+
+    /// An error about this value.
     pub fn mistake(&self, mistake: Mistake) -> EndpointError {
         EndpointError::new(&self.text, self.at, mistake)
     }
 }
 
 impl Position {
-    /// An argument that has to be given was not. It belongs at the end of the string.
+    /// An error about an argument that is missing. Its position is the end of the string.
     pub fn missing(&self, name: &'static str) -> EndpointError {
         EndpointError::new(&self.text, self.text.len(), Mistake::Missing(name))
     }
 
-    /// Something is wrong with this endpoint or layer as a whole.
+    /// An error about this endpoint or layer as a whole.
     pub fn mistake(&self, mistake: Mistake) -> EndpointError {
         EndpointError::new(&self.text, self.at, mistake)
     }
 }
 
-/// Puts a backslash before every character of a value that has a meaning in an endpoint's string.
+/// Escapes a value for an endpoint's string: puts a backslash before each `:`, `=` and backslash.
 ///
 /// ```
 /// # use retwist::endpoint::quote;

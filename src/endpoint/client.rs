@@ -4,34 +4,41 @@ use std::str::FromStr;
 
 use retwist_deferred::{Deferred, DialError, Dialer};
 use retwist_reactor::{Connector, ProtocolRef, StreamSettings};
+use retwist_tls::{TlsRole, TlsTransport};
 
-use super::{EndpointError, Endpoints, Network};
+use super::{EndpointError, Endpoints, Network, Position, Value};
 
-/// Somewhere to connect to, made by [`client_from_string`]. [`on`](ClientEndpoint::on) a network it
-/// connects.
+/// A description of where and how to connect, made by [`client_from_string`]. It connects
+/// [on](ClientEndpoint::on) a network.
 #[doc(alias = "IStreamClientEndpoint")]
 #[derive(Clone)]
 pub struct ClientEndpoint {
     text: Rc<str>,
     base: Rc<Base>,
-    /// The one nearest to the wire comes first.
+    /// In order from the wire to the application.
     layers: Vec<Rc<Layer>>,
-    host: Option<Rc<str>>,
+    host: Option<Host>,
     settings: StreamSettings,
+}
+
+#[derive(Clone)]
+struct Host {
+    name: Rc<str>,
+    position: Option<Position>,
 }
 
 type Base = dyn Fn(&Network, StreamSettings) -> Rc<dyn Dialer>;
 type Layer = dyn Fn(ProtocolRef) -> ProtocolRef;
 
-/// Understands where to connect to, of the [standard](super) kinds. Nothing is connected yet, and
-/// no name is looked up.
+/// Reads where to connect to, with the [standard](super) kinds. Connects nothing yet, and looks no
+/// name up.
 #[doc(alias = "clientFromString")]
 pub fn client_from_string(text: &str) -> Result<ClientEndpoint, EndpointError> {
     Endpoints::standard().client_from_string(text)
 }
 
 impl ClientEndpoint {
-    /// An endpoint that connects with what `dialer` makes: for an endpoint of one's own,
+    /// An endpoint that connects with the dialer that `dialer` makes: for kinds of one's own, see
     /// [`Endpoints::client`].
     pub fn new(dialer: impl Fn(&Network, StreamSettings) -> Rc<dyn Dialer> + 'static) -> Self {
         ClientEndpoint {
@@ -43,26 +50,59 @@ impl ClientEndpoint {
         }
     }
 
-    /// The same endpoint with one more layer on it: `layer` puts it under the protocol above.
+    /// Adds TLS on top, with a configuration made in code.
+    ///
+    /// ```
+    /// use retwist::endpoint::{ClientEndpoint, EndpointError, client_from_string};
+    /// use retwist::tls::TlsRole;
+    ///
+    /// fn secure(role: TlsRole) -> Result<ClientEndpoint, EndpointError> {
+    ///     Ok(client_from_string("tcp:example.org:443")?.tls(role))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn tls(self, role: TlsRole) -> Self {
+        self.over(move |above| TlsTransport::new(role.clone(), above).into())
+    }
+
+    /// Adds a layer on top: `layer` puts it below the protocol above.
     #[must_use]
     pub fn over(mut self, layer: impl Fn(ProtocolRef) -> ProtocolRef + 'static) -> Self {
         self.layers.push(Rc::new(layer));
         self
     }
 
-    /// The same endpoint, known to lead to `host`.
+    /// Sets the host that the endpoint leads to.
     #[must_use]
     pub fn leading_to(self, host: &str) -> Self {
-        let host = Some(host.into());
+        let host = Some(Host {
+            name: host.into(),
+            position: None,
+        });
         ClientEndpoint { host, ..self }
     }
 
-    /// The name or address of the host that it leads to, if that is known: who TLS expects there.
-    pub fn host(&self) -> Option<&str> {
-        self.host.as_deref()
+    /// The same, with the value that named the host.
+    pub(super) fn leading_to_value(self, host: &str, value: &Value) -> Self {
+        let host = Some(Host {
+            name: host.into(),
+            position: Some(value.position()),
+        });
+        ClientEndpoint { host, ..self }
     }
 
-    /// The way to connect: see [`DialerExt`](retwist_deferred::DialerExt) for what it can do.
+    /// The position of the host in the string that it came from.
+    pub(super) fn host_position(&self) -> Option<&Position> {
+        self.host.as_ref()?.position.as_ref()
+    }
+
+    /// The name or address of the host that the endpoint leads to, if it is known. TLS demands a
+    /// certificate for it.
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_ref().map(|host| &*host.name)
+    }
+
+    /// The way to connect on this network: see [`DialerExt`](retwist_deferred::DialerExt).
     pub fn on(&self, network: &Network) -> EndpointDialer {
         EndpointDialer {
             text: self.text.clone(),
@@ -71,7 +111,7 @@ impl ClientEndpoint {
         }
     }
 
-    /// The bounds of the connections that are made, where the defaults will not do.
+    /// Sets the bounds of the connections that are made.
     #[must_use]
     pub fn settings(self, settings: StreamSettings) -> Self {
         ClientEndpoint { settings, ..self }
@@ -107,7 +147,7 @@ impl FromStr for ClientEndpoint {
     }
 }
 
-/// The string that it was made from.
+/// The string that the endpoint was made from.
 impl fmt::Display for ClientEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

@@ -1,12 +1,15 @@
 use std::collections::HashMap;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::rc::Rc;
+
+use retwist_deferred::ascii_host;
 
 use super::arguments::{Arguments, Position, Value};
 use super::{ClientEndpoint, EndpointError, Mistake, ServerEndpoint, kinds};
 
 /// The kinds of endpoints and layers that strings may name. [`server_from_string`] and
-/// [`client_from_string`] know the standard ones; an application adds its own here.
+/// [`client_from_string`] know the standard ones. An application adds its own here.
 ///
 /// ```
 /// use retwist::endpoint::Endpoints;
@@ -25,7 +28,7 @@ use super::{ClientEndpoint, EndpointError, Mistake, ServerEndpoint, kinds};
 /// # Ok::<(), retwist::endpoint::EndpointError>(())
 /// ```
 ///
-/// A name that is there already means the new kind from then on.
+/// A new kind takes the place of an old one of the same name.
 ///
 /// [`server_from_string`]: super::server_from_string
 /// [`client_from_string`]: super::client_from_string
@@ -37,40 +40,44 @@ pub struct Endpoints {
     clients: Kinds<ClientEndpoint>,
 }
 
-/// What makes an endpoint of the values of its arguments.
+/// Makes an endpoint of the values of its arguments.
 type Base<E> = dyn Fn(&Position, Vec<Option<Value>>) -> Result<E, EndpointError>;
-/// What puts a layer on an endpoint.
+/// Puts a layer on an endpoint.
 type Over<E> = dyn Fn(&Position, Vec<Option<Value>>, E) -> Result<E, EndpointError>;
 
 struct Kinds<E> {
     known: HashMap<String, Kind<E>>,
+    /// The endpoint that was probably meant by an unknown kind and the argument behind it.
+    meant: Meant,
 }
+
+type Meant = fn(kind: &str, next: Option<&str>) -> Option<String>;
 
 enum Kind<E> {
     Base(Vec<&'static str>, Rc<Base<E>>),
     Layer {
         names: Vec<&'static str>,
         over: Rc<Over<E>>,
-        /// It may stand for itself over TCP: `tls:443`.
+        /// Without an endpoint below it, the layer lies on TCP: `tls:443`.
         over_tcp: bool,
     },
 }
 
-/// How many layers one string may have.
-const LAYERS: usize = 16;
+/// The most layers of one string.
+const MAX_LAYERS: usize = 16;
 
 impl Endpoints {
-    /// Those that the [module](super) lists.
+    /// The kinds that the [module](super) lists.
     pub fn standard() -> Self {
         let none = Endpoints {
-            servers: Kinds::none(),
-            clients: Kinds::none(),
+            servers: Kinds::none(meant_server),
+            clients: Kinds::none(meant_client),
         };
         kinds::standard(none)
     }
 
-    /// Adds a kind of server endpoint. The arguments that it takes are `names`, in the order of
-    /// their places; `read` gets their values, where they were given.
+    /// Adds a kind of server endpoint. Its arguments are `names`, in the order in which they may be
+    /// given without their names. `read` gets the values that were given.
     #[must_use]
     pub fn server<const N: usize>(
         mut self,
@@ -94,8 +101,8 @@ impl Endpoints {
         self
     }
 
-    /// Adds a layer over server endpoints. Its arguments always have their names; `read` gets their
-    /// values and what the layer is to lie on: see [`ServerEndpoint::over`].
+    /// Adds a layer over server endpoints. Its arguments always have their names. `read` gets their
+    /// values and the endpoint below: see [`ServerEndpoint::over`].
     #[must_use]
     pub fn server_layer<const N: usize>(
         mut self,
@@ -130,7 +137,7 @@ impl Endpoints {
         self
     }
 
-    /// Layers, one a side, that lie on TCP where no other kind of endpoint is named.
+    /// Adds a layer for each side that lies on TCP where no other endpoint is named.
     pub(super) fn over_tcp<const S: usize, const C: usize>(
         mut self,
         kind: &str,
@@ -158,13 +165,13 @@ impl Endpoints {
         self
     }
 
-    /// Understands where to listen. Nothing is opened yet.
+    /// Reads where to listen. Opens nothing yet.
     #[doc(alias = "serverFromString")]
     pub fn server_from_string(&self, text: &str) -> Result<ServerEndpoint, EndpointError> {
         Ok(self.servers.read(text)?.described(text))
     }
 
-    /// Understands where to connect to. Nothing is connected yet, and no name is looked up.
+    /// Reads where to connect to. Connects nothing yet, and looks no name up.
     #[doc(alias = "clientFromString")]
     pub fn client_from_string(&self, text: &str) -> Result<ClientEndpoint, EndpointError> {
         Ok(self.clients.read(text)?.described(text))
@@ -178,9 +185,10 @@ impl Default for Endpoints {
 }
 
 impl<E: 'static> Kinds<E> {
-    fn none() -> Self {
+    fn none(meant: Meant) -> Self {
         Kinds {
             known: HashMap::new(),
+            meant,
         }
     }
 
@@ -210,7 +218,7 @@ impl<E: 'static> Kinds<E> {
         self.known.insert(kind.to_owned(), layer);
     }
 
-    /// From the left: each layer, and what it lies on.
+    /// Reads the layers from the left, then the endpoint below them.
     fn read(&self, text: &str) -> Result<E, EndpointError> {
         let mut arguments = Arguments::parse(text)?;
         let mut layers = Vec::new();
@@ -229,8 +237,8 @@ impl<E: 'static> Kinds<E> {
                     over,
                     over_tcp,
                 }) => {
-                    if layers.len() == LAYERS {
-                        return Err(position.mistake(Mistake::TooManyLayers(LAYERS)));
+                    if layers.len() == MAX_LAYERS {
+                        return Err(position.mistake(Mistake::TooManyLayers(MAX_LAYERS)));
                     }
                     let below = arguments.first_unnamed();
                     let stands_alone =
@@ -239,7 +247,10 @@ impl<E: 'static> Kinds<E> {
                     tcp = stands_alone.then(|| position.clone());
                     layers.push((over, position, values));
                 }
-                None => return Err(unknown(kind, &position)),
+                None => {
+                    let next = arguments.first_unnamed();
+                    return Err(self.unknown(kind, next, &position));
+                }
             }
         };
         let on = |below, (over, position, values): (&Rc<Over<E>>, Position, Vec<_>)| {
@@ -247,16 +258,40 @@ impl<E: 'static> Kinds<E> {
         };
         layers.into_iter().rev().try_fold(base, on)
     }
+
+    fn unknown(&self, kind: String, next: Option<&str>, position: &Position) -> EndpointError {
+        if let "unix" | "stdio" | "fd" | "systemd" | "process" = kind.as_str() {
+            return position.mistake(Mistake::KindNotYet(kind));
+        }
+        let mut known: Vec<_> = self.known.keys().cloned().collect();
+        known.sort();
+        position.mistake(Mistake::UnknownKind {
+            meant: (self.meant)(&kind, next),
+            given: kind,
+            known,
+        })
+    }
 }
 
-fn unknown(kind: String, position: &Position) -> EndpointError {
-    position.mistake(match kind.as_str() {
-        "unix" | "stdio" | "fd" | "systemd" | "process" => Mistake::KindNotYet(kind),
-        _ => Mistake::UnknownKind(kind),
-    })
+/// A port or an address without its kind, as other programs take it.
+fn meant_server(kind: &str, next: Option<&str>) -> Option<String> {
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    if is_port(kind) {
+        return Some(format!("tcp:{kind}"));
+    }
+    let port = next.filter(|next| is_port(next))?;
+    kind.parse::<Ipv4Addr>().ok()?;
+    Some(format!("tcp:{port}:interface={kind}"))
 }
 
-/// There are as many values as there are names.
+/// The same for a host and its port.
+fn meant_client(kind: &str, next: Option<&str>) -> Option<String> {
+    let port = next.filter(|next| next.parse::<u16>().is_ok())?;
+    ascii_host(kind).ok()?;
+    Some(format!("tcp:{kind}:{port}"))
+}
+
+/// The values as an array: there are as many as there are names.
 fn array<const N: usize>(values: Vec<Option<Value>>) -> [Option<Value>; N] {
     let mut values = values.into_iter();
     std::array::from_fn(|_| values.next().flatten())
@@ -269,6 +304,7 @@ impl<E> Clone for Kinds<E> {
             known: known
                 .map(|(kind, how)| (kind.clone(), how.clone()))
                 .collect(),
+            meant: self.meant,
         }
     }
 }

@@ -1,9 +1,9 @@
 use std::error::Error;
 use std::fmt;
 
-/// A mistake in an endpoint's string, and where it is.
+/// A mistake in an endpoint's string, with its position.
 ///
-/// It displays as one sentence. The alternate form (`{:#}`) has the place drawn under it:
+/// It prints as one sentence. The alternate form (`{:#}`) marks the position:
 ///
 /// ```
 /// # use retwist::endpoint::server_from_string;
@@ -20,7 +20,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointError {
     description: String,
-    /// In bytes, on the border of a character.
+    /// In bytes, on the boundary of a character.
     at: usize,
     mistake: Mistake,
 }
@@ -31,36 +31,44 @@ pub struct EndpointError {
 pub enum Mistake {
     /// A backslash before anything but `:`, `=` and a backslash.
     Escape,
-    /// There is no endpoint of this kind, of those that listen or of those that connect.
-    UnknownKind(String),
-    /// There will be endpoints of this kind, and there are none yet.
+    /// There is no server endpoint, or no client endpoint, of this kind.
+    UnknownKind {
+        /// The kind, as it was given.
+        given: String,
+        /// The kinds that there are, in alphabetical order.
+        known: Vec<String>,
+        /// An endpoint that was probably meant.
+        meant: Option<String>,
+    },
+    /// Endpoints of this kind are planned, and not supported yet.
     KindNotYet(String),
-    /// An argument that has no default.
+    /// An argument without a default was not given.
     Missing(&'static str),
-    /// More arguments than the kind has.
+    /// There are more arguments than the kind has.
     TooMany(String),
-    /// The kind has no argument of this name, or it stands behind those of what is below.
+    /// The kind has no argument of this name, or the argument stands behind those of the endpoint
+    /// below.
     UnknownName(String),
     /// The argument was given before.
     Twice(&'static str),
-    /// The value is not what it has to be.
+    /// The value does not fit.
     Value {
-        /// As it was given, without its backslashes.
+        /// The value as it was given, without its backslashes.
         given: String,
-        /// What would have been right.
+        /// The values that fit, in words.
         wanted: &'static str,
     },
-    /// Two colons with nothing between them. Mostly they are part of an IPv6 address, whose colons
-    /// have to be escaped.
+    /// Two colons with nothing between them. Usually they are part of an IPv6 address, whose colons
+    /// must be escaped.
     DoubleColon {
-        /// What was to stand there.
+        /// The values that fit, in words.
         wanted: &'static str,
     },
-    /// What TLS needs cannot be read or used, and why.
+    /// A file or an option of TLS cannot be used, for this reason.
     Tls(String),
-    /// The string ends with a layer, and does not say what it lies on.
+    /// The string ends with a layer, without the endpoint below it.
     NothingBelow,
-    /// More layers than this.
+    /// There are more layers than this limit.
     TooManyLayers(usize),
 }
 
@@ -73,12 +81,12 @@ impl EndpointError {
         }
     }
 
-    /// What is wrong.
+    /// The mistake.
     pub fn mistake(&self) -> &Mistake {
         &self.mistake
     }
 
-    /// How many characters of the string are right, before the mistake.
+    /// The number of characters before the mistake.
     pub fn position(&self) -> usize {
         self.description[..self.at].chars().count()
     }
@@ -108,7 +116,17 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Mistake::Escape => f.write_str(r"a backslash is only for \:, \= and \\"),
-            Mistake::UnknownKind(kind) => write!(f, "there is no kind of endpoint {kind:?}"),
+            Mistake::UnknownKind {
+                given,
+                known,
+                meant,
+            } => {
+                write!(f, "there is no kind of endpoint {given:?}; ")?;
+                match meant {
+                    Some(meant) => write!(f, "did you mean {meant}?"),
+                    None => write!(f, "the kinds are {}", known.join(", ")),
+                }
+            }
             Mistake::KindNotYet(kind) => {
                 write!(f, "endpoints of the kind {kind:?} are not supported yet")
             }
@@ -126,7 +144,7 @@ impl fmt::Display for Mistake {
             ),
             Mistake::Tls(why) => f.write_str(why),
             Mistake::NothingBelow => {
-                f.write_str("the endpoint is missing that all this lies on, such as tcp:8007")
+                f.write_str("the endpoint below the layers is missing, such as tcp:8007")
             }
             Mistake::TooManyLayers(most) => write!(f, "there are more than {most} layers"),
         }

@@ -1,4 +1,4 @@
-//! The standard kinds, each by way of what [`Endpoints`] offers to everyone.
+//! The standard kinds. Each uses what [`Endpoints`] offers to applications too.
 
 mod connect;
 mod haproxy;

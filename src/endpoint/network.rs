@@ -4,8 +4,8 @@ use std::rc::Rc;
 use retwist_deferred::{Resolver, SystemResolver, ThreadPool};
 use retwist_reactor::{ReactorHandle, ReactorTcp};
 
-/// What it takes to connect: a reactor, and somebody who knows the addresses of hosts. One is
-/// enough for a program; a clone is the same.
+/// A reactor with a resolver of host names: what a client needs to connect. One is enough for a
+/// program. Clones are the same network.
 #[derive(Clone)]
 pub struct Network {
     reactor: Rc<dyn ReactorTcp>,
@@ -13,16 +13,16 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network of this reactor. Names are looked up by the system, in threads that are started
-    /// when there is a name.
+    /// The network of this reactor. The system looks names up, in threads that start when there is a
+    /// name.
     pub fn new(reactor: &ReactorHandle) -> Self {
         let pool = ThreadPool::new(reactor);
         let resolver = SystemResolver::new(&pool, reactor.clock());
         Network::with(Rc::new(reactor.clone()), Rc::new(resolver))
     }
 
-    /// Any other: a [`MemoryReactor`](retwist_reactor::testing::MemoryReactor), a resolver of one's
-    /// own.
+    /// A network of other parts: a [`MemoryReactor`](retwist_reactor::testing::MemoryReactor), or a
+    /// resolver of one's own.
     pub fn with(reactor: Rc<dyn ReactorTcp>, resolver: Rc<dyn Resolver>) -> Self {
         Network { reactor, resolver }
     }

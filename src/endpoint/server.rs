@@ -6,19 +6,20 @@ use retwist_reactor::{
     Address, FactoryRef, IntoFactory, IntoProtocol, ListenError, ListeningPort, ReactorTcp,
     StreamSettings, factory,
 };
+use retwist_tls::{TlsFactory, TlsRole};
 
 use super::{EndpointError, Endpoints};
 
-/// Somewhere to listen, made by [`server_from_string`].
+/// A description of where and how to listen, made by [`server_from_string`].
 ///
-/// It says how, and what it makes when it listens belongs to the reactor that it listens on. So
-/// several reactors may share one, each in its thread: [`Workers`](crate::Workers).
+/// The reactors of several threads may share one ([`Workers`](crate::Workers)): what the endpoint
+/// makes when it listens belongs to the reactor that it listens on.
 #[doc(alias = "IStreamServerEndpoint")]
 #[derive(Clone)]
 pub struct ServerEndpoint {
     text: Arc<str>,
     base: Arc<Listen>,
-    /// The one nearest to the wire comes first.
+    /// In order from the wire to the application.
     layers: Vec<Arc<Layer>>,
     settings: StreamSettings,
 }
@@ -28,15 +29,14 @@ type Listen = dyn Fn(&dyn ReactorTcp, StreamSettings, FactoryRef) -> Result<List
     + Sync;
 type Layer = dyn Fn(FactoryRef) -> FactoryRef + Send + Sync;
 
-/// Understands where to listen, of the [standard](super) kinds. Nothing is opened yet.
+/// Reads where to listen, with the [standard](super) kinds. Opens nothing yet.
 #[doc(alias = "serverFromString")]
 pub fn server_from_string(text: &str) -> Result<ServerEndpoint, EndpointError> {
     Endpoints::standard().server_from_string(text)
 }
 
 impl ServerEndpoint {
-    /// An endpoint that listens by way of `listen`: for an endpoint of one's own,
-    /// [`Endpoints::server`].
+    /// An endpoint that listens with `listen`: for kinds of one's own, see [`Endpoints::server`].
     pub fn new(
         listen: impl Fn(
             &dyn ReactorTcp,
@@ -55,8 +55,23 @@ impl ServerEndpoint {
         }
     }
 
-    /// The same endpoint with one more layer on it: `layer` makes a factory of the one above, each
-    /// time that the endpoint listens.
+    /// Adds TLS on top, with a configuration made in code.
+    ///
+    /// ```
+    /// use retwist::endpoint::{EndpointError, ServerEndpoint, server_from_string};
+    /// use retwist::tls::TlsRole;
+    ///
+    /// fn secure(role: TlsRole) -> Result<ServerEndpoint, EndpointError> {
+    ///     Ok(server_from_string("tcp:443")?.tls(role))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn tls(self, role: TlsRole) -> Self {
+        self.over(move |inner| TlsFactory::new(role.clone(), inner))
+    }
+
+    /// Adds a layer on top: `layer` makes a factory of the one above, each time that the endpoint
+    /// listens.
     #[must_use]
     pub fn over<F: IntoFactory>(
         mut self,
@@ -89,7 +104,7 @@ impl ServerEndpoint {
         (self.base)(reactor, self.settings.clone(), factory)
     }
 
-    /// The bounds of the connections that are accepted, where the defaults will not do.
+    /// Sets the bounds of the connections that are accepted.
     #[must_use]
     pub fn settings(self, settings: StreamSettings) -> Self {
         ServerEndpoint { settings, ..self }
@@ -109,7 +124,7 @@ impl FromStr for ServerEndpoint {
     }
 }
 
-/// The string that it was made from.
+/// The string that the endpoint was made from.
 impl fmt::Display for ServerEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

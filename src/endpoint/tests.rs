@@ -58,6 +58,9 @@ fn ports() {
     assert_eq!(listened(r"tcp6:8007:interface=\:\:1"), local);
     assert_eq!(listened(r"tcp:8007:interface=\:\:1"), local);
     assert_eq!(listened("tcp6:8007:interface=localhost"), local);
+    let scoped = TcpListen::address("[fe80::1%7]:8007".parse().unwrap());
+    assert_eq!(listened(r"tcp:8007:interface=fe80\:\:1%7"), scoped);
+    assert_eq!(listened(r"tcp6:8007:interface=fe80\:\:1%7"), scoped);
 }
 
 #[test]
@@ -67,6 +70,8 @@ fn destinations() {
     assert_eq!(connected("tcp:port=25:host=192.0.2.1"), to("192.0.2.1:25"));
     assert_eq!(connected("tcp:example.org:25"), to("192.0.2.7:25"));
     assert_eq!(connected(r"tcp:\:\:1:25"), to("[::1]:25"));
+    assert_eq!(connected(r"tcp:fe80\:\:1%7:25"), to("[fe80::1%7]:25"));
+    assert_eq!(connected(r"tls:fe80\:\:1%7:25"), to("[fe80::1%7]:25"));
     let here = "192.0.2.2:0".parse().unwrap();
     for host in ["192.0.2.7", "example.org"] {
         assert_eq!(
@@ -171,11 +176,16 @@ fn mistakes_of_servers_have_a_place() {
         given: given.into(),
         wanted: "",
     };
+    let unknown = |given: &str| Mistake::UnknownKind {
+        given: given.into(),
+        known: Vec::new(),
+        meant: None,
+    };
     let table = [
-        ("", 0, Mistake::UnknownKind(String::new())),
-        ("8007", 0, Mistake::UnknownKind("8007".into())),
-        ("tcp4:1", 0, Mistake::UnknownKind("tcp4".into())),
-        ("=:1", 0, Mistake::UnknownKind("=".into())),
+        ("", 0, unknown("")),
+        ("8007", 0, unknown("8007")),
+        ("tcp4:1", 0, unknown("tcp4")),
+        ("=:1", 0, unknown("=")),
         ("stdio:", 0, Mistake::KindNotYet("stdio".into())),
         ("tls:443", 7, Mistake::Missing("privateKey")),
         (r"unix:\:\=\\", 0, Mistake::KindNotYet("unix".into())),
@@ -204,7 +214,7 @@ fn mistakes_of_servers_have_a_place() {
         (r"tcp:1\", 5, Mistake::Escape),
         ("tap", 3, Mistake::NothingBelow),
         ("tap:limit=1", 11, Mistake::NothingBelow),
-        ("tap:8007", 4, Mistake::UnknownKind("8007".into())),
+        ("tap:8007", 4, unknown("8007")),
         ("tap:idle=1:tcp:1", 4, Mistake::UnknownName("idle".into())),
         (
             "haproxy:trusted=10.0.0.0/8,x:tcp:1",
@@ -217,11 +227,7 @@ fn mistakes_of_servers_have_a_place() {
         ("throttle:read=1:together=maybe:tcp:1", 25, value("maybe")),
         ("limit:tcp:1", 11, Mistake::Missing("total or perPeer")),
         ("limit:total=0:tcp:1", 12, value("0")),
-        (
-            "socks:host=a:port=1:tcp:1",
-            0,
-            Mistake::UnknownKind("socks".into()),
-        ),
+        ("socks:host=a:port=1:tcp:1", 0, unknown("socks")),
         ("tap:tcp:x", 8, value("x")),
         ("tls:tap:tcp:1", 13, Mistake::Missing("privateKey")),
         ("tcp:http", 4, value("http")),
@@ -259,6 +265,7 @@ fn mistakes_of_servers_have_a_place() {
         let error = server_from_string(text).unwrap_err();
         let mistake = match error.mistake().clone() {
             Mistake::Value { given, .. } => value(&given),
+            Mistake::UnknownKind { given, .. } => unknown(&given),
             Mistake::DoubleColon { .. } => Mistake::DoubleColon { wanted: "" },
             Mistake::Tls(_) => Mistake::Tls(String::new()),
             mistake => mistake,
@@ -305,6 +312,11 @@ fn mistakes_of_clients_have_a_place() {
         ("tls:localhost:1:privateKey=nowhere.pem", 27, "nowhere.pem"),
         ("tls:localhost:1:certKey=x", 16, "no argument \"certKey\""),
         ("tls:", 4, "not the name or address of a host"),
+        ("tls:a..b:443", 4, "not the name or address of a host"),
+        ("tls:exa$mple:443", 4, "exa$mple"),
+        ("tls:port=443:host=exa$mple", 18, "exa$mple"),
+        ("tls:example.org:443:name=exa$mple", 25, "exa$mple"),
+        ("tls:socks:host=exa$mple:port=1:tcp:a:1", 15, "exa$mple"),
         ("tls", 3, "the host is missing"),
         ("tls:tap:tcp:localhost", 21, "the port is missing"),
         (
@@ -354,6 +366,32 @@ fn mistakes_of_clients_have_a_place() {
         let message = error.to_string();
         assert_eq!(error.position(), position, "{message}");
         assert!(message.contains(says), "{message}");
+    }
+}
+
+#[test]
+fn unknown_kinds_get_a_hint() {
+    let server = |text| server_from_string(text).unwrap_err().to_string();
+    let client = |text| client_from_string(text).unwrap_err().to_string();
+    for (error, hint) in [
+        (server("8007"), "did you mean tcp:8007?"),
+        (server("tap:8007"), "did you mean tcp:8007?"),
+        (
+            server("127.0.0.1:8007"),
+            "did you mean tcp:8007:interface=127.0.0.1?",
+        ),
+        (client("example.org:25"), "did you mean tcp:example.org:25?"),
+        (client("192.0.2.1:25"), "did you mean tcp:192.0.2.1:25?"),
+        (
+            server("tpc:8007"),
+            "the kinds are haproxy, limit, proxy, ssl, tap, tcp, tcp6, throttle, timeout, tls",
+        ),
+        (
+            client("limit:total=1:tcp:a:1"),
+            "the kinds are connect, haproxy, proxy, socks, ssl, tap, tcp, throttle, timeout, tls",
+        ),
+    ] {
+        assert!(error.ends_with(hint), "{error}");
     }
 }
 

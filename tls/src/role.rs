@@ -1,5 +1,4 @@
 use std::fmt;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +30,7 @@ pub(crate) enum Side {
 }
 
 /// Chooses the configuration for a ClientHello; none refuses it.
-pub(crate) type Choose = Rc<dyn Fn(&ClientHello<'_>) -> Option<Arc<ServerConfig>>>;
+pub(crate) type Choose = Arc<dyn Fn(&ClientHello<'_>) -> Option<Arc<ServerConfig>> + Send + Sync>;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -49,12 +48,13 @@ impl TlsRole {
     }
 
     /// A server whose whole configuration depends on what the client asks for. `choose` sees the
-    /// ClientHello before anything is answered, and returns none to refuse it. Being called for
-    /// each connection, it also can follow a configuration that changes while it serves.
+    /// ClientHello before anything is answered, and returns `None` to refuse it. It is called for
+    /// each connection, so it can follow a configuration that changes. It is [`Send`] and [`Sync`],
+    /// so that the reactors of several threads can share the role.
     pub fn server_choosing(
-        choose: impl Fn(&ClientHello<'_>) -> Option<Arc<ServerConfig>> + 'static,
+        choose: impl Fn(&ClientHello<'_>) -> Option<Arc<ServerConfig>> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(Side::Choosing(Rc::new(choose)))
+        Self::new(Side::Choosing(Arc::new(choose)))
     }
 
     /// The side that wants to know who it talks to: `name`, a host name or an IP address, must be

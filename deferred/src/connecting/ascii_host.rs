@@ -2,14 +2,16 @@ use std::borrow::Cow;
 
 use crate::ResolveError;
 
-/// RFC 1035, and a dot at the end.
-const LONGEST: usize = 254;
+/// The longest name: RFC 1035, and a dot at the end.
+const MAX_NAME: usize = 254;
+/// The longest part between two dots.
+const MAX_LABEL: usize = 63;
 
-/// The name of a host as DNS, TLS and proxies know it: one with letters outside of ASCII in its
-/// ASCII form (IDNA, as UTS 46 has it). Addresses, and names in ASCII, stay as they are.
+/// The name of a host in the form that DNS, TLS and proxies use: letters outside of ASCII are
+/// converted (IDNA, by UTS 46). Addresses, and names in ASCII, stay as they are.
 ///
 /// Fails with [`ResolveError::InvalidName`] if no host can have this name. Without the feature
-/// `idna`, that is any that is not ASCII.
+/// `idna`, it fails for all names outside of ASCII.
 ///
 /// ```
 /// use retwist_deferred::ascii_host;
@@ -18,15 +20,23 @@ const LONGEST: usize = 254;
 /// # #[cfg(feature = "idna")]
 /// assert_eq!(ascii_host("bücher.example").unwrap(), "xn--bcher-kva.example");
 /// assert!(ascii_host("no name").is_err());
+/// assert!(ascii_host("two..dots").is_err());
 /// ```
 pub fn ascii_host(host: &str) -> Result<Cow<'_, str>, ResolveError> {
-    let ascii = match host.is_ascii() {
-        true => Some(Cow::Borrowed(host)),
-        false => international(host),
+    let ascii = if host.is_ascii() {
+        Some(Cow::Borrowed(host))
+    } else {
+        international(host)
     };
+    let is_label = |label: &str| (1..=MAX_LABEL).contains(&label.len());
     let is_name = |name: &Cow<'_, str>| {
-        (1..=LONGEST).contains(&name.len())
+        name.len() <= MAX_NAME
             && !name.contains(|c: char| c.is_whitespace() || c.is_control())
+            && name
+                .strip_suffix('.')
+                .unwrap_or(name)
+                .split('.')
+                .all(is_label)
     };
     ascii
         .filter(is_name)

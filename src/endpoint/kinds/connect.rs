@@ -13,7 +13,7 @@ fn client(
     [host, port, user, password, timeout]: [Option<Value>; 5],
     below: ClientEndpoint,
 ) -> Result<ClientEndpoint, EndpointError> {
-    let (host, destination) = values::destination(position, host, port)?;
+    let (host, name, destination) = values::destination(position, host, port)?;
     let mut policy = HttpConnect::to(destination);
     if let Some((user, password)) = values::user(position, user, password)? {
         // RFC 7617, section 2.
@@ -26,5 +26,5 @@ fn client(
     }
     Ok(below
         .over(move |above| policy.wrap(above))
-        .leading_to(&host))
+        .leading_to_value(&name, &host))
 }

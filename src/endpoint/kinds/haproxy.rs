@@ -60,9 +60,10 @@ fn client(
             _ => None,
         })
     })?;
-    let policy = match first {
-        true => SendProxyHeader::v1(&header),
-        false => SendProxyHeader::v2(&header),
+    let policy = if first {
+        SendProxyHeader::v1(&header)
+    } else {
+        SendProxyHeader::v2(&header)
     };
     Ok(below.over(move |above| policy.wrap(above)))
 }

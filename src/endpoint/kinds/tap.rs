@@ -15,7 +15,7 @@ pub(super) fn add(endpoints: Endpoints) -> Endpoints {
         })
 }
 
-/// How many bytes of a piece are shown, if it is said.
+/// The number of bytes of each piece that are logged.
 fn limit([limit]: [Option<Value>; 1]) -> Result<Option<u32>, EndpointError> {
     limit.as_ref().map(values::count).transpose()
 }

@@ -28,12 +28,13 @@ fn server(
     position: &Position,
     [port, address, backlog]: [Option<Value>; 3],
     everywhere: IpAddr,
-    interface: fn(&Value) -> Result<IpAddr, EndpointError>,
+    interface: fn(&Value, u16) -> Result<SocketAddr, EndpointError>,
 ) -> Result<ServerEndpoint, EndpointError> {
     let port = port.ok_or_else(|| position.missing("port"))?;
     let port = port.read("a port, a number from 0 to 65535", |port| port.parse().ok())?;
-    let address = address.as_ref().map_or(Ok(everywhere), interface)?;
-    let mut listen = TcpListen::port(port).interface(address);
+    let everywhere = SocketAddr::new(everywhere, port);
+    let address = address.map_or(Ok(everywhere), |address| interface(&address, port))?;
+    let mut listen = TcpListen::address(address);
     if let Some(backlog) = backlog {
         let wanted = "a number of connections, at least 1";
         let at_least_one = |backlog: &u32| *backlog > 0;
@@ -45,17 +46,18 @@ fn server(
     }))
 }
 
-fn interface(value: &Value) -> Result<IpAddr, EndpointError> {
+fn interface(value: &Value, port: u16) -> Result<SocketAddr, EndpointError> {
     let wanted = "an IP address of this machine or localhost";
-    values::interface(value, Ipv4Addr::LOCALHOST.into(), wanted, |_| true)
+    values::interface(value, port, Ipv4Addr::LOCALHOST.into(), wanted, |_| true)
 }
 
-fn interface6(value: &Value) -> Result<IpAddr, EndpointError> {
+fn interface6(value: &Value, port: u16) -> Result<SocketAddr, EndpointError> {
     let wanted = "an IPv6 address of this machine or localhost";
-    values::interface(value, Ipv6Addr::LOCALHOST.into(), wanted, IpAddr::is_ipv6)
+    let localhost = Ipv6Addr::LOCALHOST.into();
+    values::interface(value, port, localhost, wanted, SocketAddr::is_ipv6)
 }
 
-/// Where a client goes.
+/// The destination of a client.
 #[derive(Clone)]
 struct There {
     host: String,
@@ -82,13 +84,13 @@ fn client(
         bind_address: bind.transpose()?,
     };
     let endpoint = ClientEndpoint::new(move |network, settings| there.dialer(network, settings));
-    Ok(endpoint.leading_to(&name))
+    Ok(endpoint.leading_to_value(&name, &host))
 }
 
 impl There {
     fn dialer(&self, network: &Network, settings: StreamSettings) -> Rc<dyn Dialer> {
         let reactor = network.reactor();
-        let Ok(address) = self.host.parse::<IpAddr>() else {
+        let Some(address) = values::literal(&self.host, self.port) else {
             let endpoint =
                 HostnameEndpoint::new(reactor, network.resolver(), &*self.host, self.port)
                     .timeout(self.timeout)
@@ -98,7 +100,7 @@ impl There {
                 None => endpoint,
             });
         };
-        let mut how = TcpConnect::address(SocketAddr::new(address, self.port))
+        let mut how = TcpConnect::address(address)
             .timeout(self.timeout)
             .settings(settings);
         if let Some(address) = self.bind_address {

@@ -28,7 +28,7 @@ pub(super) fn add(endpoints: Endpoints) -> Endpoints {
         })
 }
 
-/// How fast connections may be read and written.
+/// The rates of reading and writing.
 struct Throttle {
     reads: Option<Rate>,
     writes: Option<Rate>,
@@ -68,16 +68,18 @@ impl Throttle {
 
 impl Rate {
     fn reads(self) -> ThrottleReads {
-        match self.together {
-            true => ThrottleReads::together(self.bytes, self.burst),
-            false => ThrottleReads::each(self.bytes, self.burst),
+        if self.together {
+            ThrottleReads::together(self.bytes, self.burst)
+        } else {
+            ThrottleReads::each(self.bytes, self.burst)
         }
     }
 
     fn writes(self) -> ThrottleWrites {
-        match self.together {
-            true => ThrottleWrites::together(self.bytes, self.burst),
-            false => ThrottleWrites::each(self.bytes, self.burst),
+        if self.together {
+            ThrottleWrites::together(self.bytes, self.burst)
+        } else {
+            ThrottleWrites::each(self.bytes, self.burst)
         }
     }
 }

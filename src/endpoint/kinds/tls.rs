@@ -19,7 +19,7 @@ pub(super) fn add(mut endpoints: Endpoints) -> Endpoints {
     endpoints
 }
 
-/// The certificate and the key in these files, of which one may contain both; none if neither is
+/// The certificate and the key in these files, of which one may contain both. `None` if neither is
 /// given.
 fn identity(
     certificate: Option<Value>,
@@ -49,7 +49,7 @@ fn alpn(value: Option<Value>) -> Result<Vec<String>, EndpointError> {
     value.map_or(Ok(Vec::new()), |value| values::list(&value, wanted, name))
 }
 
-/// How long it may take, and how much may wait for it; what is not said is as it always is.
+/// The bounds of a TLS connection; `None` leaves the default.
 #[derive(Clone, Copy)]
 struct Bounds {
     handshake_timeout: Option<Duration>,

@@ -1,7 +1,7 @@
-//! What the values of several kinds are.
+//! Values that several kinds have.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 use std::time::Duration;
 
 use retwist_deferred::ascii_host;
@@ -15,7 +15,7 @@ pub(super) fn port(value: &Value) -> Result<u16, EndpointError> {
     value.read(wanted, |port| port.parse().ok().filter(|port| *port > 0))
 }
 
-/// Some time, which is not none.
+/// A time above zero.
 pub(super) fn seconds(value: &Value) -> Result<Duration, EndpointError> {
     value.read("a number of seconds above 0", |text| {
         let duration = Duration::try_from_secs_f64(text.parse().ok()?).ok()?;
@@ -23,7 +23,7 @@ pub(super) fn seconds(value: &Value) -> Result<Duration, EndpointError> {
     })
 }
 
-/// Bytes, bytes a second, or whatever else is counted from 1.
+/// A number of bytes, of bytes a second, or of other things, at least 1.
 pub(super) fn count(value: &Value) -> Result<u32, EndpointError> {
     let wanted = "a number from 1 to 4294967295";
     value.read(wanted, |text| text.parse().ok().filter(|count| *count > 0))
@@ -40,7 +40,7 @@ pub(super) fn yes(value: Option<Value>) -> Result<bool, EndpointError> {
     })
 }
 
-/// What there are several of, separated by commas.
+/// A list with commas between its items.
 pub(super) fn list<T>(
     value: &Value,
     wanted: &'static str,
@@ -56,21 +56,21 @@ pub(super) fn host(value: &Value) -> Result<String, EndpointError> {
     })
 }
 
-/// Where a proxy is to connect to.
+/// Where a proxy connects to: the value of the host, its name, and both with the port.
 pub(super) fn destination(
     position: &Position,
     host: Option<Value>,
     port_given: Option<Value>,
-) -> Result<(String, Destination), EndpointError> {
+) -> Result<(Value, String, Destination), EndpointError> {
     let given = host.ok_or_else(|| position.missing("host"))?;
     let name = self::host(&given)?;
     let port = port(&port_given.ok_or_else(|| position.missing("port"))?)?;
     let wanted = "the name or address of a host";
     let destination = given.read(wanted, |_| Destination::new(&name, port).ok())?;
-    Ok((name, destination))
+    Ok((given, name, destination))
 }
 
-/// Who a user is to a proxy: both or none.
+/// The user of a proxy, with the password; `None` without both.
 pub(super) fn user(
     position: &Position,
     user: Option<Value>,
@@ -90,20 +90,43 @@ pub(super) fn address(value: &Value) -> Result<SocketAddr, EndpointError> {
     value.read(wanted, |text| text.parse().ok())
 }
 
-/// The address of an interface of this machine.
+/// An address of this machine with a port.
 pub(super) fn interface(
     value: &Value,
+    port: u16,
     localhost: IpAddr,
     wanted: &'static str,
-    fits: fn(&IpAddr) -> bool,
-) -> Result<IpAddr, EndpointError> {
+    fits: fn(&SocketAddr) -> bool,
+) -> Result<SocketAddr, EndpointError> {
     value.read(wanted, |text| match text {
-        "localhost" => Some(localhost),
-        _ => text.parse().ok().filter(fits),
+        "localhost" => Some(SocketAddr::new(localhost, port)),
+        _ => literal(text, port).filter(fits),
     })
 }
 
-/// What a library says of the values as a whole.
+/// An IP address in text, with a port. An IPv6 address may have a scope, which is a number or the
+/// name of an interface: `fe80::1%eth0`.
+pub(super) fn literal(text: &str, port: u16) -> Option<SocketAddr> {
+    let Some((address, scope)) = text.split_once('%') else {
+        return Some(SocketAddr::new(text.parse().ok()?, port));
+    };
+    let address: Ipv6Addr = address.parse().ok()?;
+    if let Ok(scope) = scope.parse() {
+        return Some(SocketAddrV6::new(address, port, 0, scope).into());
+    }
+    // The system knows the number of the interface. With an address, it asks no name server.
+    (text, port).to_socket_addrs().ok()?.next()
+}
+
+/// The host without the scope of its address, which no certificate names.
+pub(super) fn without_scope(host: &str) -> &str {
+    match host.split_once('%') {
+        Some((address, _)) if address.parse::<Ipv6Addr>().is_ok() => address,
+        _ => host,
+    }
+}
+
+/// The error of a library about the values as a whole.
 pub(super) fn refused(position: &Position, error: &dyn std::error::Error) -> EndpointError {
     position.mistake(Mistake::Tls(retwist_reactor::error_chain(error)))
 }

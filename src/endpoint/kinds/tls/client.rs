@@ -1,5 +1,4 @@
-use retwist_reactor::Layer;
-use retwist_tls::{ClientOptions, TlsRole, TlsTransport, TrustRoots};
+use retwist_tls::{ClientOptions, TlsRole, TrustRoots};
 
 use super::super::values;
 use super::{Bounds, alpn, identity, roots};
@@ -52,13 +51,16 @@ pub(super) fn client(
     let config = options
         .build()
         .map_err(|error| values::refused(position, &error))?;
-    let server = match (&name, below.host()) {
-        (Some(name), _) => values::host(name)?,
-        (None, Some(host)) => host.to_owned(),
+    let (server, named_at) = match (&name, below.host()) {
+        (Some(name), _) => (values::host(name)?, name.position()),
+        (None, Some(host)) => {
+            let position = below.host_position().unwrap_or(position);
+            (host.to_owned(), position.clone())
+        }
         (None, None) => return Err(position.missing("name")),
     };
-    let role =
-        TlsRole::client(config, &server).map_err(|error| values::refused(position, &error))?;
+    let role = TlsRole::client(config, values::without_scope(&server))
+        .map_err(|error| values::refused(&named_at, &error))?;
     let role = Bounds::of(limits)?.on(role);
-    Ok(below.over(move |above| TlsTransport::new(role.clone(), above).as_protocol()))
+    Ok(below.tls(role))
 }

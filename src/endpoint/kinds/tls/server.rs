@@ -2,9 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use retwist_reactor::error_chain;
-use retwist_tls::{
-    ClientCertificates, Identities, Identity, Resumption, ServerOptions, TlsFactory, TlsRole,
-};
+use retwist_tls::{ClientCertificates, Identities, Identity, Resumption, ServerOptions, TlsRole};
 
 use super::super::values;
 use super::{Bounds, alpn, identity, roots};
@@ -65,12 +63,11 @@ pub(super) fn server(
     let config = options
         .build()
         .map_err(|error| values::refused(position, &error))?;
-    let bounds = Bounds::of(limits)?;
-    // One configuration for all that listen by it: whoever remembers a session, all resume it.
-    Ok(below.over(move |inner| TlsFactory::new(bounds.on(TlsRole::server(config.clone())), inner)))
+    // One configuration for all reactors that listen: a session of one can be resumed on another.
+    Ok(below.tls(Bounds::of(limits)?.on(TlsRole::server(config))))
 }
 
-/// Whether clients show a certificate: they must, if it is only said who certifies them.
+/// Whether clients show a certificate. With `trustRoots` alone they must.
 fn client_certificates(
     position: &Position,
     clients: Option<Value>,
@@ -115,7 +112,7 @@ fn named(identities: Arc<Identities>, folder: &Value) -> Result<Arc<Identities>,
         )))
     };
     let path = Path::new(folder.text());
-    let mut none = true;
+    let mut is_empty = true;
     for entry in std::fs::read_dir(path).map_err(|error| unreadable(path, &error))? {
         let file = entry.map_err(|error| unreadable(path, &error))?.path();
         let name = file.file_stem().and_then(|name| name.to_str());
@@ -127,13 +124,11 @@ fn named(identities: Arc<Identities>, folder: &Value) -> Result<Arc<Identities>,
         let identity =
             identity.map_err(|error| folder.mistake(Mistake::Tls(error_chain(&error))))?;
         identities.set(name, identity);
-        none = false;
+        is_empty = false;
     }
-    match none {
-        true => Err(folder.mistake(Mistake::Tls(format!(
-            "there is no NAME.pem in {}",
-            path.display()
-        )))),
-        false => Ok(identities),
+    if is_empty {
+        let why = format!("there is no NAME.pem in {}", path.display());
+        return Err(folder.mistake(Mistake::Tls(why)));
     }
+    Ok(identities)
 }
