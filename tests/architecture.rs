@@ -182,6 +182,24 @@ fn no_file_is_long() {
     assert!(long.is_empty(), "{}", long.join("\n"));
 }
 
+/// What is in backticks in a text and has a slash in it, without spaces, is a path from here.
+#[test]
+fn the_paths_that_are_described_exist() {
+    for name in ["ARCHITECTURE.md", "README.md"] {
+        let text = fs::read_to_string(name).expect("a text");
+        let quoted = text.split('`').skip(1).step_by(2);
+        let is_path = |text: &str| {
+            let of_a_path = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
+            text.contains('/') && text.chars().all(of_a_path)
+        };
+        let paths: Vec<_> = quoted.filter(|text| is_path(text)).collect();
+        assert!(paths.len() > 5, "{name}: {paths:?}");
+        for path in paths {
+            assert!(Path::new(path).exists(), "{name} describes {path}");
+        }
+    }
+}
+
 #[test]
 fn each_floor_uses_only_what_is_below_it() {
     for folder in ["deferred/src", "tls/src"] {
