@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The protocol is four lines long, and the same for all framings. A message that is longer than
-//! the maximum, or is none, ends the connection before it is waited for.
+//! the maximum, or is not valid, ends the connection before all of it arrives.
 
 mod support;
 
@@ -14,10 +14,10 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, ValueExt};
 use retwist::protocols::{
-    Frame, FrameReceiver, FrameTransport, Framed, Framing, Int8Strings, Int16Strings, Int32Strings,
-    LengthLimitExceeded, Lines, Netstrings, StringTooLong,
+    ByteFraming, FrameReceiver, FrameTransport, Framed, Int8Strings, Int16Strings, Int32Strings,
+    Lines, Netstrings,
 };
-use retwist::{FactoryRef, Reason, TransportRef, Worker, Workers};
+use retwist::{FactoryRef, Reason, Worker, Workers};
 use support::Mistake;
 
 const HELP: &str = "
@@ -25,16 +25,16 @@ Sends each message back in the framing that it came in.
 
 Usage: frames [ENDPOINT...] [--workers N] [--framing NAME] [--max BYTES]
 
-ENDPOINT         where to listen; tcp:8012:interface=127.0.0.1 if none is given
---workers N      as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
---framing NAME   line (ended by LF or CRLF), netstring, int8, int16 or int32 (a length before each
-                 message); line if it is not given
---max BYTES      how long a message may be; 16384 if it is not given
+ENDPOINT         where to listen (default: tcp:8012:interface=127.0.0.1)
+--workers N      number of reactors, each in a thread of its own, on the same ports (default: 1)
+--framing NAME   line (received with LF or CRLF, sent with CRLF), netstring, int8, int16 or int32
+                 (a length before each message) (default: line)
+--max BYTES      maximum length of a message (default: 16384)
 ";
 
 struct Echo;
 
-impl<F: Framing> FrameReceiver<F> for Echo {
+impl<F: ByteFraming> FrameReceiver<F> for Echo {
     fn frame_received(&mut self, transport: &FrameTransport<F>, frame: &[u8]) {
         if let Err(error) = transport.send(frame) {
             log::error!("{error}");
@@ -46,48 +46,15 @@ impl<F: Framing> FrameReceiver<F> for Echo {
     }
 }
 
-/// Lines as both kinds of clients send them: a CR before the LF is handed over with the line, so
-/// that it is sent back, and does not count.
-struct AnyLines {
-    lines: Lines,
-    max: usize,
-}
-
-impl AnyLines {
-    fn new(max: usize) -> Self {
-        let lines = Lines::delimited_by(b"\n").limit(max.saturating_add(1));
-        AnyLines { lines, max }
-    }
-}
-
-impl Framing for AnyLines {
-    type Error = LengthLimitExceeded;
-
-    fn find(&self, bytes: &[u8], seen: usize) -> Result<Option<Frame>, LengthLimitExceeded> {
-        let found = self.lines.find(bytes, seen)?;
-        let line = found.as_ref().map(|frame| &bytes[frame.unit.clone()]);
-        match line {
-            Some(line) if line.len() > self.max && !line.ends_with(b"\r") => {
-                Err(LengthLimitExceeded { limit: self.max })
-            }
-            _ => Ok(found),
-        }
-    }
-
-    fn send(&self, transport: &TransportRef, line: &[u8]) -> Result<(), StringTooLong> {
-        self.lines.send(transport, line)
-    }
-}
-
-/// What makes a protocol for each connection: `framing` makes the framing of one.
-fn echo<F: Framing>(framing: impl Fn() -> F + 'static) -> FactoryRef {
+/// The factory whose protocols use what `framing` returns.
+fn echo<F: ByteFraming>(framing: impl Fn() -> F + 'static) -> FactoryRef {
     retwist::factory(move |_| Framed::new(framing(), Echo)).into()
 }
 
-/// The same, for the framing of this name.
+/// The factory for the framing of this name.
 fn factory(framing: &str, max: usize) -> Result<FactoryRef, Mistake> {
     Ok(match framing {
-        "line" => echo(move || AnyLines::new(max)),
+        "line" => echo(move || Lines::lf_or_crlf().limit(max)),
         "netstring" => echo(move || Netstrings::new().limit(max)),
         "int8" => echo(move || Int8Strings::new().limit(max)),
         "int16" => echo(move || Int16Strings::new().limit(max)),

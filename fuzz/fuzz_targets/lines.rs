@@ -7,11 +7,12 @@ use retwist_fuzz::obey;
 
 fuzz_target!(|input: (u8, u8, &[u8])| {
     let (kind, limit, bytes) = input;
-    let delimiter: &[u8] = match kind % 4 {
-        0 => b"\r\n",
-        1 => b"\n",
-        2 => b"xx:",
-        _ => b"xx",
+    let lines = match kind % 5 {
+        0 => Lines::new(),
+        1 => Lines::delimited_by(b"\n"),
+        2 => Lines::delimited_by(b"xx:"),
+        3 => Lines::delimited_by(b"xx"),
+        _ => Lines::lf_or_crlf(),
     };
-    obey(|| Lines::delimited_by(delimiter).limit(limit.into()), bytes);
+    obey(|| lines.clone().limit(limit.into()), bytes);
 });

@@ -1,11 +1,11 @@
-use retwist::protocols::{FrameReceiver, FrameTransport, Framed, Framing};
+use retwist::protocols::{ByteFraming, FrameReceiver, FrameTransport, Framed};
 use retwist::testing::RecordingTransport;
 use retwist::{Protocol, Reason, TransportRef};
 
 use crate::{Log, at_any_cut};
 
 /// Units of one framing, which say what is done with them.
-pub fn obey<F: Framing>(framing: impl Fn() -> F, bytes: &[u8]) {
+pub fn obey<F: ByteFraming>(framing: impl Fn() -> F, bytes: &[u8]) {
     at_any_cut(bytes, |cut| {
         let log = Log::default();
         let receiver = Obedient {
@@ -32,7 +32,7 @@ struct Obedient {
     raw: usize,
 }
 
-impl<F: Framing> FrameReceiver<F> for Obedient {
+impl<F: ByteFraming> FrameReceiver<F> for Obedient {
     fn frame_received(&mut self, transport: &FrameTransport<F>, frame: &[u8]) {
         self.log.note("frame", frame);
         match frame.first() {

@@ -1,117 +1,171 @@
+pub(crate) mod blocks;
+#[cfg(feature = "tokio-codec")]
+pub(crate) mod codec;
+mod decoder;
+pub(crate) mod error;
+pub(crate) mod framed;
+pub(crate) mod int_strings;
+pub(crate) mod line_receiver;
+pub(crate) mod lines;
+pub(crate) mod netstrings;
+pub(crate) mod receiver;
+pub(crate) mod transport;
+
 use std::error::Error;
-use std::fmt;
-use std::ops::Range;
 
 use retwist_reactor::TransportRef;
 
-/// How a stream of bytes is cut into units: all that one's own framing has to say.
+/// How a stream of bytes is cut into units: all that a framing of your own has to say about input.
 ///
-/// A framing is a description and keeps no bytes: the units that are not whole yet, and all that
-/// happens between two units (pause, close, switch), are the affair of [`Framed`](crate::Framed),
-/// which asks it. What is delivered comes from the peer, so never trust a length that it names:
-/// have a limit, and fail before a byte of an over-long unit is waited for.
+/// The unit is a slice of the received bytes (`type Unit<'a> = &'a [u8]`), or any value that the
+/// framing makes of them: a format within the bytes is then parsed once, by the framing, and the
+/// receiver gets the result. [`Framed`](crate::Framed) keeps the bytes of an unfinished unit and
+/// handles all that can happen between two units (pause, close, switch). A framing that has state
+/// of its own keeps it in cells.
 ///
-/// The whole of a framing in which a byte of type and a byte of length stand before each unit:
+/// Input comes from the peer: never trust a length in it. Set a limit, and fail as soon as the
+/// length of a unit is known to be above it, before its bytes arrive.
+///
+/// This is a whole framing: each unit begins with a byte of type and a byte of length, and the
+/// receiver gets messages, not bytes.
 ///
 /// ```
 /// use std::convert::Infallible;
-/// use retwist_protocols::{Frame, FrameReceiver, FrameTransport, Framed, Framing, StringTooLong};
+/// use retwist_protocols::{Frame, FrameEncoder, FrameReceiver, FrameTransport, Framed, Framing};
 /// use retwist_reactor::TransportRef;
 ///
-/// struct Typed;
+/// enum Message { Ping, Pong, Text(String), Unknown }
 ///
-/// impl Framing for Typed {
+/// struct Messages;
+///
+/// impl Framing for Messages {
+///     type Unit<'a> = Message;
 ///     type Error = Infallible; // any byte is a valid length, and 255 is limit enough
 ///
-///     fn find(&self, bytes: &[u8], _seen: usize) -> Result<Option<Frame>, Infallible> {
-///         let &[_, length, ..] = bytes else { return Ok(None) };
-///         let end = 2 + usize::from(length);
-///         Ok((bytes.len() >= end).then_some(Frame { unit: 0..end, used: end }))
+///     fn decode(&self, bytes: &[u8], _seen: usize) -> Result<Option<Frame<Message>>, Infallible> {
+///         let &[kind, length, ref rest @ ..] = bytes else { return Ok(None) };
+///         let Some(body) = rest.get(..usize::from(length)) else { return Ok(None) };
+///         let unit = match kind {
+///             8 => Message::Ping,
+///             9 => Message::Pong,
+///             1 => Message::Text(String::from_utf8_lossy(body).into_owned()),
+///             _ => Message::Unknown,
+///         };
+///         Ok(Some(Frame { unit, consumed: 2 + body.len() }))
 ///     }
+/// }
 ///
-///     fn send(&self, transport: &TransportRef, unit: &[u8]) -> Result<(), StringTooLong> {
-///         transport.write(unit);
+/// impl FrameEncoder<Message> for Messages {
+///     type SendError = Infallible;
+///
+///     fn send(&self, transport: &TransportRef, message: Message) -> Result<(), Infallible> {
+///         match message {
+///             Message::Ping => transport.write(&[8, 0]),
+///             Message::Pong => transport.write(&[9, 0]),
+///             Message::Text(text) => transport.write_sequence(&[&[1, text.len() as u8], text.as_bytes()]),
+///             Message::Unknown => {}
+///         }
 ///         Ok(())
 ///     }
 /// }
 ///
-/// struct Ping;
+/// struct Answers;
 ///
-/// impl FrameReceiver<Typed> for Ping {
-///     fn frame_received(&mut self, transport: &FrameTransport<Typed>, frame: &[u8]) {
-///         if frame == [8, 4, b'p', b'i', b'n', b'g'] {
-///             transport.write(&[9, 4, b'p', b'o', b'n', b'g']);
+/// impl FrameReceiver<Messages> for Answers {
+///     fn frame_received(&mut self, transport: &FrameTransport<Messages>, message: Message) {
+///         if let Message::Ping = message {
+///             let Ok(()) = transport.send(Message::Pong);
 ///         }
 ///     }
 /// }
 ///
-/// let factory = retwist_reactor::factory(|_| Framed::new(Typed, Ping));
-/// # fn is_factory(_: impl retwist_reactor::Factory) {}
-/// # is_factory(factory);
+/// let protocol = Framed::new(Messages, Answers);
+/// # use retwist_reactor::testing::RecordingTransport;
+/// # let recording = RecordingTransport::connect(protocol);
+/// # recording.receive(&[8, 0, 1, 2, b'h', b'i', 8, 0]);
+/// # assert_eq!(recording.written(), [9, 0, 9, 0]);
 /// ```
 pub trait Framing: 'static {
-    /// What the peer can do wrong. It ends the conversation, and becomes the reason for its loss.
+    /// What the receiver is handed: a slice of the input, or a value made of it.
+    type Unit<'a>;
+
+    /// What the peer can do wrong. It ends the conversation, and is the reason that
+    /// `connection_lost` gets.
     type Error: Error + Send + Sync + 'static;
 
-    /// Looks for the unit that `bytes` begins with: none if it is not whole yet. `bytes` may be
-    /// empty.
+    /// Decodes the unit that `bytes` begins with. Returns `None` if the unit is not complete yet.
+    /// `bytes` may be empty.
     ///
-    /// The first `seen` bytes were there already when this was last asked and answered none, so
-    /// that a search need not begin anew for each byte that dribbles in. The answer must not depend
-    /// on it.
-    fn find(&self, bytes: &[u8], seen: usize) -> Result<Option<Frame>, Self::Error>;
+    /// The previous call returned `None` for the first `seen` bytes, so that a search need not start
+    /// again for each byte that arrives. The result must not depend on `seen`.
+    ///
+    /// Consecutive calls show consecutive bytes: `bytes` begins where the previous unit ended, and
+    /// contains all bytes that earlier calls showed behind it. Where this does not hold,
+    /// [`reset`](Framing::reset) is called first.
+    fn decode<'a>(
+        &self,
+        bytes: &'a [u8],
+        seen: usize,
+    ) -> Result<Option<Frame<Self::Unit<'a>>>, Self::Error>;
 
-    /// Writes `unit` and whatever belongs around it. On an error nothing has been written.
-    fn send(&self, transport: &TransportRef, unit: &[u8]) -> Result<(), StringTooLong>;
+    /// Decodes what is left when the peer has ended its input: the non-empty rest for which
+    /// [`decode`](Framing::decode) returned `None`. It is called again for what is left behind the
+    /// unit that it returns.
+    ///
+    /// By default the end of input completes no unit.
+    fn decode_at_end<'a>(
+        &self,
+        bytes: &'a [u8],
+    ) -> Result<Option<Frame<Self::Unit<'a>>>, Self::Error> {
+        let _ = bytes;
+        Ok(None)
+    }
+
+    /// The next call of [`decode`](Framing::decode) shows other bytes than those that follow the
+    /// previous ones: bytes were given back to the transport, or were pushed back by the receiver.
+    /// Only a framing that keeps a copy of the bytes needs this.
+    fn reset(&self) {}
 }
 
-/// A unit that [`Framing::find`] has found in the bytes that it was shown.
+/// How a unit becomes bytes: what a [`Framing`] has to say about output.
+///
+/// A framing can implement it for several types `U`. Those whose units are bytes implement it for
+/// everything that is `AsRef<[u8]>`.
+pub trait FrameEncoder<U>: Framing {
+    /// Why a unit cannot be sent.
+    type SendError: Error + Send + Sync + 'static;
+
+    /// Writes `unit` with all that the framing puts around it, in one call of
+    /// [`write`](retwist_reactor::Transport::write) or
+    /// [`write_sequence`](retwist_reactor::Transport::write_sequence): the transport takes such a
+    /// call whole or, where its output limit is exceeded, not at all. Writes nothing if it returns
+    /// an error.
+    fn send(&self, transport: &TransportRef, unit: U) -> Result<(), Self::SendError>;
+}
+
+/// A framing whose units are bytes, received and sent: for code that is generic over such framings.
+///
+/// Every [`Framing`] with `Unit<'a> = &'a [u8]` that also implements [`FrameEncoder`] for slices is
+/// one; see [`FrameReceiver`](crate::FrameReceiver) for an example.
+pub trait ByteFraming:
+    for<'a> Framing<Unit<'a> = &'a [u8]> + for<'a> FrameEncoder<&'a [u8]>
+{
+}
+
+impl<F> ByteFraming for F where
+    F: for<'a> Framing<Unit<'a> = &'a [u8]> + for<'a> FrameEncoder<&'a [u8]>
+{
+}
+
+/// A unit that [`Framing::decode`] has found at the beginning of the bytes that it was shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// Where the unit is, without what stands around it.
-    pub unit: Range<usize>,
-    /// How many bytes it takes with all that stands around it: where the next one begins. 0 is
-    /// allowed for an empty unit of a framing that then looks for something else.
-    pub used: usize,
+pub struct Frame<U> {
+    /// The unit, without what the framing puts around it.
+    pub unit: U,
+    /// How many bytes the unit takes, with all that stands around it; the next unit begins behind
+    /// them.
+    ///
+    /// 0 is valid, for an empty unit of a framing that looks for something else next. After 64 such
+    /// units in a row other connections get their turn.
+    pub consumed: usize,
 }
-
-/// A unit was not sent: its length cannot be expressed in this framing.
-#[doc(alias = "StringTooLongError")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StringTooLong {
-    /// Its length in bytes.
-    pub length: usize,
-    /// The greatest length that can be sent.
-    pub limit: usize,
-}
-
-impl fmt::Display for StringTooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} bytes are too long for this framing, which can send {}; split them, or use a longer length prefix",
-            self.length, self.limit
-        )
-    }
-}
-
-impl Error for StringTooLong {}
-
-/// The peer announced or began a unit that is longer than this side takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LengthLimitExceeded {
-    /// The greatest length that is taken, in bytes.
-    pub limit: usize,
-}
-
-impl fmt::Display for LengthLimitExceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the peer sent a unit of more than {} bytes; raise the limit of the framing if it was right to do so",
-            self.limit
-        )
-    }
-}
-
-impl Error for LengthLimitExceeded {}

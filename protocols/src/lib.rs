@@ -1,40 +1,33 @@
 //! Framing and layers: what people build protocols from.
 //!
 //! **Framing** turns bytes into units for one protocol: [lines](LineReceiver),
-//! [netstrings](Netstrings), strings with a [length before them](IntStrings), [records](Records),
-//! or [one's own](Framing). It is no layer: a [`Framed`] is a protocol.
+//! [netstrings](Netstrings), strings with a [length before them](IntStrings), [blocks](Blocks) of
+//! known sizes, or a [framing of your own](Framing). It is not a layer: a [`Framed`] is a protocol.
 //!
 //! **Layers** sit between a transport and a protocol, which does not know of them, and stack in any
-//! order. A [`Policy`] is the settings of one, and puts it under a protocol, a connection or a
+//! order. A [`Policy`] holds the settings of a layer, and puts it under a protocol, a connection or a
 //! factory: [`Timeout`], [`ThrottleReads`], [`ThrottleWrites`], [`Limits`], [`Tap`],
-//! [`ProxyProtocol`] and [`SendProxyHeader`], [`SocksClient`], [`HttpConnect`]. What has to be said
-//! before the application may talk is an [`Opening`], and one's own is one trait.
+//! [`ProxyProtocol`] and [`SendProxyHeader`], [`SocksClient`], [`HttpConnect`]. A layer that talks to
+//! the peer before the application does is an [`Opening`]; your own takes one trait.
 //!
 //! **Proxies**: a [`SocksServer`], and a [`Relay`] between any two connections.
 //!
-//! Nothing here does I/O or knows what time it is: all of it runs over any transport, and is tested
+//! Nothing in this crate does I/O or reads a clock: all of it runs over any transport, and is tested
 //! over memory.
+//!
+//! Features: `tokio-codec` adds `Codec`, which makes a framing of any `Decoder` of `tokio_util`.
 
 mod bucket;
-mod cutter;
 mod destination;
 mod file_sender;
-mod frame_transport;
-mod framed;
 mod framing;
 mod hex_dump;
 mod http_connect;
-mod int_strings;
 mod ip_prefix;
 mod limits;
-mod line_receiver;
-mod lines;
-mod netstrings;
 mod opening;
 mod policy;
 mod proxy;
-mod receiver;
-mod records;
 mod relay;
 mod socks;
 mod tap;
@@ -45,25 +38,28 @@ mod timer;
 
 pub use destination::{BadHostName, Destination, HostName};
 pub use file_sender::{FileSendError, FileSender};
-pub use frame_transport::FrameTransport;
-pub use framed::Framed;
-pub use framing::{Frame, Framing, LengthLimitExceeded, StringTooLong};
+pub use framing::blocks::{Blocks, BlocksError};
+#[cfg(feature = "tokio-codec")]
+pub use framing::codec::{Codec, CodecError};
+pub use framing::error::{LengthLimitExceeded, StringTooLong, UnfinishedFrame};
+pub use framing::framed::Framed;
+pub use framing::int_strings::{Int8Strings, Int16Strings, Int32Strings, IntStrings};
+pub use framing::line_receiver::LineReceiver;
+pub use framing::lines::{LineTransport, Lines};
+pub use framing::netstrings::{NetstringError, Netstrings};
+pub use framing::receiver::FrameReceiver;
+pub use framing::transport::FrameTransport;
+pub use framing::{ByteFraming, Frame, FrameEncoder, Framing};
 pub use hex_dump::HexDump;
 pub use http_connect::{HttpConnect, HttpConnectError, HttpHandshake};
-pub use int_strings::{Int8Strings, Int16Strings, Int32Strings, IntStrings};
 pub use ip_prefix::{IpPrefix, IpPrefixError};
 pub use limits::Limits;
-pub use line_receiver::LineReceiver;
-pub use lines::{LineTransport, Lines};
-pub use netstrings::{NetstringError, Netstrings};
 pub use opening::{Opening, OpeningError, OpeningLayer, Step};
 pub use policy::{FactoryPolicy, Policy, WrappingFactory};
 pub use proxy::error::ProxyError;
 pub use proxy::header::{ProxyHeader, ProxyOrigin, Tlv};
 pub use proxy::receiver::{ProxyProtocol, ProxyReceiver};
 pub use proxy::sender::{ProxySender, SendProxyHeader};
-pub use receiver::FrameReceiver;
-pub use records::Records;
 pub use relay::Relay;
 pub use socks::client::{SocksClient, SocksHandshake};
 pub use socks::error::{SocksError, SocksReply};

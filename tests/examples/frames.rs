@@ -7,7 +7,7 @@ const LOCAL: &str = "tcp:0:interface=127.0.0.1";
 #[test]
 fn messages_come_back_in_their_own_framing() {
     let table: [(&str, &[u8]); 5] = [
-        ("line", b"one\r\ntwo\n\nthree\r\n"),
+        ("line", b"one\r\ntwo\r\n\r\nthree\r\n"),
         ("netstring", b"5:hello,0:,3:\xff\x00,,"),
         ("int8", b"\x05hello\x00\x02ab"),
         ("int16", b"\x00\x05hello\x00\x00"),
@@ -30,9 +30,17 @@ fn messages_come_back_in_their_own_framing() {
 }
 
 #[test]
+fn lines_may_end_in_lf() {
+    let (program, address) = Program::serve("frames", &[LOCAL, "--max", "5"]);
+    let mut stream = connect(address);
+    stream.write_all(b"12345\n\nabc\r\n123456\nx\n").unwrap();
+    assert_eq!(read_all(&mut stream), b"12345\r\n\r\nabc\r\n");
+    program.stop();
+}
+
+#[test]
 fn a_message_that_is_too_long_is_the_last() {
-    let table: [(&str, &[u8], &[u8]); 8] = [
-        ("line", b"12345\n", b"123456\n"),
+    let table: [(&str, &[u8], &[u8]); 7] = [
         ("line", b"12345\r\n", b"123456\r\n"),
         ("line", b"1234\r\n", b"1234567"),
         ("netstring", b"5:12345,", b"6:"),

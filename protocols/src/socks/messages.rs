@@ -2,10 +2,9 @@ use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use memchr::memchr;
-use retwist_reactor::TransportRef;
 
 use super::error::SocksError;
-use crate::{Destination, Frame, Framing, HostName, StringTooLong};
+use crate::{Destination, Frame, Framing, HostName};
 
 /// What a client of a SOCKS server says, message by message: the framing of the handshake.
 #[derive(Debug, Default)]
@@ -29,9 +28,14 @@ pub(crate) enum Expected {
 const FIELD: usize = 255;
 
 impl Framing for SocksMessages {
+    type Unit<'a> = &'a [u8];
     type Error = SocksError;
 
-    fn find(&self, bytes: &[u8], _seen: usize) -> Result<Option<Frame>, SocksError> {
+    fn decode<'a>(
+        &self,
+        bytes: &'a [u8],
+        _seen: usize,
+    ) -> Result<Option<Frame<&'a [u8]>>, SocksError> {
         let length = match (self.expected.get(), bytes) {
             (_, []) => None,
             (Expected::First, [5, rest @ ..]) => {
@@ -44,17 +48,12 @@ impl Framing for SocksMessages {
             }
             (_, &[version, ..]) => return Err(SocksError::BadVersion(version)),
         };
-        Ok(length
-            .filter(|&length| bytes.len() >= length)
-            .map(|length| Frame {
-                unit: 0..length,
-                used: length,
-            }))
-    }
-
-    fn send(&self, transport: &TransportRef, message: &[u8]) -> Result<(), StringTooLong> {
-        transport.write(message);
-        Ok(())
+        Ok(length.and_then(|length| {
+            Some(Frame {
+                unit: bytes.get(..length)?,
+                consumed: length,
+            })
+        }))
     }
 }
 

@@ -1,17 +1,17 @@
 //! What holds for every framing: the outcome does not depend on how the bytes are cut, whatever the
 //! receiver does meanwhile.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::rc::Rc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use retwist_protocols::{
-    FrameReceiver, FrameTransport, Framed, Framing, Int8Strings, Int16Strings, Int32Strings, Lines,
-    Netstrings, Records,
+    Blocks, BlocksError, ByteFraming, FrameReceiver, FrameTransport, Framed, Framing, Int8Strings,
+    Int16Strings, Int32Strings, LineReceiver, LineTransport, Lines, Netstrings,
 };
-use retwist_reactor::testing::RecordingTransport;
+use retwist_reactor::testing::{Pair, RecordingTransport};
 use retwist_reactor::{Protocol, Reason, TransportRef};
 
 use crate::common::CUTS;
@@ -29,7 +29,7 @@ fn note(log: &Log, what: &str, data: &[u8]) {
         .push(format!("{what} {}", data.escape_ascii()));
 }
 
-impl<F: Framing> FrameReceiver<F> for Obedient {
+impl<F: ByteFraming> FrameReceiver<F> for Obedient {
     fn frame_received(&mut self, transport: &FrameTransport<F>, frame: &[u8]) {
         note(&self.log, "frame", frame);
         match frame.first() {
@@ -49,7 +49,7 @@ impl<F: Framing> FrameReceiver<F> for Obedient {
             Some(b'c') => transport.lose_connection(),
             Some(b'a') => transport.abort_connection(),
             Some(b'u') => transport.set_frame_mode(&frame[1..]),
-            _ => {}
+            _ => drop(transport.send(frame)),
         }
     }
 
@@ -86,7 +86,7 @@ impl Protocol for Collector {
 }
 
 /// What an obedient one says to `bytes`, cut at `cuts` and so on from the beginning.
-fn log_of<F: Framing>(framing: F, bytes: &[u8], cuts: &[usize]) -> Vec<String> {
+fn log_of<F: ByteFraming>(framing: F, bytes: &[u8], cuts: &[usize]) -> Vec<String> {
     let log = Log::default();
     let receiver = Obedient {
         log: log.clone(),
@@ -107,10 +107,11 @@ fn log_of<F: Framing>(framing: F, bytes: &[u8], cuts: &[usize]) -> Vec<String> {
         }
     }
     recording.lose(Reason::Done);
+    note(&log, "sent", &recording.written());
     log.take()
 }
 
-fn any_cut_is_the_same<F: Framing>(framing: impl Fn() -> F, bytes: &[u8], cuts: &[usize]) {
+fn any_cut_is_the_same<F: ByteFraming>(framing: impl Fn() -> F, bytes: &[u8], cuts: &[usize]) {
     let whole = log_of(framing(), bytes, &[usize::MAX]);
     assert_eq!(log_of(framing(), bytes, cuts), whole);
     for cut in CUTS {
@@ -162,6 +163,8 @@ proptest! {
         any_cut_is_the_same(Lines::new, &bytes, &cuts);
         any_cut_is_the_same(|| Lines::new().limit(30), &bytes, &cuts);
         any_cut_is_the_same(|| Lines::delimited_by(b"\n"), &bytes, &cuts);
+        any_cut_is_the_same(Lines::lf_or_crlf, &bytes, &cuts);
+        any_cut_is_the_same(|| Lines::lf_or_crlf().limit(9), &bytes, &cuts);
         any_cut_is_the_same(|| Lines::delimited_by(b"xx:").limit(12), &bytes, &cuts);
         any_cut_is_the_same(|| Lines::delimited_by(b"xx"), &bytes, &cuts);
         any_cut_is_the_same(|| Lines::delimited_by(b"").limit(50), &bytes, &cuts);
@@ -169,7 +172,7 @@ proptest! {
         any_cut_is_the_same(|| Int8Strings::new().limit(100), &bytes, &cuts);
         any_cut_is_the_same(Int16Strings::new, &bytes, &cuts);
         any_cut_is_the_same(Int32Strings::new, &bytes, &cuts);
-        any_cut_is_the_same(|| Records::of(3), &bytes, &cuts);
+        any_cut_is_the_same(|| Blocks::of(3), &bytes, &cuts);
     }
 
     #[test]
@@ -196,13 +199,24 @@ fn each_wish_of_a_receiver_is_heeded() {
             log,
             // The end of `u3` comes before what is behind it; four bytes behind `r567` are raw.
             "frame one frame p1 frame q2 frame u3 frame 34 frame r567 raw \\r raw \\n raw 8 raw \\r \
-             frame \\nx frame 9 frame switch next 1 next 0 next \\r next \\n",
+             frame \\nx frame 9 frame switch next 1 next 0 next \\r next \\n \
+             sent one\\r\\n34\\r\\n\\nx\\r\\n9\\r\\n",
             "in pieces of {cut}"
         );
         let log = log_of(Lines::new(), b"close\r\nx\r\n", &[cut]);
-        assert_eq!(log, ["frame close", "lost connection closed cleanly"]);
+        assert_eq!(
+            log,
+            ["frame close", "lost connection closed cleanly", "sent "]
+        );
         let log = log_of(Lines::new(), b"abort\r\nx\r\n", &[cut]);
-        assert_eq!(log, ["frame abort", "lost connection aborted by this side"]);
+        assert_eq!(
+            log,
+            [
+                "frame abort",
+                "lost connection aborted by this side",
+                "sent "
+            ]
+        );
     }
     let endless = log_of(Lines::delimited_by(b"xx"), b"bx.xxxbxxxx", &[usize::MAX]);
     assert_eq!(
@@ -223,7 +237,7 @@ fn what_is_expected_can_change_while_half_a_record_is_here() {
         log: log.clone(),
         raw: 0,
     };
-    let handle = retwist_reactor::ProtocolHandle::new(Framed::new(Records::of(10), receiver));
+    let handle = retwist_reactor::ProtocolHandle::new(Framed::new(Blocks::of(10), receiver));
     let recording = RecordingTransport::connect(&handle);
     recording.receive(b"pxpx.");
     handle.call(|framed| {
@@ -245,13 +259,13 @@ fn what_is_expected_can_change_while_half_a_record_is_here() {
 /// Sends what it receives, and a unit that is too long for some.
 struct Echo;
 
-impl<F: Framing> FrameReceiver<F> for Echo {
+impl<F: ByteFraming> FrameReceiver<F> for Echo {
     fn frame_received(&mut self, transport: &FrameTransport<F>, frame: &[u8]) {
         let _ = transport.send(frame);
     }
 }
 
-fn echo<F: Framing>(framing: F, bytes: &[u8]) -> Vec<u8> {
+fn echo<F: ByteFraming>(framing: F, bytes: &[u8]) -> Vec<u8> {
     let recording = RecordingTransport::connect(Framed::new(framing, Echo));
     recording.receive(bytes);
     recording.take_written()
@@ -287,9 +301,9 @@ fn too_long_to_send_is_an_error() {
     assert_eq!(recording.written().len(), 256);
 }
 
-fn refusal<F: Framing>(framing: F, bytes: &[u8]) -> F::Error {
+fn refusal<F: ByteFraming>(framing: F, bytes: &[u8]) -> F::Error {
     framing
-        .find(bytes, 0)
+        .decode(bytes, 0)
         .expect_err(&bytes.escape_ascii().to_string())
 }
 
@@ -300,7 +314,7 @@ fn bad_lengths_are_refused_at_once() {
     ] {
         let error = refusal(Netstrings::new(), bytes.as_bytes());
         assert!(
-            error.to_string().contains("no netstrings"),
+            error.to_string().contains("does not send netstrings"),
             "{bytes}: {error}"
         );
     }
@@ -322,13 +336,16 @@ fn bad_lengths_are_refused_at_once() {
         refusal(Int32Strings::new().limit(3), b"\0\0\0\x04").limit,
         3
     );
-    assert_eq!(refusal(Records::of(1 << 40), b"").limit, 99_999);
+    assert_eq!(
+        refusal(Blocks::of(1 << 40), b""),
+        BlocksError::TooLong { limit: 99_999 }
+    );
     // Not too long: the bytes are waited for, and nothing is set aside for them.
     let all = Int32Strings::new().limit(usize::MAX);
-    assert_eq!(all.find(b"\xff\xff\xff\xff", 0), Ok(None));
+    assert_eq!(all.decode(b"\xff\xff\xff\xff", 0), Ok(None));
     let all = Netstrings::new().limit(usize::MAX);
     let greatest = format!("{}:", usize::MAX);
-    assert_eq!(all.find(greatest.as_bytes(), 0), Ok(None));
+    assert_eq!(all.decode(greatest.as_bytes(), 0), Ok(None));
 }
 
 #[test]
@@ -339,11 +356,183 @@ fn a_failure_is_the_reason_and_nothing_runs_behind_it() {
         &[usize::MAX],
     );
     assert_eq!(log[0], "frame four");
-    assert_eq!(log.len(), 3, "{log:?}");
+    assert_eq!(log.len(), 4, "{log:?}");
     assert!(
         log[1].starts_with("failed") && log[2].starts_with("lost the peer sent"),
         "{log:?}"
     );
+}
+
+#[test]
+fn replies_to_the_units_before_a_bad_one_are_sent_at_any_cut() {
+    let bad: [(&str, &[u8], &[u8]); 6] = [
+        ("lines", b"one\r\ntwo\r\n", b"12345678901\r\nx\r\n"),
+        ("lf", b"one\r\ntwo\r\n", b"12345678901\nx\n"),
+        ("netstrings", b"3:one,3:two,", b"3:xxx;1:x,"),
+        ("int8", b"\x03one\x03two", b"\x0bxxx"),
+        ("int16", b"\0\x03one\0\x03two", b"\0\x0bxxx"),
+        ("int32", b"\0\0\0\x03one\0\0\0\x03two", b"\xff\0\0\x0bxxx"),
+    ];
+    for (name, good, bad) in bad {
+        let input = [good, bad].concat();
+        for cut in (1..=input.len()).map(|cut| [cut, usize::MAX]) {
+            let log = match name {
+                "lines" => log_of(Lines::new().limit(10), &input, &cut),
+                "lf" => log_of(Lines::lf_or_crlf().limit(10), &input, &cut),
+                "netstrings" => log_of(Netstrings::new().limit(10), &input, &cut),
+                "int8" => log_of(Int8Strings::new().limit(10), &input, &cut),
+                "int16" => log_of(Int16Strings::new().limit(10), &input, &cut),
+                _ => log_of(Int32Strings::new().limit(10), &input, &cut),
+            };
+            let sent = format!("sent {}", good.escape_ascii());
+            assert_eq!(log[..2], ["frame one", "frame two"], "{name} {cut:?}");
+            assert_eq!(log.last(), Some(&sent), "{name} {cut:?}");
+            assert!(log[2].starts_with("failed the peer"), "{log:?}");
+        }
+    }
+}
+
+/// What is received, where the peer then ends its input.
+fn heard_until_the_end<F: ByteFraming>(framing: F, bytes: &[u8]) -> Vec<String> {
+    let log = Log::default();
+    let receiver = Obedient {
+        log: log.clone(),
+        raw: 0,
+    };
+    let pair = Pair::new(Says(bytes.to_vec()), Framed::new(framing, receiver));
+    pair.run();
+    log.take()
+}
+
+/// Writes this, and ends its output.
+struct Says(Vec<u8>);
+
+impl Protocol for Says {
+    fn connection_made(&mut self, transport: &TransportRef) {
+        transport.write(&self.0);
+        transport.lose_write_connection();
+    }
+
+    fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
+}
+
+#[test]
+fn an_end_of_input_within_a_unit_is_the_reason() {
+    let within = |received| {
+        format!(
+            "lost the peer ended its input in the middle of a unit, of which {received} bytes had arrived"
+        )
+    };
+    let log = heard_until_the_end(Lines::new(), b"one\r\ntwo\r");
+    assert_eq!(log, ["frame one", &within(4)]);
+    let log = heard_until_the_end(Netstrings::new(), b"3:one,5:xx");
+    assert_eq!(log, ["frame one", &within(4)]);
+    let log = heard_until_the_end(Int16Strings::new(), b"\0");
+    assert_eq!(log, [within(1)]);
+    let log = heard_until_the_end(Lines::new(), b"one\r\n");
+    assert_eq!(log, ["frame one", "lost connection closed cleanly"]);
+    let log = heard_until_the_end(Lines::new(), b"r2345\r\n67");
+    assert_eq!(
+        log[..3],
+        ["frame r2345", "raw 6", "raw 7"],
+        "raw bytes are no part of a unit"
+    );
+    assert_eq!(log[3], "lost connection closed cleanly");
+}
+
+#[test]
+fn the_end_of_input_can_complete_a_line() {
+    struct Last(Log);
+    impl LineReceiver for Last {
+        fn line_received(&mut self, _: &LineTransport, line: &[u8]) {
+            note(&self.0, "line", line);
+        }
+
+        fn line_incomplete(&mut self, transport: &LineTransport, line: &[u8]) {
+            self.line_received(transport, line);
+        }
+
+        fn read_connection_lost(&mut self, transport: &LineTransport) {
+            note(&self.0, "end", b"");
+            transport.lose_connection();
+        }
+
+        fn connection_lost(&mut self, reason: &Reason) {
+            note(&self.0, "lost", reason.to_string().as_bytes());
+        }
+    }
+    let log = Log::default();
+    let pair = Pair::new(
+        Says(b"one\r\ntwo".to_vec()),
+        Framed::lines(Last(log.clone())),
+    );
+    pair.run();
+    let heard = [
+        "line one",
+        "line two",
+        "end ",
+        "lost connection closed cleanly",
+    ];
+    assert_eq!(*log.borrow(), heard);
+}
+
+#[test]
+fn an_empty_block_that_nothing_follows_ends_the_connection() {
+    struct Forgets(Log);
+    impl FrameReceiver<Blocks> for Forgets {
+        fn frame_received(&mut self, transport: &FrameTransport<Blocks>, block: &[u8]) {
+            note(&self.0, "block", block);
+            if block == b"ab" {
+                transport.expect(0);
+            }
+        }
+
+        fn connection_lost(&mut self, reason: &Reason) {
+            assert!(matches!(
+                reason.downcast_ref(),
+                Some(BlocksError::NothingExpected)
+            ));
+            note(&self.0, "lost", b"");
+        }
+    }
+    for cut in CUTS {
+        let log = Log::default();
+        let protocol = Framed::new(Blocks::of(2), Forgets(log.clone()));
+        let recording = RecordingTransport::connect(protocol);
+        for piece in b"xxabxx".chunks(cut.min(6)) {
+            recording.receive(piece);
+        }
+        recording.lose(Reason::Done);
+        assert_eq!(*log.borrow(), ["block xx", "block ab", "block ", "lost "]);
+    }
+}
+
+#[test]
+fn many_empty_blocks_leave_turns_to_others() {
+    /// Expects 20 000 empty blocks, and notes how many it had when another call got its turn.
+    #[derive(Clone, Default)]
+    struct Many(Rc<Cell<usize>>, Rc<Cell<usize>>);
+    impl FrameReceiver<Blocks> for Many {
+        fn connection_made(&mut self, transport: &FrameTransport<Blocks>) {
+            transport.expect(0);
+        }
+
+        fn frame_received(&mut self, transport: &FrameTransport<Blocks>, block: &[u8]) {
+            let count = self.0.get() + 1;
+            self.0.set(count);
+            if count == 1 {
+                let Many(count, seen) = self.clone();
+                transport.clock().call_soon(move || seen.set(count.get()));
+            }
+            assert_eq!(block, if count == 20_001 { &b"xx"[..] } else { b"" });
+            transport.expect(if count >= 20_000 { 2 } else { 0 });
+        }
+    }
+    let many = Many::default();
+    let recording = RecordingTransport::connect(Framed::new(Blocks::of(2), many.clone()));
+    recording.receive(b"xx");
+    assert!((1..20_000).contains(&many.1.get()), "{}", many.1.get());
+    assert_eq!(many.0.get(), 20_001);
 }
 
 #[test]
@@ -352,7 +541,7 @@ fn a_line_in_single_bytes_takes_linear_time() {
     let mut line = vec![b'x'; 1_000_000];
     line.extend(b"\r\n");
     let log = log_of(Lines::new().limit(usize::MAX), &line, &[1]);
-    assert_eq!(log.len(), 2);
+    assert_eq!(log.len(), 3);
 }
 
 #[test]
@@ -361,5 +550,5 @@ fn modes_that_change_with_each_unit_take_linear_time() {
     // rest.
     let bytes = b"r\r\nx".repeat(500_000);
     let log = log_of(Lines::new(), &bytes, &[usize::MAX]);
-    assert_eq!(log.len(), 1_000_001);
+    assert_eq!(log.len(), 1_000_002);
 }

@@ -1,5 +1,7 @@
 //! Framings, layers and proxies over transports in memory, at any cut.
 
+#[cfg(feature = "tokio-codec")]
+mod codec;
 mod common;
 mod framing;
 mod layers;

@@ -1,15 +1,16 @@
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 
 use retwist_reactor::TransportRef;
 
-use crate::{Frame, Framing, StringTooLong};
+use crate::{Frame, FrameEncoder, Framing};
 
 /// Netstrings: `5:hello,`. A length in decimal digits, a colon, the bytes, a comma.
 ///
-/// The limit is 99999 bytes unless said otherwise. The grammar is strict: no sign, no space, no
-/// leading zero. A receiver is a [`FrameReceiver<Netstrings>`](crate::FrameReceiver); what is no
-/// netstring ends the connection with a [`NetstringError`].
+/// The limit is 99999 bytes by default. The grammar is strict: no sign, no space, no leading zero. A
+/// receiver is a [`FrameReceiver<Netstrings>`](crate::FrameReceiver). Input that is not a netstring
+/// ends the connection with a [`NetstringError`].
 #[doc(alias = "NetstringReceiver")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Netstrings {
@@ -17,20 +18,20 @@ pub struct Netstrings {
 }
 
 impl Netstrings {
-    /// Netstrings of up to 99999 bytes.
+    /// Netstrings of at most 99999 bytes.
     pub fn new() -> Self {
         Netstrings { limit: 99_999 }
     }
 
-    /// Takes netstrings of up to `limit` bytes.
+    /// Accepts netstrings of at most `limit` bytes.
     #[doc(alias = "MAX_LENGTH")]
     #[must_use]
     pub fn limit(self, limit: usize) -> Self {
         Netstrings { limit }
     }
 
-    /// The length, and how many bytes there are before the string itself; none if there is no colon
-    /// yet.
+    /// The length, and how many bytes come before the string itself; `None` if the colon has not
+    /// arrived yet.
     fn header(&self, bytes: &[u8]) -> Result<Option<(usize, usize)>, NetstringError> {
         let mut length = 0_usize;
         for (at, &byte) in bytes.iter().enumerate() {
@@ -57,9 +58,14 @@ impl Default for Netstrings {
 }
 
 impl Framing for Netstrings {
+    type Unit<'a> = &'a [u8];
     type Error = NetstringError;
 
-    fn find(&self, bytes: &[u8], _seen: usize) -> Result<Option<Frame>, NetstringError> {
+    fn decode<'a>(
+        &self,
+        bytes: &'a [u8],
+        _seen: usize,
+    ) -> Result<Option<Frame<&'a [u8]>>, NetstringError> {
         let Some((length, start)) = self.header(bytes)? else {
             return Ok(None);
         };
@@ -67,33 +73,38 @@ impl Framing for Netstrings {
         match bytes.get(end) {
             None => Ok(None),
             Some(b',') => Ok(Some(Frame {
-                unit: start..end,
-                used: end + 1,
+                unit: &bytes[start..end],
+                consumed: end + 1,
             })),
             Some(_) => Err(NetstringError::NoComma),
         }
     }
+}
 
-    fn send(&self, transport: &TransportRef, unit: &[u8]) -> Result<(), StringTooLong> {
+impl<B: AsRef<[u8]>> FrameEncoder<B> for Netstrings {
+    type SendError = Infallible;
+
+    fn send(&self, transport: &TransportRef, unit: B) -> Result<(), Infallible> {
+        let unit = unit.as_ref();
         let header = format!("{}:", unit.len());
         transport.write_sequence(&[header.as_bytes(), unit, b","]);
         Ok(())
     }
 }
 
-/// What the peer sent is no netstring, or too long a one.
+/// The peer sent bytes that are not a netstring, or a netstring that is too long.
 #[doc(alias = "NetstringParseError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NetstringError {
-    /// It does not begin with a length in decimal digits without leading zeros, and a colon.
+    /// The bytes do not begin with a length in decimal digits without leading zeros, and a colon.
     BadLength,
-    /// It is longer than `limit` bytes.
+    /// The netstring is longer than `limit` bytes.
     TooLong {
-        /// The greatest length that is taken.
+        /// The limit, in bytes.
         limit: usize,
     },
-    /// There is no comma where its length says that it ends.
+    /// No comma stands where the netstring ends according to its length.
     NoComma,
 }
 
@@ -101,14 +112,14 @@ impl fmt::Display for NetstringError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NetstringError::BadLength => f.write_str(
-                "the peer sends no netstrings: a length in digits and a colon were expected",
+                "the peer does not send netstrings: expected a length in digits and a colon",
             ),
             NetstringError::TooLong { limit } => write!(
                 f,
-                "the peer sent a netstring of more than {limit} bytes; raise the limit if it was right to do so"
+                "the peer sent a netstring of more than {limit} bytes; if such netstrings are valid, raise the limit"
             ),
             NetstringError::NoComma => f.write_str(
-                "the peer sent a netstring with a wrong length: no comma stands at its end",
+                "the peer sent a netstring with a wrong length: it does not end in a comma",
             ),
         }
     }

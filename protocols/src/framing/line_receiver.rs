@@ -1,6 +1,6 @@
 use retwist_reactor::Reason;
 
-use crate::{FrameReceiver, Framed, LengthLimitExceeded, LineTransport, Lines};
+use crate::{FrameReceiver, Framed, LengthLimitExceeded, LineTransport, Lines, UnfinishedFrame};
 
 /// A protocol that receives lines.
 ///
@@ -21,11 +21,11 @@ use crate::{FrameReceiver, Framed, LengthLimitExceeded, LineTransport, Lines};
 /// # is_factory(factory);
 /// ```
 ///
-/// Lines end in `\r\n` and have up to 16384 bytes. For others, say so:
-/// `Framed::new(Lines::delimited_by(b"\n").limit(512), Shout)`.
+/// Lines end in `\r\n` and have at most 16384 bytes. Others are chosen with [`Lines`]:
+/// `Framed::new(Lines::lf_or_crlf().limit(512), Shout)`.
 ///
-/// Where not all is lines, [`set_raw_mode`](crate::FrameTransport::set_raw_mode) has the rest
-/// delivered as it comes, and [`set_line_mode`](crate::FrameTransport::set_line_mode) takes what is
+/// Where not all input is lines, [`set_raw_mode`](crate::FrameTransport::set_raw_mode) delivers the
+/// rest as it arrives, and [`set_line_mode`](crate::FrameTransport::set_line_mode) takes what is
 /// left over:
 ///
 /// ```
@@ -68,23 +68,35 @@ pub trait LineReceiver: 'static {
     #[doc(alias = "connectionMade")]
     fn connection_made(&mut self, transport: &LineTransport) {}
 
-    /// A line has come, without its delimiter.
+    /// A complete line has arrived. It comes without its delimiter.
     #[doc(alias = "lineReceived")]
     fn line_received(&mut self, transport: &LineTransport, line: &[u8]);
 
-    /// Bytes have come in raw mode, never none.
+    /// Bytes have arrived in raw mode, at least one.
     #[doc(alias = "rawDataReceived")]
     fn raw_data_received(&mut self, transport: &LineTransport, data: &[u8]) {}
 
-    /// The peer has sent more than the limit without a delimiter: `rest`, and all that has come
-    /// behind it.
+    /// The peer has sent more than the limit without a delimiter. `rest` begins with that line, and
+    /// contains all that has arrived behind it.
     ///
-    /// Nothing is delivered after this, and unless it is overridden the connection is closed. An
-    /// override may answer and close; or go on, with `set_line_mode` or `set_raw_mode` and whatever
-    /// part of `rest` it likes.
+    /// Nothing is delivered after this. By default, the connection is closed after what was written
+    /// has been sent. An override may answer and close; or go on, with `set_line_mode` or
+    /// `set_raw_mode` and any part of `rest`.
     #[doc(alias = "lineLengthExceeded")]
     fn line_length_exceeded(&mut self, transport: &LineTransport, rest: &[u8]) {
         transport.lose_connection();
+    }
+
+    /// The peer has ended its input with a line that has no delimiter, `line`. Comes before
+    /// `read_connection_lost`.
+    ///
+    /// By default, the connection is closed after what was written has been sent, and
+    /// [`UnfinishedFrame`] is the reason in `connection_lost`. An override can treat `line` as a
+    /// complete one; if it does not close, it hears `read_connection_lost` next.
+    fn line_incomplete(&mut self, transport: &LineTransport, line: &[u8]) {
+        transport.close_unfinished(UnfinishedFrame {
+            received: line.len(),
+        });
     }
 
     /// See [`Protocol::transport_switched`](retwist_reactor::Protocol::transport_switched).
@@ -93,8 +105,8 @@ pub trait LineReceiver: 'static {
     /// See [`Protocol::handshake_completed`](retwist_reactor::Protocol::handshake_completed).
     fn handshake_completed(&mut self, transport: &LineTransport) {}
 
-    /// See [`Protocol::read_connection_lost`](retwist_reactor::Protocol::read_connection_lost). A
-    /// line that has no delimiter yet is never delivered.
+    /// See [`Protocol::read_connection_lost`](retwist_reactor::Protocol::read_connection_lost).
+    /// Comes after [`line_incomplete`](LineReceiver::line_incomplete).
     fn read_connection_lost(&mut self, transport: &LineTransport) {
         transport.lose_connection();
     }
@@ -131,6 +143,10 @@ impl<R: LineReceiver> FrameReceiver<Lines> for R {
 
     fn framing_failed(&mut self, transport: &LineTransport, _: &LengthLimitExceeded, rest: &[u8]) {
         self.line_length_exceeded(transport, rest);
+    }
+
+    fn frame_incomplete(&mut self, transport: &LineTransport, rest: &[u8]) {
+        LineReceiver::line_incomplete(self, transport, rest);
     }
 
     fn transport_switched(&mut self, transport: &LineTransport) {

@@ -1,19 +1,19 @@
 use retwist_reactor::TransportRef;
 
-use crate::{Frame, Framing, LengthLimitExceeded, StringTooLong};
+use crate::{Frame, FrameEncoder, Framing, LengthLimitExceeded, StringTooLong};
 
 /// Strings with their length before them: a big-endian number of `WIDTH` bytes, 1 to 4.
 ///
-/// The limit is 99999 bytes unless said otherwise, and never more than the prefix can express. A
-/// receiver is a [`FrameReceiver<Int16Strings>`](crate::FrameReceiver). A peer that announces more
-/// than the limit ends the connection, before any of it is waited for.
+/// The limit is 99999 bytes by default, and never more than the prefix can express. A receiver is a
+/// [`FrameReceiver<Int16Strings>`](crate::FrameReceiver). If a peer announces more than the limit,
+/// the connection ends at once, before the string arrives.
 #[doc(alias = "IntNStringReceiver")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntStrings<const WIDTH: usize> {
     limit: usize,
 }
 
-/// Strings of up to 255 bytes, with their length in one byte.
+/// Strings of at most 255 bytes, with their length in one byte.
 #[doc(alias = "Int8StringReceiver")]
 pub type Int8Strings = IntStrings<1>;
 
@@ -32,12 +32,12 @@ impl<const WIDTH: usize> IntStrings<WIDTH> {
         (u32::MAX >> (32 - 8 * WIDTH)) as usize
     };
 
-    /// Strings of up to 99999 bytes.
+    /// Strings of at most 99999 bytes.
     pub fn new() -> Self {
         IntStrings { limit: 99_999 }
     }
 
-    /// Takes strings of up to `limit` bytes. What is sent is bounded by the prefix alone.
+    /// Accepts strings of at most `limit` bytes. Only the prefix bounds what can be sent.
     #[doc(alias = "MAX_LENGTH")]
     #[must_use]
     pub fn limit(self, limit: usize) -> Self {
@@ -52,11 +52,16 @@ impl<const WIDTH: usize> Default for IntStrings<WIDTH> {
 }
 
 impl<const WIDTH: usize> Framing for IntStrings<WIDTH> {
+    type Unit<'a> = &'a [u8];
     type Error = LengthLimitExceeded;
 
     #[inline]
-    fn find(&self, bytes: &[u8], _seen: usize) -> Result<Option<Frame>, LengthLimitExceeded> {
-        let Some(prefix) = bytes.first_chunk::<WIDTH>() else {
+    fn decode<'a>(
+        &self,
+        bytes: &'a [u8],
+        _seen: usize,
+    ) -> Result<Option<Frame<&'a [u8]>>, LengthLimitExceeded> {
+        let Some((prefix, behind)) = bytes.split_first_chunk::<WIDTH>() else {
             return Ok(None);
         };
         let length = prefix
@@ -65,14 +70,18 @@ impl<const WIDTH: usize> Framing for IntStrings<WIDTH> {
         if length > self.limit {
             return Err(LengthLimitExceeded { limit: self.limit });
         }
-        let end = WIDTH.saturating_add(length);
-        Ok((bytes.len() >= end).then_some(Frame {
-            unit: WIDTH..end,
-            used: end,
+        Ok(behind.get(..length).map(|unit| Frame {
+            unit,
+            consumed: WIDTH + length,
         }))
     }
+}
 
-    fn send(&self, transport: &TransportRef, unit: &[u8]) -> Result<(), StringTooLong> {
+impl<const WIDTH: usize, B: AsRef<[u8]>> FrameEncoder<B> for IntStrings<WIDTH> {
+    type SendError = StringTooLong;
+
+    fn send(&self, transport: &TransportRef, unit: B) -> Result<(), StringTooLong> {
+        let unit = unit.as_ref();
         let length = unit.len();
         if length > Self::GREATEST {
             return Err(StringTooLong {

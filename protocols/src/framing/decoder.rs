@@ -1,0 +1,200 @@
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::{Frame, Framing};
+
+/// The framing of one connection, its mode, and the bytes of the unit that is not complete yet.
+///
+/// [`Framed`](crate::Framed) and the [`FrameTransport`](crate::FrameTransport)s of its receiver
+/// share it: a receiver changes the mode and pushes bytes back in the middle of a delivery, while
+/// `Framed` is borrowed.
+pub(crate) struct FrameDecoder<F> {
+    pub(crate) framing: F,
+    mode: Cell<Mode>,
+    /// The beginning of a unit.
+    partial: Cell<Vec<u8>>,
+    /// How many of the bytes at hand the framing was shown already and found incomplete.
+    seen: Cell<usize>,
+    /// A delivery is running.
+    running: Cell<bool>,
+    /// The addresses of the bytes that a callback in raw mode was handed, and how many bytes at
+    /// their end it has pushed back.
+    lent: Cell<Range<usize>>,
+    unused: Cell<usize>,
+    /// Bytes that were pushed back and do not lie at the end of `lent`.
+    pushed: Cell<Vec<u8>>,
+    /// The delivery must end, and the rest of it comes in another turn, behind `pushed`.
+    interrupted: Cell<bool>,
+    failure: RefCell<Option<Arc<dyn Error + Send + Sync>>>,
+    /// An address, and how many empty units were found there in a row.
+    empty_units: Cell<(usize, u32)>,
+}
+
+/// How bytes are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Frames,
+    Raw,
+    /// The framing has failed, and bytes are discarded.
+    Failed,
+}
+
+/// After this many units without any bytes, the delivery goes on in another turn: a receiver that
+/// expects empty units without end must not stop the loop.
+const MAX_EMPTY_UNITS: u32 = 64;
+
+impl<F: Framing> FrameDecoder<F> {
+    pub(crate) fn new(framing: F) -> Self {
+        FrameDecoder {
+            framing,
+            mode: Cell::new(Mode::Frames),
+            partial: Cell::default(),
+            seen: Cell::new(0),
+            running: Cell::new(false),
+            lent: Cell::default(),
+            unused: Cell::new(0),
+            pushed: Cell::default(),
+            interrupted: Cell::new(false),
+            failure: RefCell::new(None),
+            empty_units: Cell::default(),
+        }
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode.get()
+    }
+
+    pub(crate) fn set_mode(&self, mode: Mode) {
+        let before = self.mode.replace(mode);
+        if mode == Mode::Frames && before != Mode::Frames {
+            self.reset();
+        }
+        self.failure.take();
+    }
+
+    pub(crate) fn fail(&self, error: Arc<dyn Error + Send + Sync>) {
+        self.mode.set(Mode::Failed);
+        self.failure.replace(Some(error));
+    }
+
+    pub(crate) fn failure(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        self.failure.borrow().clone()
+    }
+
+    /// The unit that `bytes` begins with; `None` if it is not complete.
+    #[inline(always)]
+    pub(crate) fn decode<'a>(
+        &self,
+        bytes: &'a [u8],
+        seen: usize,
+    ) -> Result<Option<Frame<F::Unit<'a>>>, F::Error> {
+        let found = self.framing.decode(bytes, seen)?;
+        match &found {
+            Some(frame) if frame.consumed == 0 => self.count_empty_unit(bytes),
+            Some(_) => {}
+            None => self.seen.set(bytes.len()),
+        }
+        Ok(found)
+    }
+
+    /// How many bytes of those at hand were shown to the framing and found incomplete. Resets the
+    /// number.
+    pub(crate) fn take_seen(&self) -> usize {
+        self.seen.take()
+    }
+
+    /// Counts a unit without any bytes, and interrupts the delivery if too many came in a row.
+    #[cold]
+    fn count_empty_unit(&self, bytes: &[u8]) {
+        let here = bytes.as_ptr().addr();
+        let count = match self.empty_units.get() {
+            (address, count) if address == here => count + 1,
+            _ => 1,
+        };
+        self.empty_units.set((here, count));
+        if count >= MAX_EMPTY_UNITS {
+            self.empty_units.take();
+            self.interrupted.set(true);
+        }
+    }
+
+    // A delivery.
+
+    /// A delivery begins. Returns the unit that has begun already.
+    pub(crate) fn begin(&self) -> Vec<u8> {
+        self.running.set(true);
+        self.partial.take()
+    }
+
+    /// Lets `callback` push back the end of `bytes`. Returns how many bytes it has used.
+    pub(crate) fn lend(&self, bytes: &[u8], callback: impl FnOnce()) -> usize {
+        let start = bytes.as_ptr().addr();
+        self.lent.set(start..start + bytes.len());
+        callback();
+        self.lent.take();
+        bytes.len() - self.unused.take()
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.get()
+    }
+
+    /// Whether the running delivery has to end here.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted.get()
+    }
+
+    /// Whether the running delivery goes on with a unit.
+    #[inline]
+    pub(crate) fn goes_on_decoding(&self) -> bool {
+        self.mode.get() == Mode::Frames && !self.interrupted.get()
+    }
+
+    /// Takes bytes back, in a delivery. They come before the rest of it.
+    ///
+    /// Usually they are the end of what the callback was handed. Then their number is enough, which
+    /// keeps a conversation that changes its mode with each message linear.
+    pub(crate) fn push_back(&self, extra: &[u8]) {
+        let lent = self.lent.take();
+        let end = extra.as_ptr().addr() + extra.len();
+        if end == lent.end && extra.len() <= lent.len() && self.unused.get() == 0 {
+            self.unused.set(extra.len());
+        } else {
+            let mut pushed = extra.to_vec();
+            pushed.extend(self.pushed.take());
+            self.pushed.set(pushed);
+            self.interrupted.set(true);
+        }
+        self.lent.set(lent);
+    }
+
+    /// The delivery has ended, and `partial` is the beginning of the next unit.
+    pub(crate) fn keep(&self, partial: Vec<u8>) {
+        self.running.set(false);
+        // An idle connection holds no buffer.
+        if !partial.is_empty() {
+            self.partial.set(partial);
+        }
+    }
+
+    /// The delivery has ended early. Returns the bytes that were pushed back, if that is why.
+    pub(crate) fn stop(&self) -> Option<Vec<u8>> {
+        self.running.set(false);
+        self.reset();
+        self.interrupted.take().then(|| self.pushed.take())
+    }
+
+    /// Takes out the beginning of a unit.
+    pub(crate) fn take_partial(&self) -> Vec<u8> {
+        self.reset();
+        self.partial.take()
+    }
+
+    /// What the framing is shown next does not follow what it was shown before.
+    fn reset(&self) {
+        self.seen.set(0);
+        self.framing.reset();
+    }
+}

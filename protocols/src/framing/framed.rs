@@ -1,0 +1,274 @@
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use retwist_reactor::{Protocol, Reason, TransportRef};
+
+use super::decoder::{FrameDecoder, Mode};
+use crate::{FrameReceiver, FrameTransport, Framing};
+
+/// A protocol that cuts its input into units with `F` and hands them to `R`.
+///
+/// All that can happen between two units is handled here, once for all framings. When the receiver
+/// has paused, switched or closed, it gets nothing more, and the rest of the bytes is given back to
+/// the transport, for the next reader. A unit that arrives whole is delivered from where it
+/// arrived. The beginning of a unit that does not is kept, and the time that such a unit takes is
+/// linear in its length, however it is cut.
+///
+/// A switch from outside of the receiver's callbacks can happen while half a unit is kept here. Call
+/// [`give_back`](FrameTransport::give_back) before such a switch, so that the new protocol gets
+/// these bytes. If the transport below is replaced by another one, the half unit is discarded: no
+/// byte from before TLS is taken for one from inside TLS.
+pub struct Framed<F: Framing, R> {
+    receiver: R,
+    decoder: Rc<FrameDecoder<F>>,
+    /// `None` until it is connected.
+    transport: Option<FrameTransport<F>>,
+    input_ended: bool,
+}
+
+/// How many bytes are first added to a unit that has begun already, if the unit is shorter than
+/// this.
+const PIECE: usize = 256;
+
+impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
+    /// The protocol in which `receiver` gets the units of `framing`.
+    pub fn new(framing: F, receiver: R) -> Self {
+        Framed {
+            receiver,
+            decoder: Rc::new(FrameDecoder::new(framing)),
+            transport: None,
+            input_ended: false,
+        }
+    }
+
+    /// The application behind the framing, to be called from elsewhere by way of a
+    /// [`ProtocolHandle`](retwist_reactor::ProtocolHandle).
+    pub fn receiver(&mut self) -> &mut R {
+        &mut self.receiver
+    }
+
+    /// The transport of the receiver. `None` before `connection_made`.
+    pub fn transport(&self) -> Option<&FrameTransport<F>> {
+        self.transport.as_ref()
+    }
+
+    fn attach(&mut self, transport: &TransportRef) -> FrameTransport<F> {
+        self.transport
+            .insert(FrameTransport::new(transport, &self.decoder))
+            .clone()
+    }
+
+    /// Delivers from `bytes` until a unit is not complete or the receiver takes no more. Returns the
+    /// rest.
+    fn deliver<'a>(&mut self, transport: &FrameTransport<F>, mut bytes: &'a [u8]) -> &'a [u8] {
+        loop {
+            let incomplete;
+            (bytes, incomplete) = self.deliver_units(transport, bytes);
+            if incomplete || !transport.goes_on() {
+                return bytes;
+            }
+            if self.decoder.mode() != Mode::Frames {
+                if bytes.is_empty() {
+                    return bytes;
+                }
+                bytes = &bytes[self.deliver_raw(transport, bytes)..];
+            }
+        }
+    }
+
+    /// Delivers units from where they are. Returns the rest, and whether it is the beginning of a
+    /// unit. This is what most deliveries come down to.
+    #[inline(never)]
+    fn deliver_units<'a>(
+        &mut self,
+        transport: &FrameTransport<F>,
+        mut bytes: &'a [u8],
+    ) -> (&'a [u8], bool) {
+        let reading = transport.reading();
+        while self.decoder.goes_on_decoding() && reading.is_on() {
+            match self.decoder.decode(bytes, 0) {
+                Ok(Some(frame)) => {
+                    bytes = bytes.get(frame.consumed..).unwrap_or_default();
+                    self.receiver.frame_received(transport, frame.unit);
+                }
+                Ok(None) => return (bytes, true),
+                Err(error) => bytes = &bytes[self.fail(transport, error, bytes)..],
+            }
+        }
+        (bytes, false)
+    }
+
+    /// Delivers once from `bytes`. Returns how many bytes are done with; `None` if the unit is not
+    /// complete.
+    fn deliver_one(&mut self, transport: &FrameTransport<F>, bytes: &[u8]) -> Option<usize> {
+        if self.decoder.mode() != Mode::Frames {
+            return Some(self.deliver_raw(transport, bytes));
+        }
+        match self.decoder.decode(bytes, self.decoder.take_seen()) {
+            Ok(Some(frame)) => {
+                let consumed = frame.consumed.min(bytes.len());
+                self.receiver.frame_received(transport, frame.unit);
+                Some(consumed)
+            }
+            Ok(None) => None,
+            Err(error) => Some(self.fail(transport, error, bytes)),
+        }
+    }
+
+    /// Delivers `bytes` outside of frame mode. Returns how many are done with.
+    fn deliver_raw(&mut self, transport: &FrameTransport<F>, bytes: &[u8]) -> usize {
+        if self.decoder.mode() == Mode::Failed {
+            return bytes.len();
+        }
+        let receiver = &mut self.receiver;
+        self.decoder
+            .lend(bytes, || receiver.raw_data_received(transport, bytes))
+    }
+
+    /// Reports that `bytes` are not of this framing. Returns how many are done with.
+    #[cold]
+    fn fail(&mut self, transport: &FrameTransport<F>, error: F::Error, bytes: &[u8]) -> usize {
+        let error = Arc::new(error);
+        self.decoder.fail(error.clone());
+        let receiver = &mut self.receiver;
+        self.decoder.lend(bytes, || {
+            receiver.framing_failed(transport, &error, bytes);
+        })
+    }
+
+    /// Completes the unit that `partial` is the beginning of. Returns the rest of `data`.
+    ///
+    /// `data` is added in pieces: once a unit begins in `data` itself, it and those behind it are
+    /// delivered from there.
+    fn complete<'a>(
+        &mut self,
+        transport: &FrameTransport<F>,
+        partial: &mut Vec<u8>,
+        mut data: &'a [u8],
+    ) -> &'a [u8] {
+        while !partial.is_empty() && !data.is_empty() && transport.goes_on() {
+            let held = partial.len();
+            let (piece, behind) = data.split_at(data.len().min(held.max(PIECE)));
+            partial.extend_from_slice(piece);
+            let mut used = 0;
+            while used < held
+                && transport.goes_on()
+                && let Some(more) = self.deliver_one(transport, &partial[used..])
+            {
+                used += more;
+            }
+            if used >= held {
+                data = &data[used - held..];
+                partial.clear();
+            } else {
+                partial.drain(..used);
+                data = behind;
+            }
+        }
+        data
+    }
+
+    /// The peer has ended its input. Delivers what that completes, and reports what it does not.
+    fn finish(&mut self, transport: &FrameTransport<F>) {
+        if self.decoder.mode() != Mode::Frames {
+            return;
+        }
+        let partial = self.decoder.begin();
+        let mut rest = &*partial;
+        while !rest.is_empty() && transport.is_connected() && self.decoder.goes_on_decoding() {
+            match self.decoder.framing.decode_at_end(rest) {
+                Ok(Some(frame)) => {
+                    rest = rest.get(frame.consumed..).unwrap_or_default();
+                    self.receiver.frame_received(transport, frame.unit);
+                }
+                Ok(None) => {
+                    self.receiver.frame_incomplete(transport, rest);
+                    rest = &[];
+                }
+                Err(error) => rest = &rest[self.fail(transport, error, rest)..],
+            }
+        }
+        if !rest.is_empty() && transport.is_connected() && self.decoder.mode() == Mode::Raw {
+            rest = &rest[self.deliver_raw(transport, rest)..];
+        }
+        transport.end(Vec::new(), rest);
+    }
+}
+
+impl<F: Framing, R: FrameReceiver<F>> Protocol for Framed<F, R> {
+    fn connection_made(&mut self, transport: &TransportRef) {
+        let transport = self.attach(transport);
+        self.receiver.connection_made(&transport);
+    }
+
+    fn data_received(&mut self, _: &TransportRef, data: &[u8]) {
+        let Some(transport) = self.transport.clone() else {
+            return;
+        };
+        let mut partial = self.decoder.begin();
+        let mut rest = self.complete(&transport, &mut partial, data);
+        if partial.is_empty() {
+            rest = self.deliver(&transport, rest);
+            if transport.goes_on() {
+                partial.extend_from_slice(rest);
+                rest = &[];
+            }
+        }
+        transport.end(partial, rest);
+        if self.input_ended {
+            // The receiver has pushed these bytes back behind the end.
+            self.finish(&transport);
+        }
+    }
+
+    fn transport_switched(&mut self, transport: &TransportRef) {
+        let discarded = self.decoder.take_partial();
+        if !discarded.is_empty() {
+            log::warn!(
+                "{} bytes of a unit that began on another transport are discarded",
+                discarded.len()
+            );
+        }
+        let transport = self.attach(transport);
+        self.receiver.transport_switched(&transport);
+    }
+
+    fn handshake_completed(&mut self, _: &TransportRef) {
+        if let Some(transport) = &self.transport {
+            self.receiver.handshake_completed(transport);
+        }
+    }
+
+    fn read_connection_lost(&mut self, _: &TransportRef) {
+        let Some(transport) = self.transport.clone() else {
+            return;
+        };
+        self.input_ended = true;
+        self.finish(&transport);
+        if transport.is_connected() {
+            self.receiver.read_connection_lost(&transport);
+        }
+    }
+
+    fn write_connection_lost(&mut self, _: &TransportRef) {
+        if let Some(transport) = &self.transport {
+            self.receiver.write_connection_lost(transport);
+        }
+    }
+
+    fn connection_lost(&mut self, reason: &Reason) {
+        match self.decoder.failure() {
+            Some(error) => self.receiver.connection_lost(&Reason::Failed(error)),
+            None => self.receiver.connection_lost(reason),
+        }
+    }
+}
+
+impl<F: Framing, R> fmt::Debug for Framed<F, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Framed")
+            .field("mode", &self.decoder.mode())
+            .finish_non_exhaustive()
+    }
+}
