@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub enum Address {
     /// A TCP port, IPv4 or IPv6 (with its scope, where it has one).
     Tcp(SocketAddr),
+    /// A UDP port, IPv4 or IPv6 (with its scope, where it has one).
+    Udp(SocketAddr),
     /// A path in the file system; none where that end has not been bound to one.
     Unix(Option<Arc<Path>>),
     /// One end of a connection in memory, by the name that its maker gave to it.
@@ -38,7 +40,7 @@ impl Address {
     /// IP address and port together, for the kinds that have them.
     pub fn socket(&self) -> Option<SocketAddr> {
         match self {
-            Address::Tcp(address) => Some(*address),
+            Address::Tcp(address) | Address::Udp(address) => Some(*address),
             _ => None,
         }
     }
@@ -53,7 +55,7 @@ impl From<SocketAddr> for Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Address::Tcp(address) => address.fmt(f),
+            Address::Tcp(address) | Address::Udp(address) => address.fmt(f),
             Address::Unix(Some(path)) => path.display().fmt(f),
             Address::Unix(None) => f.write_str("unnamed UNIX socket"),
             Address::Memory(name) => f.write_str(name),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::Channel;
 use crate::panic::log_panic;
 use crate::timers::{TimerKey, Timers};
-use crate::turn::TurnQueue;
+use crate::turn::{DatagramTurn, TurnQueue};
 
 /// The time of one reactor, and what is to be called when.
 ///
@@ -117,6 +117,16 @@ impl Clock {
     /// Names this pass of the loop, for what is bounded in each.
     pub(crate) fn pass(&self) -> u16 {
         self.inner.turns.pass()
+    }
+
+    /// Gives a port of datagrams a turn at the end of this pass of the loop, or in the next one.
+    pub(crate) fn wants_datagram_turn(&self, port: Rc<dyn DatagramTurn>) {
+        self.inner.turns.wants_datagram_turn(port);
+    }
+
+    /// Has a port of datagrams hand over what was sent before this pass of the loop ends.
+    pub(crate) fn wants_datagram_flush(&self, port: Rc<dyn DatagramTurn>) {
+        self.inner.turns.wants_datagram_flush(port);
     }
 
     /// How many calls are pending: what a test looks at to see that no timer was leaked.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token, Waker};
 
+use crate::datagram::DatagramCommons;
 use crate::lifecycle::{Phase, SystemEvent, Triggers};
 use crate::output::Buffers;
 use crate::signals::Signals;
@@ -18,6 +19,7 @@ pub(crate) struct Core {
     pub(crate) commons: Rc<Commons>,
     pub(crate) sources: Rc<Sources>,
     pub(crate) reserve: Reserve,
+    pub(crate) datagrams: Rc<DatagramCommons>,
     pub(crate) triggers: Triggers,
     pub(crate) remote: Remote,
     settings: ReactorSettings,
@@ -68,6 +70,7 @@ impl Core {
             }),
             sources: Rc::new(Sources::new(registry)),
             reserve: Reserve::new(),
+            datagrams: Rc::default(),
             triggers: Triggers::new(remote.clone()),
             remote,
             settings,

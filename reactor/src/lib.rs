@@ -8,8 +8,9 @@
 //! ```text
 //! reactor                                the loop's public face: listen, connect, run, call_later
 //! core          lifecycle signals remote one pass of the loop, startup and shutdown
-//! tcp   testing   layer                  kinds of transport: sockets, memory, what sits on another transport
-//! stream        sources connector port   byte streams of every kind; what the system reports on
+//! tcp   udp   testing   layer            kinds of transport: sockets, memory, what sits on another transport
+//! stream datagram                        byte streams, and ports of datagrams, of every kind
+//! sources connector port                 what the system reports on
 //! channel handle seat                    what a transport supplies; what a protocol holds; who listens
 //! protocol transport factory holder      the traits that users meet, and where a protocol is kept
 //! clock turn timers output producer      time, turns, and small machines that are tested alone
@@ -21,6 +22,7 @@ mod channel;
 mod clock;
 mod connector;
 mod core;
+mod datagram;
 mod error;
 mod factory;
 mod handle;
@@ -46,11 +48,16 @@ pub mod testing;
 mod timers;
 mod transport;
 mod turn;
+mod udp;
 
 pub use address::Address;
 pub use channel::Channel;
 pub use clock::{CallError, Clock, DelayedCall};
 pub use connector::{Connector, ConnectorError, ConnectorState};
+pub use datagram::{
+    DatagramProtocol, DatagramProtocolHandle, DatagramProtocolRef, DatagramTransport,
+    NetworkInterface, SendError, SendFailure, UdpError, UdpOption, WeakDatagramProtocol,
+};
 pub use error::{ConnectError, ListenError, RunError, error_chain};
 pub use factory::{BuildFactory, Factory, FactoryRef, IntoFactory, IntoProtocol, factory};
 pub use layer::Layer;
@@ -59,7 +66,7 @@ pub use panic::catch_panic;
 pub use port::ListeningPort;
 pub use producer::{Flow, Producer, ProducerKind, ProducerRegistered};
 pub use protocol::{Protocol, ProtocolHandle, ProtocolRef, WeakProtocol};
-pub use reactor::{Reactor, ReactorHandle, ReactorSettings, ReactorTcp};
+pub use reactor::{Reactor, ReactorHandle, ReactorSettings, ReactorTcp, ReactorUdp};
 pub use reason::Reason;
 pub use remote::{ReactorGone, Remote};
 pub use seat::Seat;
@@ -67,3 +74,4 @@ pub use sent_calls::SentCalls;
 pub use settings::StreamSettings;
 pub use tcp::{TcpConnect, TcpListen, TcpOptions};
 pub use transport::{Reading, Transport, TransportRef};
+pub use udp::UdpListen;

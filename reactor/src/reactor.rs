@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::core::Core;
 use crate::lifecycle::{Hold, Phase, SystemEvent, TriggerId};
 use crate::{
-    Address, Clock, Connector, DelayedCall, FactoryRef, IntoFactory, IntoProtocol, ListenError,
-    ListeningPort, Remote, RunError, TcpConnect, TcpListen, factory, tcp,
+    Address, Clock, Connector, DatagramProtocolRef, DelayedCall, FactoryRef, IntoFactory,
+    IntoProtocol, ListenError, ListeningPort, Remote, RunError, TcpConnect, TcpListen, UdpListen,
+    factory, tcp, udp,
 };
 
 /// The loop: one thread, all its connections, timers and signals.
@@ -162,6 +163,21 @@ impl ReactorHandle {
         factory: impl IntoFactory,
     ) -> Connector {
         self.connect(address.into(), factory.into_factory())
+    }
+
+    /// Opens a UDP port: `8007`, an address, or a [`UdpListen`], for one protocol. The port is open
+    /// when this returns, and the protocol hears
+    /// [`start_protocol`](crate::DatagramProtocol::start_protocol) in the next turn.
+    ///
+    /// See [`ReactorUdp`] for code that is to run on a recording reactor too.
+    #[doc(alias = "listenUDP")]
+    #[doc(alias = "listenMulticast")]
+    pub fn listen_udp(
+        &self,
+        options: impl Into<UdpListen>,
+        protocol: impl Into<DatagramProtocolRef>,
+    ) -> Result<ListeningPort, ListenError> {
+        ReactorUdp::listen_datagrams(self, options.into(), protocol.into())
     }
 
     /// Its time.
@@ -337,6 +353,40 @@ impl ReactorTcp for Reactor {
 
     fn time(&self) -> Clock {
         self.handle.time()
+    }
+}
+
+/// What code needs that listens for datagrams: a [`Reactor`], or a
+/// [`MemoryReactor`](crate::testing::MemoryReactor), whose ports are joined in memory.
+#[doc(alias = "IReactorUDP")]
+#[doc(alias = "IReactorMulticast")]
+pub trait ReactorUdp {
+    /// See [`ReactorHandle::listen_udp`].
+    fn listen_datagrams(
+        &self,
+        options: UdpListen,
+        protocol: DatagramProtocolRef,
+    ) -> Result<ListeningPort, ListenError>;
+}
+
+impl ReactorUdp for ReactorHandle {
+    fn listen_datagrams(
+        &self,
+        options: UdpListen,
+        protocol: DatagramProtocolRef,
+    ) -> Result<ListeningPort, ListenError> {
+        let core = self.core.upgrade().filter(|core| !core.is_ending());
+        udp::listen(&core.ok_or(ListenError::ReactorGone)?, options, protocol)
+    }
+}
+
+impl ReactorUdp for Reactor {
+    fn listen_datagrams(
+        &self,
+        options: UdpListen,
+        protocol: DatagramProtocolRef,
+    ) -> Result<ListeningPort, ListenError> {
+        self.handle.listen_datagrams(options, protocol)
     }
 }
 

@@ -4,6 +4,8 @@
 //!   delays them, and breaks at a given byte.
 //! - [`RecordingTransport`]: one protocol, the bytes that it is sent, and all that it does in
 //!   answer.
+//! - [`DatagramNetwork`]: ports of datagrams that are joined in memory, by a network that loses,
+//!   repeats and reorders as it is told; [`RecordingDatagrams`]: one protocol, and all that it sends.
 //! - [`MemoryReactor`]: for code that listens and connects; records what it asked for and answers
 //!   as the test wants.
 //! - [`ManualClock`]: time, moved by hand. All of the above run on one.
@@ -42,12 +44,14 @@
 //! ```
 
 mod clock;
+mod datagrams;
 mod pair;
 mod reactor;
 mod recording;
 mod wire;
 
 pub use clock::ManualClock;
+pub use datagrams::{DatagramNetwork, Fate, Passing, RecordingDatagrams};
 pub use pair::{Pair, Side};
 pub use reactor::{MemoryReactor, PendingConnection};
 pub use recording::RecordingTransport;

@@ -5,6 +5,15 @@ use std::rc::Rc;
 use crate::Channel;
 use crate::panic::{catch_panic, log_panic};
 
+/// What the loop does for a port of datagrams that asked for it, as for a [`Channel`].
+pub(crate) trait DatagramTurn {
+    /// Calls the protocol with all that has happened.
+    fn turn(&self);
+
+    /// Hands to the system what was sent. Calls no protocol.
+    fn flush(&self);
+}
+
 /// What is to be done before this pass of the loop ends: turns of channels, calls, flushes.
 ///
 /// Rule 1 rests on it: a transport's method only changes state and asks for a turn; protocols and
@@ -19,6 +28,8 @@ pub(crate) struct TurnQueue {
     turns: RefCell<Vec<Rc<dyn Channel>>>,
     soon: RefCell<Vec<Box<dyn FnOnce()>>>,
     flushes: RefCell<Vec<Rc<dyn Channel>>>,
+    datagram_turns: RefCell<Vec<Rc<dyn DatagramTurn>>>,
+    datagram_flushes: RefCell<Vec<Rc<dyn DatagramTurn>>>,
     waiting: Cell<usize>,
     /// How often this has run: what names a pass.
     pass: Cell<u16>,
@@ -32,6 +43,16 @@ impl TurnQueue {
 
     pub(crate) fn wants_flush(&self, channel: Rc<dyn Channel>) {
         self.flushes.borrow_mut().push(channel);
+        self.waiting.set(self.waiting.get() + 1);
+    }
+
+    pub(crate) fn wants_datagram_turn(&self, port: Rc<dyn DatagramTurn>) {
+        self.datagram_turns.borrow_mut().push(port);
+        self.waiting.set(self.waiting.get() + 1);
+    }
+
+    pub(crate) fn wants_datagram_flush(&self, port: Rc<dyn DatagramTurn>) {
+        self.datagram_flushes.borrow_mut().push(port);
         self.waiting.set(self.waiting.get() + 1);
     }
 
@@ -51,6 +72,7 @@ impl TurnQueue {
             channel.seat().begin_turn();
             guarded(&*channel, Channel::turn);
         });
+        self.each(&self.datagram_turns, |port| port.turn());
         self.each(&self.soon, |call| log_panic("a call made soon", call));
         while !self.flushes.borrow().is_empty() {
             self.each(&self.flushes, |channel| {
@@ -58,6 +80,7 @@ impl TurnQueue {
                 guarded(&*channel, Channel::flush);
             });
         }
+        self.each(&self.datagram_flushes, |port| port.flush());
     }
 
     /// Names this pass, for what is bounded in each.
@@ -85,6 +108,8 @@ impl TurnQueue {
             self.each(&self.turns, drop);
             self.each(&self.soon, drop);
             self.each(&self.flushes, drop);
+            self.each(&self.datagram_turns, drop);
+            self.each(&self.datagram_flushes, drop);
         }
     }
 }

@@ -30,6 +30,16 @@ impl Ready {
         Ready(ready)
     }
 
+    /// Whether there may be something to read, an error included.
+    pub(crate) fn is_readable(self) -> bool {
+        self.0 & (READABLE | HUNG_UP) != 0
+    }
+
+    /// Whether a send is worth trying.
+    pub(crate) fn is_writable(self) -> bool {
+        self.0 & WRITABLE != 0
+    }
+
     /// The peer has closed, or the connection has broken: a short read is not the last.
     pub(crate) fn hung_up(broken: bool) -> Self {
         Ready(HUNG_UP | READABLE | flag(broken, FAULT))

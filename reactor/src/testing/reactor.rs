@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
 use super::clock::ManualClock;
+use super::datagrams::DatagramNetwork;
 use super::pair::Pair;
 use crate::connector::{Attempt, Dialer};
 use crate::port::Listening;
 use crate::{
-    Address, Clock, ConnectError, Connector, DelayedCall, FactoryRef, IntoFactory, IntoProtocol,
-    ListenError, ListeningPort, ProtocolRef, ReactorTcp, TcpConnect, TcpListen, factory,
+    Address, Clock, ConnectError, Connector, DatagramProtocolRef, DelayedCall, FactoryRef,
+    IntoFactory, IntoProtocol, ListenError, ListeningPort, ProtocolRef, ReactorTcp, ReactorUdp,
+    TcpConnect, TcpListen, UdpListen, factory,
 };
 
 /// A reactor without a network: records what was listened on and connected to, and makes the
@@ -41,14 +43,17 @@ pub struct MemoryReactor {
     clock: Rc<ManualClock>,
     ports: RefCell<Vec<Rc<MemoryPort>>>,
     dialled: Rc<RefCell<Vec<PendingConnection>>>,
+    datagrams: DatagramNetwork,
 }
 
 impl MemoryReactor {
     /// A reactor that has been asked for nothing yet.
     #[allow(clippy::new_without_default, reason = "a reactor is made on purpose")]
     pub fn new() -> Self {
+        let clock = Rc::new(ManualClock::new());
         MemoryReactor {
-            clock: Rc::new(ManualClock::new()),
+            datagrams: DatagramNetwork::on(&clock),
+            clock,
             ports: RefCell::default(),
             dialled: Rc::default(),
         }
@@ -103,6 +108,13 @@ impl MemoryReactor {
     /// Its clock.
     pub fn clock(&self) -> &Rc<ManualClock> {
         &self.clock
+    }
+
+    /// The network of its datagram ports: what code under test opens with
+    /// [`ReactorUdp`], and a test opens beside it, reach each other.
+    #[doc(alias = "udpPorts")]
+    pub fn datagrams(&self) -> &DatagramNetwork {
+        &self.datagrams
     }
 
     /// What is listened on now, in the order of asking.
@@ -215,6 +227,16 @@ impl ReactorTcp for MemoryReactor {
 
     fn time(&self) -> Clock {
         Clock::clone(&self.clock)
+    }
+}
+
+impl ReactorUdp for MemoryReactor {
+    fn listen_datagrams(
+        &self,
+        options: UdpListen,
+        protocol: DatagramProtocolRef,
+    ) -> Result<ListeningPort, ListenError> {
+        self.datagrams.listen_datagrams(options, protocol)
     }
 }
 

@@ -1,0 +1,242 @@
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::rc::{Rc, Weak};
+
+use crate::{Address, DatagramProtocol, DatagramTransport, Reason, SendFailure};
+
+/// A datagram protocol as its port calls it, whatever its type.
+pub(crate) trait HeldDatagram: Any {
+    fn start(&self, transport: &DatagramTransport);
+    fn received(&self, transport: &DatagramTransport, data: &[u8], from: &Address);
+    fn cut(&self, transport: &DatagramTransport, start: &[u8], from: &Address);
+    fn refused(&self, transport: &DatagramTransport);
+    fn send_failed(&self, transport: &DatagramTransport, failure: &SendFailure);
+    fn can_send_again(&self, transport: &DatagramTransport);
+    fn shutting_down(&self, transport: &DatagramTransport);
+    fn stop(&self, reason: &Reason);
+    /// Whether the protocol is being called just now.
+    fn is_busy(&self) -> bool;
+}
+
+/// Keeps a protocol, and the calls that came while it was busy.
+pub(crate) struct DatagramHolder<P> {
+    protocol: RefCell<P>,
+    late: RefCell<VecDeque<LateCall<P>>>,
+}
+
+type LateCall<P> = Box<dyn FnOnce(&mut P)>;
+
+impl<P> DatagramHolder<P> {
+    /// Calls with the protocol, and makes the calls that come meanwhile. The port never calls a
+    /// protocol that [is busy](HeldDatagram::is_busy).
+    #[inline]
+    fn call(&self, call: impl FnOnce(&mut P)) {
+        if let Ok(mut protocol) = self.protocol.try_borrow_mut() {
+            call(&mut protocol);
+            self.catch_up(&mut protocol);
+        }
+    }
+
+    fn catch_up(&self, protocol: &mut P) {
+        loop {
+            let late = self.late.borrow_mut().pop_front();
+            match late {
+                Some(call) => call(protocol),
+                None => return,
+            }
+        }
+    }
+}
+
+impl<P: DatagramProtocol> HeldDatagram for DatagramHolder<P> {
+    fn start(&self, transport: &DatagramTransport) {
+        self.call(|protocol| protocol.start_protocol(transport));
+    }
+
+    fn received(&self, transport: &DatagramTransport, data: &[u8], from: &Address) {
+        self.call(|protocol| protocol.datagram_received(transport, data, from));
+    }
+
+    fn cut(&self, transport: &DatagramTransport, start: &[u8], from: &Address) {
+        self.call(|protocol| protocol.datagram_cut(transport, start, from));
+    }
+
+    fn refused(&self, transport: &DatagramTransport) {
+        self.call(|protocol| protocol.connection_refused(transport));
+    }
+
+    fn send_failed(&self, transport: &DatagramTransport, failure: &SendFailure) {
+        self.call(|protocol| protocol.send_failed(transport, failure));
+    }
+
+    fn can_send_again(&self, transport: &DatagramTransport) {
+        self.call(|protocol| protocol.can_send_again(transport));
+    }
+
+    fn shutting_down(&self, transport: &DatagramTransport) {
+        self.call(|protocol| protocol.shutting_down(transport));
+    }
+
+    fn stop(&self, reason: &Reason) {
+        self.call(|protocol| protocol.stop_protocol(reason));
+    }
+
+    fn is_busy(&self) -> bool {
+        self.protocol.try_borrow_mut().is_err()
+    }
+}
+
+/// A datagram protocol whose type is forgotten; what `listen_udp` takes. Made from any
+/// [`DatagramProtocol`] with `into()`. Clones are the same protocol.
+#[derive(Clone)]
+pub struct DatagramProtocolRef(pub(crate) Rc<dyn HeldDatagram>);
+
+/// A datagram protocol that can be called from elsewhere: its owner's hold on it.
+///
+/// ```
+/// use retwist_reactor::{Address, DatagramProtocol, DatagramProtocolHandle, DatagramTransport};
+///
+/// #[derive(Default)]
+/// struct Counter { datagrams: usize }
+///
+/// impl DatagramProtocol for Counter {
+///     fn datagram_received(&mut self, _: &DatagramTransport, _: &[u8], _: &Address) {
+///         self.datagrams += 1;
+///     }
+/// }
+///
+/// let counter = DatagramProtocolHandle::new(Counter::default());
+/// assert_eq!(counter.try_call(|counter| counter.datagrams), Some(0));
+/// ```
+pub struct DatagramProtocolHandle<P>(Rc<DatagramHolder<P>>);
+
+impl<P: DatagramProtocol> DatagramProtocolHandle<P> {
+    /// Takes the protocol into a shared place.
+    pub fn new(protocol: P) -> Self {
+        DatagramProtocolHandle(Rc::new(DatagramHolder {
+            protocol: RefCell::new(protocol),
+            late: RefCell::default(),
+        }))
+    }
+
+    /// Calls `call` with the protocol now, and returns what it returns; None, and no call, while the
+    /// protocol is in a callback.
+    pub fn try_call<R>(&self, call: impl FnOnce(&mut P) -> R) -> Option<R> {
+        let mut protocol = self.0.protocol.try_borrow_mut().ok()?;
+        let outcome = call(&mut protocol);
+        self.0.catch_up(&mut protocol);
+        Some(outcome)
+    }
+}
+
+impl<P: DatagramProtocol> From<P> for DatagramProtocolRef {
+    fn from(protocol: P) -> Self {
+        DatagramProtocolHandle::new(protocol).into()
+    }
+}
+
+impl<P: DatagramProtocol> From<DatagramProtocolHandle<P>> for DatagramProtocolRef {
+    fn from(handle: DatagramProtocolHandle<P>) -> Self {
+        DatagramProtocolRef(handle.0)
+    }
+}
+
+impl<P: DatagramProtocol> From<&DatagramProtocolHandle<P>> for DatagramProtocolRef {
+    fn from(handle: &DatagramProtocolHandle<P>) -> Self {
+        handle.clone().into()
+    }
+}
+
+impl<P> Clone for DatagramProtocolHandle<P> {
+    fn clone(&self) -> Self {
+        DatagramProtocolHandle(self.0.clone())
+    }
+}
+
+impl fmt::Debug for DatagramProtocolRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatagramProtocolRef")
+            .field("busy", &self.0.is_busy())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<P> fmt::Debug for DatagramProtocolHandle<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatagramProtocolHandle")
+            .finish_non_exhaustive()
+    }
+}
+
+/// A protocol's name for itself: [`DatagramTransport::me`]. It may be kept anywhere, by the protocol
+/// too, and keeps nothing alive.
+pub struct WeakDatagramProtocol<P> {
+    holder: Weak<DatagramHolder<P>>,
+    transport: DatagramTransport,
+}
+
+impl<P: DatagramProtocol> WeakDatagramProtocol<P> {
+    pub(crate) fn new(held: Option<Rc<dyn HeldDatagram>>, transport: DatagramTransport) -> Self {
+        let holder = held.and_then(|held| {
+            let held: Rc<dyn Any> = held;
+            held.downcast::<DatagramHolder<P>>().ok()
+        });
+        WeakDatagramProtocol {
+            holder: holder.map_or_else(Weak::new, |holder| Rc::downgrade(&holder)),
+            transport,
+        }
+    }
+
+    /// Calls `call` with the protocol and its transport: now; or, while the protocol is in a
+    /// callback, when that returns and before the next one. Nothing happens unless the protocol has
+    /// been started and not stopped. A panic in it closes the port, as that of a callback does.
+    pub fn call(&self, call: impl FnOnce(&mut P, &DatagramTransport) + 'static) {
+        let Some(holder) = self.holder.upgrade() else {
+            return;
+        };
+        let transport = self.transport.clone();
+        let call = move |protocol: &mut P| {
+            if transport.is_started() {
+                call(protocol, &transport);
+            }
+        };
+        if holder.is_busy() {
+            holder.late.borrow_mut().push_back(Box::new(call));
+        } else {
+            self.transport.guard(|| holder.call(call));
+        }
+    }
+
+    /// Asks the protocol now and returns the answer; None while it is in a callback, and when it has
+    /// been stopped.
+    pub fn ask<R>(&self, question: impl FnOnce(&mut P, &DatagramTransport) -> R) -> Option<R> {
+        let holder = self.holder.upgrade()?;
+        if holder.is_busy() || !self.transport.is_started() {
+            return None;
+        }
+        let mut answer = None;
+        self.transport.guard(|| {
+            holder.call(|protocol| answer = Some(question(protocol, &self.transport)));
+        });
+        answer
+    }
+}
+
+impl<P> Clone for WeakDatagramProtocol<P> {
+    fn clone(&self) -> Self {
+        WeakDatagramProtocol {
+            holder: self.holder.clone(),
+            transport: self.transport.clone(),
+        }
+    }
+}
+
+impl<P> fmt::Debug for WeakDatagramProtocol<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakDatagramProtocol")
+            .field("alive", &(self.holder.strong_count() > 0))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,427 @@
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::failures::Failures;
+use super::holder::HeldDatagram;
+use super::queue::SpareQueues;
+use super::transport::DatagramChannel;
+use super::{Batch, DatagramQueue, DatagramWire, Opened, UdpOption};
+use crate::panic::{catch_panic, log_panic};
+use crate::port::Listening;
+use crate::turn::DatagramTurn;
+use crate::{
+    Address, Clock, DatagramProtocolRef, DatagramTransport, ListenError, Reason, UdpError,
+};
+
+mod receive;
+mod send;
+
+/// A port of datagrams of any kind, and the protocol that it calls.
+///
+/// What is evil here: the protocol may close the port, pause it, and send, in every callback; a port
+/// that was closed may be opened again before its protocol has heard of the close; and the system's
+/// errors come late, in the wrong call, and must not be taken for what they are not about.
+///
+/// The states, and what leads from one to the next:
+///
+/// ```text
+/// Closed   start            -> Open      start_protocol is owed
+/// Open     stop             -> Closing   if datagrams wait for the system, else Closed
+/// Closing  the last is sent -> Closed    stop_protocol is owed
+///          the deadline     -> Closed    those that wait are told as failed, and stop_protocol is owed
+/// any      abort, a panic   -> Closed    stop_protocol is owed
+/// ```
+///
+/// Invariants: the protocol is called by [`turn`](DatagramTurn::turn) and
+/// [`ready`](DatagramPort::ready) alone, and never while it is busy. It hears `start_protocol` and
+/// `stop_protocol` in turn, as often as each other in the end. Nothing is received and nothing taken
+/// to be sent but in `Open`.
+pub(crate) struct DatagramPort<W: DatagramWire> {
+    me: Weak<DatagramPort<W>>,
+    pub(crate) wire: W,
+    /// None only while the port is dropped.
+    protocol: Option<DatagramProtocolRef>,
+    transport: DatagramTransport,
+    clock: Clock,
+    commons: Rc<DatagramCommons>,
+    settings: DatagramSettings,
+    state: Cell<State>,
+    addresses: RefCell<Opened>,
+    /// The protocol has heard `start_protocol`, and `stop_protocol` not yet.
+    started: Cell<bool>,
+    paused: Cell<bool>,
+    /// A turn is due, so that none need be asked for; a flush likewise.
+    turn_due: Cell<bool>,
+    flush_due: Cell<bool>,
+    owed: RefCell<Owed>,
+    output: RefCell<DatagramQueue>,
+    /// The system has not taken the front of `output`, and will say when to try again.
+    blocked: Cell<bool>,
+    /// Received, and kept since the protocol paused in the middle of a batch.
+    held: RefCell<DatagramQueue>,
+    /// How many datagrams the next receive asks for.
+    expected: Cell<usize>,
+}
+
+/// What the datagram ports of one reactor share.
+#[derive(Default)]
+pub(crate) struct DatagramCommons {
+    /// None until the first datagram arrives.
+    batch: RefCell<Option<Batch>>,
+    pub(crate) headers: crate::udp::Headers,
+    spares: RefCell<SpareQueues>,
+}
+
+/// The bounds of a port; see [`UdpListen`](crate::UdpListen), whose methods they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DatagramSettings {
+    pub(crate) max_datagram: usize,
+    pub(crate) datagrams_per_pass: usize,
+    pub(crate) send_queue: usize,
+    pub(crate) close_timeout: Duration,
+}
+
+impl Default for DatagramSettings {
+    fn default() -> Self {
+        DatagramSettings {
+            max_datagram: 65_535,
+            datagrams_per_pass: 64,
+            send_queue: 256 * 1024,
+            close_timeout: Duration::from_secs(2),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Closed,
+    Open,
+    /// Closed to the protocol; what it sent before is still being handed over.
+    Closing,
+}
+
+/// What the protocol has to be told, in this order.
+#[derive(Default)]
+struct Owed {
+    refused: bool,
+    failures: Failures,
+    /// Datagrams were dropped since the queue was full.
+    overflowed: bool,
+    shutting_down: bool,
+    stopped: Option<Reason>,
+}
+
+impl<W: DatagramWire> DatagramPort<W> {
+    /// A port that is still closed: [`Listening::start`] opens it.
+    pub(crate) fn new(
+        wire: W,
+        protocol: DatagramProtocolRef,
+        clock: Clock,
+        commons: Rc<DatagramCommons>,
+        settings: DatagramSettings,
+        wanted: Address,
+    ) -> Rc<Self> {
+        Rc::new_cyclic(|me: &Weak<DatagramPort<W>>| DatagramPort {
+            me: me.clone(),
+            wire,
+            protocol: Some(protocol),
+            transport: DatagramTransport::new(me.clone()),
+            clock,
+            commons,
+            settings,
+            state: Cell::new(State::Closed),
+            addresses: RefCell::new(Opened {
+                host: wanted,
+                peer: None,
+            }),
+            started: Cell::new(false),
+            paused: Cell::new(false),
+            turn_due: Cell::new(false),
+            flush_due: Cell::new(false),
+            owed: RefCell::default(),
+            output: RefCell::default(),
+            blocked: Cell::new(false),
+            held: RefCell::default(),
+            expected: Cell::new(receive::FEW),
+        })
+    }
+
+    pub(crate) fn transport(&self) -> &DatagramTransport {
+        &self.transport
+    }
+
+    fn is_open(&self) -> bool {
+        self.state.get() == State::Open
+    }
+
+    /// The reactor ends: the protocol may close in order.
+    pub(crate) fn shut_down(&self) {
+        self.owed.borrow_mut().shutting_down = true;
+        self.ask_for_turn();
+    }
+
+    /// Closes the port now. Harmless if it is closed.
+    pub(crate) fn close(&self, reason: Reason) {
+        if self.state.replace(State::Closed) == State::Closed {
+            return;
+        }
+        self.wire.close();
+        self.blocked.set(false);
+        self.drop_output();
+        self.held.borrow_mut().clear();
+        let mut owed = self.owed.borrow_mut();
+        owed.refused = false;
+        owed.overflowed = false;
+        owed.shutting_down = false;
+        owed.stopped = Some(reason);
+        drop(owed);
+        self.ask_for_turn();
+    }
+
+    fn close_in_order(&self) {
+        if !self.is_open() {
+            return;
+        }
+        self.flush_output();
+        if self.output.borrow().is_empty() {
+            return self.close(Reason::Done);
+        }
+        self.state.set(State::Closing);
+        let timeout = self.settings.close_timeout;
+        let me = self.me.clone();
+        self.clock.call_later(timeout, move || {
+            if let Some(port) = me.upgrade()
+                && port.state.get() == State::Closing
+            {
+                port.close(Reason::CloseTimedOut(timeout));
+            }
+        });
+    }
+
+    fn ask_for_turn(&self) {
+        if !self.turn_due.replace(true)
+            && let Some(me) = self.me.upgrade()
+        {
+            self.clock.wants_datagram_turn(me);
+        }
+    }
+
+    /// Calls the protocol. Its panic closes the port.
+    #[inline]
+    fn call(&self, callback: &str, call: impl FnOnce(&dyn HeldDatagram, &DatagramTransport)) {
+        let Some(protocol) = &self.protocol else {
+            return;
+        };
+        if let Err(message) = catch_panic(|| call(&*protocol.0, &self.transport)) {
+            self.panicked(callback, message);
+        }
+    }
+
+    #[cold]
+    fn panicked(&self, callback: &str, message: Arc<str>) {
+        let host = self.host();
+        log::error!(
+            "{callback} on the datagram port {host} panicked, the port is closed: {message}"
+        );
+        self.close(Reason::Panicked(message));
+    }
+
+    fn is_busy(&self) -> bool {
+        self.protocol
+            .as_ref()
+            .is_none_or(|protocol| protocol.0.is_busy())
+    }
+
+    /// Tells the protocol all that it is owed.
+    fn settle(&self) {
+        if self.is_busy() {
+            return self.ask_for_turn();
+        }
+        if self.owed.borrow().stopped.is_none() {
+            self.begin();
+            self.tell_events();
+        }
+        let stopped = self.owed.borrow_mut().stopped.take();
+        if let Some(reason) = stopped {
+            self.tell_failures();
+            if self.started.replace(false) {
+                self.call("stop_protocol", |held, _| held.stop(&reason));
+            }
+            self.owed.borrow_mut().failures.clear();
+            if self.is_open() {
+                // It was opened again meanwhile.
+                self.ask_for_turn();
+            }
+        }
+    }
+
+    /// The protocol hears that the port is open, before everything else.
+    fn begin(&self) {
+        if self.is_open() && !self.started.replace(true) {
+            self.call("start_protocol", |held, transport| held.start(transport));
+        }
+    }
+
+    fn tell_events(&self) {
+        let refused = std::mem::take(&mut self.owed.borrow_mut().refused);
+        if refused && self.is_open() {
+            self.call("connection_refused", |held, transport| {
+                held.refused(transport);
+            });
+        }
+        self.tell_failures();
+        if self.output.borrow().is_empty() {
+            let overflowed = std::mem::take(&mut self.owed.borrow_mut().overflowed);
+            if overflowed && self.is_open() {
+                self.call("can_send_again", |held, transport| {
+                    held.can_send_again(transport);
+                });
+            }
+        }
+        let shutting_down = std::mem::take(&mut self.owed.borrow_mut().shutting_down);
+        if shutting_down && self.is_open() {
+            self.call("shutting_down", |held, transport| {
+                held.shutting_down(transport);
+            });
+        }
+    }
+
+    /// Tells the failures that are there now; what fails in answer to them comes in the next turn.
+    fn tell_failures(&self) {
+        let mut pending = std::mem::take(&mut self.owed.borrow_mut().failures);
+        while let Some(failure) = pending.next() {
+            if self.started.get() {
+                self.call("send_failed", |held, transport| {
+                    held.send_failed(transport, &failure);
+                });
+            }
+        }
+    }
+}
+
+impl<W: DatagramWire> DatagramTurn for DatagramPort<W> {
+    fn turn(&self) {
+        self.turn_due.set(false);
+        // What is sent now goes out at the end of this turn.
+        let flush_was_due = self.flush_due.replace(true);
+        self.settle();
+        self.deliver_held();
+        self.flush_output();
+        self.flush_due.set(flush_was_due);
+    }
+
+    fn flush(&self) {
+        self.flush_due.set(false);
+        self.flush_output();
+    }
+}
+
+impl<W: DatagramWire> Listening for DatagramPort<W> {
+    fn start(&self) -> Result<(), ListenError> {
+        if self.state.get() != State::Closed {
+            return Err(ListenError::AlreadyListening);
+        }
+        let me = self.me.upgrade().ok_or(ListenError::ReactorGone)?;
+        *self.addresses.borrow_mut() = self.wire.open(&me)?;
+        self.paused.set(false);
+        self.state.set(State::Open);
+        self.ask_for_turn();
+        Ok(())
+    }
+
+    fn stop(&self) {
+        self.close_in_order();
+    }
+
+    fn is_listening(&self) -> bool {
+        self.is_open()
+    }
+
+    fn pause(&self) {
+        self.set_paused(true);
+    }
+
+    fn resume(&self) {
+        self.set_paused(false);
+    }
+
+    fn address(&self) -> Address {
+        self.host()
+    }
+}
+
+impl<W: DatagramWire> DatagramChannel for DatagramPort<W> {
+    fn send(&self, data: &[u8], to: Option<&Address>) {
+        if self.is_open() {
+            self.take(data, to);
+        }
+    }
+
+    fn connect(&self, to: &Address) -> Result<(), UdpError> {
+        if let Some(peer) = self.peer() {
+            return Err(UdpError::AlreadyConnected(peer));
+        }
+        // What was sent before went to addresses of its own.
+        self.flush_output();
+        *self.addresses.borrow_mut() = self.wire.connect(to)?;
+        Ok(())
+    }
+
+    fn set(&self, option: UdpOption) -> Result<(), UdpError> {
+        self.wire.set(option)
+    }
+
+    fn stop_listening(&self) {
+        self.close_in_order();
+    }
+
+    fn set_paused(&self, paused: bool) {
+        if self.paused.replace(paused) && !paused && self.is_open() {
+            self.ask_for_turn();
+            self.wire.look_again();
+        }
+    }
+
+    fn host(&self) -> Address {
+        self.addresses.borrow().host.clone()
+    }
+
+    fn peer(&self) -> Option<Address> {
+        self.addresses.borrow().peer.clone()
+    }
+
+    fn is_listening(&self) -> bool {
+        self.is_open()
+    }
+
+    fn is_started(&self) -> bool {
+        self.started.get() && self.is_open()
+    }
+
+    fn buffered(&self) -> usize {
+        self.output.borrow().bytes()
+    }
+
+    fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    fn held(&self) -> Option<Rc<dyn HeldDatagram>> {
+        self.protocol.as_ref().map(|protocol| protocol.0.clone())
+    }
+
+    fn guard(&self, call: &mut dyn FnMut()) {
+        if let Err(message) = catch_panic(call) {
+            self.panicked("a call", message);
+        }
+    }
+}
+
+impl<W: DatagramWire> Drop for DatagramPort<W> {
+    fn drop(&mut self) {
+        let protocol = self.protocol.take();
+        log_panic("the drop of a datagram protocol", || drop(protocol));
+    }
+}

@@ -1,0 +1,50 @@
+use std::io;
+use std::rc::Rc;
+
+use super::{Batch, DatagramPort, DatagramQueue, UdpOption};
+use crate::{Address, ListenError, SendError, UdpError};
+
+/// What a kind of datagram port supplies: UDP, or a network in memory.
+///
+/// `receive` and `send` never block: `WouldBlock` means that [`DatagramPort::ready`] will be called
+/// when it is worth trying again.
+pub(crate) trait DatagramWire: Sized + 'static {
+    /// Opens the port, or opens it again on the same address; returns where it listens and who it is
+    /// connected to.
+    fn open(&self, port: &Rc<DatagramPort<Self>>) -> Result<Opened, ListenError>;
+
+    /// Nothing is called after this until it is opened again.
+    fn close(&self);
+
+    /// Receives up to `most` datagrams into the batch, each up to `longest` bytes and one more. True
+    /// if there may be others; if not, what comes later calls [`DatagramPort::ready`].
+    fn receive(&self, batch: &mut Batch, most: usize, longest: usize) -> io::Result<bool>;
+
+    /// Hands datagrams from the front of the queue to the system; returns how many it has taken, and
+    /// the error of the first that it has not.
+    fn send(&self, queue: &DatagramQueue) -> (usize, Option<io::Error>);
+
+    /// From now on, call [`DatagramPort::ready`] when a send is worth trying; or no longer.
+    fn watch_writable(&self, watch: bool) -> io::Result<()>;
+
+    /// Call [`DatagramPort::ready`] in the next pass: there may be more to receive.
+    fn look_again(&self);
+
+    /// The destination as the wire wants it, if it can be one for this length at all.
+    fn destination(&self, to: &Address, length: usize) -> Result<Address, SendError>;
+
+    /// What an error of a send means, for a datagram of this length.
+    fn send_error(&self, error: io::Error, length: usize) -> SendError;
+
+    /// Connects the port; returns where it listens then.
+    fn connect(&self, to: &Address) -> Result<Opened, UdpError>;
+
+    /// Changes a setting of the open port.
+    fn set(&self, option: UdpOption) -> Result<(), UdpError>;
+}
+
+/// The addresses of an open port.
+pub(crate) struct Opened {
+    pub(crate) host: Address,
+    pub(crate) peer: Option<Address>,
+}

@@ -1,0 +1,18 @@
+//! UDP: how to listen, and the socket.
+
+mod address;
+mod listen;
+mod options;
+mod socket;
+
+#[cfg(target_os = "linux")]
+#[path = "udp/many.rs"]
+mod calls;
+#[cfg(not(target_os = "linux"))]
+#[path = "udp/single.rs"]
+mod calls;
+
+pub(crate) use address::{destination, fit};
+pub(crate) use calls::Headers;
+pub(crate) use listen::listen;
+pub use options::UdpListen;

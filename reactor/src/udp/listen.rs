@@ -1,0 +1,43 @@
+use std::rc::Rc;
+
+use super::socket::UdpWire;
+use crate::core::Core;
+use crate::datagram::DatagramPort;
+use crate::output::Room;
+use crate::port::Listening;
+use crate::sources::Source;
+use crate::stream::Ready;
+use crate::{Address, DatagramProtocolRef, ListenError, ListeningPort, Reason, UdpListen};
+
+pub(crate) fn listen(
+    core: &Rc<Core>,
+    options: UdpListen,
+    protocol: DatagramProtocolRef,
+) -> Result<ListeningPort, ListenError> {
+    let settings = options.settings.clone();
+    let wanted = Address::Udp(options.address);
+    let port = DatagramPort::new(
+        UdpWire::new(Rc::downgrade(core), options),
+        protocol,
+        core.commons.clock.clone(),
+        core.datagrams.clone(),
+        settings,
+        wanted,
+    );
+    port.start()?;
+    Ok(ListeningPort::new(port))
+}
+
+impl Source for DatagramPort<UdpWire> {
+    fn ready(&self, ready: Ready, _: &mut Room) {
+        DatagramPort::ready(self, ready.is_readable(), ready.is_writable());
+    }
+
+    fn stop(&self) {
+        self.shut_down();
+    }
+
+    fn abort(&self, reason: Reason) {
+        self.close(reason);
+    }
+}

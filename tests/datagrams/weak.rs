@@ -1,0 +1,115 @@
+//! A protocol that names itself: calls that come when it is free, and end with the port.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use retwist::{Address, DatagramProtocol, DatagramTransport, WeakDatagramProtocol};
+
+use crate::peer::Peer;
+use crate::way::Way;
+
+over_every_way! {
+    timers_of_its_own,
+    a_call_in_a_callback_comes_before_the_next_datagram,
+    no_call_once_it_was_stopped,
+}
+
+/// Sends a number every so often.
+struct Ticker {
+    count: u8,
+    to: Address,
+}
+
+impl Ticker {
+    fn tick(&mut self, transport: &DatagramTransport) {
+        self.count += 1;
+        transport.send_to(&[self.count], &self.to);
+        transport.call_later(Duration::from_millis(1), self, Self::tick);
+    }
+}
+
+impl DatagramProtocol for Ticker {
+    fn start_protocol(&mut self, transport: &DatagramTransport) {
+        self.tick(transport);
+    }
+}
+
+fn timers_of_its_own<W: Way>(way: W) {
+    let server = Peer::new();
+    let (_port, to) = way.listen(W::free(), server.quiet());
+    let (port, _) = way.listen(W::free(), Ticker { count: 0, to });
+    way.until(|| server.received().len() >= 5);
+    port.stop_listening();
+    way.comes_to_rest();
+    let count = server.received().len();
+    way.until(|| way.clock().pending_calls() == 0);
+    way.comes_to_rest();
+    assert_eq!(server.received().len(), count);
+    assert_eq!(server.received()[..5], [[1], [2], [3], [4], [5]]);
+}
+
+struct Recaller {
+    me: Rc<RefCell<Option<WeakDatagramProtocol<Recaller>>>>,
+    log: Rc<RefCell<Vec<String>>>,
+}
+
+impl DatagramProtocol for Recaller {
+    fn start_protocol(&mut self, transport: &DatagramTransport) {
+        *self.me.borrow_mut() = Some(transport.me(self));
+    }
+
+    fn datagram_received(&mut self, transport: &DatagramTransport, data: &[u8], from: &Address) {
+        let name = String::from_utf8_lossy(data).into_owned();
+        self.log.borrow_mut().push(name.clone());
+        let from = from.clone();
+        transport.me(self).call(move |this, transport| {
+            this.log.borrow_mut().push(format!("after {name}"));
+            transport.send_to(b"done", &from);
+        });
+        self.log.borrow_mut().push("returns".to_owned());
+    }
+}
+
+fn a_call_in_a_callback_comes_before_the_next_datagram<W: Way>(way: W) {
+    let (client, log, me) = (
+        Peer::new(),
+        Rc::new(RefCell::new(Vec::new())),
+        Rc::default(),
+    );
+    let (_port, there) = way.listen(
+        W::free(),
+        Recaller {
+            me,
+            log: log.clone(),
+        },
+    );
+    way.listen(W::free(), client.quiet());
+    way.until(|| !client.events().is_empty());
+    client.transport().send_to(b"a", &there);
+    client.transport().send_to(b"b", &there);
+    way.until(|| client.received().len() == 2);
+    assert_eq!(
+        *log.borrow(),
+        ["a", "returns", "after a", "b", "returns", "after b"]
+    );
+}
+
+fn no_call_once_it_was_stopped<W: Way>(way: W) {
+    let me: Rc<RefCell<Option<WeakDatagramProtocol<Recaller>>>> = Rc::default();
+    let recaller = Recaller {
+        me: me.clone(),
+        log: Rc::default(),
+    };
+    let (port, _) = way.listen(W::free(), recaller);
+    way.until(|| me.borrow().is_some());
+    let me = me.take().unwrap();
+    assert_eq!(
+        me.ask(|this, transport| (this.log.borrow().len(), transport.is_listening())),
+        Some((0, true))
+    );
+    port.stop_listening();
+    assert_eq!(me.ask(|_, _| ()), None);
+    me.call(|_, _| panic!("it was stopped"));
+    way.comes_to_rest();
+}
