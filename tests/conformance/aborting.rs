@@ -1,4 +1,4 @@
-//! `abort_connection`: over at once, and the peer can tell.
+//! `abort_connection`: the connection ends at once, and the peer sees that it broke.
 
 use retwist::Reason;
 
@@ -47,7 +47,7 @@ fn an_abort_in_each_callback_is_told_once_and_not_in_it<W: Way>(how: How) {
         world.until_over();
         assert!(matches!(server.reason(), Reason::Aborted));
         assert_eq!(client.count(), 0);
-        // Aborted before it was made, it is a connection that has failed.
+        // A connection that is aborted before it is made has failed.
         assert!(!client.is_made() || !client.reason().is_clean());
     }
 }

@@ -1,4 +1,4 @@
-//! Cases that need a process of their own: this program again, with one of its ignored tests.
+//! Cases that need a process of their own: this program runs again, with one of its ignored tests.
 
 use std::env;
 use std::io::{BufRead, BufReader, Lines};
@@ -11,13 +11,13 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Set for a test that has been started by another one.
 const STARTED: &str = "RETWIST_TEST_CHILD";
 
-/// Whether this is such a process. Somebody who runs all ignored tests does not mean these.
+/// Whether this process was started so. In others, the ignored tests do nothing.
 pub fn is_child() -> bool {
     env::var_os(STARTED).is_some()
 }
 
-/// Whether it comes to that soon. A process that is just being started has for a moment all that is
-/// open in this one, so a port that is closed here meanwhile is free only when that moment is over.
+/// Whether this becomes true soon. A process that is being started has, for a moment, all
+/// descriptors of this one, so a port that is closed here is free only after that moment.
 pub fn soon(condition: impl Fn() -> bool) -> bool {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(10) {
@@ -29,7 +29,7 @@ pub fn soon(condition: impl Fn() -> bool) -> bool {
     false
 }
 
-/// A process that runs one test, and what it prints. It is killed if it is dropped before it ends.
+/// A process that runs one test, and what it prints. Dropped before it ends, it is killed.
 pub struct Process {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,

@@ -13,7 +13,7 @@ use crate::child::{Process, is_child};
 use crate::lifecycle::reactor;
 
 const CROWD: usize = 10_000;
-/// What a process needs besides.
+/// Descriptors that a process needs for other things.
 const BESIDES: u64 = 100;
 
 /// Whether this process may hold as many descriptors as it takes; raises its own limit for it.
@@ -46,7 +46,7 @@ struct Counts {
     clean: Cell<usize>,
 }
 
-/// Sends one message when all are there, and leaves when it is back and all have theirs.
+/// Sends one message when all are connected, and closes when all have received theirs back.
 struct Guest {
     counts: Rc<Counts>,
     transports: Rc<std::cell::RefCell<Vec<TransportRef>>>,

@@ -21,7 +21,7 @@ over_every_way! {
     a_transport_knows_both_ends,
 }
 
-/// So many bytes that each can be told from its neighbours.
+/// This many bytes, each different from its neighbours.
 pub fn pattern(count: usize) -> Vec<u8> {
     (0..count).map(|at| (at % 251) as u8).collect()
 }

@@ -1,4 +1,4 @@
-//! File descriptors: none left, and none lost.
+//! File descriptors: what happens when there are no more, and that none leaks.
 
 use std::cell::Cell;
 use std::fs;
@@ -25,7 +25,7 @@ fn open_files() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// Asks the server how many passes its loop has made. None if it has refused the connection.
+/// Asks the server how many passes its loop has made. `None`: it has refused the connection.
 fn ask(mut client: &TcpStream) -> Option<u64> {
     let mut answer = [0; 8];
     client.write_all(b"?").ok()?;
@@ -64,7 +64,7 @@ fn without_descriptors_a_server_refuses_and_goes_on() {
             served.len()
         );
 
-        // It does not run in circles meanwhile: nothing happens until nobody has asked for a while.
+        // The loop does not spin meanwhile: between two questions it makes hardly any passes.
         let (first, before) = clients
             .iter()
             .find_map(|client| Some((client, ask(client)?)))
@@ -82,7 +82,7 @@ fn without_descriptors_a_server_refuses_and_goes_on() {
             "{passes} passes of a loop that has nothing to do"
         );
 
-        // They all leave, and it has heard that, before the next come.
+        // They all leave, and the server has heard that, before the next ones connect.
         for client in clients {
             client.shutdown(std::net::Shutdown::Write).ok();
             (&client).read_to_end(&mut Vec::new()).ok();
@@ -151,12 +151,12 @@ fn comes_and_goes() {
             come_and_go::<Layered<TcpV4>>(end);
         }
         let reactor = reactor();
-        let nobody = |_: &Address| None::<retwist::ProtocolRef>;
+        let refuse = |_: &Address| None::<retwist::ProtocolRef>;
         let port = reactor
-            .listen_tcp(TcpListen::port(0).interface([127, 0, 0, 1]), nobody)
+            .listen_tcp(TcpListen::port(0).interface([127, 0, 0, 1]), refuse)
             .unwrap();
         let address = port.address().socket().unwrap();
-        let (server, failed) = (Peer::new(), reactor.connect_tcp(address, nobody));
+        let (server, failed) = (Peer::new(), reactor.connect_tcp(address, refuse));
         until(&reactor, || {
             failed.state() == retwist::ConnectorState::Disconnected
         });

@@ -12,8 +12,8 @@ over_every_way! {
     a_protocol_that_keeps_its_own_transport_is_dropped,
     protocols_that_keep_each_others_transports_are_dropped,
     everyone_is_dropped_with_the_loop,
-    a_protocol_that_was_switched_out_is_whoever_holds_it,
-    a_call_that_nobody_made_is_dropped_with_the_loop,
+    a_protocol_that_was_switched_out_belongs_to_the_code_that_holds_it,
+    a_call_that_was_never_made_is_dropped_with_the_loop,
 }
 
 fn a_protocol_is_dropped_when_its_connection_ends<W: Way>(how: How) {
@@ -67,7 +67,7 @@ fn everyone_is_dropped_with_the_loop<W: Way>(how: How) {
     assert!(client.is_dropped() && server.is_dropped());
 }
 
-fn a_protocol_that_was_switched_out_is_whoever_holds_it<W: Way>(how: How) {
+fn a_protocol_that_was_switched_out_belongs_to_the_code_that_holds_it<W: Way>(how: How) {
     let (client, server, next) = (Peer::new(), Peer::new(), Peer::new());
     let mut world =
         World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
@@ -84,7 +84,7 @@ fn a_protocol_that_was_switched_out_is_whoever_holds_it<W: Way>(how: How) {
     assert!(next.is_dropped());
 }
 
-fn a_call_that_nobody_made_is_dropped_with_the_loop<W: Way>(how: How) {
+fn a_call_that_was_never_made_is_dropped_with_the_loop<W: Way>(how: How) {
     let (client, server) = (Peer::new(), Peer::new());
     let mut world =
         World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));

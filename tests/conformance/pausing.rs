@@ -1,4 +1,4 @@
-//! Reading, held back and taken up again.
+//! Reading pauses and resumes.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -111,7 +111,7 @@ fn a_newcomer_that_pauses_rests<W: Way>(how: How) {
     assert_eq!(next.story(), "made");
     next.transport().resume_producing();
     world.until(|| next.count() == 16);
-    // The one who was switched out hears nothing more, and owes nothing to the end of this case.
+    // The peer that was switched out hears nothing more, its end included.
     assert_eq!(server.story(), "made");
     world.forget(&server);
 }
@@ -190,7 +190,7 @@ fn a_peer_that_is_paused_fills_and_drains<W: Way>(how: How) {
     world.comes_to_rest();
     assert!(
         client.transport().buffered() > 0,
-        "somebody has swallowed it all"
+        "a buffer below has taken all of it"
     );
     server.transport().resume_producing();
     world.until(|| server.count() == sent.len());

@@ -1,12 +1,11 @@
-//! The two who talk in every case.
+//! The two protocols that talk in every case.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use retwist::{Protocol, ProtocolRef, Reason, TransportRef};
 
-/// A protocol that remembers all that it hears, checks that it may hear it now, and reacts as a
-/// case wants.
+/// A protocol that records all that it hears, checks the order, and reacts as a case wants.
 #[derive(Clone)]
 pub struct Peer {
     shared: Rc<Shared>,
@@ -44,7 +43,7 @@ struct Actor {
 }
 
 impl Peer {
-    /// One who has nothing to say yet.
+    /// A peer without a reaction yet.
     #[allow(clippy::new_without_default, reason = "a peer is made on purpose")]
     pub fn new() -> Self {
         Peer {
@@ -52,7 +51,7 @@ impl Peer {
         }
     }
 
-    /// The protocol, which reacts to nothing.
+    /// The protocol, without a reaction.
     pub fn quiet(&self) -> ProtocolRef {
         self.reacting(|_, _| ())
     }
@@ -127,7 +126,7 @@ impl Peer {
         reason.expect("a peer that has lost its connection")
     }
 
-    /// Whether nobody holds its protocol any more.
+    /// Whether its protocol has been dropped.
     pub fn is_dropped(&self) -> bool {
         self.shared.alive.get() == 0
     }

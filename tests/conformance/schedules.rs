@@ -1,9 +1,9 @@
-//! Random conversations in memory, against a model: whatever the two do and however their bytes are
-//! cut, each receives a beginning of what the other wrote, hears everything once and in order, and
+//! Random conversations in memory, against a model. Whatever the two sides do and however their bytes
+//! are cut: each receives a prefix of what the other wrote, hears each event once and in order, and
 //! the loop comes to rest.
 //!
-//! `RETWIST_SCHEDULES` says how many are tried, and a failure tells the seed to try them with again,
-//! see `tests/run`.
+//! `RETWIST_SCHEDULES` sets how many are tried. A failure prints the seed that repeats it: see
+//! `tests/run`.
 
 use std::collections::VecDeque;
 use std::env;
@@ -26,9 +26,9 @@ enum Act {
     Write(usize),
     Pause,
     Resume,
-    /// Gives back so many of the bytes of this delivery.
+    /// Gives back this many bytes of the delivery.
     Unread(usize),
-    /// Another one takes over, and gets all bytes of this delivery.
+    /// Switches to another peer, which gets all bytes of this delivery.
     Switch,
     HalfClose,
     Close,
@@ -67,14 +67,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// One side: the peers that have sat there, and what they and their handles have done.
+/// One side: the peers that have been its protocol, and what they and their handles have done.
 struct Side {
     /// The last one is in the seat.
     peers: Vec<Peer>,
     acts: VecDeque<Vec<Act>>,
-    /// What has been written while it could be, and may arrive.
+    /// What was written while the connection took it, and may arrive.
     written: usize,
-    /// What has been received for good: without what was given back.
+    /// What was received and not given back.
     received: Vec<u8>,
     half_closed: bool,
     closed: bool,
@@ -134,7 +134,7 @@ fn hear(side: &Shared, transport: &TransportRef, event: &Event<'_>) {
         } else if let Act::Switch = act {
             perform(side, transport, &act);
             transport.unread(&std::mem::take(&mut rest));
-            // This handle is revoked: whatever else was to be done here is not done.
+            // This handle is revoked, so the other actions are skipped.
             break;
         } else {
             perform(side, transport, &act);
@@ -205,7 +205,7 @@ fn converse<W: Way>(cut: usize, steps: &[Step]) {
             Step::Outside(side, act) => {
                 let side = &sides[usize::from(*side)];
                 let last = side.borrow().peers.last().cloned();
-                // One who was just switched in has no handle yet.
+                // A peer that was just switched in has no handle yet.
                 if let Some(transport) = last.filter(Peer::is_made).map(|peer| peer.transport()) {
                     perform(side, &transport, act);
                 }
@@ -216,7 +216,7 @@ fn converse<W: Way>(cut: usize, steps: &[Step]) {
     }
     world.comes_to_rest();
     check(&sides);
-    // Everyone reads, and both close: now all of it must come to an end.
+    // Both sides read and close: now the conversation must end.
     for side in &sides {
         side.borrow_mut().acts.clear();
         let last = side.borrow().peers.last().cloned().filter(Peer::is_made);
@@ -254,7 +254,7 @@ fn converse<W: Way>(cut: usize, steps: &[Step]) {
         let over = side.peers.iter().filter(|peer| peer.is_over()).count();
         assert_eq!(
             over, 1,
-            "who is in the seat, and nobody else, hears of the end"
+            "the present protocol, and no other, hears of the end"
         );
         for peer in &side.peers {
             let panicked = peer.is_over() && matches!(peer.reason(), Reason::Panicked(_));
@@ -268,17 +268,17 @@ fn converse<W: Way>(cut: usize, steps: &[Step]) {
             assert!(peer.is_dropped());
         }
     }
-    // Of those who sat here first, the end is told above.
+    // The first peer of each side is checked above.
     world.forget(&client);
     world.forget(&server);
 }
 
-/// What is written from this byte on.
+/// The bytes that are written from this position on.
 pub fn pattern_from(begin: usize, count: usize) -> Vec<u8> {
     (begin..begin + count).map(|at| (at % 251) as u8).collect()
 }
 
-/// What has been received is a beginning of what was written.
+/// Checks that what was received is a prefix of what was written.
 fn check(sides: &[Shared; 2]) {
     for (from, to) in [(0, 1), (1, 0)] {
         let (from, to) = (sides[from].borrow(), sides[to].borrow());
@@ -295,8 +295,8 @@ fn check(sides: &[Shared; 2]) {
     }
 }
 
-/// So many schedules as are wanted, or as are `usual`. A test prints what it says when it fails, and
-/// so the seed.
+/// The number of schedules to try: `usual`, unless the environment sets another. A failed test
+/// prints the seed.
 pub fn config(usual: u32) -> Config {
     let seed = wanted("PROPTEST_RNG_SEED").unwrap_or_else(|| RandomState::new().hash_one(()));
     println!("PROPTEST_RNG_SEED={seed}");

@@ -1,8 +1,8 @@
-//! Random conversations that go into TLS and out of it again, against a model: each of the two
-//! receives exactly what the other wrote, in clear or under however much TLS, and whatever comes in
-//! the same piece as a change is for whoever sits there next.
+//! Random conversations that enter and leave TLS, against a model. Each side receives exactly what
+//! the other wrote, in clear or under any depth of TLS, and the bytes that come behind a change in
+//! the same piece go to the next protocol.
 //!
-//! As many as `RETWIST_SCHEDULES` says are tried, see `tests/run`.
+//! `RETWIST_SCHEDULES` sets how many are tried: see `tests/run`.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,23 +15,23 @@ use retwist::{Protocol, ProtocolHandle, Reason, TransportRef};
 use crate::schedules::{config, pattern_from};
 use crate::ways::configs;
 
-/// One side asks and the other one answers, each with so many bytes; then both make the change.
+/// One side asks and the other answers, each with this many bytes; then both make the change.
 #[derive(Clone, Debug)]
 struct Exchange {
-    /// Whether the side that has accepted asks.
+    /// Whether the side that accepted the connection asks.
     server_asks: bool,
     question: usize,
     answer: usize,
     change: Change,
-    /// Whoever reads pauses for so long after the first piece. Not after each: by then the other one
-    /// may wait for a handshake, and not for ever.
+    /// The reader pauses for this long after the first piece. Not after later ones: by then the
+    /// other side may wait for a handshake, which has a deadline.
     pause: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
     None,
-    /// Into TLS; the side that has accepted may be its client.
+    /// Into TLS; the side that accepted the connection may be the client of TLS.
     Start {
         reversed: bool,
     },
@@ -60,8 +60,7 @@ fn exchange() -> impl Strategy<Value = Exchange> {
     )
 }
 
-/// Leaves out the changes that cannot be made, and that of the last one, which the close would
-/// overtake.
+/// Removes the changes that cannot be made, and the last one, which the close would overtake.
 fn possible(mut script: Vec<Exchange>) -> Vec<Exchange> {
     let mut depth = 0;
     if let Some(last) = script.last_mut() {
@@ -83,11 +82,11 @@ struct Side {
     script: Rc<[Exchange]>,
     /// Which exchange goes on.
     at: usize,
-    /// What of it is still to come from the peer.
+    /// How much of it is still to come from the peer.
     missing: usize,
     written: usize,
     received: Vec<u8>,
-    /// How much TLS there is, and will be.
+    /// The present and the next depth of TLS.
     depth: usize,
     lost: Option<Reason>,
 }
@@ -114,7 +113,7 @@ impl Side {
         exchange.server_asks == self.is_server
     }
 
-    /// The next exchange, or the one that has been held up by a change, begins.
+    /// Begins the next exchange, or the one that a change has held up.
     fn begin(&mut self, transport: &TransportRef) {
         let Some(exchange) = self.exchange() else {
             if !self.is_server {
@@ -139,7 +138,7 @@ impl Side {
         self.written += count;
     }
 
-    /// All of what was to come has come; `rest` is behind it.
+    /// The peer's part has come whole, with `rest` behind it.
     fn heard_all(&mut self, transport: &TransportRef, exchange: &Exchange, rest: &[u8]) {
         if !self.asks(exchange) {
             self.say(transport, exchange.answer);
@@ -152,7 +151,7 @@ impl Side {
                 rest => self.data_received(transport, rest),
             };
         }
-        // It is for whoever sits here next.
+        // It is for the next protocol.
         transport.unread(rest);
         match exchange.change {
             Change::None => {}
@@ -233,7 +232,7 @@ fn converse(script: Vec<Exchange>, cut: usize, delay: u64) {
                 reason,
             )
         })
-        .expect("nobody calls it now")
+        .expect("no call of it is running")
     };
     let [client, server] = [told(&sides[0]), told(&sides[1])];
     for (one, other) in [(&client, &server), (&server, &client)] {

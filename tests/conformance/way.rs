@@ -13,7 +13,7 @@ use retwist::{Clock, ProtocolRef, StreamSettings};
 /// What a case asks of the connection that it runs over.
 #[derive(Clone)]
 pub struct How {
-    /// No more than so many bytes are delivered at once.
+    /// The most bytes that one delivery brings.
     pub cut: usize,
     /// The bounds of the side that connects.
     pub client: StreamSettings,
@@ -21,7 +21,7 @@ pub struct How {
     pub server: StreamSettings,
 }
 
-/// All that a protocol may rely on holds however its input is cut.
+/// The pieces into which input is cut: every rule holds for each of them.
 pub const CUTS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
 
 impl Default for How {
@@ -46,17 +46,17 @@ impl How {
     }
 }
 
-/// A way to make connected pairs, and the loop that brings them forward.
+/// A way to make connected pairs, and the loop that runs them.
 ///
-/// When it is dropped, its loop ends, and whoever is still connected hears `connection_lost`.
+/// When it is dropped, its loop ends, and each protocol that is still connected hears
+/// `connection_lost`.
 pub trait Way: Sized + 'static {
-    /// So many bytes are more than the two ends, and what is between them, take in while nobody
-    /// reads.
+    /// More bytes than the two ends and the buffers between them take if neither side reads.
     const MUCH: usize;
 
     fn new(how: How) -> Self;
 
-    /// Begins to connect the two. They hear of it in passes to come.
+    /// Begins to connect the two, which hear of it in later passes.
     fn connect(&mut self, client: ProtocolRef, server: ProtocolRef);
 
     /// One pass of the loop, or several. If there is nothing to do, it lets up to `wait` pass.

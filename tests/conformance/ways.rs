@@ -1,4 +1,4 @@
-//! Every [`Way`](crate::way::Way) there is.
+//! All [`Way`](crate::way::Way)s.
 
 mod layers;
 mod memory;

@@ -1,4 +1,4 @@
-//! Where a case takes place.
+//! The loop and the connections of a case.
 
 use std::cell::Cell;
 use std::panic::Location;
@@ -20,15 +20,15 @@ pub struct World<W: Way> {
 
 /// How long a pass waits for something to happen.
 const WAIT: Duration = Duration::from_millis(50);
-/// When a case is given up, by the wall and in passes: only a case that fails comes so far.
+/// The limits of a case, in time and in passes: only a case that fails reaches them.
 const HANGING: Duration = Duration::from_secs(30);
 const PASSES: usize = 4000;
-/// After so many passes that do not wait, whatever was under way on the loopback interface has
-/// arrived.
+/// After this many passes that do not wait, everything that was under way on the loopback interface
+/// has arrived.
 const UNDER_WAY: usize = 25;
 /// A loop that needs fewer passes than this until a timer wakes it has nothing else to do.
 const AT_REST: usize = 8;
-/// For so many times [`WAIT`], a loop may have something to do.
+/// How many times [`WAIT`] a loop may have something to do.
 const BUSY: usize = 200;
 
 impl<W: Way> World<W> {
@@ -39,7 +39,7 @@ impl<W: Way> World<W> {
         }
     }
 
-    /// A world with one connection, of two who have heard that it is made.
+    /// A world with one connection, of which both sides have heard `connection_made`.
     #[track_caller]
     pub fn connected(how: How, client: (&Peer, ProtocolRef), server: (&Peer, ProtocolRef)) -> Self {
         let mut world = World::new(how);
@@ -57,12 +57,12 @@ impl<W: Way> World<W> {
         way.connect(client.1, server.1);
     }
 
-    /// Someone who is switched in later.
+    /// A peer that is switched in later.
     pub fn watch(&mut self, peer: &Peer) {
         self.peers.push(peer.clone());
     }
 
-    /// Someone who was switched out, and hears no end.
+    /// A peer that was switched out, and does not hear the end.
     pub fn forget(&mut self, peer: &Peer) {
         self.peers.retain(|other| !other.is(peer));
     }
@@ -92,7 +92,7 @@ impl<W: Way> World<W> {
         panic!("{caller}: it never comes to that; {}", self.tell());
     }
 
-    /// Runs until all who were connected have lost their connections.
+    /// Runs until all peers have lost their connections.
     #[track_caller]
     pub fn until_over(&self) {
         self.until(|| {
@@ -107,7 +107,7 @@ impl<W: Way> World<W> {
         self.way().pass(time);
     }
 
-    /// Lets arrive whatever is under way.
+    /// Runs until everything that is under way has arrived.
     pub fn settle(&self) {
         for _ in 0..UNDER_WAY {
             self.way().pass(Duration::ZERO);
@@ -146,8 +146,8 @@ impl<W: Way> World<W> {
     }
 }
 
-/// What holds in every case: who was connected hears once, and last, that it has lost its
-/// connection, and is dropped then.
+/// What holds in every case: a protocol that was connected hears `connection_lost` once and last,
+/// and is dropped then.
 impl<W: Way> Drop for World<W> {
     fn drop(&mut self) {
         self.end();

@@ -73,7 +73,7 @@ impl Channel for Plain {
 
 impl Layer for Plain {}
 
-/// Bytes that are not worth holding back more of.
+/// From this many bytes on, more is not held back.
 const ENOUGH: usize = 16 * 1024;
 
 struct Hold {
@@ -175,7 +175,7 @@ impl Layer for Cut {
     }
 }
 
-/// A layer that says something before it closes, as TLS does.
+/// A layer that sends something before it closes, as TLS does.
 struct Farewell {
     seat: Seat,
 }
@@ -203,7 +203,7 @@ impl Channel for Farewell {
 
 impl Layer for Farewell {}
 
-/// A layer with a bug, which shows when it writes of its own accord.
+/// A layer with a bug, which shows when the layer writes by itself.
 pub struct Faulty {
     seat: Seat,
     armed: Cell<bool>,

@@ -8,7 +8,7 @@ use retwist::{Clock, ProtocolRef};
 
 use crate::way::{How, Way};
 
-/// The layers that stand by and pass everything on, all of them, on any way.
+/// All the layers that pass everything on, stacked, on any way.
 pub struct Policies<W>(W);
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -39,7 +39,7 @@ impl<W: Way> Way for Policies<W> {
     }
 }
 
-/// Each side writes at a rate that nothing reaches, on any way.
+/// Write throttles with a rate that no case reaches, on any way.
 pub struct Throttled<W> {
     way: W,
     how: How,

@@ -37,7 +37,7 @@ impl<W: Way> Way for Tls<W> {
     }
 }
 
-/// One certificate for all cases, and those who trust it.
+/// One certificate for all cases, and the roles that trust it.
 pub fn configs() -> &'static (Arc<ServerConfig>, Arc<ClientConfig>) {
     static CONFIGS: OnceLock<(Arc<ServerConfig>, Arc<ClientConfig>)> = OnceLock::new();
     CONFIGS.get_or_init(|| {
