@@ -1,27 +1,27 @@
 //! Deferreds, async/await, tasks, threads and names on the reactor of retwist.
 //!
-//! Two ways to say what happens next, and both at once: a [`Deferred`] takes callbacks, and is a
-//! [`Future`]; a future that is [spawned](Spawner::spawn) makes a Deferred. Both run in the
-//! reactor's thread, by its clock, so that both run in a test without sockets and without waiting.
+//! A [`Deferred`] takes callbacks, and is a [`Future`] that async code awaits. A future that is
+//! [spawned](Spawner::spawn) makes a Deferred. Both run in the reactor's thread and on its clock, so
+//! tests run them without sockets and without sleeping.
 //!
 //! | to | look at |
 //! |---|---|
 //! | promise a value, and add callbacks | [`Deferred`], [`Promise`], [`Failure`] |
-//! | wait for several | [`gather_results`], [`deferred_list`], [`race`] |
-//! | take turns, hand things on | [`DeferredLock`], [`DeferredSemaphore`], [`DeferredQueue`] |
+//! | wait for several Deferreds, or share one | [`gather_results`], [`deferred_list`], [`race`], [`SharedDeferred`] |
+//! | lock, limit, queue | [`DeferredLock`], [`DeferredSemaphore`], [`DeferredQueue`] |
 //! | write `async fn` | [`Executor`], [`Spawner`], [`sleep`], [`timeout`](timeout()) |
-//! | read and write a connection in one | [`AsyncTransport`], [`connect`](connect()), [`listen`] |
-//! | do something again and again, or bit by bit | [`LoopingCall`], [`Cooperator`], [`defer_later`] |
-//! | do something that blocks | [`ThreadPool`] |
+//! | read and write a connection in an `async fn` | [`AsyncTransport`], [`connect`](connect()), [`listen`] |
+//! | repeat a call, delay it, do long work in steps | [`LoopingCall`], [`defer_later`], [`Cooperator`] |
+//! | do work that blocks, wait in another thread | [`ThreadPool`], [`wait_from_thread`] |
 //! | find a host, connect to it, stay connected | [`Resolver`], [`ascii_host`](ascii_host()), [`HostnameEndpoint`], [`ClientService`], [`Reconnecting`] |
 //! | write `fn main` | [`react`](react()) |
 //!
-//! Nothing here panics, however it is used: what goes wrong is a [`Failure`] or another error
-//! value. Whatever is cancelled leaves no timer, no task and no socket behind.
+//! Nothing here panics: all errors, also those of misuse, are a [`Failure`] or another error value.
+//! Work that is cancelled leaves no timer, no task and no socket behind.
 //!
 //! # Floor plan
 //!
-//! Four houses. Each uses its own parts and those of the houses below it; a test holds this.
+//! There are four houses. Each uses only its own parts and the houses below it; a test holds this.
 //!
 //! ```text
 //! 4  connecting   the addresses of a host, a connection with it, another one when that is lost

@@ -304,7 +304,7 @@ fn a_connection_that_never_opens_is_an_error() {
     assert_eq!(
         ear.try_call(|ear| ear.calls.clone()).unwrap(),
         ["made", "end"],
-        "nobody wants it: it is closed"
+        "its Deferred was dropped: it is closed"
     );
 }
 

@@ -456,7 +456,7 @@ fn a_service_that_is_away_for_an_hour() {
 }
 
 #[test]
-fn whoever_waits_while_it_stops_is_told() {
+fn a_request_that_is_pending_while_it_stops_fails() {
     let world = World::new();
     world.service.start();
     let pair = world.succeed();

@@ -114,9 +114,9 @@ fn a_race_that_all_lose_tells_why() {
     let failure = first.take().unwrap().unwrap_err();
     assert_eq!(failure.error().unwrap().0.len(), 3);
     assert_eq!(failure.to_string().matches("entity not found").count(), 3);
-    let nobody = race(Vec::<Work>::new()).take().unwrap().unwrap_err();
+    let empty = race(Vec::<Work>::new()).take().unwrap().unwrap_err();
     assert_eq!(
-        nobody.to_string(),
+        empty.to_string(),
         "there is nothing to wait for: the list is empty"
     );
 }

@@ -193,7 +193,7 @@ fn cancelled_at_any_point_nothing_is_left() {
 }
 
 #[test]
-fn nobody_listens_once_it_is_dropped() {
+fn dropping_it_stops_listening() {
     let reactor = MemoryReactor::new();
     let incoming = listen(&reactor, at()).unwrap();
     let waiting = ProtocolHandle::new(Client::default());

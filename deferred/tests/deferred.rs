@@ -192,7 +192,7 @@ fn cancellers() {
 }
 
 #[test]
-fn cancelling_goes_to_whoever_is_waited_for() {
+fn cancelling_ends_the_work_that_is_waited_for() {
     let cancelled = Rc::new(Cell::new(""));
     let source = |name| {
         let cancelled = cancelled.clone();

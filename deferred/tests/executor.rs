@@ -151,7 +151,7 @@ fn timeouts_leave_no_timer() {
 }
 
 #[test]
-fn one_that_wakes_itself_for_ever_keeps_nobody_waiting() {
+fn a_task_that_always_wakes_itself_does_not_hold_up_the_others() {
     let clock = ManualClock::new();
     let executor = Executor::on_clock(&clock);
     let rounds = Rc::new(Cell::new(0));

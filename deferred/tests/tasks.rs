@@ -307,8 +307,8 @@ fn work_is_stopped() {
     assert_eq!(done.take(), Some(Err(Failure::Panicked("oops".into()))));
 }
 
-/// Nobody keeps the cooperator: the work goes on all the same, also behind what it waits for and
-/// behind a pause.
+/// The work goes on when all handles of the cooperator have gone, also after a Deferred and after a
+/// pause.
 #[test]
 fn work_keeps_its_cooperator() {
     let clock = ManualClock::new();

@@ -89,7 +89,7 @@ fn there_are_as_many_threads_as_there_is_work_for_up_to_the_size() {
     let jobs = (0..9).map(|_| {
         let (together, seen) = (together.clone(), seen.clone());
         pool.defer_to_thread(move || {
-            // Three at a time: with fewer threads nobody would get past this.
+            // Three at a time: fewer threads would never get past this.
             together.wait();
             seen.lock().unwrap().insert(thread::current().id());
             Ok::<_, io::Error>(())
@@ -196,7 +196,7 @@ fn names() {
             Some(ResolveError::InvalidName(_))
         ));
     }
-    assert_eq!(pool.threads(), 0, "nobody was asked");
+    assert_eq!(pool.threads(), 0, "the system was not asked");
     let local = outcome(&reactor, resolver.resolve("localhost", 7)).unwrap();
     assert!(
         local
@@ -211,7 +211,7 @@ fn names() {
     assert_eq!(reactor.clock().pending_calls(), 0);
 }
 
-/// As code does that looks a name up and returns: nobody keeps the resolver, nor the pool.
+/// The code that looks a name up may drop the resolver and the pool.
 #[test]
 fn a_look_up_is_finished_by_who_has_begun_it() {
     let reactor = quiet();

@@ -1,5 +1,5 @@
-//! A failure that nobody has handled is in the log, whole, once; alone in its program, since the
-//! log is one for all.
+//! A failure without a handler is in the log, whole, once. This test is alone in its program,
+//! because the log is one for all.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -69,7 +69,7 @@ fn unhandled_failures_are_logged() {
     deferred.cancel();
     drop(deferred);
     drop(promise);
-    assert!(logged().is_empty(), "whoever cancels knows");
+    assert!(logged().is_empty(), "the caller that cancels knows");
 
     drop(Deferred::<(), Outer>::succeed(()).map(|()| panic!("oops")));
     assert!(logged()[0].ends_with("panicked: oops"));

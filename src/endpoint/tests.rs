@@ -96,8 +96,8 @@ fn settings_are_passed_on() {
     let listening = TcpListen::port(1).settings(settings.clone());
     assert_eq!(reactor.listening(), [listening]);
 
-    let nobody = |_: &str, _: u16| Deferred::<_, ResolveError>::succeed(Vec::new());
-    let network = Network::with(reactor.clone(), Rc::new(nobody));
+    let empty = |_: &str, _: u16| Deferred::<_, ResolveError>::succeed(Vec::new());
+    let network = Network::with(reactor.clone(), Rc::new(empty));
     let endpoint = client_from_string("tap:tcp:192.0.2.1:1").unwrap();
     let dialer = endpoint.settings(settings.clone()).on(&network);
     let _connecting = dialer.connect_to(Deaf);

@@ -14,7 +14,7 @@ use retwist_reactor::{
 
 use crate::AsyncTransport;
 
-/// Listens on a TCP port, for async code: the connections come from [`Incoming::accept`].
+/// Listens on a TCP port, for async code. [`Incoming::accept`] returns the connections.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,29 +59,29 @@ pub fn listen(
     listen_with(reactor, how, |protocol| protocol)
 }
 
-/// The same, with layers: `wrap` puts them under the protocol that it is handed. A connection comes
-/// once they have negotiated; one that cannot is logged.
+/// As [`listen`], with layers: `wrap` puts them below the protocol that it is handed. A connection is
+/// accepted once its layers have negotiated. A negotiation that fails is logged.
 pub fn listen_with(
     reactor: &dyn ReactorTcp,
     how: impl Into<TcpListen>,
     wrap: impl Fn(ProtocolRef) -> ProtocolRef + 'static,
 ) -> Result<Incoming, ListenError> {
     let queue: Rc<RefCell<Queue>> = Rc::default();
-    let door = Door {
+    let factory = QueueFactory {
         queue: queue.clone(),
         wrap: Box::new(wrap),
     };
-    let port = reactor.listen(how.into(), FactoryRef::from(door))?;
-    // The port, its factory and the queue hold each other until this is dropped.
+    let port = reactor.listen(how.into(), FactoryRef::from(factory))?;
+    // The port, its factory and the queue keep each other until `Incoming` is dropped.
     queue.borrow_mut().port = Some(port.clone());
     Ok(Incoming { port, queue })
 }
 
-/// The connections that are accepted on a port; see [`listen`]. Dropped, it listens no more.
+/// The connections of a port: see [`listen`]. Dropping it stops listening.
 ///
-/// Up to 1024 connections ([`max_pending`](Incoming::max_pending)) wait for [`accept`](Incoming::accept),
-/// those included whose layers still negotiate. Beyond that the port is
-/// [paused](ListeningPort::pause_accepting), and whoever connects waits in the system's queue.
+/// At most 1024 connections ([`max_pending`](Incoming::max_pending)) are pending, including those
+/// whose layers still negotiate. At the limit, the port is
+/// [paused](ListeningPort::pause_accepting), and further peers wait in the system's queue.
 pub struct Incoming {
     port: ListeningPort,
     queue: Rc<RefCell<Queue>>,
@@ -89,10 +89,10 @@ pub struct Incoming {
 
 struct Queue {
     port: Option<ListeningPort>,
-    /// How many connections may wait.
+    /// The most connections that may be pending.
     limit: usize,
     ready: VecDeque<AsyncTransport>,
-    /// How many more are on their way.
+    /// The number of connections whose layers still negotiate.
     opening: usize,
     waker: Option<Waker>,
     ended: bool,
@@ -112,29 +112,30 @@ impl Default for Queue {
 }
 
 impl Queue {
-    /// Somebody has come, or has gone: those who wait may be as many as may, or no longer.
-    fn look_at_the_limit(&self) {
+    /// Pauses the port at the limit, and resumes it below.
+    fn check_limit(&self) {
         if let Some(port) = &self.port {
-            match self.ready.len() + self.opening >= self.limit {
-                true => port.pause_accepting(),
-                false => port.resume_accepting(),
+            if self.ready.len() + self.opening >= self.limit {
+                port.pause_accepting();
+            } else {
+                port.resume_accepting();
             }
         }
     }
 }
 
 impl Incoming {
-    /// The next connection; none when the port has been closed.
+    /// Waits for the next connection. Returns `None` once the port has been closed.
     pub async fn accept(&mut self) -> Option<AsyncTransport> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// How many connections may wait, at least one.
+    /// Sets the most connections that may be pending, at least 1. Default 1024.
     pub fn max_pending(self, limit: usize) -> Self {
         {
             let mut queue = self.queue.borrow_mut();
             queue.limit = limit.max(1);
-            queue.look_at_the_limit();
+            queue.check_limit();
         }
         self
     }
@@ -152,7 +153,7 @@ impl Stream for Incoming {
         let mut queue = self.queue.borrow_mut();
         match queue.ready.pop_front() {
             Some(connection) => {
-                queue.look_at_the_limit();
+                queue.check_limit();
                 Poll::Ready(Some(connection))
             }
             None if queue.ended => Poll::Ready(None),
@@ -167,7 +168,7 @@ impl Stream for Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         self.port.stop_listening();
-        // Those on their way find it ended, and close.
+        // Connections that are still negotiating see that it has ended, and close.
         let (waiting, port) = {
             let mut queue = self.queue.borrow_mut();
             (std::mem::take(&mut queue.ready), queue.port.take())
@@ -176,18 +177,18 @@ impl Drop for Incoming {
     }
 }
 
-/// Where connections come in.
-struct Door {
+/// Adds the connections of the port to the queue.
+struct QueueFactory {
     queue: Rc<RefCell<Queue>>,
     wrap: Box<dyn Fn(ProtocolRef) -> ProtocolRef>,
 }
 
-impl Factory for Door {
+impl Factory for QueueFactory {
     fn build_protocol(self: &Rc<Self>, peer: &Address) -> impl IntoProtocol {
         {
             let mut queue = self.queue.borrow_mut();
             queue.opening += 1;
-            queue.look_at_the_limit();
+            queue.check_limit();
         }
         let (protocol, opening) = AsyncTransport::protocol();
         let (queue, peer) = (self.queue.clone(), peer.clone());
@@ -197,9 +198,11 @@ impl Factory for Door {
             match outcome {
                 Ok(connection) if !queue.ended => queue.ready.push_back(connection),
                 Ok(_) => {}
-                Err(failure) => log::info!("the connection from {peer} has not opened: {failure}"),
+                Err(failure) => {
+                    log::info!("the connection from {peer} was lost before it opened: {failure}")
+                }
             }
-            queue.look_at_the_limit();
+            queue.check_limit();
             if let Some(waker) = queue.waker.take() {
                 waker.wake();
             }

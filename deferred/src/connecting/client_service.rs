@@ -216,12 +216,12 @@ impl<P: Protocol> Service<P> {
         let me = self.clone();
         watch.on_lost(move |reason| me.lost(attempt, reason));
         let prepare = self.prepare.borrow().clone();
-        let sits = watch.clone();
+        let attached = watch.clone();
         let made = self
             .dialer
             .connect(watch.as_protocol())
             .map(move |connector| {
-                sits.seated();
+                attached.set_attached();
                 connector
             });
         let connecting = when_opened(made, opened)
@@ -329,7 +329,7 @@ impl<P: Protocol> Service<P> {
                 canceller.cancel();
                 if watch.is_open() {
                     watch.close();
-                } else if !watch.is_seated() {
+                } else if !watch.is_attached() {
                     self.stopped();
                 }
             }

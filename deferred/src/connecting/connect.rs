@@ -8,7 +8,8 @@ use retwist_reactor::{
 
 use crate::{AsyncTransport, Deferred, IntoBoxedError, Promise};
 
-/// Connects over TCP, for async code. Cancelled, or dropped while it is awaited, it gives up.
+/// Connects over TCP, for async code. Cancelling the Deferred, or dropping it while it is awaited,
+/// ends the attempt.
 ///
 /// `reactor` is a [`ReactorHandle`](retwist_reactor::ReactorHandle), or a
 /// [`MemoryReactor`](retwist_reactor::testing::MemoryReactor) in a test.
@@ -20,8 +21,8 @@ pub fn connect(
     when_opened(dial_tcp(reactor, how.into(), protocol), opened)
 }
 
-/// Connects a protocol over TCP, and promises it, with its type: by then it has heard
-/// `connection_made`. Cancelled, it gives up.
+/// Connects a protocol over TCP, and promises its handle, after it has heard `connection_made`.
+/// Cancelling ends the attempt.
 ///
 /// ```
 /// use retwist_deferred::connect_protocol;
@@ -59,8 +60,8 @@ pub(crate) fn dial_tcp(
     dial(|factory| reactor.connect(how, factory), protocol)
 }
 
-/// Connects `protocol`, by way of `connect`, which connects a factory. The connector comes when the
-/// protocol is in its seat; a layer may still have to negotiate.
+/// Connects `protocol` with `connect`, which connects a factory. The Deferred fires when the protocol
+/// has a connection; a layer may still have to negotiate.
 pub(crate) fn dial(
     connect: impl FnOnce(FactoryRef) -> Connector,
     protocol: ProtocolRef,
@@ -82,13 +83,12 @@ pub(crate) fn dial(
     let dialled = connect(FactoryRef::from(dial));
     if dialled.state() == ConnectorState::Disconnected {
         connector.take();
-        // Nothing has been begun, so nobody else has fired it.
         promise.errback(ConnectError::ReactorGone);
     }
     made
 }
 
-/// What was made and then has opened: `opened` is its outcome, and cancelling it closes the
+/// A connection that is `made` and then `opened`: has the outcome of both. Cancelling closes the
 /// connection.
 pub(crate) fn when_opened<T: 'static, E: IntoBoxedError + From<ConnectError>>(
     made: Deferred<Connector, E>,
@@ -99,14 +99,15 @@ pub(crate) fn when_opened<T: 'static, E: IntoBoxedError + From<ConnectError>>(
         opened.done(move |outcome| {
             let lost = |reason| ConnectError::Negotiation(reason).into();
             let outcome = outcome.map_err(|failure| failure.map(lost));
-            // Cancelled, it is dropped; an `AsyncTransport` closes.
+            // If it was cancelled, this drops the value: an `AsyncTransport` closes then.
             promise.fire(outcome);
         });
         open
     })
 }
 
-/// `protocol`, to be put over a transport, and the moment at which it has heard `connection_made`.
+/// `protocol` in the form in which it is connected, and a Deferred that fires when it has heard
+/// `connection_made`.
 pub(crate) fn opening<P: Protocol>(
     protocol: P,
 ) -> (ProtocolRef, Deferred<ProtocolHandle<P>, Reason>) {
@@ -122,7 +123,7 @@ pub(crate) fn opening<P: Protocol>(
 struct Dial {
     protocol: RefCell<Option<ProtocolRef>>,
     promise: Promise<Connector, ConnectError>,
-    /// Where the canceller finds it.
+    /// For the canceller.
     connector: Rc<RefCell<Option<Connector>>>,
 }
 
@@ -139,13 +140,12 @@ impl Factory for Dial {
 
     fn client_connection_failed(self: &Rc<Self>, _: &Connector, error: &ConnectError) {
         self.connector.take();
-        // Cancelled, it has its outcome.
         self.promise.fire(Err(error.clone().into()));
         self.protocol.take();
     }
 }
 
-/// Sits in the seat until the connection is there, and gives it to the protocol that it is for.
+/// Has the connection until it is made, and then hands it to the protocol.
 struct Opening<P: Protocol> {
     protocol: ProtocolHandle<P>,
     promise: Option<Promise<ProtocolHandle<P>, Reason>>,
@@ -156,9 +156,8 @@ impl<P: Protocol> Protocol for Opening<P> {
         transport.switch_protocol((&self.protocol).into());
         if let Some(promise) = self.promise.take() {
             let protocol = self.protocol.clone();
-            // The turn goes on to tell it that it is connected; this comes after the turns.
+            // In this turn the protocol hears that it is connected. This call comes after that.
             transport.clock().call_soon(move || {
-                // Cancelled, it has its outcome.
                 promise.fire(Ok(protocol));
             });
         }
@@ -170,7 +169,6 @@ impl<P: Protocol> Protocol for Opening<P> {
 
     fn connection_lost(&mut self, reason: &Reason) {
         if let Some(promise) = self.promise.take() {
-            // Cancelled, it has its outcome.
             promise.fire(Err(reason.clone().into()));
         }
     }

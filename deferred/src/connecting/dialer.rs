@@ -9,10 +9,10 @@ use retwist_reactor::{
 use super::connect::{dial, opening, when_opened};
 use crate::{AsyncTransport, Deferred, Failure, ResolveError};
 
-/// A way to connect a protocol, whatever it takes to get there.
+/// A way to connect a protocol.
 ///
-/// A closure that connects a factory is one. One that adds a layer puts it under the protocol, and
-/// has another one connect both.
+/// A closure that connects a factory is a dialer. A dialer that adds a layer puts it below the
+/// protocol, and has another dialer connect both.
 ///
 /// ```
 /// use retwist_deferred::DialerExt;
@@ -30,22 +30,23 @@ use crate::{AsyncTransport, Deferred, Failure, ResolveError};
 /// ```
 #[doc(alias = "IStreamClientEndpoint")]
 pub trait Dialer {
-    /// Connects `protocol`: it is put in a seat once, or never. The connector comes when it is; a
-    /// layer may still have to negotiate. Cancelled, it gives up.
+    /// Connects `protocol`, which gets one connection or none. The Deferred fires when it has one; a
+    /// layer may still have to negotiate. Cancelling ends the attempt.
     fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, DialError>;
 }
 
-/// The ways to connect to any [`Dialer`].
+/// What every [`Dialer`] can do.
 pub trait DialerExt: Dialer {
-    /// Connects a protocol and promises it, with its type: by then it has heard `connection_made`,
-    /// and all layers have negotiated. Cancelled, it gives up.
+    /// Connects a protocol, and promises its handle, after it has heard `connection_made` and all
+    /// layers have negotiated. Cancelling ends the attempt.
     #[doc(alias = "connectProtocol")]
     fn connect_to<P: Protocol>(&self, protocol: P) -> Deferred<ProtocolHandle<P>, DialError> {
         let (protocol, opened) = opening(protocol);
         when_opened(self.connect(protocol), opened)
     }
 
-    /// Connects, for async code. Cancelled, or dropped while it is awaited, it gives up.
+    /// Connects, for async code. Cancelling the Deferred, or dropping it while it is awaited, ends
+    /// the attempt.
     fn open(&self) -> Deferred<AsyncTransport, DialError> {
         let (protocol, opened) = AsyncTransport::protocol();
         when_opened(self.connect(protocol), opened)
@@ -54,7 +55,7 @@ pub trait DialerExt: Dialer {
 
 impl<E: Dialer + ?Sized> DialerExt for E {}
 
-/// Whatever connects a factory is a way to connect a protocol.
+/// A closure that connects a factory.
 impl<F: Fn(FactoryRef) -> Connector> Dialer for F {
     fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, DialError> {
         dial(self, protocol).map_err(DialError::Connect)
@@ -65,12 +66,13 @@ impl<F: Fn(FactoryRef) -> Connector> Dialer for F {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DialError {
-    /// The host has no address that is known.
+    /// No address of the host was found.
     Resolve(ResolveError),
     /// The connection could not be made.
     Connect(ConnectError),
-    /// The host has several addresses, and there is a connection with none: each with its reason,
-    /// in the order in which they ended. Empty, if there is none of the family to connect from.
+    /// The host has several addresses, and all attempts failed: each address with its failure, in the
+    /// order in which the attempts ended. The list is empty if no address has the family of the
+    /// address to connect from.
     AllFailed(Vec<(SocketAddr, Failure<ConnectError>)>),
 }
 

@@ -12,11 +12,11 @@ use retwist_reactor::{
 use super::connect::dial_tcp;
 use crate::{Canceller, Deferred, DialError, Dialer, Failure, Promise, Resolver};
 
-/// A TCP port of a host, by name.
+/// A dialer for a TCP port of a host, by name.
 ///
-/// Happy eyeballs, RFC 8305: the addresses are tried in the resolver's order, with the families by
-/// turns; if one has not answered in 250 ms, or has failed, the next is tried beside it; the first
-/// connection is taken, and the other attempts are given up.
+/// Happy eyeballs, RFC 8305: the addresses are tried in the resolver's order, with the families in
+/// turn. If an attempt fails, or has no answer within 250 ms, the next one begins beside it. The
+/// first connection wins, and ends the other attempts.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,7 +35,7 @@ use crate::{Canceller, Deferred, DialError, Dialer, Failure, Promise, Resolver};
 /// let endpoint = HostnameEndpoint::new(Rc::new(reactor.handle()), resolver, "localhost", 1);
 /// let handle = reactor.handle();
 /// endpoint.connect_to(Client).done(move |outcome| {
-///     println!("{}", outcome.unwrap_err()); // nobody listens on port 1
+///     println!("{}", outcome.unwrap_err()); // port 1 is closed
 ///     handle.stop().unwrap();
 /// });
 /// reactor.run()?;
@@ -47,19 +47,19 @@ pub struct HostnameEndpoint {
     host: String,
     port: u16,
     stagger: Duration,
-    how: How,
+    options: AttemptOptions,
 }
 
-/// How each address is tried.
+/// The options of each attempt.
 #[derive(Clone)]
-struct How {
+struct AttemptOptions {
     timeout: Duration,
     bind_address: Option<IpAddr>,
     settings: StreamSettings,
 }
 
 impl HostnameEndpoint {
-    /// Connects to `port` of `host`, whose addresses `resolver` finds each time.
+    /// A dialer for `port` of `host`. `resolver` finds the addresses for each connection anew.
     pub fn new(
         reactor: Rc<dyn ReactorTcp>,
         resolver: Rc<dyn Resolver>,
@@ -72,7 +72,7 @@ impl HostnameEndpoint {
             host: host.into(),
             port,
             stagger: Duration::from_millis(250),
-            how: How {
+            options: AttemptOptions {
                 timeout: Duration::from_secs(30),
                 bind_address: None,
                 settings: StreamSettings::client(),
@@ -80,59 +80,60 @@ impl HostnameEndpoint {
         }
     }
 
-    /// How long an attempt has the field for itself. Default 250 ms; RFC 8305 allows 10 ms to 2 s.
+    /// The time between the starts of two attempts. Default 250 ms; RFC 8305 allows 10 ms to 2 s.
     #[doc(alias = "attemptDelay")]
     pub fn stagger(mut self, stagger: Duration) -> Self {
         self.stagger = stagger;
         self
     }
 
-    /// How long each attempt may take. Default 30 s.
+    /// The time limit of each attempt. Default 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.how.timeout = timeout;
+        self.options.timeout = timeout;
         self
     }
 
-    /// The address of this machine to connect from. Addresses of the other family are not tried.
+    /// The address of this machine to connect from. Addresses of the other family are skipped.
     #[doc(alias = "bindAddress")]
     pub fn bind_address(mut self, address: IpAddr) -> Self {
-        self.how.bind_address = Some(address);
+        self.options.bind_address = Some(address);
         self
     }
 
-    /// The bounds of the connection.
+    /// Sets the bounds of the connection.
     pub fn settings(mut self, settings: StreamSettings) -> Self {
-        self.how.settings = settings;
+        self.options.settings = settings;
         self
     }
 }
 
-impl How {
+impl AttemptOptions {
     fn fits(&self, there: &SocketAddr) -> bool {
         let same_family = |here: IpAddr| here.is_ipv4() == there.is_ipv4();
         self.bind_address.is_none_or(same_family)
     }
 
     fn to(&self, there: SocketAddr) -> TcpConnect {
-        let how = TcpConnect::address(there)
+        let connect = TcpConnect::address(there)
             .timeout(self.timeout)
             .settings(self.settings.clone());
         match self.bind_address {
-            Some(address) => how.bind_address(SocketAddr::new(address, 0)),
-            None => how,
+            Some(address) => connect.bind_address(SocketAddr::new(address, 0)),
+            None => connect,
         }
     }
 }
 
 impl Dialer for HostnameEndpoint {
     fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, DialError> {
-        let (reactor, stagger, how) = (self.reactor.clone(), self.stagger, self.how.clone());
+        let (reactor, stagger, options) =
+            (self.reactor.clone(), self.stagger, self.options.clone());
         self.resolver
             .resolve(&self.host, self.port)
             .map_err(DialError::Resolve)
             .add_callback(move |mut addresses| {
                 let mut seen = HashSet::new();
-                addresses.retain(|address| how.fits(address) && seen.insert(*address));
+                addresses.retain(|address| options.fits(address) && seen.insert(*address));
                 let place: Rc<RefCell<Option<Rc<Eyeballs>>>> = Rc::default();
                 let (promise, connected) = Deferred::with_canceller({
                     let place = place.clone();
@@ -147,10 +148,10 @@ impl Dialer for HostnameEndpoint {
                     protocol,
                     promise,
                     stagger,
-                    how,
-                    field: RefCell::new(Field {
-                        waiting: by_turns(addresses),
-                        ..Field::default()
+                    options,
+                    attempts: RefCell::new(Attempts {
+                        pending: interleaved(addresses),
+                        ..Attempts::default()
                     }),
                 });
                 *place.borrow_mut() = Some(eyeballs.clone());
@@ -160,48 +161,52 @@ impl Dialer for HostnameEndpoint {
     }
 }
 
-/// One connection, on its way over several addresses.
+/// One connection that is being made, with attempts at several addresses.
 struct Eyeballs {
     reactor: Rc<dyn ReactorTcp>,
     protocol: ProtocolRef,
     promise: Promise<Connector, DialError>,
     stagger: Duration,
-    how: How,
-    field: RefCell<Field>,
+    options: AttemptOptions,
+    attempts: RefCell<Attempts>,
 }
 
 #[derive(Default)]
-struct Field {
-    /// Not tried yet.
-    waiting: VecDeque<SocketAddr>,
+struct Attempts {
+    /// The addresses that have not been tried.
+    pending: VecDeque<SocketAddr>,
     running: Vec<(SocketAddr, Canceller)>,
     failed: Vec<(SocketAddr, Failure<ConnectError>)>,
-    /// When the next one is tried.
+    /// Begins the next attempt.
     timer: Option<DelayedCall>,
-    /// One has been taken, or nobody wants any.
+    /// There is a connection, or the whole was cancelled.
     over: bool,
 }
 
 impl Eyeballs {
-    /// Tries the next address; if there is none, and no attempt either, that was it.
+    /// Begins the next attempt. Fails if there is no address left, and no attempt is running.
     fn next(self: &Rc<Self>) {
         self.forget_timer();
-        let Some(address) = self.field.borrow_mut().waiting.pop_front() else {
-            return self.give_up_if_over();
+        let Some(address) = self.attempts.borrow_mut().pending.pop_front() else {
+            return self.fail_if_over();
         };
-        let attempt = dial_tcp(&*self.reactor, self.how.to(address), self.protocol.clone());
+        let attempt = dial_tcp(
+            &*self.reactor,
+            self.options.to(address),
+            self.protocol.clone(),
+        );
         let canceller = attempt.canceller();
-        let mut field = self.field.borrow_mut();
-        field.running.push((address, canceller));
-        if !field.waiting.is_empty() {
+        let mut attempts = self.attempts.borrow_mut();
+        attempts.running.push((address, canceller));
+        if !attempts.pending.is_empty() {
             let me = self.clone();
             let timer = self
                 .reactor
                 .time()
                 .call_later(self.stagger, move || me.next());
-            field.timer = Some(timer);
+            attempts.timer = Some(timer);
         }
-        drop(field);
+        drop(attempts);
         let me = self.clone();
         attempt.done(move |outcome| me.ended(address, outcome));
     }
@@ -212,41 +217,39 @@ impl Eyeballs {
         outcome: Result<Connector, Failure<ConnectError>>,
     ) {
         {
-            let mut field = self.field.borrow_mut();
-            if field.over {
+            let mut attempts = self.attempts.borrow_mut();
+            if attempts.over {
                 return;
             }
-            field.running.retain(|(running, _)| *running != address);
+            attempts.running.retain(|(running, _)| *running != address);
         }
         match outcome {
             Ok(connector) => {
                 self.end();
-                // Nobody has fired it: it was not over.
-                self.promise.callback(connector);
+                self.promise.fire(Ok(connector));
             }
             Err(failure) => {
-                self.field.borrow_mut().failed.push((address, failure));
+                self.attempts.borrow_mut().failed.push((address, failure));
                 self.next();
             }
         }
     }
 
-    fn give_up_if_over(&self) {
-        let failed = match &mut *self.field.borrow_mut() {
-            field if field.running.is_empty() => std::mem::take(&mut field.failed),
+    fn fail_if_over(&self) {
+        let failed = match &mut *self.attempts.borrow_mut() {
+            attempts if attempts.running.is_empty() => std::mem::take(&mut attempts.failed),
             _ => return,
         };
-        // Nobody has fired it: it is not over.
-        self.promise.errback(DialError::AllFailed(failed));
+        self.promise.fire(Err(DialError::AllFailed(failed).into()));
     }
 
-    /// Gives up all attempts but the one that has ended.
+    /// Ends all attempts that are still running.
     fn end(&self) {
         self.forget_timer();
         let running = {
-            let mut field = self.field.borrow_mut();
-            field.over = true;
-            std::mem::take(&mut field.running)
+            let mut attempts = self.attempts.borrow_mut();
+            attempts.over = true;
+            std::mem::take(&mut attempts.running)
         };
         for (_, attempt) in running {
             attempt.cancel();
@@ -254,16 +257,16 @@ impl Eyeballs {
     }
 
     fn forget_timer(&self) {
-        if let Some(timer) = self.field.borrow_mut().timer.take() {
-            // Gone only if it is what calls this.
+        if let Some(timer) = self.attempts.borrow_mut().timer.take() {
+            // An error means that the timer makes this call.
             let _ = timer.cancel();
         }
     }
 }
 
-/// The order in which addresses are tried: the first one's family, the other family, and so on (RFC
-/// 8305, section 4).
-fn by_turns(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
+/// The order of the attempts: the family of the first address and the other one in turn (RFC 8305,
+/// section 4).
+fn interleaved(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let first_is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let (first, second): (Vec<_>, Vec<_>) = addresses
         .into_iter()

@@ -8,7 +8,7 @@ use retwist_reactor::Clock;
 
 use crate::{Deferred, ThreadPool, ascii_host};
 
-/// Finds the addresses of a host. A closure is one.
+/// Finds the addresses of a host. A closure is a resolver.
 ///
 /// ```
 /// use retwist_deferred::{Deferred, ResolveError, Resolver};
@@ -21,8 +21,8 @@ use crate::{Deferred, ThreadPool, ascii_host};
 #[doc(alias = "IHostnameResolver")]
 #[doc(alias = "IResolverSimple")]
 pub trait Resolver: 'static {
-    /// The addresses of `host`, at least one, the best first, each with `port`. An address in text
-    /// stands for itself. Cancelled, nothing more comes of it.
+    /// Finds the addresses of `host`, at least one, the best first, each with `port`. An address in
+    /// text is returned as it is. Cancelling ends the look-up.
     #[doc(alias = "resolveHostName")]
     #[doc(alias = "getHostByName")]
     fn resolve(&self, host: &str, port: u16) -> Deferred<Vec<SocketAddr>, ResolveError>;
@@ -37,8 +37,8 @@ where
     }
 }
 
-/// Asks the system (`getaddrinfo`), in a thread of the pool, for the [ASCII form](ascii_host) of a
-/// name. The order is the system's: RFC 6724, as it is configured.
+/// Asks the system (`getaddrinfo`) in a thread of the pool. Names are asked for in their
+/// [ASCII form](ascii_host). The order of the addresses is the system's: RFC 6724, as configured.
 #[derive(Clone, Debug)]
 #[doc(alias = "GAIResolver")]
 #[doc(alias = "ThreadedResolver")]
@@ -49,7 +49,7 @@ pub struct SystemResolver {
 }
 
 impl SystemResolver {
-    /// A resolver that gives up after 30 s ([`timeout`](SystemResolver::timeout)).
+    /// A resolver with a time limit of 30 s ([`timeout`](SystemResolver::timeout)).
     pub fn new(pool: &ThreadPool, clock: &Clock) -> Self {
         SystemResolver {
             pool: pool.clone(),
@@ -58,8 +58,9 @@ impl SystemResolver {
         }
     }
 
-    /// Fails with [`Failure::TimedOut`](crate::Failure::TimedOut) after this time. The thread is
-    /// busy until the system gives up too.
+    /// Sets the time limit. After it, a look-up fails with
+    /// [`Failure::TimedOut`](crate::Failure::TimedOut); the thread stays busy until the system
+    /// answers.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -76,7 +77,7 @@ impl Resolver for SystemResolver {
             Err(error) => return Deferred::fail(error),
         };
         let found = self.pool.defer_to_thread(move || ask(host, port));
-        // Whoever asks need not keep the resolver until there is an answer.
+        // Keeps the pool until there is an answer: the caller may drop the resolver.
         let pool = self.pool.clone();
         found
             .timeout(self.timeout, &self.clock)
@@ -91,26 +92,26 @@ fn ask(host: String, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
     match (&*host, port).to_socket_addrs() {
         Ok(found) => {
             let addresses: Vec<_> = found.collect();
-            match addresses.is_empty() {
-                true => Err(ResolveError::NoAddress(host)),
-                false => Ok(addresses),
+            if addresses.is_empty() {
+                return Err(ResolveError::NoAddress(host));
             }
+            Ok(addresses)
         }
         Err(error) => Err(ResolveError::Failed(host, error)),
     }
 }
 
-/// Why the addresses of a host are not known.
+/// Why the addresses of a host were not found.
 #[derive(Debug)]
 #[doc(alias = "DNSLookupError")]
 #[non_exhaustive]
 pub enum ResolveError {
-    /// No host can have this name: it is empty, too long, has a blank or a NUL in it, or has no
-    /// [ASCII form](ascii_host). Nobody was asked.
+    /// No host can have this name: a part is empty or too long, it has a blank or a control
+    /// character in it, or it has no [ASCII form](ascii_host). The system was not asked.
     InvalidName(String),
     /// The host has no address.
     NoAddress(String),
-    /// What the system said when it was asked for this host.
+    /// The error of the system for this host.
     Failed(String, io::Error),
 }
 

@@ -3,15 +3,15 @@ use std::rc::Rc;
 
 use retwist_reactor::{Channel, Layer, ProtocolRef, Reason, Seat};
 
-/// A layer that changes nothing, and tells when its connection has ended, after the protocol above
-/// has heard it.
+/// A layer that changes nothing, and reports the end of its connection after the protocol above has
+/// heard it.
 pub(crate) struct Watch {
     seat: Seat,
     lost: OnceCell<Reason>,
     on_lost: Cell<Option<OnLost>>,
-    /// It sits on a connection, over which a layer below may still negotiate.
-    seated: Cell<bool>,
-    begun: Cell<bool>,
+    /// There is a connection, on which a layer below may still negotiate.
+    attached: Cell<bool>,
+    opened: Cell<bool>,
 }
 
 type OnLost = Box<dyn FnOnce(&Reason)>;
@@ -22,38 +22,37 @@ impl Watch {
             seat: Seat::new(me, above),
             lost: OnceCell::new(),
             on_lost: Cell::default(),
-            seated: Cell::new(false),
-            begun: Cell::new(false),
+            attached: Cell::new(false),
+            opened: Cell::new(false),
         })
     }
 
-    /// Has `call` called, in a turn of its own, when the connection has ended; it is never called
-    /// from inside this.
+    /// Sets the call for the end of the connection. It comes in a turn of its own.
     pub(crate) fn on_lost(&self, call: impl FnOnce(&Reason) + 'static) {
         self.on_lost.set(Some(Box::new(call)));
     }
 
-    /// Why the connection has ended, if it has.
+    /// The reason of the end; `None` before.
     pub(crate) fn lost(&self) -> Option<&Reason> {
         self.lost.get()
     }
 
-    /// It sits on a connection from now on, and will hear of its end.
-    pub(crate) fn seated(&self) {
-        self.seated.set(true);
+    /// There is a connection from now on.
+    pub(crate) fn set_attached(&self) {
+        self.attached.set(true);
     }
 
-    /// Whether there is a connection of which the end is still to come.
-    pub(crate) fn is_seated(&self) -> bool {
-        self.seated.get() && self.lost.get().is_none()
+    /// Returns true while there is a connection.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.attached.get() && self.lost.get().is_none()
     }
 
-    /// Whether there is a connection, and no layer below it negotiates any more.
+    /// Returns true while there is a connection on which all layers have negotiated.
     pub(crate) fn is_open(&self) -> bool {
-        self.begun.get() && self.lost.get().is_none()
+        self.opened.get() && self.lost.get().is_none()
     }
 
-    /// Closes it, in order, from the top of the layers.
+    /// Closes the connection in order, from the top of the layers.
     pub(crate) fn close(&self) {
         self.seat.transport().lose_connection();
     }
@@ -67,7 +66,7 @@ impl Channel for Watch {
 
 impl Layer for Watch {
     fn connection_made(&self) {
-        self.begun.set(true);
+        self.opened.set(true);
         self.seat.open();
     }
 
