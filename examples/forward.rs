@@ -5,12 +5,13 @@
 //! cargo run --release --example forward -- tcp:8010:interface=127.0.0.1 tcp:127.0.0.1:8007
 //! ```
 //!
-//! Neither side is read faster than the other one takes it, and the end of one side's input is the
-//! end of the other side's, no more: a client may close its write half and still get its answer.
+//! Each side is read only as fast as the other one takes the bytes. The end of one side's input ends
+//! the other side's output and no more: a client may close its write half and still get its answer.
+//! A connection that breaks is passed on as broken.
 //!
-//! With `--proxy-protocol send` the server is told on whose behalf the connection is made; with
-//! `--proxy-protocol receive` whoever connects has to say so. A proxy in the middle of a chain is
-//! given both.
+//! With `--proxy-protocol send` this proxy tells the server on whose behalf it connects. With
+//! `--proxy-protocol receive` it expects its clients to do the same. A proxy in the middle of a chain
+//! gets both options.
 
 mod support;
 
@@ -29,13 +30,13 @@ Joins each connection that comes in with one that it makes.
 
 Usage: forward [LISTEN [CONNECT]] [--workers N] [--proxy-protocol WAY]... [--trust PREFIX]...
 
-LISTEN                 where to listen; tcp:8010:interface=127.0.0.1 if it is not given
-CONNECT                what to connect to; tcp:127.0.0.1:8007 if it is not given
---workers N            as many reactors, each in a thread of its own, on the same port; 1 if it is not given
+LISTEN                 where to listen (default: tcp:8010:interface=127.0.0.1)
+CONNECT                what to connect to (default: tcp:127.0.0.1:8007)
+--workers N            number of reactors, each in a thread of its own, on the same port (default: 1)
 --proxy-protocol WAY   send a PROXY header to the server (send for version 1, send-v2), or
-                       demand one of the client (receive); may be given for both
---trust PREFIX         receive from proxies with these addresses (192.0.2.0/24, 2001:db8::1, any); if
-                       none are given, from this machine alone
+                       expect one from the client (receive); can be given for both
+--trust PREFIX         receive from proxies with these addresses (192.0.2.0/24, 2001:db8::1, any)
+                       (default: this machine)
 ";
 
 /// What this proxy does for each of its connections.
@@ -44,13 +45,13 @@ struct Forward {
     send: Option<fn(&ProxyHeader) -> SendProxyHeader>,
 }
 
-/// A connection that has come in, until the way out is begun.
+/// A connection that has come in, until the way out is being opened.
 struct Entrance(Rc<Forward>);
 
 impl Protocol for Entrance {
     fn connection_made(&mut self, transport: &TransportRef) {
-        // What comes in is not read before the way out is open, and if it cannot be opened, both
-        // are closed.
+        // The relay reads nothing before the way out is open. If that fails, it drops its other end,
+        // and this connection breaks.
         let (inbound, outbound) = Relay::pair();
         let outbound: ProtocolRef = match self.0.send {
             Some(version) => version(&ProxyHeader::on_behalf_of(&**transport)).wrap(outbound),
@@ -63,10 +64,6 @@ impl Protocol for Entrance {
             }
         });
         transport.switch_protocol(inbound.into());
-    }
-
-    fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
-        transport.unread(data);
     }
 }
 

@@ -5,8 +5,8 @@
 //! curl --proxy socks5h://alice:secret@127.0.0.1:1080 http://localhost:8000/
 //! ```
 //!
-//! Names are looked up by the system, off the loop, and what is allowed counts for the addresses
-//! that they lead to.
+//! The system looks names up, in another thread. What is allowed applies to the addresses that the
+//! names lead to.
 
 mod support;
 
@@ -23,18 +23,18 @@ use retwist::{FactoryRef, ReactorHandle, Worker, Workers, error_chain};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
-Connects its clients to where they ask for, by SOCKS version 5 or 4a.
+Connects its clients to the destinations that they ask for, by SOCKS version 5 or 4a.
 
 Usage: socks [ENDPOINT...] [--workers N] [--allow PREFIX]... [--user NAME --password WORD]
 
-ENDPOINT          where to listen; tcp:1080:interface=127.0.0.1 if none is given
---workers N       as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
---allow PREFIX    connect to these addresses (192.0.2.0/24, 2001:db8::1, any); if none are given, to any
---user NAME       demand this name of the clients, which then have to speak version 5,
+ENDPOINT          where to listen (default: tcp:1080:interface=127.0.0.1)
+--workers N       number of reactors, each in a thread of its own, on the same ports (default: 1)
+--allow PREFIX    connect to these addresses (192.0.2.0/24, 2001:db8::1, any) (default: any)
+--user NAME       require this user name from the clients, which then have to speak version 5,
 --password WORD   and this password
 ";
 
-/// Connects to where clients want to go.
+/// Connects to the destinations of the clients.
 struct Connects {
     reactor: ReactorHandle,
     resolver: Rc<dyn Resolver>,
@@ -130,7 +130,7 @@ fn factory(
     let rule = connects.clone();
     let allow = move |request: &SocksRequest| match request.destination() {
         Destination::Ip(address) => rule.allows(address),
-        // That is for the addresses that it leads to.
+        // What counts is the addresses that it leads to.
         Destination::Domain(..) => true,
     };
     let mut server = SocksServer::new(allow, move |request| connects.connect(request));

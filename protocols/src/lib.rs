@@ -60,7 +60,7 @@ pub use proxy::error::ProxyError;
 pub use proxy::header::{ProxyHeader, ProxyOrigin, Tlv};
 pub use proxy::receiver::{ProxyProtocol, ProxyReceiver};
 pub use proxy::sender::{ProxySender, SendProxyHeader};
-pub use relay::Relay;
+pub use relay::{Relay, RelayBroken};
 pub use socks::client::{SocksClient, SocksHandshake};
 pub use socks::error::{SocksError, SocksReply};
 pub use socks::request::SocksRequest;

@@ -1,16 +1,25 @@
 use std::cell::{Cell, RefCell};
+use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
 
-use retwist_reactor::{ProducerKind, Protocol, Reason, TransportRef};
+use retwist_reactor::{Producer, ProducerKind, Protocol, Reason, TransportRef};
 
-/// One of two protocols, each of which sends on the other's connection what comes on its own.
+/// One of two protocols, each of which sends on the other's connection what its own receives.
 ///
-/// Whichever is connected first reads nothing until the other one is; then each side is held back
-/// by what the other one takes. An end of input is passed on as such, so that a request can be
-/// closed before its answer comes; when one connection ends, so does the other, after what it has
-/// still to send. If one is never connected and dropped, such as when connecting failed, the other
-/// is closed.
+/// The end that is connected first reads nothing until the other one is connected. Then each side
+/// is read only as fast as the other one takes the bytes.
+///
+/// How one connection ends is how the other one ends:
+/// - An end of input is passed on as such, so that a client can end its request before the answer
+///   comes. When one connection is closed in order, so is the other, after its pending output.
+/// - When one connection breaks (a reset, TLS that is cut off, a limit), the other one sends its
+///   pending output and then [fails](retwist_reactor::Transport::fail_connection) with
+///   [`RelayBroken`]. So the peer sees that what it has is not all: a reset on TCP, no close_notify
+///   under TLS.
+/// - The same happens to the first end if the other one is dropped without ever being connected, for
+///   instance because connecting failed.
+/// - When the reactor stops, a side whose input was not at its end yet is passed on as broken, too.
 ///
 /// ```
 /// use retwist_protocols::Relay;
@@ -28,27 +37,28 @@ use retwist_reactor::{ProducerKind, Protocol, Reason, TransportRef};
 #[doc(alias = "ProxyClient")]
 pub struct Relay {
     pair: Rc<Pair>,
-    /// Which of the two.
+    /// The index of this end in the pair.
     this: usize,
-    read_lost: bool,
     write_lost: bool,
 }
 
 #[derive(Default)]
 struct Pair {
     ends: RefCell<[Option<TransportRef>; 2]>,
-    /// One of them has ended, or will never be connected.
-    over: Cell<bool>,
+    /// Which of them have received all that their peers send.
+    read_lost: [Cell<bool>; 2],
+    /// Set once one of them has ended, or will never be connected: `Some` error if it did not end in
+    /// order.
+    over: RefCell<Option<Result<(), RelayBroken>>>,
 }
 
 impl Relay {
-    /// Two that belong together.
+    /// Two ends that belong together.
     pub fn pair() -> (Relay, Relay) {
         let pair = Rc::new(Pair::default());
         let relay = |this| Relay {
             pair: pair.clone(),
             this,
-            read_lost: false,
             write_lost: false,
         };
         (relay(0), relay(1))
@@ -58,10 +68,10 @@ impl Relay {
         self.pair.ends.borrow()[1 - self.this].clone()
     }
 
-    /// This is where this end is now: joined with the other one, if that is somewhere.
-    fn sits_on(&self, transport: &TransportRef) {
-        if self.pair.over.get() {
-            return transport.lose_connection();
+    /// This end sits on `transport` now. Joins it with the other one, if that is connected.
+    fn attach(&self, transport: &TransportRef) {
+        if let Some(outcome) = &*self.pair.over.borrow() {
+            return end(transport, outcome);
         }
         self.pair.ends.borrow_mut()[self.this] = Some(transport.clone());
         let Some(other) = self.other() else {
@@ -69,7 +79,8 @@ impl Relay {
         };
         for (from, to) in [(transport, &other), (&other, transport)] {
             to.unregister_producer();
-            if let Err(error) = to.register_producer(from.clone(), ProducerKind::Push) {
+            let source = Rc::new(Source(from.clone()));
+            if let Err(error) = to.register_producer(source, ProducerKind::Push) {
                 log::warn!("a relay cannot hold back its peer: {error}");
             }
             from.resume_producing();
@@ -77,30 +88,68 @@ impl Relay {
     }
 
     fn close_if_done(&self, transport: &TransportRef) {
-        if self.read_lost && self.write_lost {
+        if self.pair.read_lost[self.this].get() && self.write_lost {
             transport.lose_connection();
         }
     }
 
-    fn end(&self) {
-        if self.pair.over.replace(true) {
+    /// This end is over; the other one ends in the same way.
+    fn finish(&self, outcome: Result<(), RelayBroken>) {
+        if self.pair.over.borrow().is_some() {
             return;
         }
-        if let Some(other) = self.other() {
-            other.unregister_producer();
-            other.lose_connection();
-        }
+        let other = self.other();
         self.pair.ends.take();
+        if let Some(other) = other {
+            end(&other, &outcome);
+        }
+        self.pair.over.replace(Some(outcome));
+    }
+}
+
+/// One connection as the producer of what is written to the other one.
+///
+/// A transport is a producer itself. But when its consumer is lost it closes in order, before the
+/// relay can say how that connection was lost.
+struct Source(TransportRef);
+
+impl Producer for Source {
+    fn resume_producing(&self) {
+        self.0.resume_producing();
+    }
+
+    fn pause_producing(&self) {
+        self.0.pause_producing();
+    }
+
+    /// The end of the relay that has lost its connection hears of it next, and ends this one.
+    fn stop_producing(&self) {}
+
+    fn has_finished(&self) -> bool {
+        self.0.has_finished()
+    }
+}
+
+/// Ends a connection as the other one has ended.
+fn end(transport: &TransportRef, outcome: &Result<(), RelayBroken>) {
+    if !transport.is_connected() {
+        return;
+    }
+    // Nothing more comes from the other side.
+    transport.unregister_producer();
+    match outcome {
+        Ok(()) => transport.lose_connection(),
+        Err(broken) => transport.fail_connection(Reason::failed(broken.clone())),
     }
 }
 
 impl Protocol for Relay {
     fn connection_made(&mut self, transport: &TransportRef) {
-        self.sits_on(transport);
+        self.attach(transport);
     }
 
     fn transport_switched(&mut self, transport: &TransportRef) {
-        self.sits_on(transport);
+        self.attach(transport);
     }
 
     fn data_received(&mut self, _: &TransportRef, data: &[u8]) {
@@ -110,7 +159,7 @@ impl Protocol for Relay {
     }
 
     fn read_connection_lost(&mut self, transport: &TransportRef) {
-        self.read_lost = true;
+        self.pair.read_lost[self.this].set(true);
         if let Some(other) = self.other() {
             other.unregister_producer();
             other.lose_write_connection();
@@ -123,14 +172,23 @@ impl Protocol for Relay {
         self.close_if_done(transport);
     }
 
-    fn connection_lost(&mut self, _: &Reason) {
-        self.end();
+    fn shutting_down(&mut self, transport: &TransportRef) {
+        let complete = self.pair.read_lost[1 - self.this].get();
+        let broken = RelayBroken::Lost(Reason::ReactorStopped);
+        end(transport, &if complete { Ok(()) } else { Err(broken) });
+    }
+
+    fn connection_lost(&mut self, reason: &Reason) {
+        self.finish(match reason {
+            Reason::Done => Ok(()),
+            reason => Err(RelayBroken::Lost(reason.clone())),
+        });
     }
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        self.end();
+        self.finish(Err(RelayBroken::NeverConnected));
     }
 }
 
@@ -142,5 +200,36 @@ impl fmt::Debug for Relay {
                 &self.pair.ends.borrow().each_ref().map(Option::is_some),
             )
             .finish_non_exhaustive()
+    }
+}
+
+/// Why a connection of a [`Relay`] was ended: the connection that it was joined with did not end in
+/// order.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RelayBroken {
+    /// The other connection was lost, for this reason.
+    Lost(Reason),
+    /// The other connection was never made.
+    NeverConnected,
+}
+
+impl fmt::Display for RelayBroken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RelayBroken::Lost(_) => "the connection that this one was relayed to broke",
+            RelayBroken::NeverConnected => {
+                "the connection that this one was to be relayed to was never made"
+            }
+        })
+    }
+}
+
+impl Error for RelayBroken {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            RelayBroken::Lost(reason) => Some(reason),
+            RelayBroken::NeverConnected => None,
+        }
     }
 }

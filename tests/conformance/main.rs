@@ -35,6 +35,7 @@ mod panics;
 mod pausing;
 mod ports;
 mod producers;
+mod relays;
 mod schedules;
 mod shutdown;
 mod signals;

@@ -1,4 +1,4 @@
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
 use crate::ports::Refusing;
@@ -78,8 +78,38 @@ fn a_client_is_let_go_if_the_server_refuses() {
     let (program, address) = forward(refusing.address());
     let mut stream = connect(address);
     stream.write_all(b"hello").unwrap();
-    assert_eq!(read_all(&mut stream), b"");
+    assert!(is_reset(&mut stream), "no answer is not an empty answer");
     program.stop();
+}
+
+/// Whether the connection breaks before anything is received.
+fn is_reset(stream: &mut TcpStream) -> bool {
+    match stream.read(&mut [0; 8]) {
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+        Ok(_) => false,
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_is_passed_on_as_broken() {
+    for client_first in [true, false] {
+        let (program, client, server) = joined();
+        let (mut first, mut second) = if client_first {
+            (client, server)
+        } else {
+            (server, client)
+        };
+        first.write_all(b"the first half").unwrap();
+        let mut received = [0; 14];
+        second.read_exact(&mut received).unwrap();
+        assert_eq!(&received, b"the first half");
+        // Closed with bytes that were not read, it is reset.
+        second.write_all(b"unread").unwrap();
+        first.peek(&mut [0; 1]).unwrap();
+        drop(first);
+        assert!(is_reset(&mut second));
+        program.stop();
+    }
 }
 
 #[test]
@@ -89,7 +119,7 @@ fn it_ends_though_neither_side_closes() {
     let mut hello = [0; 5];
     server.read_exact(&mut hello).unwrap();
     program.signal("TERM");
-    assert_eq!(read_all(&mut client), b"");
-    assert_eq!(read_all(&mut server), b"");
+    assert!(is_reset(&mut client), "it does not look complete");
+    assert!(is_reset(&mut server), "it does not look complete");
     assert_eq!(program.exit_code(), Some(0));
 }

@@ -257,6 +257,12 @@ impl<F: Framing, R: FrameReceiver<F>> Protocol for Framed<F, R> {
         }
     }
 
+    fn shutting_down(&mut self, _: &TransportRef) {
+        if let Some(transport) = &self.transport {
+            self.receiver.shutting_down(transport);
+        }
+    }
+
     fn connection_lost(&mut self, reason: &Reason) {
         match self.decoder.failure() {
             Some(error) => self.receiver.connection_lost(&Reason::Failed(error)),

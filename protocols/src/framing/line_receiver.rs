@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use retwist_reactor::Reason;
 
 use crate::{FrameReceiver, Framed, LengthLimitExceeded, LineTransport, Lines, UnfinishedFrame};
@@ -79,24 +81,29 @@ pub trait LineReceiver: 'static {
     /// The peer has sent more than the limit without a delimiter. `rest` begins with that line, and
     /// contains all that has arrived behind it.
     ///
-    /// Nothing is delivered after this. By default, the connection is closed after what was written
-    /// has been sent. An override may answer and close; or go on, with `set_line_mode` or
-    /// `set_raw_mode` and any part of `rest`.
+    /// Nothing is delivered after this. By default, the connection is closed because of
+    /// [`LengthLimitExceeded`] once what was written has been sent; if a producer is registered, it
+    /// is stopped, and the connection [fails](retwist_reactor::Transport::fail_connection).
+    ///
+    /// An override may answer and close; or go on, with `set_line_mode` or `set_raw_mode` and any
+    /// part of `rest`.
     #[doc(alias = "lineLengthExceeded")]
     fn line_length_exceeded(&mut self, transport: &LineTransport, rest: &[u8]) {
-        transport.lose_connection();
+        if let Some(error) = transport.failure() {
+            transport.end_because(error);
+        }
     }
 
     /// The peer has ended its input with a line that has no delimiter, `line`. Comes before
     /// `read_connection_lost`.
     ///
-    /// By default, the connection is closed after what was written has been sent, and
-    /// [`UnfinishedFrame`] is the reason in `connection_lost`. An override can treat `line` as a
-    /// complete one; if it does not close, it hears `read_connection_lost` next.
+    /// By default, the connection ends as in
+    /// [`line_length_exceeded`](LineReceiver::line_length_exceeded), with [`UnfinishedFrame`] as the
+    /// reason. An override can treat `line` as a complete one; if it does not close, it hears
+    /// `read_connection_lost` next.
     fn line_incomplete(&mut self, transport: &LineTransport, line: &[u8]) {
-        transport.close_unfinished(UnfinishedFrame {
-            received: line.len(),
-        });
+        let received = line.len();
+        transport.end_because(Arc::new(UnfinishedFrame { received }));
     }
 
     /// See [`Protocol::transport_switched`](retwist_reactor::Protocol::transport_switched).
@@ -113,6 +120,11 @@ pub trait LineReceiver: 'static {
 
     /// See [`Protocol::write_connection_lost`](retwist_reactor::Protocol::write_connection_lost).
     fn write_connection_lost(&mut self, transport: &LineTransport) {}
+
+    /// See [`Protocol::shutting_down`](retwist_reactor::Protocol::shutting_down).
+    fn shutting_down(&mut self, transport: &LineTransport) {
+        transport.lose_connection();
+    }
 
     /// See [`Protocol::connection_lost`](retwist_reactor::Protocol::connection_lost). After a line
     /// that was too long the reason is [`LengthLimitExceeded`].
@@ -163,6 +175,10 @@ impl<R: LineReceiver> FrameReceiver<Lines> for R {
 
     fn write_connection_lost(&mut self, transport: &LineTransport) {
         LineReceiver::write_connection_lost(self, transport);
+    }
+
+    fn shutting_down(&mut self, transport: &LineTransport) {
+        LineReceiver::shutting_down(self, transport);
     }
 
     fn connection_lost(&mut self, reason: &Reason) {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use retwist_reactor::Reason;
 
 use crate::{FrameTransport, Framing, UnfinishedFrame};
@@ -49,23 +51,28 @@ pub trait FrameReceiver<F: Framing>: 'static {
     /// begins with them, and contains all that has arrived behind them.
     ///
     /// Nothing is delivered after this, and `error` becomes the reason in `connection_lost`. By
-    /// default, the connection is closed now, after what was written has been sent. An override may
-    /// send a last message and close; or go on, by setting a mode.
+    /// default, the connection is closed because of `error` once what was written has been sent. If a
+    /// producer is registered, it is stopped, and the connection
+    /// [fails](retwist_reactor::Transport::fail_connection): what the producer had to send must not
+    /// look complete.
+    ///
+    /// An override may send a last message and close; or go on, by setting a mode.
     #[doc(alias = "lengthLimitExceeded")]
     fn framing_failed(&mut self, transport: &FrameTransport<F>, error: &F::Error, rest: &[u8]) {
-        transport.lose_connection();
+        if let Some(error) = transport.failure() {
+            transport.end_because(error);
+        }
     }
 
     /// The peer has ended its input in the middle of a unit, of which `rest` has arrived. Comes
     /// before `read_connection_lost`.
     ///
-    /// By default, the connection is closed after what was written has been sent, and
-    /// [`UnfinishedFrame`] is the reason in `connection_lost`. An override that does not close hears
+    /// By default, the connection ends as in [`framing_failed`](FrameReceiver::framing_failed), with
+    /// [`UnfinishedFrame`] as the reason. An override that does not close hears
     /// `read_connection_lost` next.
     fn frame_incomplete(&mut self, transport: &FrameTransport<F>, rest: &[u8]) {
-        transport.close_unfinished(UnfinishedFrame {
-            received: rest.len(),
-        });
+        let received = rest.len();
+        transport.end_because(Arc::new(UnfinishedFrame { received }));
     }
 
     /// See [`Protocol::transport_switched`](retwist_reactor::Protocol::transport_switched).
@@ -82,6 +89,11 @@ pub trait FrameReceiver<F: Framing>: 'static {
 
     /// See [`Protocol::write_connection_lost`](retwist_reactor::Protocol::write_connection_lost).
     fn write_connection_lost(&mut self, transport: &FrameTransport<F>) {}
+
+    /// See [`Protocol::shutting_down`](retwist_reactor::Protocol::shutting_down).
+    fn shutting_down(&mut self, transport: &FrameTransport<F>) {
+        transport.lose_connection();
+    }
 
     /// See [`Protocol::connection_lost`](retwist_reactor::Protocol::connection_lost). If the
     /// framing has failed, its error is the reason.

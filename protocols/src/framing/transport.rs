@@ -1,12 +1,13 @@
+use std::error::Error;
 use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use retwist_reactor::{ProtocolRef, TransportRef};
+use retwist_reactor::{ProtocolRef, Reason, TransportRef};
 
 use super::decoder::{FrameDecoder, Mode};
-use crate::{FrameEncoder, Framing, UnfinishedFrame};
+use crate::{FrameEncoder, Framing};
 
 /// The transport of a [`FrameReceiver`](crate::FrameReceiver): a [`TransportRef`] that also knows
 /// the framing.
@@ -99,10 +100,22 @@ impl<F: Framing> FrameTransport<F> {
         }
     }
 
-    /// Closes in order, with `error` as the reason.
-    pub(crate) fn close_unfinished(&self, error: UnfinishedFrame) {
-        self.decoder.fail(Arc::new(error));
-        self.transport.lose_connection();
+    /// The peer does not keep to the framing: ends the connection because of `error`, after the
+    /// pending output. A producer is stopped, and what it has written is then not all.
+    pub(crate) fn end_because(&self, error: Arc<dyn Error + Send + Sync>) {
+        let reason = Reason::Failed(error);
+        match self.transport.unregister_producer() {
+            None => self.transport.lose_connection_because(reason),
+            Some((producer, _)) => {
+                producer.stop_producing();
+                self.transport.fail_connection(reason);
+            }
+        }
+    }
+
+    /// What the framing has failed with.
+    pub(crate) fn failure(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        self.decoder.failure()
     }
 
     /// Whether the running delivery may go on with the next unit.

@@ -1,7 +1,7 @@
 //! What holds for every framing: the outcome does not depend on how the bytes are cut, whatever the
 //! receiver does meanwhile.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::error::Error;
 use std::rc::Rc;
 
@@ -9,22 +9,22 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use retwist_protocols::{
     Blocks, BlocksError, ByteFraming, FrameReceiver, FrameTransport, Framed, Framing, Int8Strings,
-    Int16Strings, Int32Strings, LineReceiver, LineTransport, Lines, Netstrings,
+    Int16Strings, Int32Strings, Lines, Netstrings,
 };
-use retwist_reactor::testing::{Pair, RecordingTransport};
+use retwist_reactor::testing::RecordingTransport;
 use retwist_reactor::{Protocol, Reason, TransportRef};
 
 use crate::common::CUTS;
 
-type Log = Rc<RefCell<Vec<String>>>;
+pub(crate) type Log = Rc<RefCell<Vec<String>>>;
 
 /// Writes down what it hears, and does what its units say.
-struct Obedient {
-    log: Log,
-    raw: usize,
+pub(crate) struct Obedient {
+    pub(crate) log: Log,
+    pub(crate) raw: usize,
 }
 
-fn note(log: &Log, what: &str, data: &[u8]) {
+pub(crate) fn note(log: &Log, what: &str, data: &[u8]) {
     log.borrow_mut()
         .push(format!("{what} {}", data.escape_ascii()));
 }
@@ -390,149 +390,6 @@ fn replies_to_the_units_before_a_bad_one_are_sent_at_any_cut() {
             assert!(log[2].starts_with("failed the peer"), "{log:?}");
         }
     }
-}
-
-/// What is received, where the peer then ends its input.
-fn heard_until_the_end<F: ByteFraming>(framing: F, bytes: &[u8]) -> Vec<String> {
-    let log = Log::default();
-    let receiver = Obedient {
-        log: log.clone(),
-        raw: 0,
-    };
-    let pair = Pair::new(Says(bytes.to_vec()), Framed::new(framing, receiver));
-    pair.run();
-    log.take()
-}
-
-/// Writes this, and ends its output.
-struct Says(Vec<u8>);
-
-impl Protocol for Says {
-    fn connection_made(&mut self, transport: &TransportRef) {
-        transport.write(&self.0);
-        transport.lose_write_connection();
-    }
-
-    fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
-}
-
-#[test]
-fn an_end_of_input_within_a_unit_is_the_reason() {
-    let within = |received| {
-        format!(
-            "lost the peer ended its input in the middle of a unit, of which {received} bytes had arrived"
-        )
-    };
-    let log = heard_until_the_end(Lines::new(), b"one\r\ntwo\r");
-    assert_eq!(log, ["frame one", &within(4)]);
-    let log = heard_until_the_end(Netstrings::new(), b"3:one,5:xx");
-    assert_eq!(log, ["frame one", &within(4)]);
-    let log = heard_until_the_end(Int16Strings::new(), b"\0");
-    assert_eq!(log, [within(1)]);
-    let log = heard_until_the_end(Lines::new(), b"one\r\n");
-    assert_eq!(log, ["frame one", "lost connection closed cleanly"]);
-    let log = heard_until_the_end(Lines::new(), b"r2345\r\n67");
-    assert_eq!(
-        log[..3],
-        ["frame r2345", "raw 6", "raw 7"],
-        "raw bytes are no part of a unit"
-    );
-    assert_eq!(log[3], "lost connection closed cleanly");
-}
-
-#[test]
-fn the_end_of_input_can_complete_a_line() {
-    struct Last(Log);
-    impl LineReceiver for Last {
-        fn line_received(&mut self, _: &LineTransport, line: &[u8]) {
-            note(&self.0, "line", line);
-        }
-
-        fn line_incomplete(&mut self, transport: &LineTransport, line: &[u8]) {
-            self.line_received(transport, line);
-        }
-
-        fn read_connection_lost(&mut self, transport: &LineTransport) {
-            note(&self.0, "end", b"");
-            transport.lose_connection();
-        }
-
-        fn connection_lost(&mut self, reason: &Reason) {
-            note(&self.0, "lost", reason.to_string().as_bytes());
-        }
-    }
-    let log = Log::default();
-    let pair = Pair::new(
-        Says(b"one\r\ntwo".to_vec()),
-        Framed::lines(Last(log.clone())),
-    );
-    pair.run();
-    let heard = [
-        "line one",
-        "line two",
-        "end ",
-        "lost connection closed cleanly",
-    ];
-    assert_eq!(*log.borrow(), heard);
-}
-
-#[test]
-fn an_empty_block_that_nothing_follows_ends_the_connection() {
-    struct Forgets(Log);
-    impl FrameReceiver<Blocks> for Forgets {
-        fn frame_received(&mut self, transport: &FrameTransport<Blocks>, block: &[u8]) {
-            note(&self.0, "block", block);
-            if block == b"ab" {
-                transport.expect(0);
-            }
-        }
-
-        fn connection_lost(&mut self, reason: &Reason) {
-            assert!(matches!(
-                reason.downcast_ref(),
-                Some(BlocksError::NothingExpected)
-            ));
-            note(&self.0, "lost", b"");
-        }
-    }
-    for cut in CUTS {
-        let log = Log::default();
-        let protocol = Framed::new(Blocks::of(2), Forgets(log.clone()));
-        let recording = RecordingTransport::connect(protocol);
-        for piece in b"xxabxx".chunks(cut.min(6)) {
-            recording.receive(piece);
-        }
-        recording.lose(Reason::Done);
-        assert_eq!(*log.borrow(), ["block xx", "block ab", "block ", "lost "]);
-    }
-}
-
-#[test]
-fn many_empty_blocks_leave_turns_to_others() {
-    /// Expects 20 000 empty blocks, and notes how many it had when another call got its turn.
-    #[derive(Clone, Default)]
-    struct Many(Rc<Cell<usize>>, Rc<Cell<usize>>);
-    impl FrameReceiver<Blocks> for Many {
-        fn connection_made(&mut self, transport: &FrameTransport<Blocks>) {
-            transport.expect(0);
-        }
-
-        fn frame_received(&mut self, transport: &FrameTransport<Blocks>, block: &[u8]) {
-            let count = self.0.get() + 1;
-            self.0.set(count);
-            if count == 1 {
-                let Many(count, seen) = self.clone();
-                transport.clock().call_soon(move || seen.set(count.get()));
-            }
-            assert_eq!(block, if count == 20_001 { &b"xx"[..] } else { b"" });
-            transport.expect(if count >= 20_000 { 2 } else { 0 });
-        }
-    }
-    let many = Many::default();
-    let recording = RecordingTransport::connect(Framed::new(Blocks::of(2), many.clone()));
-    recording.receive(b"xx");
-    assert!((1..20_000).contains(&many.1.get()), "{}", many.1.get());
-    assert_eq!(many.0.get(), 20_001);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod codec;
 mod common;
 mod framing;
+mod framing_ends;
 mod layers;
 mod lines;
 mod policies;

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist_protocols::Relay;
-use retwist_reactor::testing::{ManualClock, Pair, Side};
+use retwist_protocols::{Relay, RelayBroken};
+use retwist_reactor::testing::{ManualClock, Pair, RecordingTransport, Side};
 use retwist_reactor::{Protocol, Reason, TransportRef};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -108,7 +108,7 @@ fn a_slow_reader_holds_back_the_other_side() {
 }
 
 #[test]
-fn when_one_ends_so_does_the_other_after_what_it_has_still_to_send() {
+fn when_one_breaks_so_does_the_other_after_its_pending_output() {
     let clock = Rc::new(ManualClock::new());
     let (inbound, outbound) = Relay::pair();
     let client = End {
@@ -120,11 +120,30 @@ fn when_one_ends_so_does_the_other_after_what_it_has_still_to_send() {
     let _near = Pair::on(&clock, client, inbound).reset_after(Side::Client, 40_000);
     clock.advance(MINUTE);
     assert_eq!(server.heard.borrow().len(), 40_000);
-    assert!(server.is_clean());
+    let lost = server.lost.borrow();
+    assert!(matches!(*lost, Some(Reason::Lost(_))), "{lost:?}");
 }
 
 #[test]
-fn one_that_is_never_connected_closes_the_other() {
+fn a_break_is_told_with_its_cause() {
+    let clock = Rc::new(ManualClock::new());
+    let (inbound, outbound) = Relay::pair();
+    let near = RecordingTransport::on(&clock, inbound);
+    let far = RecordingTransport::on(&clock, outbound);
+    near.receive(b"half of it");
+    near.lose(Reason::CloseTimedOut(MINUTE));
+    assert_eq!(far.take_written(), b"half of it");
+    assert!(far.is_failing());
+    let reason = far.reason();
+    let broken = reason.as_ref().and_then(Reason::downcast_ref);
+    assert!(matches!(
+        broken,
+        Some(RelayBroken::Lost(Reason::CloseTimedOut(_)))
+    ));
+}
+
+#[test]
+fn one_that_is_never_connected_breaks_the_other() {
     let clock = Rc::new(ManualClock::new());
     let (inbound, outbound) = Relay::pair();
     let client = End::default();
@@ -132,12 +151,16 @@ fn one_that_is_never_connected_closes_the_other() {
     clock.run();
     drop(outbound);
     clock.advance(MINUTE);
-    assert!(client.is_clean());
+    assert!(matches!(*client.lost.borrow(), Some(Reason::Lost(_))));
 
     let (inbound, outbound) = Relay::pair();
     drop(outbound);
     let client = End::default();
     let _near = Pair::on(&clock, client.clone(), inbound);
     clock.advance(MINUTE);
-    assert!(client.is_clean(), "also if it was too late to hear of it");
+    let lost = client.lost.borrow();
+    assert!(
+        matches!(*lost, Some(Reason::Lost(_))),
+        "also if it comes later"
+    );
 }
