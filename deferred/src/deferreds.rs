@@ -1,6 +1,7 @@
 //! Values that are not there yet: promises, chains of callbacks, groups, queues, and calls that
 //! repeat.
 
+mod ask;
 mod cooperator;
 mod defer_later;
 mod deferred;
@@ -17,6 +18,7 @@ mod shared_deferred;
 mod task_output;
 mod waiters;
 
+pub use ask::Ask;
 pub use cooperator::{CooperativeTask, Cooperator};
 pub use defer_later::defer_later;
 pub use deferred::{Canceller, Deferred};

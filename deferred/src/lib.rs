@@ -91,8 +91,8 @@ pub use connecting::{
     ascii_host, connect, connect_protocol,
 };
 pub use deferreds::{
-    AllFailed, AlreadyCalled, AlreadyLooping, Canceller, CooperativeTask, Cooperator, Deferred,
-    DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Interrupted, IntoBoxedError,
+    AllFailed, AlreadyCalled, AlreadyLooping, Ask, Canceller, CooperativeTask, Cooperator,
+    Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Interrupted, IntoBoxedError,
     IntoDeferred, LoopingCall, Outcome, Permit, Promise, QueueOverflow, SharedDeferred, TaskOutput,
     Value, defer_later, deferred_list, gather_results, maybe_deferred, race,
 };

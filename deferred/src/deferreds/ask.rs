@@ -1,0 +1,125 @@
+use std::cell::Cell;
+use std::rc::Rc;
+
+use retwist_reactor::{Protocol, ProtocolHandle, TransportRef, WeakProtocol};
+
+use crate::{Deferred, IntoBoxedError, IntoDeferred, Outcome};
+
+/// Calls a protocol from outside, and promises the result.
+///
+/// ```
+/// use retwist_deferred::{Ask, Value};
+/// use retwist_reactor::testing::RecordingTransport;
+/// use retwist_reactor::{Protocol, ProtocolHandle, TransportRef};
+///
+/// struct Session { lines: usize }
+///
+/// impl Session {
+///     fn lines(&mut self, _: &TransportRef) -> Value<usize> { Value(self.lines) }
+/// }
+/// impl Protocol for Session {}
+///
+/// let session = ProtocolHandle::new(Session { lines: 3 });
+/// let recording = RecordingTransport::connect(&session);
+/// assert_eq!(session.ask(Session::lines).take(), Some(Ok(3)));
+/// ```
+pub trait Ask<P: Protocol> {
+    /// Calls `call` with the protocol and its transport, and promises the result: the outcome, if it
+    /// is a Deferred. The call is made now, or, if a callback of the protocol is running, when that
+    /// returns: see [`WeakProtocol::call`].
+    ///
+    /// Fails with [`Failure::BrokenPromise`](crate::Failure::BrokenPromise) if the protocol is not
+    /// connected, or if `call` panics, which costs the connection. The callbacks of the Deferred run
+    /// when the protocol is free again.
+    fn ask<R: IntoDeferred + 'static>(
+        &self,
+        call: impl FnOnce(&mut P, &TransportRef) -> R + 'static,
+    ) -> Deferred<R::Value, R::Error>;
+}
+
+impl<P: Protocol> Ask<P> for WeakProtocol<P> {
+    fn ask<R: IntoDeferred + 'static>(
+        &self,
+        call: impl FnOnce(&mut P, &TransportRef) -> R + 'static,
+    ) -> Deferred<R::Value, R::Error> {
+        let (promise, asked) = Deferred::<R, R::Error>::new();
+        let slot = Rc::new(Slot {
+            is_now: Cell::new(true),
+            fire: Cell::new(None),
+        });
+        let later = slot.clone();
+        self.call(move |protocol, transport| {
+            let result = call(protocol, transport);
+            let fire = move || {
+                promise.fire(Ok(result));
+            };
+            if later.is_now.get() {
+                later.fire.set(Some(Box::new(fire)));
+            } else {
+                transport.clock().call_soon(fire);
+            }
+        });
+        slot.is_now.set(false);
+        if let Some(fire) = slot.fire.take() {
+            fire();
+        }
+        asked.add_callback(|result| result)
+    }
+}
+
+impl<P: Protocol> Ask<P> for ProtocolHandle<P> {
+    fn ask<R: IntoDeferred + 'static>(
+        &self,
+        call: impl FnOnce(&mut P, &TransportRef) -> R + 'static,
+    ) -> Deferred<R::Value, R::Error> {
+        self.downgrade().ask(call)
+    }
+}
+
+/// Where a call leaves what fires its promise, for the time when the protocol is free.
+struct Slot {
+    /// `ask` has not returned.
+    is_now: Cell<bool>,
+    fire: Cell<Option<Box<dyn FnOnce()>>>,
+}
+
+impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
+    /// Ends the chain in a protocol: calls its method with the transport and the outcome, as
+    /// [`WeakProtocol::call`] does. Once the connection has ended, the outcome is dropped.
+    ///
+    /// ```
+    /// use retwist_deferred::{Deferred, Outcome};
+    /// use retwist_reactor::{Protocol, TransportRef};
+    /// # fn look_up(_: &[u8]) -> Deferred<String, std::io::Error> { Deferred::succeed("Ann".into()) }
+    ///
+    /// struct Finger;
+    ///
+    /// impl Protocol for Finger {
+    ///     fn data_received(&mut self, transport: &TransportRef, user: &[u8]) {
+    ///         look_up(user).done_in(transport.me(self), Self::found);
+    ///     }
+    /// }
+    ///
+    /// impl Finger {
+    ///     fn found(&mut self, transport: &TransportRef, found: Outcome<String, std::io::Error>) {
+    ///         match found {
+    ///             Ok(name) => transport.write(name.as_bytes()),
+    ///             Err(failure) => transport.write(failure.to_string().as_bytes()),
+    ///         }
+    ///         transport.lose_connection();
+    ///     }
+    /// }
+    /// # let recording = retwist_reactor::testing::RecordingTransport::connect(Finger);
+    /// # recording.receive(b"ann\r\n");
+    /// # assert_eq!(recording.take_written(), b"Ann");
+    /// ```
+    pub fn done_in<P: Protocol>(
+        self,
+        protocol: WeakProtocol<P>,
+        call: impl FnOnce(&mut P, &TransportRef, Outcome<T, E>) + 'static,
+    ) {
+        self.done(move |outcome| {
+            protocol.call(move |protocol, transport| call(protocol, transport, outcome));
+        });
+    }
+}
