@@ -10,6 +10,7 @@ pub(crate) mod lines;
 pub(crate) mod netstrings;
 pub(crate) mod receiver;
 pub(crate) mod transport;
+pub(crate) mod weak;
 
 use std::error::Error;
 

@@ -49,6 +49,7 @@ pub use framing::lines::{LineTransport, Lines};
 pub use framing::netstrings::{NetstringError, Netstrings};
 pub use framing::receiver::FrameReceiver;
 pub use framing::transport::FrameTransport;
+pub use framing::weak::WeakReceiver;
 pub use framing::{ByteFraming, Frame, FrameEncoder, Framing};
 pub use hex_dump::HexDump;
 pub use http_connect::{HttpConnect, HttpConnectError, HttpHandshake};

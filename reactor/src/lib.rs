@@ -65,7 +65,7 @@ pub use lifecycle::{Hold, Phase, SystemEvent, TriggerId};
 pub use panic::catch_panic;
 pub use port::ListeningPort;
 pub use producer::{Flow, Producer, ProducerKind, ProducerRegistered};
-pub use protocol::{Protocol, ProtocolHandle, ProtocolRef, WeakProtocol};
+pub use protocol::{CallTarget, Protocol, ProtocolHandle, ProtocolRef, WeakProtocol};
 pub use reactor::{Reactor, ReactorHandle, ReactorSettings, ReactorTcp, ReactorUdp};
 pub use reason::Reason;
 pub use remote::{ReactorGone, Remote};

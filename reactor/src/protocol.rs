@@ -5,7 +5,7 @@ mod weak;
 
 pub use self::handle::ProtocolHandle;
 pub use self::reference::ProtocolRef;
-pub use self::weak::WeakProtocol;
+pub use self::weak::{CallTarget, WeakProtocol};
 use crate::{Reason, TransportRef};
 
 /// What an application does in response to what happens on one connection.

@@ -201,6 +201,12 @@ impl dyn Transport {
     /// or sits there no more; the log says so.
     pub fn me<P: Protocol>(&self, protocol: &P) -> WeakProtocol<P> {
         let _ = protocol;
+        self.own()
+    }
+
+    /// [`me`](trait.Transport.html#method.me), for code that is a part of the protocol `P` and has no
+    /// reference to the whole: what a framing calls.
+    pub fn own<P: Protocol>(&self) -> WeakProtocol<P> {
         let own = self.own_protocol();
         match own.and_then(|own| own.downcast::<P>()) {
             Some(own) => own.downgrade(),

@@ -1,7 +1,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use retwist_reactor::{Protocol, ProtocolHandle, TransportRef, WeakProtocol};
+use retwist_reactor::CallTarget;
 
 use crate::{Deferred, IntoBoxedError, IntoDeferred, Outcome};
 
@@ -23,24 +23,26 @@ use crate::{Deferred, IntoBoxedError, IntoDeferred, Outcome};
 /// let recording = RecordingTransport::connect(&session);
 /// assert_eq!(session.ask(Session::lines).take(), Some(Ok(3)));
 /// ```
-pub trait Ask<P: Protocol> {
+///
+/// For a framing the same, between two units: `WeakReceiver::from(&handle).ask(Receiver::method)`.
+pub trait Ask: CallTarget {
     /// Calls `call` with the protocol and its transport, and promises the result: the outcome, if it
     /// is a Deferred. The call is made now, or, if a callback of the protocol is running, when that
-    /// returns: see [`WeakProtocol::call`].
+    /// returns: see [`WeakProtocol::call`](retwist_reactor::WeakProtocol::call).
     ///
     /// Fails with [`Failure::BrokenPromise`](crate::Failure::BrokenPromise) if the protocol is not
     /// connected, or if `call` panics, which costs the connection. The callbacks of the Deferred run
     /// when the protocol is free again.
     fn ask<R: IntoDeferred + 'static>(
         &self,
-        call: impl FnOnce(&mut P, &TransportRef) -> R + 'static,
+        call: impl FnOnce(&mut Self::Protocol, &Self::Transport) -> R + 'static,
     ) -> Deferred<R::Value, R::Error>;
 }
 
-impl<P: Protocol> Ask<P> for WeakProtocol<P> {
+impl<C: CallTarget> Ask for C {
     fn ask<R: IntoDeferred + 'static>(
         &self,
-        call: impl FnOnce(&mut P, &TransportRef) -> R + 'static,
+        call: impl FnOnce(&mut C::Protocol, &C::Transport) -> R + 'static,
     ) -> Deferred<R::Value, R::Error> {
         let (promise, asked) = Deferred::<R, R::Error>::new();
         let slot = Rc::new(Slot {
@@ -56,7 +58,7 @@ impl<P: Protocol> Ask<P> for WeakProtocol<P> {
             if later.is_now.get() {
                 later.fire.set(Some(Box::new(fire)));
             } else {
-                transport.clock().call_soon(fire);
+                C::plain(transport).clock().call_soon(fire);
             }
         });
         slot.is_now.set(false);
@@ -64,15 +66,6 @@ impl<P: Protocol> Ask<P> for WeakProtocol<P> {
             fire();
         }
         asked.add_callback(|result| result)
-    }
-}
-
-impl<P: Protocol> Ask<P> for ProtocolHandle<P> {
-    fn ask<R: IntoDeferred + 'static>(
-        &self,
-        call: impl FnOnce(&mut P, &TransportRef) -> R + 'static,
-    ) -> Deferred<R::Value, R::Error> {
-        self.downgrade().ask(call)
     }
 }
 
@@ -85,7 +78,8 @@ struct Slot {
 
 impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
     /// Ends the chain in a protocol: calls its method with the transport and the outcome, as
-    /// [`WeakProtocol::call`] does. Once the connection has ended, the outcome is dropped.
+    /// [`WeakProtocol::call`](retwist_reactor::WeakProtocol::call) does. Once the connection has ended,
+    /// the outcome is dropped. A receiver of a framing says `transport.me(self)` too.
     ///
     /// ```
     /// use retwist_deferred::{Deferred, Outcome};
@@ -113,13 +107,13 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
     /// # recording.receive(b"ann\r\n");
     /// # assert_eq!(recording.take_written(), b"Ann");
     /// ```
-    pub fn done_in<P: Protocol>(
+    pub fn done_in<C: CallTarget>(
         self,
-        protocol: WeakProtocol<P>,
-        call: impl FnOnce(&mut P, &TransportRef, Outcome<T, E>) + 'static,
+        target: C,
+        call: impl FnOnce(&mut C::Protocol, &C::Transport, Outcome<T, E>) + 'static,
     ) {
         self.done(move |outcome| {
-            protocol.call(move |protocol, transport| call(protocol, transport, outcome));
+            target.call(move |protocol, transport| call(protocol, transport, outcome));
         });
     }
 }

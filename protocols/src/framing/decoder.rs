@@ -1,8 +1,10 @@
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::weak::ReceiverCall;
 use crate::{Frame, Framing};
 
 /// The framing of one connection, its mode, and the bytes of the unit that is not complete yet.
@@ -25,8 +27,11 @@ pub(crate) struct FrameDecoder<F> {
     unused: Cell<usize>,
     /// Bytes that were pushed back and do not lie at the end of `lent`.
     pushed: Cell<Vec<u8>>,
-    /// The delivery must end, and the rest of it comes in another turn, behind `pushed`.
-    interrupted: Cell<bool>,
+    /// What keeps the running delivery from its next unit: [`ENDS`], [`CALLS`].
+    interrupted: Cell<u8>,
+    /// Calls of the receiver that wait for its running callback to return.
+    calls: Cell<Vec<ReceiverCall>>,
+    makes_calls: Cell<bool>,
     failure: RefCell<Option<Arc<dyn Error + Send + Sync>>>,
     /// An address, and how many empty units were found there in a row.
     empty_units: Cell<(usize, u32)>,
@@ -40,6 +45,11 @@ pub(crate) enum Mode {
     /// The framing has failed, and bytes are discarded.
     Failed,
 }
+
+/// The delivery must end, and the rest of it comes in another turn, behind `pushed`.
+const ENDS: u8 = 1;
+/// Calls of the receiver come first.
+const CALLS: u8 = 2;
 
 /// After this many units without any bytes, the delivery goes on in another turn: a receiver that
 /// expects empty units without end must not stop the loop.
@@ -56,7 +66,9 @@ impl<F: Framing> FrameDecoder<F> {
             lent: Cell::default(),
             unused: Cell::new(0),
             pushed: Cell::default(),
-            interrupted: Cell::new(false),
+            interrupted: Cell::new(0),
+            calls: Cell::default(),
+            makes_calls: Cell::new(false),
             failure: RefCell::new(None),
             empty_units: Cell::default(),
         }
@@ -116,7 +128,7 @@ impl<F: Framing> FrameDecoder<F> {
         self.empty_units.set((here, count));
         if count >= MAX_EMPTY_UNITS {
             self.empty_units.take();
-            self.interrupted.set(true);
+            self.interrupt(ENDS);
         }
     }
 
@@ -143,13 +155,17 @@ impl<F: Framing> FrameDecoder<F> {
 
     /// Whether the running delivery has to end here.
     pub(crate) fn is_interrupted(&self) -> bool {
-        self.interrupted.get()
+        self.interrupted.get() & ENDS != 0
+    }
+
+    fn interrupt(&self, why: u8) {
+        self.interrupted.set(self.interrupted.get() | why);
     }
 
     /// Whether the running delivery goes on with a unit.
     #[inline]
     pub(crate) fn goes_on_decoding(&self) -> bool {
-        self.mode.get() == Mode::Frames && !self.interrupted.get()
+        self.mode.get() == Mode::Frames && self.interrupted.get() == 0
     }
 
     /// Takes bytes back, in a delivery. They come before the rest of it.
@@ -165,9 +181,39 @@ impl<F: Framing> FrameDecoder<F> {
             let mut pushed = extra.to_vec();
             pushed.extend(self.pushed.take());
             self.pushed.set(pushed);
-            self.interrupted.set(true);
+            self.interrupt(ENDS);
         }
         self.lent.set(lent);
+    }
+
+    // Calls of the receiver from outside.
+
+    /// Whether a call has to wait here until the running callback returns. Calls that a call here
+    /// asks for do not: they wait for the end of the delivery.
+    pub(crate) fn keeps_calls(&self) -> bool {
+        self.running.get() && !self.makes_calls.get()
+    }
+
+    pub(crate) fn keep_call(&self, call: ReceiverCall) {
+        let mut calls = self.calls.take();
+        calls.push(call);
+        self.calls.set(calls);
+        self.interrupt(CALLS);
+    }
+
+    pub(crate) fn has_calls(&self) -> bool {
+        self.interrupted.get() & CALLS != 0
+    }
+
+    /// Makes the calls that waited.
+    #[cold]
+    pub(crate) fn make_calls(&self, receiver: &mut dyn Any) {
+        self.interrupted.set(self.interrupted.get() & !CALLS);
+        self.makes_calls.set(true);
+        for call in self.calls.take() {
+            call(receiver);
+        }
+        self.makes_calls.set(false);
     }
 
     /// The delivery has ended, and `partial` is the beginning of the next unit.
@@ -183,7 +229,7 @@ impl<F: Framing> FrameDecoder<F> {
     pub(crate) fn stop(&self) -> Option<Vec<u8>> {
         self.running.set(false);
         self.reset();
-        self.interrupted.take().then(|| self.pushed.take())
+        (self.interrupted.take() != 0).then(|| self.pushed.take())
     }
 
     /// Takes out the beginning of a unit.

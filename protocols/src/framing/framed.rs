@@ -53,6 +53,28 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
         self.transport.as_ref()
     }
 
+    pub(crate) fn decoder(&self) -> &Rc<FrameDecoder<F>> {
+        &self.decoder
+    }
+
+    /// What calls the receiver, with its kind of transport.
+    pub(crate) fn calling<T>(
+        call: impl FnOnce(&mut R, &FrameTransport<F>) -> T,
+    ) -> impl FnOnce(&mut Self, &TransportRef) -> T {
+        |framed, transport| {
+            let transport = FrameTransport::new(transport, &framed.decoder);
+            call(&mut framed.receiver, &transport)
+        }
+    }
+
+    /// Makes the calls that the last callback of the receiver has kept waiting.
+    #[inline]
+    fn make_calls(&mut self) {
+        if self.decoder.has_calls() {
+            self.decoder.make_calls(&mut self.receiver);
+        }
+    }
+
     fn attach(&mut self, transport: &TransportRef) -> FrameTransport<F> {
         self.transport
             .insert(FrameTransport::new(transport, &self.decoder))
@@ -65,6 +87,7 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
         loop {
             let incomplete;
             (bytes, incomplete) = self.deliver_units(transport, bytes);
+            self.make_calls();
             if incomplete || !transport.goes_on() {
                 return bytes;
             }
@@ -109,6 +132,7 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
             Ok(Some(frame)) => {
                 let consumed = frame.consumed.min(bytes.len());
                 self.receiver.frame_received(transport, frame.unit);
+                self.make_calls();
                 Some(consumed)
             }
             Ok(None) => None,
@@ -122,8 +146,11 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
             return bytes.len();
         }
         let receiver = &mut self.receiver;
-        self.decoder
-            .lend(bytes, || receiver.raw_data_received(transport, bytes))
+        let used = self
+            .decoder
+            .lend(bytes, || receiver.raw_data_received(transport, bytes));
+        self.make_calls();
+        used
     }
 
     /// Reports that `bytes` are not of this framing. Returns how many are done with.
@@ -132,9 +159,11 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
         let error = Arc::new(error);
         self.decoder.fail(error.clone());
         let receiver = &mut self.receiver;
-        self.decoder.lend(bytes, || {
+        let used = self.decoder.lend(bytes, || {
             receiver.framing_failed(transport, &error, bytes);
-        })
+        });
+        self.make_calls();
+        used
     }
 
     /// Completes the unit that `partial` is the beginning of. Returns the rest of `data`.
@@ -181,9 +210,11 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
                 Ok(Some(frame)) => {
                     rest = rest.get(frame.consumed..).unwrap_or_default();
                     self.receiver.frame_received(transport, frame.unit);
+                    self.make_calls();
                 }
                 Ok(None) => {
                     self.receiver.frame_incomplete(transport, rest);
+                    self.make_calls();
                     rest = &[];
                 }
                 Err(error) => rest = &rest[self.fail(transport, error, rest)..],

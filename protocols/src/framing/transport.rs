@@ -3,11 +3,12 @@ use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use retwist_reactor::{ProtocolRef, Reason, TransportRef};
+use retwist_reactor::{DelayedCall, ProtocolRef, Reason, TransportRef};
 
 use super::decoder::{FrameDecoder, Mode};
-use crate::{FrameEncoder, Framing};
+use crate::{FrameEncoder, FrameReceiver, Framing, WeakReceiver};
 
 /// The transport of a [`FrameReceiver`](crate::FrameReceiver): a [`TransportRef`] that also knows
 /// the framing.
@@ -34,6 +35,61 @@ impl<F: Framing> FrameTransport<F> {
         F: FrameEncoder<U>,
     {
         self.decoder.framing.send(&self.transport, unit)
+    }
+
+    /// The receiver that this transport was handed to, as a weak reference that other code may keep:
+    /// `transport.me(self)`. `receiver` names the type; see
+    /// [`Transport::me`](../retwist_reactor/trait.Transport.html#method.me), which this hides.
+    pub fn me<R: FrameReceiver<F>>(&self, receiver: &R) -> WeakReceiver<F, R> {
+        let _ = receiver;
+        WeakReceiver::new(&self.transport, &self.decoder)
+    }
+
+    /// Calls a method of the receiver, `delay` from now. The timer ends with the connection.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use retwist_protocols::{Framed, LineReceiver, LineTransport};
+    /// use retwist_reactor::testing::RecordingTransport;
+    ///
+    /// struct Clock;
+    ///
+    /// impl Clock {
+    ///     fn tick(&mut self, transport: &LineTransport) {
+    ///         transport.send_line("tick");
+    ///         transport.call_later(Duration::from_secs(1), self, Self::tick);
+    ///     }
+    /// }
+    ///
+    /// impl LineReceiver for Clock {
+    ///     fn connection_made(&mut self, transport: &LineTransport) {
+    ///         self.tick(transport);
+    ///     }
+    ///     fn line_received(&mut self, _: &LineTransport, _: &[u8]) {}
+    /// }
+    ///
+    /// let recording = RecordingTransport::connect(Framed::lines(Clock));
+    /// recording.clock().advance(Duration::from_secs(2));
+    /// assert_eq!(recording.take_written(), b"tick\r\ntick\r\ntick\r\n");
+    /// ```
+    #[doc(alias = "callLater")]
+    pub fn call_later<R: FrameReceiver<F>>(
+        &self,
+        delay: Duration,
+        receiver: &R,
+        call: impl FnOnce(&mut R, &FrameTransport<F>) + 'static,
+    ) -> DelayedCall {
+        self.me(receiver).call_later(delay, call)
+    }
+
+    /// Calls a method of the receiver once all that was written so far has been handed to the system.
+    pub fn after_sent<R: FrameReceiver<F>>(
+        &self,
+        receiver: &R,
+        call: impl FnOnce(&mut R, &FrameTransport<F>) + 'static,
+    ) {
+        let me = self.me(receiver);
+        self.when_sent(Box::new(move || me.call(call)));
     }
 
     /// The framing.

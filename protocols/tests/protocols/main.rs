@@ -9,5 +9,6 @@ mod layers;
 mod lines;
 mod policies;
 mod proxy_protocol;
+mod receivers;
 mod relay;
 mod socks;

@@ -152,6 +152,48 @@ impl<P: Protocol> WeakProtocol<P> {
     }
 }
 
+/// Something through which other code calls a protocol between its callbacks: a [`WeakProtocol`], a
+/// [`ProtocolHandle`], or the weak reference to what a framing calls. Where a chain of callbacks
+/// ends in a protocol, it takes one of these.
+pub trait CallTarget: 'static {
+    /// The type of the protocol, or of what a framing calls.
+    type Protocol: 'static;
+    /// The transport that its callbacks are handed.
+    type Transport;
+
+    /// See [`WeakProtocol::call`].
+    fn call(&self, call: impl FnOnce(&mut Self::Protocol, &Self::Transport) + 'static);
+
+    /// The plain transport in that of the callbacks.
+    fn plain(transport: &Self::Transport) -> &TransportRef;
+}
+
+impl<P: Protocol> CallTarget for WeakProtocol<P> {
+    type Protocol = P;
+    type Transport = TransportRef;
+
+    fn call(&self, call: impl FnOnce(&mut P, &TransportRef) + 'static) {
+        self.call(call);
+    }
+
+    fn plain(transport: &TransportRef) -> &TransportRef {
+        transport
+    }
+}
+
+impl<P: Protocol> CallTarget for ProtocolHandle<P> {
+    type Protocol = P;
+    type Transport = TransportRef;
+
+    fn call(&self, call: impl FnOnce(&mut P, &TransportRef) + 'static) {
+        self.downgrade().call(call);
+    }
+
+    fn plain(transport: &TransportRef) -> &TransportRef {
+        transport
+    }
+}
+
 fn is_connected<P>(cell: &ProtocolCell<P>) -> bool {
     cell.is_connected_before() && !cell.is_over()
 }
