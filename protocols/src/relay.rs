@@ -125,7 +125,7 @@ impl Producer for Source {
     /// The end of the relay that has lost its connection hears of it next, and ends this one.
     fn stop_producing(&self) {}
 
-    fn has_finished(&self) -> bool {
+    fn has_finished(&self) -> Option<bool> {
         self.0.has_finished()
     }
 }

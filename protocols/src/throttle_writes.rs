@@ -186,15 +186,17 @@ impl WriteThrottle {
         }
     }
 
-    /// The queue is empty: producers are asked in a turn, and a close goes on.
+    /// The queue is empty: a producer is asked in a turn, and without one a close goes on.
     fn rest(&self) {
-        let awaited = match self.ending.get() {
-            Ending::Open => self.flow.borrow().is_registered(),
-            _ => self.flow.borrow().is_waited_for(),
-        };
-        if awaited {
-            return self.seat.wants_turn();
+        if self.flow.borrow().is_registered() && self.ending.get() != Ending::Fail {
+            self.seat.wants_turn();
+        } else {
+            self.follow();
         }
+    }
+
+    /// Nothing is left to send: the end that was asked for goes on below.
+    fn follow(&self) {
         self.deadline.stop();
         let ending = match self.ending.get() {
             Ending::Open => Ending::Open,
@@ -265,6 +267,7 @@ impl WriteThrottle {
 
     fn end(&self, ending: Ending) {
         self.ending.set(ending);
+        self.flow.borrow_mut().close_begins();
         if matches!(ending, Ending::Close | Ending::Fail) {
             self.watch_close();
         }
@@ -294,7 +297,7 @@ impl Channel for WriteThrottle {
         };
         let full = self.flow.borrow_mut().written(waiting, HIGH_WATER);
         if let Some(producer) = full {
-            producer.pause_producing();
+            self.seat.guard(|| producer.pause_producing());
         }
     }
 
@@ -341,6 +344,11 @@ impl Channel for WriteThrottle {
         self.flow.borrow().is_registered()
     }
 
+    fn waits_for_producer(&self) -> bool {
+        let asked = self.flow.borrow().awaited();
+        asked.is_some_and(|asked| self.seat.guard(|| asked.holds_close()) == Some(true))
+    }
+
     fn buffered(&self) -> usize {
         self.queued() + self.seat.with_lower(|lower| lower.buffered()).unwrap_or(0)
     }
@@ -360,7 +368,12 @@ impl Channel for WriteThrottle {
         }
         let next = self.flow.borrow_mut().next(self.queued());
         if let Some(producer) = next {
-            producer.resume_producing();
+            self.seat.guard(|| producer.resume_producing());
+        }
+        // The producer may write when it is asked.
+        let is_ending = matches!(self.ending.get(), Ending::Close | Ending::CloseWrite);
+        if is_ending && self.queued() == 0 && !self.waits_for_producer() && self.queued() == 0 {
+            self.follow();
         }
     }
 }

@@ -1,7 +1,9 @@
 use std::any::{Any, TypeId};
 use std::rc::Rc;
 
-use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered, Reason, Seat};
+use crate::{
+    Address, Clock, Producer, ProducerKind, ProducerRegistered, Reason, Seat, TransportRef,
+};
 
 /// What goes down: what a kind of transport does with the wishes of the protocol above it.
 ///
@@ -126,6 +128,11 @@ pub trait Channel: 'static {
         self.seat().with_lower(|lower| lower.has_producer()) == Some(true)
     }
 
+    /// See [`Transport::waits_for_producer`](crate::Transport::waits_for_producer).
+    fn waits_for_producer(&self) -> bool {
+        self.seat().with_lower(|lower| lower.waits_for_producer()) == Some(true)
+    }
+
     /// See [`Transport::peer`](crate::Transport::peer).
     fn peer(&self) -> Address {
         self.seat()
@@ -152,6 +159,14 @@ pub trait Channel: 'static {
         self.seat()
             .with_lower(|lower| lower.buffered())
             .unwrap_or(0)
+    }
+
+    /// See [`Transport::unacknowledged`](crate::Transport::unacknowledged). The default counts what
+    /// this layer holds itself, by [`buffered`](Channel::buffered).
+    fn unacknowledged(&self) -> usize {
+        let ask = |lower: &TransportRef| (lower.buffered(), lower.unacknowledged());
+        let (buffered, unacknowledged) = self.seat().with_lower(ask).unwrap_or_default();
+        self.buffered().saturating_sub(buffered) + unacknowledged
     }
 
     /// The most bytes that may be given back with [`unread`](crate::Transport::unread) and not be

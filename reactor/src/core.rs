@@ -10,13 +10,13 @@ use crate::lifecycle::{Phase, SystemEvent, Triggers};
 use crate::output::Buffers;
 use crate::signals::Signals;
 use crate::sources::Sources;
-use crate::stream::Commons;
+use crate::stream::StreamContext;
 use crate::tcp::Reserve;
 use crate::{Clock, ReactorHandle, ReactorSettings, Reason, Remote, RunError};
 
 /// What a reactor is made of, and the loop.
 pub(crate) struct Core {
-    pub(crate) commons: Rc<Commons>,
+    pub(crate) context: Rc<StreamContext>,
     pub(crate) sources: Rc<Sources>,
     pub(crate) reserve: Reserve,
     pub(crate) datagrams: Rc<DatagramCommons>,
@@ -64,7 +64,7 @@ impl Core {
         let waker = Waker::new(poll.registry(), WAKER).map_err(RunError::Poll)?;
         let remote = Remote::new(waker);
         Ok(Rc::new(Core {
-            commons: Rc::new(Commons {
+            context: Rc::new(StreamContext {
                 clock: Clock::flowing(),
                 buffers: Buffers::new(),
             }),
@@ -84,7 +84,7 @@ impl Core {
     }
 
     pub(crate) fn clock(&self) -> &Clock {
-        &self.commons.clock
+        &self.context.clock
     }
 
     /// Passes of the loop, as long as `next` says how long one may sleep; none: for ever.
@@ -94,9 +94,10 @@ impl Core {
         handle: &ReactorHandle,
         mut next: impl FnMut() -> Option<Option<Duration>>,
     ) -> Result<(), RunError> {
-        let (Ok(mut system), Some(mut room)) =
-            (self.system.try_borrow_mut(), self.commons.buffers.room())
-        else {
+        let (Ok(mut system), Some(mut buffer)) = (
+            self.system.try_borrow_mut(),
+            self.context.buffers.read_buffer(),
+        ) else {
             return Err(RunError::AlreadyRunning);
         };
         let (clock, sources) = (self.clock(), &*self.sources);
@@ -108,9 +109,9 @@ impl Core {
             };
             let polled = poll.poll(events, wait);
             clock.tick();
-            sources.run_again(&mut room);
+            sources.run_again(&mut buffer);
             for event in &*events {
-                if !sources.dispatch(event, &mut room) && event.token() == SIGNALS {
+                if !sources.dispatch(event, &mut buffer) && event.token() == SIGNALS {
                     self.signalled();
                 }
             }

@@ -227,6 +227,10 @@ impl<C: Channel> Transport for Handle<C> {
         self.ask(|channel| channel.has_producer()) == Some(true)
     }
 
+    fn waits_for_producer(&self) -> bool {
+        self.ask(|channel| channel.waits_for_producer()) == Some(true)
+    }
+
     fn protocol(&self) -> Option<ProtocolRef> {
         let (occupant, transport) = self.ask(|channel| channel.seat().share())??;
         occupant.shared(&transport, true);
@@ -261,6 +265,10 @@ impl<C: Channel> Transport for Handle<C> {
         self.ask(|channel| channel.buffered()).unwrap_or(0)
     }
 
+    fn unacknowledged(&self) -> usize {
+        self.ask(|channel| channel.unacknowledged()).unwrap_or(0)
+    }
+
     fn is_connected(&self) -> bool {
         self.seating.get() == Seating::Current
             && self.ask(|channel| channel.seat().is_connected()) == Some(true)
@@ -291,14 +299,15 @@ impl<C: Channel> Producer for Handle<C> {
         self.lose_connection();
     }
 
-    fn has_finished(&self) -> bool {
+    fn has_finished(&self) -> Option<bool> {
         let finished = |channel: &C| {
             let seat = channel.seat();
             seat.is_closing()
                 || seat.is_lost()
-                || seat.with_lower(|lower| lower.has_finished()) == Some(true)
+                || seat.with_lower(|lower| lower.has_finished()).flatten() == Some(true)
         };
-        self.ask(finished) != Some(false)
+        let is_closed = self.ask(finished) != Some(false);
+        is_closed.then_some(true)
     }
 }
 

@@ -64,56 +64,56 @@ impl Output {
     }
 }
 
-/// What a connection reads into: the most that one read takes from it. There is one a reactor, and
-/// whoever has it has the turn.
-pub(crate) type Room = [u8; 64 * 1024];
+/// What a connection reads into. There is one per reactor: the connection that is being served
+/// borrows it, and its size bounds a single read.
+pub(crate) type ReadBuffer = [u8; 64 * 1024];
 
 /// Buffers that the connections of one reactor share, so that an idle one holds none and a busy one
 /// allocates none.
 pub(crate) struct Buffers {
-    room: RefCell<Box<Room>>,
-    /// What the connection whose turn it is has written. Most need no other buffer, and this one is
-    /// still in the cache. It does not grow.
-    turn: RefCell<Vec<u8>>,
+    read_buffer: RefCell<Box<ReadBuffer>>,
+    /// What the connection that is being served has written. Most need no other buffer, and this
+    /// one is still in the cache. It does not grow.
+    shared_output: RefCell<Vec<u8>>,
     outputs: RefCell<Vec<Vec<u8>>>,
 }
 
-/// So many bytes at once, and nothing before them, are sent from where they are, since copying them
-/// costs more than a send.
+/// From this size on, and with nothing before it, a write is sent from where it is: copying it costs
+/// more than a send.
 pub(crate) const LARGE: usize = 16 * 1024;
-/// Spare output buffers: how many are kept, and up to which size.
+/// How many spare output buffers are kept, and up to which size.
 const SPARES: usize = 64;
 const SPARE_SIZE: usize = 128 * 1024;
 
 impl Buffers {
     pub(crate) fn new() -> Self {
         Buffers {
-            room: RefCell::new(Box::new([0; _])),
-            turn: RefCell::new(Vec::with_capacity(LARGE)),
+            read_buffer: RefCell::new(Box::new([0; _])),
+            shared_output: RefCell::new(Vec::with_capacity(LARGE)),
             outputs: RefCell::default(),
         }
     }
 
-    /// Where to read to; none if somebody has it.
+    /// Where to read to; None while a connection has it.
     #[inline]
-    pub(crate) fn room(&self) -> Option<RefMut<'_, Box<Room>>> {
-        self.room.try_borrow_mut().ok()
+    pub(crate) fn read_buffer(&self) -> Option<RefMut<'_, Box<ReadBuffer>>> {
+        self.read_buffer.try_borrow_mut().ok()
     }
 
-    /// What is written by the connection that has the room, until its turn ends. Empty
+    /// What is written by the connection that has the read buffer, until its turn ends. Empty
     /// between turns.
     #[inline]
-    pub(crate) fn turn(&self) -> RefMut<'_, Vec<u8>> {
-        self.turn.borrow_mut()
+    pub(crate) fn shared_output(&self) -> RefMut<'_, Vec<u8>> {
+        self.shared_output.borrow_mut()
     }
 
     /// Takes `data` for this turn; false if it does not fit, or is [`LARGE`].
     #[inline]
-    pub(crate) fn gather(&self, data: &[u8]) -> bool {
-        let mut turn = self.turn.borrow_mut();
-        let fits = data.len() < turn.capacity() - turn.len();
+    pub(crate) fn append_shared(&self, data: &[u8]) -> bool {
+        let mut output = self.shared_output.borrow_mut();
+        let fits = data.len() < output.capacity() - output.len();
         if fits {
-            turn.extend_from_slice(data);
+            output.extend_from_slice(data);
         }
         fits
     }

@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 /// Something that writes more than fits at once, and lets itself be held back.
 ///
+/// Each of these is code of the application: a panic costs the connection that called it.
+///
 /// Registered with [`Transport::register_producer`](crate::Transport::register_producer). A
 /// transport is a producer too, of what its peer sends, so that a proxy registers each side with
 /// the other.
@@ -26,14 +28,21 @@ pub trait Producer {
     /// [`unregister_producer`](crate::Transport::unregister_producer) is owed. Called by a turn.
     fn stop_producing(&self);
 
-    /// Whether it will write nothing more, though it is still registered. A close does not wait for
-    /// such a one. Asked when the close could go on; a producer that finishes later says so with
-    /// [`unregister_producer`](crate::Transport::unregister_producer).
+    /// Whether it has written all that it will write, though it is still registered: what a close
+    /// asks before it ends the output. `Some(true)` lets the close go on, `Some(false)` holds it.
     ///
-    /// A transport has finished when it, or one below it, has been closed. So when both sides of a
-    /// proxy are closed, as the reactor does at its end, neither waits for the other.
-    fn has_finished(&self) -> bool {
-        false
+    /// `None`, the default, leaves the answer to the kind. A pull producer holds a close until it is
+    /// unregistered. A push producer holds it only while it is paused, and from then on until it
+    /// has written again: a producer that nobody has paused has written what it had. One that still
+    /// has more to write says `Some(false)`.
+    ///
+    /// A transport answers `Some(true)` once it, or one below it, has been closed. So when both
+    /// sides of a proxy are closed, as the reactor does at its end, neither waits for the other.
+    ///
+    /// Called by a turn. A producer that finishes later says so with
+    /// [`unregister_producer`](crate::Transport::unregister_producer).
+    fn has_finished(&self) -> Option<bool> {
+        None
     }
 }
 
@@ -80,8 +89,10 @@ struct Registered {
 enum Pace {
     /// A push producer that writes as it likes, or a pull producer that has been asked.
     Running,
-    /// Waits for the queue to empty.
+    /// It waits for the queue to empty.
     Paused,
+    /// It has been resumed, and has not written since.
+    Resumed,
 }
 
 impl Flow {
@@ -116,10 +127,24 @@ impl Flow {
         self.registered.is_some()
     }
 
-    /// Whether there is a producer, and a close has to wait for it.
-    pub fn is_waited_for(&self) -> bool {
-        let registered = self.registered.as_ref();
-        registered.is_some_and(|registered| !registered.producer.has_finished())
+    /// A close begins. From here on it matters whether a producer that is resumed writes again:
+    /// what it was resumed for before does not hold the close.
+    pub fn close_begins(&mut self) {
+        if let Some(registered) = &mut self.registered
+            && registered.state == Pace::Resumed
+        {
+            registered.state = Pace::Running;
+        }
+    }
+
+    /// The producer that a close may have to wait for; None if there is none. The caller asks
+    /// [`holds_close`](Awaited::holds_close) with no borrow held.
+    pub fn awaited(&self) -> Option<Awaited> {
+        let registered = self.registered.as_ref()?;
+        Some(Awaited {
+            producer: registered.producer.clone(),
+            is_busy: registered.kind == ProducerKind::Pull || registered.state != Pace::Running,
+        })
     }
 
     /// `queued` bytes are waiting now: the producer to pause, if this is when. The caller calls it
@@ -130,12 +155,12 @@ impl Flow {
         match registered.kind {
             // Asked again when what it wrote has gone; not before it has written.
             ProducerKind::Pull => registered.state = Pace::Paused,
-            ProducerKind::Push => {
-                if queued > high_water && registered.state == Pace::Running {
-                    registered.state = Pace::Paused;
-                    return Some(registered.producer.clone());
-                }
+            ProducerKind::Push if registered.state == Pace::Paused => {}
+            ProducerKind::Push if queued > high_water => {
+                registered.state = Pace::Paused;
+                return Some(registered.producer.clone());
             }
+            ProducerKind::Push => registered.state = Pace::Running,
         }
         None
     }
@@ -144,11 +169,38 @@ impl Flow {
     #[must_use]
     pub fn next(&mut self, queued: usize) -> Option<Rc<dyn Producer>> {
         let registered = self.registered.as_mut()?;
-        if queued > 0 || registered.state == Pace::Running {
+        if queued > 0 || registered.state != Pace::Paused {
             return None;
         }
-        registered.state = Pace::Running;
+        registered.state = match registered.kind {
+            ProducerKind::Push => Pace::Resumed,
+            ProducerKind::Pull => Pace::Running,
+        };
         Some(registered.producer.clone())
+    }
+}
+
+/// A producer that is asked whether a close has to wait for it: see [`Flow::awaited`].
+pub struct Awaited {
+    producer: Rc<dyn Producer>,
+    is_busy: bool,
+}
+
+impl Awaited {
+    /// Whether a close waits for it: [`Producer::has_finished`] says so, or else its kind and
+    /// state. It runs code of the application, which may panic and do anything.
+    pub fn holds_close(&self) -> bool {
+        self.producer
+            .has_finished()
+            .map_or(self.is_busy, |finished| !finished)
+    }
+}
+
+impl fmt::Debug for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Awaited")
+            .field("is_busy", &self.is_busy)
+            .finish_non_exhaustive()
     }
 }
 

@@ -26,6 +26,9 @@ pub enum Reason {
     Aborted,
     /// The connection was being closed, and for this long not one byte could be handed over.
     CloseTimedOut(Duration),
+    /// The connection was being closed, and for this long its producer neither wrote nor finished:
+    /// see [`Producer::has_finished`](crate::Producer::has_finished).
+    ProducerTimedOut(Duration),
     /// More than this many bytes were waiting to be sent when still more was written
     /// ([`StreamSettings::output_limit`](crate::StreamSettings::output_limit)).
     OutputLimit(usize),
@@ -75,6 +78,12 @@ impl fmt::Display for Reason {
             Reason::CloseTimedOut(waited) => write!(
                 f,
                 "connection aborted: while it was being closed, nothing could be sent for {} s",
+                waited.as_secs_f64()
+            ),
+            Reason::ProducerTimedOut(waited) => write!(
+                f,
+                "connection aborted: while it was being closed, its producer neither wrote nor finished for {} s; call \
+                 unregister_producer when it has finished",
                 waited.as_secs_f64()
             ),
             Reason::OutputLimit(limit) => write!(

@@ -356,6 +356,18 @@ impl Seat {
         self.state.clear(Facts::FLUSH_REQUESTED);
     }
 
+    /// Runs code of the application that is no callback of the protocol above: a producer, a call
+    /// that was asked for. A panic costs this connection; then None is returned.
+    pub fn guard<R>(&self, call: impl FnOnce() -> R) -> Option<R> {
+        match catch_panic(call) {
+            Ok(answer) => Some(answer),
+            Err(message) => {
+                self.panicked(&message);
+                None
+            }
+        }
+    }
+
     /// Rule 7: a panic costs this connection, and nothing else; even if the layer that is to end it
     /// panics once more.
     #[cold]

@@ -8,14 +8,14 @@ use mio::{Interest, Registry, Token};
 use slab::Slab;
 
 use crate::Reason;
-use crate::output::Room;
+use crate::output::ReadBuffer;
 use crate::stream::Ready;
 
 /// Something that the system reports on: a connection, a port, an attempt to connect.
 pub(crate) trait Source {
     /// It has become ready for something; or has asked to be looked at again. What is read goes
-    /// into `room`.
-    fn ready(&self, ready: Ready, room: &mut Room);
+    /// into `buffer`.
+    fn ready(&self, ready: Ready, buffer: &mut ReadBuffer);
 
     /// The reactor ends: come to an orderly end soon.
     fn stop(&self);
@@ -123,18 +123,18 @@ impl Sources {
 
     /// Looks at all who asked for it before this call.
     #[inline]
-    pub(crate) fn run_again(&self, room: &mut Room) {
+    pub(crate) fn run_again(&self, buffer: &mut ReadBuffer) {
         if self.has_again() {
-            self.look_again(room);
+            self.look_again(buffer);
         }
     }
 
     #[inline(never)]
-    fn look_again(&self, room: &mut Room) {
+    fn look_again(&self, buffer: &mut ReadBuffer) {
         let mut batch = mem::take(&mut *self.again.borrow_mut());
         for token in batch.drain(..) {
             if let Some(source) = self.get(token) {
-                source.ready(Ready::READABLE, room);
+                source.ready(Ready::READABLE, buffer);
             }
         }
         let mut again = self.again.borrow_mut();
@@ -145,11 +145,11 @@ impl Sources {
 
     /// Tells the source that the event is for; false if there is none.
     #[inline]
-    pub(crate) fn dispatch(&self, event: &Event, room: &mut Room) -> bool {
+    pub(crate) fn dispatch(&self, event: &Event, buffer: &mut ReadBuffer) -> bool {
         let Some(source) = self.get(event.token()) else {
             return false;
         };
-        source.ready(Ready::of(event), room);
+        source.ready(Ready::of(event), buffer);
         true
     }
 

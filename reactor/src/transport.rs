@@ -155,6 +155,11 @@ pub trait Transport: SeatHandle + Producer + fmt::Debug {
     /// Whether a producer is registered.
     fn has_producer(&self) -> bool;
 
+    /// Whether a close that came now would wait for the producer: see
+    /// [`Producer::has_finished`], which this may call. A layer that sends last words of its own
+    /// asks before it sends them.
+    fn waits_for_producer(&self) -> bool;
+
     /// The protocol in the seat; none once the connection has ended.
     fn protocol(&self) -> Option<ProtocolRef>;
 
@@ -180,6 +185,15 @@ pub trait Transport: SeatHandle + Producer + fmt::Debug {
 
     /// How many bytes were accepted and not yet handed to the system, in all layers from here down.
     fn buffered(&self) -> usize;
+
+    /// How many bytes were accepted and not yet acknowledged by the peer: [`buffered`], and what the
+    /// system still holds, where it can tell (TCP on Linux). If it gets less, bytes are moving, even
+    /// while nothing is written and the system takes nothing more.
+    ///
+    /// It may cost several system calls: a question for a timer, not for every write.
+    ///
+    /// [`buffered`]: Transport::buffered
+    fn unacknowledged(&self) -> usize;
 
     /// True from `connection_made` until `lose_connection`, `abort_connection` or the end: whether
     /// it makes sense to write.

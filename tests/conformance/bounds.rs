@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use retwist::{Reason, TransportRef};
+use retwist::{Reason, StreamOptions, TransportRef};
 
 use crate::delivery::pattern;
 use crate::peer::{Event, Peer};
@@ -15,6 +15,7 @@ over_every_way! {
     a_side_that_may_read_on_reads_on,
     a_peer_that_never_reads_costs_its_connection_at_the_limit,
     one_large_write_is_within_the_limit,
+    the_settings_of_a_live_connection_can_be_changed,
     a_loud_connection_does_not_keep_a_quiet_one_waiting,
 }
 
@@ -79,6 +80,25 @@ fn one_large_write_is_within_the_limit<W: Way>(mut how: How) {
     let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
     server.transport().write(&pattern(1_000_000));
     world.until(|| client.count() == 1_000_000);
+}
+
+fn the_settings_of_a_live_connection_can_be_changed<W: Way>(how: How) {
+    let (client, server) = (Peer::new(), Peer::new());
+    let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.echoing()));
+    let options = StreamOptions::of(&server.transport()).expect("a byte stream at the bottom");
+    client.transport().pause_producing();
+    client.transport().write(&pattern(W::MUCH));
+    world.comes_to_rest();
+    assert!(server.count() < W::MUCH, "nothing held the client back");
+    options.change(|settings| settings.read_pauses = false);
+    assert!(options.settings().is_some_and(|now| !now.read_pauses));
+    world.until(|| server.count() == W::MUCH);
+    client.transport().resume_producing();
+    world.until(|| client.count() == W::MUCH);
+    client.transport().lose_connection();
+    world.until_over();
+    assert!(options.settings().is_none());
+    options.change(|settings| settings.high_water = 1);
 }
 
 fn a_loud_connection_does_not_keep_a_quiet_one_waiting<W: Way>(how: How) {

@@ -7,7 +7,7 @@ use retwist::testing::{ManualClock, Pair, Side};
 use retwist::{ProducerKind, ProtocolRef, Reason, StreamSettings};
 
 use crate::delivery::pattern;
-use crate::peer::Peer;
+use crate::peer::{Event, Peer};
 use crate::producers::{Made, Told};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -63,7 +63,7 @@ fn a_close_waits_for_its_producer_no_longer_than_for_its_peer() {
     let producer = Made::new(|_| ());
     let transport = server.transport();
     transport
-        .register_producer(producer.clone(), ProducerKind::Push)
+        .register_producer(producer.clone(), ProducerKind::Pull)
         .unwrap();
     transport.lose_connection();
     pair.advance(29 * SECOND);
@@ -71,9 +71,130 @@ fn a_close_waits_for_its_producer_no_longer_than_for_its_peer() {
     pair.advance(29 * SECOND);
     assert!(!server.is_over());
     pair.advance(SECOND);
-    assert!(matches!(server.reason(), Reason::CloseTimedOut(_)));
-    assert_eq!(producer.told(), [Told::Stop]);
+    let reason = server.reason();
+    assert!(matches!(reason, Reason::ProducerTimedOut(after) if after == 30 * SECOND));
+    assert!(reason.to_string().contains("producer"), "{reason}");
+    assert_eq!(producer.told(), [Told::Resume, Told::Resume, Told::Stop]);
     assert_eq!(client.received(), b"still at it");
+    assert_eq!(pair.clock().pending_calls(), 0);
+}
+
+/// Reads at most `bytes`, which is how the pair is cut.
+fn reads_once(pair: &Pair, client: &Peer) {
+    client.transport().resume_producing();
+    pair.clock().turn();
+    client.transport().pause_producing();
+    pair.run();
+}
+
+#[test]
+fn a_slow_but_steady_reader_gets_all_of_it() {
+    // Ten bytes a second, of which the system tells the sender only when a third of its buffer is
+    // free: after 33 minutes.
+    let (client, server) = (Peer::new(), Peer::new());
+    let pair = Pair::new(client.keeping_open(|_, _| ()), server.quiet())
+        .window(60_000)
+        .cut(100);
+    pair.run();
+    client.transport().pause_producing();
+    server.transport().write(&pattern(70_000));
+    server.transport().lose_connection();
+    pair.run();
+    for _ in 0..690 {
+        pair.advance(10 * SECOND);
+        reads_once(&pair, &client);
+        let is_cut_off = server.is_over() && !server.reason().is_clean();
+        assert!(
+            !is_cut_off,
+            "{} after {} bytes",
+            server.reason(),
+            client.count()
+        );
+    }
+    client.transport().resume_producing();
+    pair.run();
+    assert_eq!(client.received(), pattern(70_000));
+    assert!(server.reason().is_clean(), "{}", server.reason());
+    client.transport().lose_connection();
+    pair.run();
+}
+
+#[test]
+fn a_reader_that_stops_half_way_is_aborted() {
+    let (client, server) = (Peer::new(), Peer::new());
+    let pair = Pair::new(client.keeping_open(|_, _| ()), server.quiet())
+        .window(60_000)
+        .cut(100);
+    pair.run();
+    client.transport().pause_producing();
+    server.transport().write(&pattern(70_000));
+    server.transport().lose_connection();
+    pair.run();
+    for _ in 0..20 {
+        pair.advance(10 * SECOND);
+        reads_once(&pair, &client);
+    }
+    assert!(!server.is_over());
+    pair.advance(40 * SECOND);
+    assert!(matches!(server.reason(), Reason::CloseTimedOut(_)));
+    assert_eq!(pair.clock().pending_calls(), 0);
+}
+
+#[test]
+fn a_late_word_on_a_slow_link_does_not_destroy_the_reply() {
+    let (client, server) = (Peer::new(), Peer::new());
+    // 1000 bytes a second: the reply takes 50 s.
+    let talks = client.keeping_open(|transport, event| {
+        if let Event::Data(_) = event {
+            transport.write(b"one more\r\n");
+        }
+    });
+    let pair = Pair::new(talks, server.quiet()).cut(1_000).delay(SECOND);
+    pair.run();
+    server.transport().write(&pattern(50_000));
+    server.transport().lose_connection();
+    for _ in 0..70 {
+        pair.advance(SECOND);
+    }
+    assert_eq!(client.count(), 50_000);
+    assert!(client.story().contains("read-lost"), "{}", client.story());
+    assert!(server.reason().is_clean(), "{}", server.reason());
+}
+
+#[test]
+fn a_peer_that_acknowledges_nothing_is_no_clean_end() {
+    let (client, server) = (Peer::new(), Peer::new());
+    let pair = Pair::new(client.quiet(), server.quiet()).delay(3600 * SECOND);
+    pair.run();
+    server.transport().write(b"does this arrive?");
+    server.transport().lose_connection();
+    pair.advance(29 * SECOND);
+    assert!(!server.is_over());
+    pair.advance(4 * SECOND);
+    assert!(matches!(server.reason(), Reason::CloseTimedOut(_)));
+}
+
+#[test]
+fn a_failed_send_ends_the_connection_whatever_came_with_it() {
+    // What one read takes; and more, so that the read after the failed send is a short one.
+    for request in [100, 65_536, 65_636, 200_000] {
+        let (client, server) = (Peer::new(), Peer::new());
+        let answers = server.reacting(|transport, event| {
+            if let Event::Data(_) = event {
+                transport.write(b"an answer");
+            }
+        });
+        let pair = Pair::new(client.quiet(), answers)
+            .window(300_000)
+            .refuse_sends(Side::Server);
+        pair.run();
+        client.transport().write(&pattern(request));
+        pair.run();
+        assert!(server.is_over(), "{request}: it is left behind: {pair:?}");
+        assert!(matches!(server.reason(), Reason::Lost(_)));
+        assert_eq!(server.count(), request);
+        assert!(!client.reason().is_clean());
+    }
 }
 
 #[test]

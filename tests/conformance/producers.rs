@@ -1,12 +1,12 @@
-//! Who writes more than fits at once is held back, and waited for.
+//! A producer writes more than fits at once: it is held back, and waited for.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use retwist::{Producer, ProducerKind, ProducerRegistered, TransportRef};
+use retwist::{Producer, ProducerKind, ProducerRegistered, Reason, TransportRef};
 
 use crate::delivery::pattern;
-use crate::peer::Peer;
+use crate::peer::{Event, Peer};
 use crate::way::{How, Way};
 use crate::world::World;
 
@@ -18,7 +18,13 @@ over_every_way! {
     a_second_producer_is_refused,
     a_close_waits_for_a_pull_producer,
     a_close_waits_for_a_push_producer_that_is_paused,
-    a_close_waits_for_a_push_producer_that_is_not_paused,
+    a_push_producer_that_is_not_paused_holds_no_close,
+    a_push_producer_that_says_it_has_more_holds_a_close,
+    a_push_producer_that_was_resumed_in_a_close_holds_it_until_it_has_written,
+    a_producer_that_says_it_has_finished_holds_no_close,
+    an_end_of_input_under_a_producer_is_told_at_once,
+    a_producer_may_do_anything_when_it_is_asked_whether_it_has_finished,
+    a_panic_of_a_producer_costs_its_connection,
     a_half_close_waits_for_the_producer,
     the_producer_of_a_lost_connection_is_told_to_stop,
     a_producer_on_a_connection_that_has_gone_is_told_to_stop,
@@ -36,18 +42,29 @@ pub enum Told {
 }
 
 type Reaction = Box<dyn Fn(Told)>;
+type Answer = Box<dyn Fn() -> Option<bool>>;
 
 /// A producer that remembers what it was told, and reacts.
 pub struct Made {
     told: RefCell<Vec<Told>>,
     reaction: Reaction,
+    finished: Answer,
 }
 
 impl Made {
     pub fn new(reaction: impl Fn(Told) + 'static) -> Rc<Self> {
+        Made::answering(reaction, || None)
+    }
+
+    /// One that answers whether it has finished.
+    fn answering(
+        reaction: impl Fn(Told) + 'static,
+        finished: impl Fn() -> Option<bool> + 'static,
+    ) -> Rc<Self> {
         Rc::new(Made {
             told: RefCell::default(),
             reaction: Box::new(reaction),
+            finished: Box::new(finished),
         })
     }
 
@@ -94,6 +111,10 @@ impl Producer for Made {
 
     fn stop_producing(&self) {
         self.hear(Told::Stop);
+    }
+
+    fn has_finished(&self) -> Option<bool> {
+        (self.finished)()
     }
 }
 
@@ -230,9 +251,23 @@ fn a_close_waits_for_a_push_producer_that_is_paused<W: Way>(how: How) {
     assert!(writer.reason().is_clean());
 }
 
-fn a_close_waits_for_a_push_producer_that_is_not_paused<W: Way>(how: How) {
+fn a_push_producer_that_is_not_paused_holds_no_close<W: Way>(how: How) {
     let (world, reader, transport, writer) = connected::<W>(how);
     let producer = Made::quiet();
+    transport
+        .register_producer(producer.clone(), ProducerKind::Push)
+        .unwrap();
+    transport.write(b"all that it had");
+    transport.lose_connection();
+    world.until_over();
+    assert_eq!(reader.story(), "made 'all that it had' read-lost lost");
+    assert_eq!(producer.told(), [Told::Stop]);
+    assert!(writer.reason().is_clean(), "{}", writer.reason());
+}
+
+fn a_push_producer_that_says_it_has_more_holds_a_close<W: Way>(how: How) {
+    let (world, reader, transport, writer) = connected::<W>(how);
+    let producer = Made::answering(|_| (), || Some(false));
     transport
         .register_producer(producer.clone(), ProducerKind::Push)
         .unwrap();
@@ -247,6 +282,139 @@ fn a_close_waits_for_a_push_producer_that_is_not_paused<W: Way>(how: How) {
     world.until_over();
     assert_eq!(reader.story(), "made 'first second' read-lost lost");
     assert_eq!(producer.told(), []);
+    assert!(writer.reason().is_clean(), "{}", writer.reason());
+}
+
+fn a_push_producer_that_was_resumed_in_a_close_holds_it_until_it_has_written<W: Way>(how: How) {
+    let (world, reader, transport, writer) = connected::<W>(how);
+    reader.transport().pause_producing();
+    let producer = Made::quiet();
+    transport
+        .register_producer(producer.clone(), ProducerKind::Push)
+        .unwrap();
+    transport.write(&pattern(W::MUCH));
+    assert!(producer.is_paused());
+    transport.lose_connection();
+    world.settle();
+    reader.transport().resume_producing();
+    world.until(|| producer.told() == [Told::Pause, Told::Resume]);
+    world.until(|| reader.count() == W::MUCH);
+    world.comes_to_rest();
+    assert!(!writer.is_over());
+    // What it was paused for comes late.
+    transport.write(b"the rest");
+    world.until_over();
+    assert_eq!(reader.count(), W::MUCH + 8);
+    assert!(writer.reason().is_clean(), "{}", writer.reason());
+}
+
+fn a_producer_that_says_it_has_finished_holds_no_close<W: Way>(how: How) {
+    for kind in [ProducerKind::Push, ProducerKind::Pull] {
+        let (world, reader, transport, writer) = connected::<W>(how.clone());
+        let producer = Made::answering(|_| (), || Some(true));
+        transport.register_producer(producer.clone(), kind).unwrap();
+        transport.write(b"done");
+        transport.lose_connection();
+        world.until_over();
+        assert_eq!(reader.count(), 4);
+        assert!(writer.reason().is_clean(), "{}", writer.reason());
+    }
+}
+
+fn an_end_of_input_under_a_producer_is_told_at_once<W: Way>(how: How) {
+    let (world, reader, transport, writer) = connected::<W>(how);
+    let producer = Made::quiet();
+    transport
+        .register_producer(producer.clone(), ProducerKind::Push)
+        .unwrap();
+    transport.write(b"a word");
+    reader.transport().lose_connection();
+    world.until_over();
+    assert_eq!(writer.story(), "made read-lost lost");
+    assert!(writer.reason().is_clean(), "{}", writer.reason());
+    assert_eq!(producer.told(), [Told::Stop]);
+}
+
+fn a_producer_may_do_anything_when_it_is_asked_whether_it_has_finished<W: Way>(how: How) {
+    let acts: [fn(&TransportRef); 5] = [
+        |transport| transport.write(b"more"),
+        |transport| {
+            transport.unregister_producer();
+        },
+        |transport| transport.lose_connection(),
+        |transport| transport.abort_connection(),
+        |transport| {
+            transport.unregister_producer();
+            let next = Made::answering(|_| (), || Some(true));
+            let _ = transport.register_producer(next, ProducerKind::Push);
+        },
+    ];
+    for act in acts {
+        let (world, _reader, transport, _) = connected::<W>(how.clone());
+        let (inside, asked) = (transport.clone(), Cell::new(0));
+        let answer = move || {
+            asked.set(asked.get() + 1);
+            if asked.get() <= 2 {
+                act(&inside);
+            }
+            Some(asked.get() > 2)
+        };
+        let producer = Made::answering(|_| (), answer);
+        transport
+            .register_producer(producer, ProducerKind::Pull)
+            .unwrap();
+        transport.lose_connection();
+        // Something to go on for, should it hold the close.
+        world.settle();
+        transport.write(b"and on");
+        world.settle();
+        transport.write(b"and on");
+        world.until_over();
+    }
+}
+
+fn a_panic_of_a_producer_costs_its_connection<W: Way>(how: How) {
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum In {
+        Pause,
+        Resume,
+        HasFinished,
+    }
+    for when in [In::Pause, In::Resume, In::HasFinished] {
+        let (mut world, reader, transport, writer) = connected::<W>(how.clone());
+        let (one, other) = (Peer::new(), Peer::new());
+        world.connect((&one, one.quiet()), (&other, other.echoing()));
+        world.until(|| one.is_made() && other.is_made());
+        let reaction = move |told| match told {
+            Told::Pause if when == In::Pause => panic!("in pause_producing"),
+            Told::Resume if when == In::Resume => panic!("in resume_producing"),
+            _ => {}
+        };
+        let answer = move || match when {
+            In::HasFinished => panic!("in has_finished"),
+            _ => Some(false),
+        };
+        let kind = match when {
+            In::Pause => ProducerKind::Push,
+            _ => ProducerKind::Pull,
+        };
+        let producer = Made::answering(reaction, answer);
+        transport.register_producer(producer, kind).unwrap();
+        match when {
+            In::Pause => {
+                reader.transport().pause_producing();
+                transport.write(&pattern(W::MUCH));
+            }
+            In::Resume => {}
+            In::HasFinished => transport.lose_connection(),
+        }
+        world.until(|| writer.is_over());
+        let reason = writer.reason();
+        let is_panic = matches!(&reason, Reason::Panicked(_) | Reason::Aborted);
+        assert!(is_panic || when == In::HasFinished, "{reason}");
+        one.transport().write(b"still there");
+        world.until(|| one.count() == 11);
+    }
 }
 
 fn a_half_close_waits_for_the_producer<W: Way>(how: How) {
@@ -344,7 +512,7 @@ fn two_transports_hold_each_other_back<W: Way>(how: How) {
     let (source, inlet, outlet, sink) = (Peer::new(), Peer::new(), Peer::new(), Peer::new());
     let onward = outlet.clone();
     let relays = inlet.reacting(move |_, event| {
-        if let crate::peer::Event::Data(data) = event {
+        if let Event::Data(data) = event {
             onward.transport().write(data);
         }
     });

@@ -2,10 +2,13 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist_reactor::{Channel, Layer, Producer, ProducerKind, Protocol, Reason, TransportRef};
+use retwist_reactor::{
+    Channel, Layer, Producer, ProducerKind, ProducerRegistered, Protocol, Reason, TransportRef,
+};
 
 use crate::buffers::Ciphertext;
 use crate::ending::Ending;
+use crate::paced::Paced;
 use crate::session::{Event, Failure, Session};
 use crate::transport::*;
 use crate::{TlsError, TlsInfo};
@@ -135,11 +138,23 @@ impl TlsTransport {
         }
     }
 
-    fn release(&self, producer: Rc<dyn Producer>, kind: ProducerKind) {
+    pub(crate) fn register_below(
+        &self,
+        producer: Rc<dyn Producer>,
+        kind: ProducerKind,
+    ) -> Option<Result<(), ProducerRegistered>> {
+        let paced = Rc::new(Paced::new(self.me.clone(), producer, kind));
         let registered = self
             .seat
-            .with_lower(|lower| lower.register_producer(producer.clone(), kind));
-        match registered {
+            .with_lower(|lower| lower.register_producer(paced.clone(), kind));
+        if let Some(Ok(())) = registered {
+            self.paced.replace(Some(paced));
+        }
+        registered
+    }
+
+    fn release(&self, producer: Rc<dyn Producer>, kind: ProducerKind) {
+        match self.register_below(producer.clone(), kind) {
             Some(Ok(())) if kind == ProducerKind::Push => producer.resume_producing(),
             Some(Ok(())) => {}
             _ => producer.stop_producing(),
@@ -184,6 +199,12 @@ impl TlsTransport {
             }
             return;
         }
+        // Asked now, since it may do anything, and the session is not to be borrowed then.
+        let paced = self.paced.borrow().clone();
+        let says = match &paced {
+            Some(paced) if self.is(CLOSE | CLOSE_WRITE) && !self.is(NOTIFIED) => paced.says(),
+            _ => None,
+        };
         let sealed = {
             let Ok(mut session) = self.session.try_borrow_mut() else {
                 return;
@@ -192,7 +213,10 @@ impl TlsTransport {
                 Ok(session) if self.is(FAIL) || !self.is(CLOSE | CLOSE_WRITE | LEAVE) => {
                     self.seal_queue(session)
                 }
-                Ok(session) => self.seal_queue(session).and_then(|()| self.notify(session)),
+                Ok(session) => self.seal_queue(session).and_then(|()| {
+                    let waits = paced.is_some_and(|paced| paced.holds_close(says));
+                    self.notify(session, waits && !self.is(RELEASE))
+                }),
                 Err(_) => return,
             }
         };
@@ -226,15 +250,15 @@ impl TlsTransport {
         self.sending(own, |out| session.encrypt(data, out))
     }
 
-    /// Our close_notify, once it is time for it.
-    fn notify(&self, session: &mut Session) -> Result<(), Failure> {
-        let wished = self.is(LEAVE) || self.is(CLOSE | CLOSE_WRITE) && !self.has_producer_below();
+    /// Our close_notify, once it is time for it: a close `waits` for a producer.
+    fn notify(&self, session: &mut Session, waits: bool) -> Result<(), Failure> {
+        let wished = self.is(LEAVE) || self.is(CLOSE | CLOSE_WRITE) && !waits;
         if wished && !self.is(NOTIFIED) {
             self.set(NOTIFIED);
             self.sending(Own::Yes, |out| session.close_notify(out))?;
             if self.is(RELEASE) {
                 self.clear(RELEASE);
-                self.seat.with_lower(|lower| lower.unregister_producer());
+                self.take_producer();
             }
             if self.is(CLOSE_WRITE) {
                 self.tell_when_sent();
@@ -361,10 +385,17 @@ impl TlsTransport {
 
     pub(crate) fn take_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         let held = self.held.take();
-        held.or_else(|| self.seat.with_lower(|lower| lower.unregister_producer())?)
+        held.or_else(|| {
+            let (producer, kind) = self
+                .seat
+                .with_lower(|lower| lower.unregister_producer())??;
+            // Unless it was there before this layer was.
+            let paced = self.paced.take().map(|paced| paced.producer());
+            Some((paced.unwrap_or(producer), kind))
+        })
     }
 
-    fn stop_producer(&self) {
+    pub(crate) fn stop_producer(&self) {
         let finished = self.is(RELEASE);
         if let Some((producer, _)) = self.take_producer()
             && !finished

@@ -58,7 +58,7 @@
 //!
 //! ```text
 //! 5  start, factory            how TLS comes under a protocol, and how it goes
-//! 4  transport, engine         the layer: TLS between its neighbours
+//! 4  transport, engine, paced  the layer: TLS between its neighbours
 //! 3  session, ending           one side of TLS, without a transport; how it ended
 //! 2  role                      which side to be, with what, within which bounds
 //! 1  config, info, error       what goes into a handshake, and what comes out of it
@@ -125,6 +125,7 @@ mod engine;
 mod error;
 mod factory;
 mod info;
+mod paced;
 mod record;
 mod role;
 mod session;

@@ -10,6 +10,7 @@ use retwist_reactor::{
 
 use crate::buffers::Plaintext;
 use crate::ending::LastEnding;
+use crate::paced::Paced;
 use crate::role::Bounds;
 use crate::session::Session;
 use crate::{TlsError, TlsInfo, TlsRole};
@@ -53,6 +54,8 @@ pub struct TlsTransport {
     /// Calls that wait until the queue has been sealed, and then, below, until it has been sent.
     pub(crate) calls: RefCell<Vec<Box<dyn FnOnce()>>>,
     pub(crate) info: OnceCell<Rc<TlsInfo>>,
+    /// The producer that is registered below.
+    pub(crate) paced: RefCell<Option<Rc<Paced>>>,
     /// A producer that waits for the handshake; after it, the transport below has it.
     pub(crate) held: RefCell<Option<(Rc<dyn Producer>, ProducerKind)>>,
     pub(crate) deadline: Cell<Option<DelayedCall>>,
@@ -119,6 +122,7 @@ impl TlsTransport {
             queue: RefCell::default(),
             calls: RefCell::default(),
             info: OnceCell::new(),
+            paced: RefCell::default(),
             held: RefCell::default(),
             deadline: Cell::default(),
             bounds: role.bounds,
@@ -167,6 +171,11 @@ impl Channel for TlsTransport {
         }
         if self.is(OVER | NOTIFIED) {
             return;
+        }
+        if self.is(CLOSE | CLOSE_WRITE)
+            && let Some(paced) = &*self.paced.borrow()
+        {
+            paced.written();
         }
         if let [data] = data
             && data.len() >= LARGE
@@ -254,11 +263,9 @@ impl Channel for TlsTransport {
         }
         if self.is(RELEASE) {
             self.clear(RELEASE);
-            self.seat.with_lower(|lower| lower.unregister_producer());
+            self.take_producer();
         }
-        self.seat
-            .with_lower(|lower| lower.register_producer(producer, kind))
-            .unwrap_or(Ok(()))
+        self.register_below(producer, kind).unwrap_or(Ok(()))
     }
 
     fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
@@ -273,6 +280,14 @@ impl Channel for TlsTransport {
             return None;
         }
         self.take_producer()
+    }
+
+    fn waits_for_producer(&self) -> bool {
+        if self.is(HANDSHAKING) {
+            return self.held.borrow().is_some();
+        }
+        let paced = self.paced.borrow().clone();
+        !self.is(RELEASE) && paced.is_some_and(|paced| paced.holds_close(paced.says()))
     }
 
     fn has_producer(&self) -> bool {
@@ -315,7 +330,9 @@ impl Layer for TlsTransport {
         if self.is(HANDSHAKING) {
             return self.fail(TlsError::ClosedInHandshake);
         }
-        // What was written still goes out, as after any close.
+        // What was written still goes out, as after any close. No producer is waited for: its
+        // writes would keep the protocol from hearing that the peer has gone.
+        self.stop_producer();
         self.seat.fail(Reason::failed(TlsError::Truncated));
         self.seat.transport().lose_connection();
     }

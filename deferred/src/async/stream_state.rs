@@ -327,8 +327,10 @@ impl Producer for StreamState {
 
     /// A connection that is being closed takes no more writes, so this producer has no more to
     /// send. A layer that has failed does not wait for it either.
-    fn has_finished(&self) -> bool {
+    fn has_finished(&self) -> Option<bool> {
         let transport = self.transport.borrow();
-        transport.as_ref().is_none_or(|open| open.has_finished())
+        transport
+            .as_ref()
+            .map_or(Some(true), |open| open.has_finished())
     }
 }

@@ -280,8 +280,8 @@ impl Producer for Finished {
 
     fn stop_producing(&self) {}
 
-    fn has_finished(&self) -> bool {
-        self.0
+    fn has_finished(&self) -> Option<bool> {
+        Some(self.0)
     }
 }
 

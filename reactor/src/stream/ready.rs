@@ -1,16 +1,16 @@
 use mio::event::Event;
 
-use super::{FAULT, HUNG_UP, READABLE, WRITABLE};
+use super::Facts;
 
-/// What a source has become ready for, as flags of its state.
+/// What a source has become ready for, as facts of its stream.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ready(pub(super) u32);
+pub(crate) struct Ready(pub(super) Facts);
 
 impl Ready {
     /// There may be something to read.
-    pub(crate) const READABLE: Ready = Ready(READABLE);
+    pub(crate) const READABLE: Ready = Ready(Facts::READABLE);
     /// A send is worth trying.
-    pub(crate) const WRITABLE: Ready = Ready(WRITABLE);
+    pub(crate) const WRITABLE: Ready = Ready(Facts::WRITABLE);
 
     #[inline]
     pub(crate) fn of(event: &Event) -> Self {
@@ -23,7 +23,9 @@ impl Ready {
 
     #[cold]
     fn all_of(event: &Event) -> Self {
-        let mut ready = flag(event.is_readable(), READABLE) | flag(event.is_writable(), WRITABLE);
+        let mut ready = Facts::empty();
+        ready.set(Facts::READABLE, event.is_readable());
+        ready.set(Facts::WRITABLE, event.is_writable());
         if event.is_read_closed() || event.is_error() {
             ready |= Ready::hung_up(event.is_error()).0;
         }
@@ -32,20 +34,18 @@ impl Ready {
 
     /// Whether there may be something to read, an error included.
     pub(crate) fn is_readable(self) -> bool {
-        self.0 & (READABLE | HUNG_UP) != 0
+        self.0.intersects(Facts::READABLE | Facts::HUNG_UP)
     }
 
     /// Whether a send is worth trying.
     pub(crate) fn is_writable(self) -> bool {
-        self.0 & WRITABLE != 0
+        self.0.contains(Facts::WRITABLE)
     }
 
     /// The peer has closed, or the connection has broken: a short read is not the last.
     pub(crate) fn hung_up(broken: bool) -> Self {
-        Ready(HUNG_UP | READABLE | flag(broken, FAULT))
+        let mut ready = Facts::HUNG_UP | Facts::READABLE;
+        ready.set(Facts::FAULT, broken);
+        Ready(ready)
     }
-}
-
-fn flag(is: bool, flag: u32) -> u32 {
-    if is { flag } else { 0 }
 }

@@ -1,13 +1,14 @@
 use std::io;
 
 use super::*;
+use crate::output::LARGE;
 
 impl<W: Wire> Stream<W> {
     /// Takes what is written in the usual turn, which has no close, no loss and no producer; false
     /// if it is not that, or `data` is too much.
     #[inline]
-    pub(super) fn gather(&self, data: &[u8]) -> bool {
-        self.state.get() == WRITABLE | LENT && self.commons.buffers.gather(data)
+    pub(super) fn append_shared(&self, data: &[u8]) -> bool {
+        self.facts.get() == Facts::USUAL && self.context.buffers.append_shared(data)
     }
 
     /// Takes what is written, to be sent at the end of the turn or at the next flush.
@@ -22,101 +23,109 @@ impl<W: Wire> Stream<W> {
     pub(super) fn take_all(&self, data: &[&[u8]]) {
         if self.may_take() {
             for piece in data {
-                self.take_unchecked(piece);
+                if !self.append_shared(piece) {
+                    self.take_unchecked(piece);
+                }
             }
         }
     }
 
     /// Takes a layer's own bytes, which count against no limit.
+    #[inline(never)]
     pub(super) fn take_control(&self, data: &[u8]) {
         // Nothing waits before it, and so little counts for nothing.
-        if self.gather(data) {
+        if self.append_shared(data) {
             return;
         }
         self.take_unchecked(data);
-        if self.is(QUEUED) {
-            self.rare(|rare| rare.output.exempt(data.len()));
+        if self.is(Facts::QUEUED) {
+            self.cold(|cold| cold.output.exempt(data.len()));
         }
     }
 
     /// Whether the output limit, which is looked at before the first byte of a unit, lets one more
     /// unit pass. If it does not, the connection ends.
     fn may_take(&self) -> bool {
-        let limit = self.settings.output_limit;
-        let counted = match self.is(QUEUED) {
-            true => self.rare(|rare| rare.output.counted()),
-            false => self.waiting(),
-        };
-        if counted >= limit {
+        if !self.is(Facts::QUEUED) {
+            // The peer has not been offered what is in the shared buffer.
+            return true;
+        }
+        let limit = self.settings().output_limit;
+        let is_within = self.cold(|cold| cold.output.counted()) < limit;
+        if !is_within {
             self.finish(Reason::OutputLimit(limit), true);
         }
-        counted < limit
+        is_within
     }
 
     fn take_unchecked(&self, data: &[u8]) {
-        if self.is(DEAD | OUTPUT_ENDED) {
+        if !self.phase.get().takes_output() {
             return;
         }
-        let waiting = self.waiting();
-        let data = match waiting == 0 && data.len() >= LARGE && self.is(WRITABLE) {
-            true => &data[self.send_now(data)..],
-            false => data,
+        let at_once = self.waiting() == 0 && data.len() >= LARGE && self.is(Facts::WRITABLE);
+        let data = if at_once {
+            &data[self.send_now(data)..]
+        } else {
+            data
         };
         if !data.is_empty() {
             self.queue(data);
         }
-        if self.is(PRODUCER) {
+        if self.is(Facts::PRODUCER) {
             self.hold_producer();
         }
-        if !self.is(LENT) && !self.seat.is_calling() {
+        if !self.is(Facts::USES_SHARED_BUFFER) && !self.seat.is_calling() {
             self.seat.wants_flush();
         }
     }
 
     /// What has to wait, or is too much for the buffer of the turn, is in one of the stream's own.
     pub(super) fn queue(&self, data: &[u8]) {
-        let buffers = &self.commons.buffers;
-        self.rare(|rare| {
-            if self.is(LENT) && !self.is(QUEUED) {
-                let mut gathered = buffers.turn();
-                rare.output.push(&gathered, buffers);
+        let buffers = &self.context.buffers;
+        self.cold(|cold| {
+            if self.is(Facts::USES_SHARED_BUFFER) && !self.is(Facts::QUEUED) {
+                let mut gathered = buffers.shared_output();
+                cold.output.push(&gathered, buffers);
                 gathered.clear();
             }
-            rare.output.push(data, buffers);
+            cold.output.push(data, buffers);
         });
-        self.set(QUEUED);
+        self.set(Facts::QUEUED);
     }
 
     /// Nothing of what was taken will be sent.
     pub(super) fn drop_output(&self) {
-        if self.is(QUEUED) {
-            self.clear(QUEUED);
-            self.rare(|rare| rare.output.clear(&self.commons.buffers));
+        if self.is(Facts::QUEUED) {
+            self.clear(Facts::QUEUED);
+            self.cold(|cold| cold.output.clear(&self.context.buffers));
         }
-        if self.is(LENT) {
-            self.commons.buffers.turn().clear();
+        if self.is(Facts::USES_SHARED_BUFFER) {
+            self.context.buffers.shared_output().clear();
         }
     }
 
     /// How much was taken and not sent.
     pub(super) fn waiting(&self) -> usize {
-        match self.state.get() & (LENT | QUEUED) {
-            0 => 0,
-            LENT => self.commons.buffers.turn().len(),
-            _ => self.rare(|rare| rare.output.len()),
+        if self.is(Facts::QUEUED) {
+            self.cold(|cold| cold.output.len())
+        } else if self.is(Facts::USES_SHARED_BUFFER) {
+            self.context.buffers.shared_output().len()
+        } else {
+            0
         }
     }
 
     /// Sends what was taken, as far as the wire takes it.
     pub(super) fn send(&self) {
-        if self.is(LENT) {
-            self.send_lent();
+        if self.is(Facts::USES_SHARED_BUFFER) {
+            self.flush_shared();
         }
-        if self.is(QUEUED) {
-            match self.is(WRITABLE) {
-                true => self.send_queued(),
+        if self.is(Facts::QUEUED) {
+            if self.is(Facts::WRITABLE) {
+                self.send_queued();
+            } else {
                 // What only waits may have become too much by now.
-                false => self.clog(self.waiting()),
+                self.press_back(self.waiting());
             }
         }
     }
@@ -124,19 +133,20 @@ impl<W: Wire> Stream<W> {
     /// The turn gives its buffer back, and what the wire does not take of it has to wait. True if it
     /// has taken all.
     #[inline(always)]
-    pub(super) fn send_lent(&self) -> bool {
-        let state = self.state.get() & !LENT;
-        self.state.set(state);
-        let mut gathered = self.commons.buffers.turn();
+    pub(super) fn flush_shared(&self) -> bool {
+        let facts = self.facts.get() - Facts::USES_SHARED_BUFFER;
+        self.facts.set(facts);
+        let mut gathered = self.context.buffers.shared_output();
         if gathered.is_empty() {
             return true;
         }
-        let all = match state & WRITABLE {
-            0 => self.leave(&gathered, 0),
-            _ => match self.wire.send(&gathered) {
+        let all = if facts.contains(Facts::WRITABLE) {
+            match self.wire.send(&gathered) {
                 Ok(count) if count == gathered.len() => true,
                 outcome => self.leave(&gathered, self.sent(outcome, gathered.len())),
-            },
+            }
+        } else {
+            self.leave(&gathered, 0)
         };
         gathered.clear();
         all
@@ -147,33 +157,32 @@ impl<W: Wire> Stream<W> {
         let unsent = &gathered[sent..];
         if !unsent.is_empty() {
             self.queue(unsent);
-            self.clog(unsent.len());
+            self.press_back(unsent.len());
         }
         false
     }
 
     #[cold]
     fn send_queued(&self) {
-        let (outcome, offered) = self.rare(|rare| {
-            let front = rare.output.front();
+        let (outcome, offered) = self.cold(|cold| {
+            let front = cold.output.front();
             (self.offer(front), front.len())
         });
         let sent = self.sent(outcome, offered);
-        let waiting = self.rare(|rare| {
+        let waiting = self.cold(|cold| {
             // The end of the connection has emptied it.
-            let gone = sent.min(rare.output.len());
-            rare.output.advance(gone, &self.commons.buffers);
-            rare.sent.advance(gone);
-            rare.output.len()
+            let gone = sent.min(cold.output.len());
+            cold.output.advance(gone, &self.context.buffers);
+            cold.sent.advance(gone);
+            cold.output.len()
         });
         if waiting == 0 {
-            self.clear(QUEUED);
+            self.clear(Facts::QUEUED);
         }
-        self.clog(waiting);
+        self.press_back(waiting);
     }
 
-    /// How much of `data` the wire has taken. It is all of it, too, if there is nobody to take it
-    /// any more.
+    /// How much of `data` the wire has taken; all of it, too, if the connection has just broken.
     fn send_now(&self, data: &[u8]) -> usize {
         match self.offer(data) {
             Ok(count) if count == data.len() => count,
@@ -203,11 +212,11 @@ impl<W: Wire> Stream<W> {
                 }
             },
         };
-        if self.is(CLOSE | CLOSE_WRITE) && count > 0 {
-            self.move_deadline();
+        if count > 0 && self.is(Facts::ENDING) {
+            self.note_progress();
         }
         if count < offered {
-            self.clear(WRITABLE);
+            self.clear(Facts::WRITABLE);
             if let Err(error) = self.wire.wants_writable() {
                 self.break_off(error);
                 return offered;
@@ -216,48 +225,23 @@ impl<W: Wire> Stream<W> {
         count
     }
 
-    /// A peer that takes nothing is asked for nothing.
-    fn clog(&self, waiting: usize) {
+    /// A peer that takes nothing is not read.
+    pub(super) fn press_back(&self, waiting: usize) {
         if waiting == 0 {
-            if self.is(CLOGGED) {
-                self.clear(CLOGGED);
-                self.read_if_ready();
-            }
-        } else if waiting > self.settings.high_water
-            && self.settings.read_pauses
-            && !self.is(PRODUCER)
-        {
-            self.set(CLOGGED);
+            self.relieve();
+            return;
+        }
+        let settings = self.settings();
+        if waiting > settings.high_water && settings.read_pauses && !self.is(Facts::PRODUCER) {
+            self.set(Facts::READ_BACKPRESSURE);
         }
     }
 
-    /// Pauses the producer if it has written enough.
-    fn hold_producer(&self) {
-        let waiting = self.waiting();
-        let high_water = self.settings.high_water;
-        let full = self.rare(|rare| rare.flow.written(waiting, high_water));
-        if let Some(producer) = full {
-            producer.pause_producing();
-        }
-    }
-
-    /// Asks the producer for more if nothing waits. Once a turn: one that writes little must not
-    /// hold up the loop.
-    pub(super) fn ask_producer(&self) {
-        if !self.is(PRODUCER) {
-            return;
-        }
-        let waiting = self.waiting();
-        let Some(producer) = self.rare(|rare| rare.flow.next(waiting)) else {
-            return;
-        };
-        if let Err(message) = catch_panic(|| producer.resume_producing()) {
-            self.seat.panicked(&message);
-        }
-        self.send();
-        self.progress();
-        if !self.is(QUEUED) {
-            self.seat.wants_turn();
+    /// The peer is read again.
+    pub(super) fn relieve(&self) {
+        if self.is(Facts::READ_BACKPRESSURE) {
+            self.clear(Facts::READ_BACKPRESSURE);
+            self.read_if_ready();
         }
     }
 }

@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use super::wire::{TcpWire, set_keep_alive};
 use crate::connector::{Attempt, Dialer};
 use crate::core::Core;
-use crate::output::Room;
+use crate::output::ReadBuffer;
 use crate::sources::Source;
 use crate::stream::{Ready, Stream};
 use crate::{Channel, ConnectError, Connector, DelayedCall, Reason, TcpConnect};
@@ -89,7 +89,7 @@ impl TcpAttempt {
         self.token.set(token);
         *self.socket.borrow_mut() = Some(socket);
         let me = self.me.clone();
-        let timeout = core.commons.clock.call_later(how.timeout, move || {
+        let timeout = core.context.clock.call_later(how.timeout, move || {
             if let Some(attempt) = me.upgrade() {
                 attempt.fail(&ConnectError::TimedOut(attempt.how.timeout));
             }
@@ -99,7 +99,7 @@ impl TcpAttempt {
     }
 
     /// An event came: it is connected, it has failed, or it was about something else.
-    fn check(&self, ready: Ready, room: &mut Room) {
+    fn check(&self, ready: Ready, buffer: &mut ReadBuffer) {
         let peer = match self.socket.borrow().as_ref() {
             _ if self.cancelled.get() => return,
             None => return,
@@ -109,14 +109,14 @@ impl TcpAttempt {
             },
         };
         match peer {
-            Ok(_) => self.succeed(ready, room),
+            Ok(_) => self.succeed(ready, buffer),
             Err(error) if error.kind() == io::ErrorKind::NotConnected || is_in_progress(&error) => {
             }
             Err(error) => self.fail(&error.into()),
         }
     }
 
-    fn succeed(&self, ready: Ready, room: &mut Room) {
+    fn succeed(&self, ready: Ready, buffer: &mut ReadBuffer) {
         let Some(core) = self.core.upgrade() else {
             return;
         };
@@ -143,7 +143,7 @@ impl TcpAttempt {
         let stream = Stream::new(
             TcpWire::new(socket, peer, core.sources.clone()),
             protocol,
-            core.commons.clone(),
+            core.context.clone(),
             Rc::new(self.how.settings.clone()),
             Some(Rc::new(connector.clone())),
         );
@@ -152,7 +152,7 @@ impl TcpAttempt {
         stream.turn();
         // The edge that told of the connection may have told of its first bytes too, and of their
         // end. It comes only once.
-        stream.ready(ready, room);
+        stream.ready(ready, buffer);
     }
 
     fn fail(&self, error: &ConnectError) {
@@ -169,7 +169,7 @@ impl TcpAttempt {
     fn fail_soon(self: &Rc<Self>, error: ConnectError) {
         if let Some(core) = self.core.upgrade() {
             let attempt = self.clone();
-            core.commons.clock.call_soon(move || attempt.fail(&error));
+            core.context.clock.call_soon(move || attempt.fail(&error));
         }
     }
 
@@ -181,8 +181,8 @@ impl TcpAttempt {
 }
 
 impl Source for TcpAttempt {
-    fn ready(&self, ready: Ready, room: &mut Room) {
-        self.check(ready, room);
+    fn ready(&self, ready: Ready, buffer: &mut ReadBuffer) {
+        self.check(ready, buffer);
     }
 
     fn stop(&self) {

@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::wire::{TcpWire, set_keep_alive};
 use crate::core::Core;
-use crate::output::Room;
+use crate::output::ReadBuffer;
 use crate::port::Listening;
 use crate::sources::Source;
 use crate::stream::{Ready, Stream};
@@ -121,7 +121,7 @@ impl TcpPort {
         let stream = Stream::new(
             wire,
             protocol,
-            core.commons.clone(),
+            core.context.clone(),
             self.settings.clone(),
             None,
         );
@@ -151,7 +151,7 @@ impl TcpPort {
     fn rest(&self, core: &Rc<Core>) {
         self.resting.set(true);
         let me = self.me.clone();
-        core.commons.clock.call_later(REST, move || {
+        core.context.clock.call_later(REST, move || {
             if let Some(port) = me.upgrade() {
                 port.resting.set(false);
                 port.look_again();
@@ -223,7 +223,7 @@ impl Listening for TcpPort {
 }
 
 impl Source for TcpPort {
-    fn ready(&self, _: Ready, _: &mut Room) {
+    fn ready(&self, _: Ready, _: &mut ReadBuffer) {
         if let Some(core) = self.core.upgrade() {
             self.accept(&core);
         }

@@ -10,7 +10,7 @@ use mio::{Interest, Token};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::send_queue::unacknowledged;
-use crate::output::Room;
+use crate::output::ReadBuffer;
 use crate::sources::{Source, Sources};
 use crate::stream::{Ready, Stream, Wire};
 use crate::{Address, Reason, Transport};
@@ -24,7 +24,7 @@ pub(crate) struct TcpWire {
     peer: Peer,
 }
 
-/// An address in half the room: there may be very many.
+/// An address in half the space: there may be very many.
 enum Peer {
     V4(SocketAddrV4),
     V6(Box<SocketAddrV6>),
@@ -149,8 +149,8 @@ impl Wire for TcpWire {
 }
 
 impl Source for Stream<TcpWire> {
-    fn ready(&self, ready: Ready, room: &mut Room) {
-        Stream::ready(self, ready, room);
+    fn ready(&self, ready: Ready, buffer: &mut ReadBuffer) {
+        Stream::ready(self, ready, buffer);
     }
 
     fn stop(&self) {

@@ -6,7 +6,7 @@ use super::clock::ManualClock;
 use super::wire::{Fault, MemoryWire, Way};
 use crate::channel::Channel;
 use crate::output::Buffers;
-use crate::stream::{Commons, Owner, Stream};
+use crate::stream::{Owner, Stream, StreamContext};
 use crate::{Clock, ProtocolRef, Reason, StreamSettings, TransportRef};
 
 /// Two protocols that are connected to each other in memory.
@@ -73,7 +73,7 @@ impl Pair {
         (client, client_settings, owner): (ProtocolRef, StreamSettings, Option<Rc<dyn Owner>>),
         (server, server_settings): (ProtocolRef, StreamSettings),
     ) -> Self {
-        let commons = Rc::new(Commons {
+        let context = Rc::new(StreamContext {
             clock: Clock::clone(clock),
             buffers: Buffers::new(),
         });
@@ -82,14 +82,14 @@ impl Pair {
         let client = Stream::new(
             MemoryWire::new("client", "server", to_server.clone(), to_client.clone()),
             client,
-            commons.clone(),
+            context.clone(),
             Rc::new(client_settings),
             owner,
         );
         let server = Stream::new(
             MemoryWire::new("server", "client", to_client.clone(), to_server.clone()),
             server,
-            commons,
+            context,
             Rc::new(server_settings),
             None,
         );
@@ -144,6 +144,13 @@ impl Pair {
         self
     }
 
+    /// From now on, each send of `side` fails, as on a system without buffers. Nothing else does:
+    /// what the other side sends still arrives.
+    pub fn refuse_sends(self, side: Side) -> Self {
+        self.way_from(side).refused.set(true);
+        self
+    }
+
     /// Runs until nothing moves, without letting time pass.
     pub fn run(&self) {
         self.clock.run();
@@ -195,8 +202,8 @@ impl Drop for Pair {
 impl fmt::Debug for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pair")
-            .field("client", &self.client())
-            .field("server", &self.server())
+            .field("client", &self.client)
+            .field("server", &self.server)
             .finish()
     }
 }

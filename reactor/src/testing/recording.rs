@@ -196,12 +196,12 @@ impl Channel for Recording {
         self.seat.settle();
         let due = self.sent.borrow_mut().take_due();
         for call in due {
-            call();
+            self.seat.guard(call);
         }
         let waiting = self.written.borrow().len();
         let producer = self.flow.borrow_mut().next(waiting);
         if let Some(producer) = producer {
-            producer.resume_producing();
+            self.seat.guard(|| producer.resume_producing());
         }
     }
 
@@ -213,7 +213,7 @@ impl Channel for Recording {
         };
         let full = self.flow.borrow_mut().written(waiting, HIGH_WATER);
         if let Some(producer) = full {
-            producer.pause_producing();
+            self.seat.guard(|| producer.pause_producing());
         }
     }
 
@@ -277,6 +277,11 @@ impl Channel for Recording {
         self.flow.borrow().is_registered()
     }
 
+    fn waits_for_producer(&self) -> bool {
+        let asked = self.flow.borrow().awaited();
+        asked.is_some_and(|asked| self.seat.guard(|| asked.holds_close()) == Some(true))
+    }
+
     fn peer(&self) -> Address {
         Address::Memory("peer".into())
     }
@@ -295,6 +300,10 @@ impl Channel for Recording {
 
     fn unread_limit(&self) -> usize {
         StreamSettings::default().unread_limit
+    }
+
+    fn unacknowledged(&self) -> usize {
+        self.buffered()
     }
 }
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use crate::stream::{Ready, Stream, Wire};
 use crate::{Address, Clock};
 
-/// One end of a connection in memory. It behaves as TCP does where that hurts: a window that fills,
-/// an end of input behind the last byte, and a reset for whoever closes with input unread or is
-/// sent more after its close.
+/// One end of a connection in memory. It behaves as TCP does where that hurts: a window that fills
+/// and of whose room the sender hears late, an end of input behind the last byte, and a reset for an
+/// end that closes with input unread or is sent more after its close.
 pub(super) struct MemoryWire {
     name: Arc<str>,
     peer_name: Arc<str>,
@@ -33,6 +33,8 @@ pub(super) struct Way {
     /// After how many bytes something happens.
     pub(super) fault: Cell<Option<(u64, Fault)>>,
     window: Cell<usize>,
+    /// Whether each send fails.
+    pub(super) refused: Cell<bool>,
     state: RefCell<Traffic>,
 }
 
@@ -76,6 +78,7 @@ impl Way {
             delay: Cell::new(Duration::ZERO),
             fault: Cell::new(None),
             window: Cell::new(64 * 1024),
+            refused: Cell::new(false),
             state: RefCell::default(),
         })
     }
@@ -218,9 +221,14 @@ impl Wire for MemoryWire {
             *to = from;
         }
         let (more, ended, reset) = (!state.arrived.is_empty(), state.ended, state.reset);
-        let sender_waits = count > 0 && std::mem::take(&mut state.sender_waits);
+        // As Linux does: of little room nobody is told.
+        let held = state.sent.len() + state.arrived.len();
+        let window = self.inward.window.get();
+        let has_room = held <= window - window.div_ceil(3);
+        let sender_waits = count > 0 && has_room && std::mem::take(&mut state.sender_waits);
         drop(state);
-        if more {
+        if more && count < buffer.len() {
+            // A stream that gets a short count waits for news.
             self.read_again();
         }
         if sender_waits {
@@ -237,6 +245,9 @@ impl Wire for MemoryWire {
         let mut state = self.outward.state.borrow_mut();
         if state.reset {
             return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        if self.outward.refused.get() {
+            return Err(io::ErrorKind::StorageFull.into());
         }
         let waiting = state.sent.len() + state.arrived.len();
         let count = data

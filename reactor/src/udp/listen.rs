@@ -3,7 +3,7 @@ use std::rc::Rc;
 use super::socket::UdpWire;
 use crate::core::Core;
 use crate::datagram::DatagramPort;
-use crate::output::Room;
+use crate::output::ReadBuffer;
 use crate::port::Listening;
 use crate::sources::Source;
 use crate::stream::Ready;
@@ -19,7 +19,7 @@ pub(crate) fn listen(
     let port = DatagramPort::new(
         UdpWire::new(Rc::downgrade(core), options),
         protocol,
-        core.commons.clock.clone(),
+        core.context.clock.clone(),
         core.datagrams.clone(),
         settings,
         wanted,
@@ -29,7 +29,7 @@ pub(crate) fn listen(
 }
 
 impl Source for DatagramPort<UdpWire> {
-    fn ready(&self, ready: Ready, _: &mut Room) {
+    fn ready(&self, ready: Ready, _: &mut ReadBuffer) {
         DatagramPort::ready(self, ready.is_readable(), ready.is_writable());
     }
 

@@ -70,6 +70,11 @@ impl Producer for Source {
         self.running.set(false);
         self.stopped.set(true);
     }
+
+    /// It starts by itself, so it has more to write even while nothing pauses it.
+    fn has_finished(&self) -> Option<bool> {
+        Some(self.left.get() == 0)
+    }
 }
 
 const KINDS: [ProducerKind; 2] = [ProducerKind::Push, ProducerKind::Pull];

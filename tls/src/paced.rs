@@ -1,0 +1,99 @@
+use std::cell::Cell;
+use std::rc::{Rc, Weak};
+
+use retwist_reactor::{Channel, Producer, ProducerKind};
+
+use crate::transport::{CLOSE, CLOSE_WRITE, NOTIFIED, TlsTransport};
+
+/// A producer from above, as the transport below has it: that one paces it, and the layer knows
+/// when it has more to write.
+///
+/// A close waits for its producer twice. The layer waits before it sends close_notify; the
+/// transport below must go on waiting until close_notify is written, whatever the producer says.
+pub(crate) struct Paced {
+    tls: Weak<TlsTransport>,
+    producer: Rc<dyn Producer>,
+    kind: ProducerKind,
+    pace: Cell<Pace>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Running,
+    Paused,
+    /// It has been resumed since the close began, and has not written yet.
+    Resumed,
+}
+
+impl Paced {
+    pub(crate) fn new(
+        tls: Weak<TlsTransport>,
+        producer: Rc<dyn Producer>,
+        kind: ProducerKind,
+    ) -> Self {
+        Paced {
+            tls,
+            producer,
+            kind,
+            pace: Cell::new(Pace::Running),
+        }
+    }
+
+    pub(crate) fn producer(&self) -> Rc<dyn Producer> {
+        self.producer.clone()
+    }
+
+    /// The protocol above has written something.
+    pub(crate) fn written(&self) {
+        if self.pace.get() == Pace::Resumed {
+            self.pace.set(Pace::Running);
+        }
+    }
+
+    /// What the producer says about whether it has finished. It is code of the application, so the
+    /// caller holds no borrow.
+    pub(crate) fn says(&self) -> Option<bool> {
+        let tls = self.tls.upgrade()?;
+        tls.seat()
+            .guard(|| self.producer.has_finished())
+            .unwrap_or(Some(true))
+    }
+
+    /// Whether our close waits for a producer that `says` so.
+    pub(crate) fn holds_close(&self, says: Option<bool>) -> bool {
+        says.map_or(
+            self.kind == ProducerKind::Pull || self.pace.get() != Pace::Running,
+            |finished| !finished,
+        )
+    }
+
+    fn close_of_layer(&self) -> Option<Rc<TlsTransport>> {
+        self.tls.upgrade().filter(|tls| tls.is(CLOSE | CLOSE_WRITE))
+    }
+}
+
+impl Producer for Paced {
+    fn resume_producing(&self) {
+        self.pace.set(match self.close_of_layer() {
+            Some(_) => Pace::Resumed,
+            None => Pace::Running,
+        });
+        self.producer.resume_producing();
+    }
+
+    fn pause_producing(&self) {
+        self.pace.set(Pace::Paused);
+        self.producer.pause_producing();
+    }
+
+    fn stop_producing(&self) {
+        self.producer.stop_producing();
+    }
+
+    fn has_finished(&self) -> Option<bool> {
+        match self.close_of_layer() {
+            Some(tls) => Some(tls.is(NOTIFIED)),
+            None => self.producer.has_finished(),
+        }
+    }
+}
