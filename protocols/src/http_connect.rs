@@ -3,16 +3,19 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use memchr::memmem;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use memchr::memchr_iter;
 use retwist_reactor::{ProtocolRef, TransportRef};
 
 use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 
-/// Goes through an HTTP proxy with the method CONNECT: the connection is made to the proxy, and the
-/// protocol above hears `connection_made` once the proxy has connected to the destination.
+/// Goes through an HTTP proxy with the method CONNECT (RFC 9110, section 9.3.6). The connection is made
+/// to the proxy, and the protocol above hears `connection_made` once the proxy has connected to the
+/// destination.
 ///
-/// If it does not, the protocol above hears `connection_lost` with a [`HttpConnectError`]. `peer()`
-/// is the proxy.
+/// If the proxy does not connect, the protocol above hears `connection_lost` with a
+/// [`HttpConnectError`]. `peer()` is the proxy.
 ///
 /// ```
 /// use retwist_protocols::{Destination, HttpConnect, Policy};
@@ -31,7 +34,7 @@ pub struct HttpConnect {
 }
 
 impl HttpConnect {
-    /// To `destination`, of which a name is looked up by the proxy.
+    /// Connects to `destination`. The proxy looks its name up.
     pub fn to(destination: Destination) -> Self {
         HttpConnect {
             destination,
@@ -40,18 +43,18 @@ impl HttpConnect {
         }
     }
 
-    /// With a user and a password (Basic authentication, RFC 7617). They go over the network as
-    /// good as in clear. A user cannot contain a colon.
+    /// Sends a user and a password (Basic authentication, RFC 7617), encoded but not encrypted. A user
+    /// cannot contain a colon.
     #[must_use]
     pub fn user(self, user: &str, password: &str) -> Self {
-        let credentials = base64(format!("{user}:{password}").as_bytes());
+        let credentials = STANDARD.encode(format!("{user}:{password}"));
         HttpConnect {
             credentials: Some(credentials.into()),
             ..self
         }
     }
 
-    /// How long the proxy may take, 30 s unless said otherwise.
+    /// How long the proxy may take; 30 s by default.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         HttpConnect { deadline, ..self }
@@ -70,16 +73,29 @@ impl Policy for HttpConnect {
     }
 }
 
-/// The request of one connection: what [`HttpConnect`] makes for each.
+/// The handshake that [`HttpConnect`] makes on one connection.
 #[derive(Debug)]
 pub struct HttpHandshake {
     client: HttpConnect,
-    /// How many bytes of the answer have been searched for its end.
+    /// How many bytes of the answer were searched for its end.
     searched: usize,
 }
 
-/// What ends the head of an answer.
-const END: &[u8] = b"\r\n\r\n";
+/// Where the head of an answer ends: behind an empty line. `searched` bytes contain no end.
+///
+/// Lines may end in a bare LF (RFC 9112, section 2.2): there are proxies that answer so.
+fn head_end(answer: &[u8], searched: usize) -> Option<usize> {
+    // The last line feed that was searched may be followed by an incomplete end.
+    let from = searched.saturating_sub(2);
+    memchr_iter(b'\n', &answer[from..]).find_map(|at| {
+        let next = from + at + 1;
+        match &answer[next..] {
+            [b'\n', ..] => Some(next + 1),
+            [b'\r', b'\n', ..] => Some(next + 2),
+            _ => None,
+        }
+    })
+}
 
 impl Opening for HttpHandshake {
     type Error = HttpConnectError;
@@ -104,15 +120,18 @@ impl Opening for HttpHandshake {
         {
             return Err(HttpConnectError::NotHttp);
         }
-        let from = self.searched.saturating_sub(END.len() - 1);
-        let Some(at) = memmem::find(&bytes[from..], END) else {
+        // Without waiting for the end of a head that is wrong.
+        let status = match bytes.len() {
+            ..STATUS_LINE => None,
+            _ => Some(status(bytes)?),
+        };
+        let (Some(status), Some(used)) = (status, head_end(bytes, self.searched)) else {
             self.searched = bytes.len();
             return Ok(Step::used(0));
         };
         self.searched = 0;
-        let used = from + at + END.len();
-        match status(bytes)? {
-            // Something is on its way; the answer comes behind it.
+        match status {
+            // An interim answer: another one follows.
             100..=199 => Ok(Step::used(used)),
             200..=299 => Ok(Step::done(used)),
             status => Err(HttpConnectError::Refused(status)),
@@ -124,46 +143,32 @@ impl Opening for HttpHandshake {
     }
 }
 
+/// How many bytes of an answer say what its status is.
+const STATUS_LINE: usize = 13;
+
 /// The status of an answer that begins with `HTTP/1.`: a digit, a space, three digits, a space or
 /// the end of the line.
 fn status(answer: &[u8]) -> Result<u16, HttpConnectError> {
-    let Some(&[minor, b' ', a @ b'1'..=b'9', b, c, b' ' | b'\r']) = answer.get(7..13) else {
+    let Some(&[minor, b' ', a @ b'1'..=b'9', b, c, b' ' | b'\r' | b'\n']) =
+        answer.get(7..STATUS_LINE)
+    else {
         return Err(HttpConnectError::NotHttp);
     };
-    match [minor, a, b, c].iter().all(u8::is_ascii_digit) {
-        true => Ok([a, b, c]
-            .iter()
-            .fold(0, |status, digit| status * 10 + u16::from(digit - b'0'))),
-        false => Err(HttpConnectError::NotHttp),
+    if ![minor, a, b, c].iter().all(u8::is_ascii_digit) {
+        return Err(HttpConnectError::NotHttp);
     }
-}
-
-/// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let bits = (0..3).fold(0, |bits, index| {
-            bits << 8 | u32::from(group.get(index).copied().unwrap_or(0))
-        });
-        for place in 0..4 {
-            text.push(match place <= group.len() {
-                true => char::from(ALPHABET[(bits >> (18 - 6 * place) & 0x3f) as usize]),
-                false => '=',
-            });
-        }
-    }
-    text
+    let digits = [a, b, c].map(|digit| u16::from(digit - b'0'));
+    Ok(digits.iter().fold(0, |status, digit| status * 10 + digit))
 }
 
 /// An HTTP proxy did not connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HttpConnectError {
-    /// What it answers is not HTTP/1.
+    /// The answer is not HTTP/1.
     NotHttp,
-    /// It answered with this status: 407 wants a user and a password, 403 does not allow the
-    /// destination, 502 and 504 did not reach it.
+    /// The proxy answered with this status. 407 asks for a user and a password, 403 forbids the
+    /// destination, 502 and 504 could not reach it.
     Refused(u16),
 }
 
@@ -172,7 +177,7 @@ impl fmt::Display for HttpConnectError {
         match self {
             HttpConnectError::NotHttp => f.write_str("the proxy does not speak HTTP/1"),
             HttpConnectError::Refused(407) => {
-                f.write_str("the HTTP proxy wants another user and password (status 407)")
+                f.write_str("the HTTP proxy asks for another user and password (status 407)")
             }
             HttpConnectError::Refused(status) => {
                 write!(f, "the HTTP proxy did not connect: status {status}")
@@ -198,24 +203,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_that_of_the_rfc() {
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
-
-    #[test]
     fn a_status_is_three_digits() {
         assert_eq!(status(b"HTTP/1.1 200 OK\r\n\r\n"), Ok(200));
         assert_eq!(status(b"HTTP/1.0 407\r\n\r\n"), Ok(407));
+        assert_eq!(status(b"HTTP/1.0 407\n\n"), Ok(407));
         for answer in [
             "HTTP/1.1 20\r\n\r\n",
             "HTTP/1.1 2000 \r\n\r\n",

@@ -20,6 +20,9 @@ fn http_connect_goes_through_at_any_cut() {
     for answer in [
         "HTTP/1.1 200 Connection established\r\n\r\nwelcome",
         "HTTP/1.0 200\r\nVia: x\r\nContent-Length: 3\r\n\r\nwelcome",
+        "HTTP/1.0 200\n\nwelcome",
+        "HTTP/1.1 200 OK\nVia: x\r\n\nwelcome",
+        "HTTP/1.1 200 OK\r\nVia: x\n\r\nwelcome",
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 OK\r\n\r\nwelcome",
     ] {
         for cut in CUTS {
@@ -44,6 +47,8 @@ fn http_connect_says_why_not() {
         ("HTTP/2", HttpConnectError::NotHttp),
         ("SSH-2.0-x\r\n", HttpConnectError::NotHttp),
         ("HTTP/1.1 OK\r\n\r\n", HttpConnectError::NotHttp),
+        ("HTTP/1.1 403 No\nX: y\n\n", HttpConnectError::Refused(403)),
+        ("HTTP/1.1 2000\r\n and no end", HttpConnectError::NotHttp),
     ] {
         for cut in CUTS {
             let (client, _recording) = answered(&http, answer.as_bytes(), cut);
