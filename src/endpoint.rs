@@ -43,6 +43,14 @@
 //! | `tcp:HOST:PORT:timeout=SECONDS` | stops after this time; default 30 s |
 //! | `tcp:HOST:PORT:bindAddress=ADDRESS` | connects from this address of the machine |
 //!
+//! | datagrams ([`datagram_from_string`]) | |
+//! |---|---|
+//! | `udp:PORT` | receives on all IPv4 addresses of the machine; port 0 means a free port |
+//! | `udp:PORT:interface=ADDRESS` | receives on one address, IPv4 or IPv6 |
+//! | `udp:PORT:reuse=yes` | shares the port with other programs that ask for it, as for multicast groups |
+//! | `udp:PORT:broadcast=yes` | may send to broadcast addresses |
+//! | `udp6:PORT` | receives on all IPv6 addresses; takes the same options |
+//!
 //! UNIX sockets (`unix:`) are not supported yet; the error says so.
 //!
 //! # Layers
@@ -101,6 +109,7 @@
 
 mod arguments;
 mod client;
+mod datagram;
 mod endpoints;
 mod error;
 mod kinds;
@@ -111,6 +120,7 @@ mod tests;
 
 pub use arguments::{Position, Value, quote};
 pub use client::{ClientEndpoint, EndpointDialer, client_from_string};
+pub use datagram::{DatagramEndpoint, datagram_from_string};
 pub use endpoints::Endpoints;
 pub use error::{EndpointError, Mistake};
 pub use network::Network;

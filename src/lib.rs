@@ -95,6 +95,7 @@
 //! | listen, connect, run | [`Reactor`], [`TcpListen`], [`TcpConnect`] |
 //! | define what happens on a connection | [`Protocol`], [`Factory`] |
 //! | write, close, pause, switch, be told what is sent | [`Transport`] |
+//! | receive and send datagrams | [`DatagramProtocol`], [`DatagramTransport`], [`UdpListen`] |
 //! | call later | [`Clock`] |
 //! | send more than fits at once | [`Producer`] |
 //! | put something between a transport and a protocol | [`Layer`] |

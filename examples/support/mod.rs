@@ -17,8 +17,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use lexopt::{Arg, Parser, ValueExt};
-use retwist::endpoint::{ServerEndpoint, server_from_string};
-use retwist::{IntoFactory, Reactor, Worker, Workers, WorkersError, error_chain};
+use retwist::endpoint::{DatagramEndpoint, ServerEndpoint, server_from_string};
+use retwist::{
+    DatagramProtocolRef, IntoFactory, Reactor, Worker, Workers, WorkersError, error_chain,
+};
 
 /// Why an example cannot start, in a sentence.
 pub(crate) type Mistake = Box<dyn Error + Send + Sync>;
@@ -30,6 +32,7 @@ const ENDPOINTS: &str = r"
 An endpoint is a kind and its arguments, with colons between them:
 
 tcp:PORT, tcp6:PORT           to listen; with :interface=ADDRESS on one address alone
+udp:PORT, udp6:PORT           to receive datagrams; with :interface=ADDRESS on one address alone
 tcp:HOST:PORT                 to connect; with :timeout=SECONDS no longer than that
 tls:PORT:privateKey=FILE      to listen with TLS; the PEM file has the key and the certificate
 tls:HOST:PORT                 to connect with TLS; with :trustRoots=FILE to who is certified by those
@@ -132,6 +135,17 @@ pub(crate) fn listen(
     factory: impl IntoFactory,
 ) -> Result<(), Mistake> {
     let port = endpoint.listen_factory(reactor, factory)?;
+    reactor.call_when_running(move || say(&format!("listening on {}", port.address())));
+    Ok(())
+}
+
+/// The same for a port of datagrams.
+pub(crate) fn listen_datagrams(
+    reactor: &Reactor,
+    endpoint: &DatagramEndpoint,
+    protocol: impl Into<DatagramProtocolRef>,
+) -> Result<(), Mistake> {
+    let port = endpoint.listen(reactor, protocol)?;
     reactor.call_when_running(move || say(&format!("listening on {}", port.address())));
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use retwist_deferred::ascii_host;
 
 use super::arguments::{Arguments, Position, Value};
-use super::{ClientEndpoint, EndpointError, Mistake, ServerEndpoint, kinds};
+use super::{ClientEndpoint, DatagramEndpoint, EndpointError, Mistake, ServerEndpoint, kinds};
 
 /// The kinds of endpoints and layers that strings may name. [`server_from_string`] and
 /// [`client_from_string`] know the standard ones. An application adds its own here.
@@ -38,6 +38,7 @@ use super::{ClientEndpoint, EndpointError, Mistake, ServerEndpoint, kinds};
 pub struct Endpoints {
     servers: Kinds<ServerEndpoint>,
     clients: Kinds<ClientEndpoint>,
+    datagrams: Kinds<DatagramEndpoint>,
 }
 
 /// Makes an endpoint of the values of its arguments.
@@ -72,6 +73,7 @@ impl Endpoints {
         let none = Endpoints {
             servers: Kinds::none(meant_server),
             clients: Kinds::none(meant_client),
+            datagrams: Kinds::none(meant_datagram),
         };
         kinds::standard(none)
     }
@@ -98,6 +100,19 @@ impl Endpoints {
         read: impl Fn(&Position, [Option<Value>; N]) -> Result<ClientEndpoint, EndpointError> + 'static,
     ) -> Self {
         self.clients.add_base(kind, names, read);
+        self
+    }
+
+    /// Adds a kind of [`DatagramEndpoint`], as [`server`](Endpoints::server). No layer lies on one.
+    #[must_use]
+    pub fn datagram<const N: usize>(
+        mut self,
+        kind: &str,
+        names: [&'static str; N],
+        read: impl Fn(&Position, [Option<Value>; N]) -> Result<DatagramEndpoint, EndpointError>
+        + 'static,
+    ) -> Self {
+        self.datagrams.add_base(kind, names, read);
         self
     }
 
@@ -175,6 +190,11 @@ impl Endpoints {
     #[doc(alias = "clientFromString")]
     pub fn client_from_string(&self, text: &str) -> Result<ClientEndpoint, EndpointError> {
         Ok(self.clients.read(text)?.described(text))
+    }
+
+    /// Reads where to receive datagrams. Opens nothing yet.
+    pub fn datagram_from_string(&self, text: &str) -> Result<DatagramEndpoint, EndpointError> {
+        Ok(self.datagrams.read(text)?.described(text))
     }
 }
 
@@ -282,6 +302,15 @@ fn meant_server(kind: &str, next: Option<&str>) -> Option<String> {
     let port = next.filter(|next| is_port(next))?;
     kind.parse::<Ipv4Addr>().ok()?;
     Some(format!("tcp:{port}:interface={kind}"))
+}
+
+/// The same for datagrams, and where a stream was named.
+fn meant_datagram(kind: &str, next: Option<&str>) -> Option<String> {
+    let meant = match (kind, next) {
+        ("tcp" | "tcp6", Some(port)) => format!("tcp:{port}"),
+        _ => meant_server(kind, next)?,
+    };
+    Some(meant.replacen("tcp", "udp", 1))
 }
 
 /// The same for a host and its port.

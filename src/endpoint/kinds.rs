@@ -9,6 +9,7 @@ mod tcp;
 mod throttle;
 mod timeout;
 mod tls;
+mod udp;
 mod values;
 
 use super::Endpoints;
@@ -17,6 +18,7 @@ pub(super) fn standard(endpoints: Endpoints) -> Endpoints {
     let add = [
         tcp::add,
         tls::add,
+        udp::add,
         haproxy::add,
         socks::add,
         connect::add,

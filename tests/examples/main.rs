@@ -5,6 +5,7 @@ mod chat;
 mod client_layers;
 mod command_line;
 mod compositions;
+mod datagrams;
 mod echo;
 mod files;
 mod forward;

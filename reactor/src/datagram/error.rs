@@ -160,8 +160,6 @@ pub enum UdpError {
     NotJoined(io::Error),
     /// There is no such network interface.
     NoSuchInterface(io::Error),
-    /// This kind of port has no such setting.
-    Unsupported,
     /// Anything else that the system said.
     #[doc(alias = "MulticastJoinError")]
     Failed(io::Error),
@@ -183,7 +181,6 @@ impl fmt::Display for UdpError {
             UdpError::AlreadyJoined(_) => f.write_str("the port is a member of this group already"),
             UdpError::NotJoined(_) => f.write_str("the port is not a member of this group"),
             UdpError::NoSuchInterface(_) => f.write_str("there is no such network interface"),
-            UdpError::Unsupported => f.write_str("this kind of port has no such setting"),
             UdpError::Failed(_) => f.write_str("the system refused it"),
         }
     }

@@ -47,8 +47,7 @@ impl DatagramQueue {
 
     /// Whether another queue, with a buffer, may take its place.
     pub(crate) fn wants_buffer(&self) -> bool {
-        // Empty datagrams need none.
-        self.bytes.capacity() == 0 && self.is_empty()
+        self.waiting.capacity() == 0
     }
 
     pub(crate) fn push(&mut self, data: &[u8], address: Option<Address>) {
@@ -99,9 +98,10 @@ impl DatagramQueue {
 #[derive(Default)]
 pub(crate) struct SpareQueues(Vec<DatagramQueue>);
 
-/// How many are kept, and up to which size.
+/// How many are kept, and up to which size, in bytes and in datagrams.
 const SPARES: usize = 16;
 const SPARE_SIZE: usize = 128 * 1024;
+const SPARE_LENGTH: usize = 4096;
 
 impl SpareQueues {
     pub(crate) fn take(&mut self) -> DatagramQueue {
@@ -111,7 +111,8 @@ impl SpareQueues {
     /// Takes back an empty queue.
     pub(crate) fn give(&mut self, queue: DatagramQueue) {
         if queue.is_empty()
-            && (1..=SPARE_SIZE).contains(&queue.bytes.capacity())
+            && queue.bytes.capacity() <= SPARE_SIZE
+            && (1..=SPARE_LENGTH).contains(&queue.waiting.capacity())
             && self.0.len() < SPARES
         {
             self.0.push(queue);

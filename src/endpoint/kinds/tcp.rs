@@ -46,12 +46,12 @@ fn server(
     }))
 }
 
-fn interface(value: &Value, port: u16) -> Result<SocketAddr, EndpointError> {
+pub(super) fn interface(value: &Value, port: u16) -> Result<SocketAddr, EndpointError> {
     let wanted = "an IP address of this machine or localhost";
     values::interface(value, port, Ipv4Addr::LOCALHOST.into(), wanted, |_| true)
 }
 
-fn interface6(value: &Value, port: u16) -> Result<SocketAddr, EndpointError> {
+pub(super) fn interface6(value: &Value, port: u16) -> Result<SocketAddr, EndpointError> {
     let wanted = "an IPv6 address of this machine or localhost";
     let localhost = Ipv6Addr::LOCALHOST.into();
     values::interface(value, port, localhost, wanted, SocketAddr::is_ipv6)
