@@ -51,7 +51,7 @@ impl World {
         let pending = self.reactor.connecting();
         pending
             .iter()
-            .map(|pending| pending.how().wanted().to_string())
+            .map(|pending| pending.options().requested_addr().to_string())
             .collect()
     }
 

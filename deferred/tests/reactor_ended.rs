@@ -25,7 +25,7 @@ fn quiet() -> Reactor {
 
 fn run_and_stop(reactor: &Reactor) {
     let handle = reactor.handle();
-    reactor.clock().call_soon(move || handle.stop().unwrap());
+    reactor.clock().call_soon(move || handle.stop());
     reactor.run().unwrap();
 }
 
@@ -79,9 +79,7 @@ fn a_thread_waits_for_a_deferred() {
         let error = wait_from_thread(&remote, |_| Deferred::<(), &'static str>::fail("no"));
         let plain = wait_from_thread(&remote, |reactor| Value(reactor.is_running()));
         let panicked = wait_from_thread(&remote, |_| -> Value<()> { panic!("oops") });
-        remote
-            .call_from_thread(|reactor| reactor.stop().unwrap())
-            .unwrap();
+        remote.call_from_thread(|reactor| reactor.stop()).unwrap();
         (value, error, plain, panicked)
     });
     reactor.run().unwrap();
@@ -105,7 +103,7 @@ fn a_thread_that_waits_is_told_of_the_end() {
         let first = wait_from_thread(&remote, move |reactor| {
             let (promise, deferred) = Deferred::new();
             KEPT.set(Some(promise));
-            reactor.stop().unwrap();
+            reactor.stop();
             asked.send(()).unwrap();
             deferred
         });

@@ -19,7 +19,7 @@ impl Protocol for Client {
 }
 
 fn connect(reactor: &MemoryReactor) -> Retries {
-    let factory = Reconnecting::new(reactor.clock(), factory(|_| Client));
+    let factory = Reconnecting::new(factory(|_| Client));
     let retries = factory.retries();
     retries.set_backoff(Backoff {
         factor: 2.0,

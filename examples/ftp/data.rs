@@ -159,7 +159,7 @@ impl Connection {
             return transport.pause_producing();
         };
         // The deadline for the client to connect: it has connected.
-        let _ = job.deadline.cancel();
+        job.deadline.cancel();
         transport.resume_producing();
         match job.work {
             Work::Receive(upload) => {
@@ -213,7 +213,7 @@ impl Connection {
 
 impl Job {
     fn end(self, answer: &str) {
-        let _ = self.deadline.cancel();
+        self.deadline.cancel();
         (self.report)(answer);
     }
 }

@@ -36,7 +36,7 @@ impl Protocol for Greeter {
     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
 
     fn connection_lost(&mut self, _: &Reason) {
-        let _ = self.reactor.stop();
+        self.reactor.stop();
     }
 }
 
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(p) => got_protocol(&handle, p),
             Err(failure) => {
                 eprintln!("{}", error_chain(&failure));
-                let _ = handle.stop();
+                handle.stop();
             }
         });
     reactor.run()?;

@@ -42,7 +42,7 @@ impl Outcome {
                 outcome.fail();
             }
             // It fails only if the program is ending already.
-            let _ = reactor.stop();
+            reactor.stop();
         });
         let ended = end.clone();
         let watch = Tap::new().to(move |_, event| {

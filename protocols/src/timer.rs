@@ -18,7 +18,7 @@ impl Timer {
     #[inline]
     pub(crate) fn postpone(&self, delay: Duration) {
         if let Some(call) = &*self.0.borrow() {
-            let _ = call.reset(delay);
+            call.reset(delay);
         }
     }
 
@@ -32,7 +32,7 @@ impl Timer {
         let call = self.0.borrow_mut().take();
         if let Some(call) = call {
             // It may have been made.
-            let _ = call.cancel();
+            call.cancel();
         }
     }
 }

@@ -1,5 +1,4 @@
 use std::cell::{Cell, RefCell};
-use std::error::Error;
 use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
@@ -28,7 +27,7 @@ struct Inner {
     flow: Cell<Flow>,
     timers: RefCell<Timers<Box<dyn FnOnce()>>>,
     turns: TurnQueue,
-    /// The reactor has ended, and makes no more calls.
+    /// Nothing is called any more.
     ended: Cell<bool>,
 }
 
@@ -75,29 +74,25 @@ impl Clock {
 
     /// Calls `call` once, `delay` from now, in a later turn than this one, however short the delay.
     /// Calls with the same deadline come in the order in which they were asked for. A panic in it
-    /// is logged, and that is all. After the end of the reactor, `call` is dropped, and what is
-    /// returned is not [active](DelayedCall::active).
+    /// is logged, and has no further effect. After the reactor has ended, the call is dropped at once,
+    /// and the handle is not [`active`](DelayedCall::active).
     #[doc(alias = "callLater")]
     pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
-        let deadline = self.inner.after(delay);
-        let key = self
-            .inner
-            .timers
-            .borrow_mut()
-            .insert(deadline, Box::new(call));
-        if self.inner.ended.get() {
-            let refused = self.inner.timers.borrow_mut().cancel(key);
-            drop(refused);
-        }
+        let pending = !self.inner.ended.get();
         DelayedCall {
             clock: Rc::downgrade(&self.inner),
-            key,
-            cancelled: Cell::new(false),
+            key: if pending {
+                let deadline = self.inner.after(delay);
+                let mut timers = self.inner.timers.borrow_mut();
+                timers.insert(deadline, Box::new(call))
+            } else {
+                TimerKey::NONE
+            },
         }
     }
 
     /// Calls `call` at the end of this turn, or in the next one if it is asked for by such a call.
-    /// After the end of the reactor, `call` is dropped.
+    /// After the reactor has ended, it drops the call.
     pub fn call_soon(&self, call: impl FnOnce() + 'static) {
         if !self.inner.ended.get() {
             self.inner.turns.call_soon(Box::new(call));
@@ -206,9 +201,9 @@ impl Clock {
         Some(Duration::from_nanos(wake.saturating_sub(self.elapsed())))
     }
 
-    /// The reactor has ended: drops all that is pending, and what is asked for from now on, so that
-    /// no closure keeps alive what it captured.
-    pub(crate) fn clear(&self) {
+    /// Calls nothing any more, and forgets all that is pending, so that no closure keeps alive what it
+    /// captured.
+    pub(crate) fn end(&self) {
         self.inner.ended.set(true);
         let calls = self.inner.timers.borrow_mut().drain();
         drop(calls);
@@ -246,12 +241,12 @@ fn to_nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// One call that [`Clock::call_later`] promised. Dropping it leaves the call in place.
-#[derive(Debug)]
+/// One call that [`Clock::call_later`] promised. A weak handle: dropping it leaves the call in place.
+#[doc(alias = "IDelayedCall")]
+#[derive(Clone, Debug)]
 pub struct DelayedCall {
     clock: Weak<Inner>,
     key: TimerKey,
-    cancelled: Cell<bool>,
 }
 
 impl DelayedCall {
@@ -260,90 +255,59 @@ impl DelayedCall {
         DelayedCall {
             clock: Weak::new(),
             key: TimerKey::NONE,
-            cancelled: Cell::new(true),
         }
     }
 
-    /// The same call once more, for another holder.
-    pub(crate) fn twin(&self) -> Self {
-        DelayedCall {
-            clock: self.clock.clone(),
-            key: self.key,
-            cancelled: Cell::new(self.cancelled.get()),
-        }
+    /// Takes the call back, and drops what it captured. Returns false if it was no longer pending: it
+    /// has been made, is being made, was cancelled before, or its reactor has ended.
+    pub fn cancel(&self) -> bool {
+        let call = self.with_timers(|timers, key, _| timers.cancel(key));
+        call.flatten().is_some()
     }
 
-    /// The call will not be made, and what it captured is dropped now.
-    pub fn cancel(&self) -> Result<(), CallError> {
-        let call = self.clock.upgrade().and_then(|clock| {
-            let mut timers = clock.timers.borrow_mut();
-            timers.cancel(self.key)
-        });
-        match call {
-            Some(_) => {
-                self.cancelled.set(true);
-                Ok(())
-            }
-            None => Err(self.gone()),
-        }
+    /// Has the call made `delay` from now, whatever was said before. Moving a call to a later time
+    /// costs next to nothing, so that an idle timeout can be moved with each message. Returns false
+    /// if the call is no longer pending.
+    pub fn reset(&self, delay: Duration) -> bool {
+        self.with_timers(|timers, key, clock| timers.reset(key, clock.after(delay)))
+            .unwrap_or(false)
     }
 
-    /// The call is made `delay` from now, whatever was said before. Moving a call to a later time
-    /// costs next to nothing, so that an idle timeout can be moved with each message.
-    pub fn reset(&self, delay: Duration) -> Result<(), CallError> {
-        let clock = self.clock.upgrade().ok_or_else(|| self.gone())?;
-        let deadline = clock.after(delay);
-        let moved = clock.timers.borrow_mut().reset(self.key, deadline);
-        moved.then_some(()).ok_or_else(|| self.gone())
+    /// Has the call made `extra` later than it would have been. Returns false if it is no longer
+    /// pending.
+    pub fn delay(&self, extra: Duration) -> bool {
+        self.with_timers(|timers, key, _| match timers.deadline(key) {
+            Some(deadline) => timers.reset(key, deadline.saturating_add(to_nanos(extra))),
+            None => false,
+        })
+        .unwrap_or(false)
     }
 
-    /// The call is made `extra` later than it would have been.
-    pub fn delay(&self, extra: Duration) -> Result<(), CallError> {
-        let clock = self.clock.upgrade().ok_or_else(|| self.gone())?;
-        let mut timers = clock.timers.borrow_mut();
-        let deadline = timers.deadline(self.key).ok_or_else(|| self.gone())?;
-        timers.reset(self.key, deadline.saturating_add(to_nanos(extra)));
-        Ok(())
-    }
-
-    /// True until the call is made or cancelled.
+    /// Whether the call is still to be made.
     pub fn active(&self) -> bool {
         self.when().is_some()
     }
 
-    /// When the call will be made; none if it will not.
+    /// When the call will be made, or `None` if it will not.
     #[doc(alias = "getTime")]
     pub fn when(&self) -> Option<Instant> {
-        let clock = self.clock.upgrade()?;
-        let deadline = clock.timers.borrow().deadline(self.key)?;
-        clock.start.checked_add(Duration::from_nanos(deadline))
-    }
-
-    fn gone(&self) -> CallError {
-        match self.cancelled.get() {
-            true => CallError::AlreadyCancelled,
-            false => CallError::AlreadyCalled,
-        }
-    }
-}
-
-/// A [`DelayedCall`] could not be changed: it is no longer pending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CallError {
-    /// It has been made, is being made just now, or its reactor has ended.
-    AlreadyCalled,
-    /// It was cancelled before.
-    AlreadyCancelled,
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            CallError::AlreadyCalled => "this delayed call has been made already",
-            CallError::AlreadyCancelled => "this delayed call has been cancelled already",
+        self.with_timers(|timers, key, clock| {
+            let deadline = timers.deadline(key)?;
+            clock.start.checked_add(Duration::from_nanos(deadline))
         })
+        .flatten()
+    }
+
+    /// Returns `None`, without a call, if the reactor has gone, or had ended already.
+    fn with_timers<R>(
+        &self,
+        act: impl FnOnce(&mut Timers<Box<dyn FnOnce()>>, TimerKey, &Inner) -> R,
+    ) -> Option<R> {
+        let clock = self
+            .clock
+            .upgrade()
+            .filter(|_| self.key != TimerKey::NONE)?;
+        let mut timers = clock.timers.borrow_mut();
+        Some(act(&mut timers, self.key, &clock))
     }
 }
-
-impl Error for CallError {}

@@ -8,18 +8,44 @@ use mio::{Events, Poll, Token, Waker};
 use crate::datagram::DatagramCommons;
 use crate::lifecycle::{Phase, SystemEvent, Triggers};
 use crate::output::Buffers;
+use crate::port::KeptPorts;
 use crate::signals::Signals;
 use crate::sources::Sources;
 use crate::stream::StreamContext;
-use crate::tcp::Reserve;
+use crate::tcp::{Siblings, SpareFd};
 use crate::{Clock, ReactorHandle, ReactorSettings, Reason, Remote, RunError};
 
 /// What a reactor is made of, and the loop.
+///
+/// What is evil here is the end: a reactor stops because it is told to, by a signal, by a callback of
+/// any phase, or because it is dropped, and each of them may come while another one is under way. So
+/// the state is one enum, and this is all that changes it:
+///
+/// ```text
+/// from       | run        stop, signal   phase is over   stop_at_once   crash      drop
+/// -----------+------------------------------------------------------------------------
+/// Idle       | Starting   -              -               -              -          Ended
+/// Starting   | -          Stopping       Running         Hurrying       Crashing   -
+/// Running    | -          Stopping       -               Hurrying       Crashing   -
+/// Stopping   | -          Hurrying (1)   Closing         Hurrying       -          -
+/// Closing    | -          Hurrying (1)   Ended           Hurrying       -          -
+/// Hurrying   | -          -              Ended           -              -          -
+/// Crashing   | -          -              Idle            -              -          -
+/// Ended      | -          -              -               -              -          -
+///
+/// (1) a signal alone: `stop` does nothing when the reactor is stopping already.
+/// ```
+///
+/// `Starting` and `Stopping` last as long as a trigger holds back the next phase, `Closing` until
+/// nothing is connected any more, or for the shutdown's timeout. `Hurrying` waits for neither.
 pub(crate) struct Core {
     pub(crate) context: Rc<StreamContext>,
     pub(crate) sources: Rc<Sources>,
-    pub(crate) reserve: Reserve,
     pub(crate) datagrams: Rc<DatagramCommons>,
+    /// What the connections that this side made share.
+    pub(crate) outgoing: Rc<Siblings>,
+    pub(crate) kept_ports: Rc<KeptPorts>,
+    pub(crate) spare_fd: SpareFd,
     pub(crate) triggers: Triggers,
     pub(crate) remote: Remote,
     settings: ReactorSettings,
@@ -36,21 +62,22 @@ struct System {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Not run yet, or crashed.
+    /// It has not run yet, or has crashed.
     Idle,
     Starting,
     Running,
-    /// It was told to stop, and goes on until nobody holds it back.
+    /// It was told to stop, and triggers may hold it back.
     Stopping,
     /// Everything is being closed.
     Closing,
-    /// A second signal, or code that wants the same: whoever is waited for is waited for no longer.
+    /// A second signal, or [`stop_at_once`](Core::stop_at_once): stop waiting for holds and for
+    /// connections to close.
     Hurrying,
     Crashing,
     Ended,
 }
 
-/// The other tokens belong to [`Sources`], where these are nobody's.
+/// The other tokens belong to [`Sources`], where these two have no source.
 const WAKER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
 
@@ -63,14 +90,17 @@ impl Core {
         let registry = poll.registry().try_clone().map_err(RunError::Poll)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(RunError::Poll)?;
         let remote = Remote::new(waker);
+        let sources = Rc::new(Sources::new(registry));
         Ok(Rc::new(Core {
             context: Rc::new(StreamContext {
                 clock: Clock::flowing(),
                 buffers: Buffers::new(),
             }),
-            sources: Rc::new(Sources::new(registry)),
-            reserve: Reserve::new(),
             datagrams: Rc::default(),
+            outgoing: Siblings::new(&sources),
+            sources,
+            kept_ports: Rc::default(),
+            spare_fd: SpareFd::new(),
             triggers: Triggers::new(remote.clone()),
             remote,
             settings,
@@ -87,7 +117,8 @@ impl Core {
         &self.context.clock
     }
 
-    /// Passes of the loop, as long as `next` says how long one may sleep; none: for ever.
+    /// Makes passes of the loop, as long as `next` says how long each may sleep at most (`None`:
+    /// without a limit).
     #[inline]
     fn passes(
         &self,
@@ -103,9 +134,10 @@ impl Core {
         let (clock, sources) = (self.clock(), &*self.sources);
         while let Some(longest) = next() {
             let System { poll, events } = &mut *system;
-            let wait = match clock.pending_calls() > 0 || self.remote.is_pending() {
-                true => self.call_due(handle, longest),
-                false => self.wait(longest),
+            let wait = if clock.pending_calls() > 0 || self.remote.is_pending() {
+                self.call_due(handle, longest)
+            } else {
+                self.wait(longest)
             };
             let polled = poll.poll(events, wait);
             clock.tick();
@@ -126,7 +158,7 @@ impl Core {
         Ok(())
     }
 
-    /// Makes the calls that are due and those from other threads, and says how long the poll may
+    /// Makes the calls that are due and those from other threads, and returns how long the poll may
     /// sleep then.
     #[inline(never)]
     fn call_due(&self, handle: &ReactorHandle, longest: Option<Duration>) -> Option<Duration> {
@@ -134,9 +166,10 @@ impl Core {
         let before = self.situation();
         clock.tick();
         clock.run_due();
-        self.remote.run(handle);
-        if self.situation() != before {
-            // It was told to stop, or is no longer held: whoever made this pass wants to know.
+        let called = self.remote.run(handle);
+        // A call from another thread ends the pass, whether it came before the sleep or in it: the
+        // loop around `iterate` may wait for just that. `run` goes on to the next pass anyway.
+        if self.situation() != before || called && longest.is_some() {
             return Some(Duration::ZERO);
         }
         match (clock.until_next_wake(), longest) {
@@ -145,7 +178,7 @@ impl Core {
         }
     }
 
-    /// What a pass is made for, and may bring to an end.
+    /// What a pass is made for, and what may end it.
     fn situation(&self) -> (State, bool) {
         (self.state.get(), self.triggers.is_held())
     }
@@ -154,9 +187,10 @@ impl Core {
     /// thread wakes it.
     #[inline]
     fn wait(&self, longest: Option<Duration>) -> Option<Duration> {
-        match self.clock().has_turns() || self.sources.has_again() {
-            true => Some(Duration::ZERO),
-            false => longest,
+        if self.clock().has_turns() || self.sources.has_again() {
+            Some(Duration::ZERO)
+        } else {
+            longest
         }
     }
 
@@ -173,7 +207,7 @@ impl Core {
 
     pub(crate) fn run(&self, handle: &ReactorHandle) -> Result<(), RunError> {
         match self.state.get() {
-            // Not from inside a pass that somebody makes by hand.
+            // Not from inside a pass that `iterate` makes.
             State::Idle if self.system.try_borrow().is_ok() => {}
             State::Ended => return Err(RunError::NotRestartable),
             _ => return Err(RunError::AlreadyRunning),
@@ -188,12 +222,13 @@ impl Core {
                 (self.state.get() == State::Running).then_some(None)
             })
         });
-        let outcome = match self.state.get() {
-            State::Crashing => {
-                self.state.set(State::Idle);
-                outcome
-            }
-            _ => outcome.and(self.shut_down(handle)),
+        let outcome = if self.state.get() == State::Crashing {
+            self.state.set(State::Idle);
+            outcome
+        } else {
+            // It still runs if the poll has failed.
+            self.stop();
+            outcome.and(self.shut_down(handle))
         };
         self.signals.take();
         outcome
@@ -223,41 +258,55 @@ impl Core {
         outcome
     }
 
-    /// Goes on in `state` until nobody holds back the next phase.
+    /// Goes on in `state` until no trigger holds back the next phase.
     fn wait_for_holds(&self, handle: &ReactorHandle, state: State) -> Result<(), RunError> {
         self.passes(handle, || {
             (self.triggers.is_held() && self.state.get() == state).then_some(None)
         })
     }
 
-    /// Ends everything in order, and waits for it; not for ever.
+    /// Ends everything in order, and waits for it until the shutdown's timeout.
     fn close_all(&self, handle: &ReactorHandle) -> Result<(), RunError> {
+        for source in self.sources.all() {
+            source.stop_listening();
+        }
+        if self.clock().has_turns() {
+            // What waited in the queues of the ports is accepted in one pass, and read for the first
+            // time in the next, before it is asked to end.
+            let mut passes = 0..2;
+            self.passes(handle, || passes.next().map(|_| Some(Duration::ZERO)))?;
+        }
         for source in self.sources.all() {
             source.stop();
         }
-        let deadline = self.clock().now() + self.settings.shutdown_timeout;
+        // `None`: as long as it takes.
+        let deadline = self
+            .clock()
+            .now()
+            .checked_add(self.settings.shutdown_timeout);
         self.passes(handle, || {
-            let left = deadline.saturating_duration_since(self.clock().now());
+            let left = deadline.map(|end| end.saturating_duration_since(self.clock().now()));
             let goes_on = !self.sources.is_empty() && self.state.get() != State::Hurrying;
-            (goes_on && !left.is_zero()).then_some(Some(left))
+            (goes_on && left != Some(Duration::ZERO)).then_some(left)
         })
     }
 
-    /// The end, now: whoever is still connected hears it, and nothing is called after this.
+    /// Ends everything now: all that is still connected hears it, and nothing is called after this.
     pub(crate) fn end(&self) {
         if self.state.replace(State::Ended) == State::Ended {
             return;
         }
-        // A callback of the first round may have connected something; a third is not needed, since
-        // nothing can be any more.
+        // A callback of the first round may have connected something. A third round is not needed,
+        // since nothing can be connected any more.
         for _ in 0..2 {
             for source in self.sources.all() {
                 source.abort(Reason::ReactorStopped);
             }
             self.clock().run_turns();
         }
+        self.kept_ports.clear();
         self.remote.close();
-        self.clock().clear();
+        self.clock().end();
     }
 
     #[cold]
@@ -296,33 +345,32 @@ impl Core {
         )
     }
 
-    pub(crate) fn stop(&self) -> Result<(), RunError> {
-        match self.state.get() {
-            State::Starting | State::Running => {
-                self.state.set(State::Stopping);
-                Ok(())
-            }
-            _ => Err(RunError::NotRunning),
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.get() == State::Ended
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.get() == State::Idle
+    }
+
+    pub(crate) fn stop(&self) {
+        if let State::Starting | State::Running = self.state.get() {
+            self.state.set(State::Stopping);
         }
     }
 
-    pub(crate) fn stop_at_once(&self) -> Result<(), RunError> {
-        match self.state.get() {
-            State::Idle | State::Crashing | State::Ended => Err(RunError::NotRunning),
-            _ => {
-                self.state.set(State::Hurrying);
-                Ok(())
-            }
+    pub(crate) fn stop_at_once(&self) {
+        if !matches!(
+            self.state.get(),
+            State::Idle | State::Crashing | State::Ended
+        ) {
+            self.state.set(State::Hurrying);
         }
     }
 
-    pub(crate) fn crash(&self) -> Result<(), RunError> {
-        match self.state.get() {
-            State::Starting | State::Running => {
-                self.state.set(State::Crashing);
-                Ok(())
-            }
-            _ => Err(RunError::NotRunning),
+    pub(crate) fn crash(&self) {
+        if let State::Starting | State::Running = self.state.get() {
+            self.state.set(State::Crashing);
         }
     }
 }

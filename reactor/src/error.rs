@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::Reason;
+use crate::{AddressError, Reason};
 
 /// The error and all its causes in one line, for a log or a user.
 pub fn error_chain(error: &dyn Error) -> String {
@@ -18,21 +18,23 @@ pub fn error_chain(error: &dyn Error) -> String {
     line
 }
 
-/// Why a port cannot be listened on. Nothing is left open.
+/// Why a port cannot be opened. Nothing is left open.
 #[doc(alias = "CannotListenError")]
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ListenError {
     /// Another socket listens there.
     AddressInUse(SocketAddr, io::Error),
-    /// The address is not one of this machine.
+    /// The address is not an address of this machine.
     AddressNotAvailable(SocketAddr, io::Error),
-    /// Ports below 1024 mostly need a privilege.
+    /// The system does not permit it: ports below 1024 usually need a privilege.
     PermissionDenied(SocketAddr, io::Error),
     /// Anything else that the system said.
     Failed(SocketAddr, io::Error),
-    /// This port is being listened on already.
+    /// This port is listening already.
     AlreadyListening,
+    /// The text that was given is no address.
+    Address(AddressError),
     /// The reactor has ended.
     ReactorGone,
 }
@@ -71,6 +73,7 @@ impl fmt::Display for ListenError {
             }
             ListenError::Failed(address, _) => write!(f, "cannot listen on {address}"),
             ListenError::AlreadyListening => f.write_str("this port is listening already"),
+            ListenError::Address(error) => error.fmt(f),
             ListenError::ReactorGone => f.write_str("the reactor has ended"),
         }
     }
@@ -83,8 +86,15 @@ impl Error for ListenError {
             | ListenError::AddressNotAvailable(_, error)
             | ListenError::PermissionDenied(_, error)
             | ListenError::Failed(_, error) => Some(error),
+            ListenError::Address(error) => error.source(),
             ListenError::AlreadyListening | ListenError::ReactorGone => None,
         }
+    }
+}
+
+impl From<AddressError> for ListenError {
+    fn from(error: AddressError) -> Self {
+        ListenError::Address(error)
     }
 }
 
@@ -92,10 +102,10 @@ impl Error for ListenError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// Nobody listens there.
+    /// Nothing listens there.
     #[doc(alias = "ConnectionRefusedError")]
     ConnectionRefused(io::Error),
-    /// No way leads there.
+    /// There is no route to the address.
     #[doc(alias = "NoRouteError")]
     Unreachable(io::Error),
     /// No answer within this time.
@@ -108,12 +118,14 @@ pub enum ConnectError {
     /// [`disconnect`](crate::Connector::disconnect) was called.
     #[doc(alias = "UserError")]
     Cancelled,
-    /// The connection was made, and the factory refused it: `build_protocol` returned none.
+    /// The connection was made, and the factory refused it: `build_protocol` returned `None`.
     #[doc(alias = "NoProtocol")]
     Refused,
     /// The connection was made, and a layer that had to agree on something with the peer first
     /// could not: a TLS handshake.
     Negotiation(Reason),
+    /// The text that was given is no address.
+    Address(AddressError),
     /// Anything else that the system said.
     Failed(io::Error),
     /// The reactor has ended.
@@ -131,6 +143,7 @@ impl Clone for ConnectError {
             ConnectError::Cancelled => ConnectError::Cancelled,
             ConnectError::Refused => ConnectError::Refused,
             ConnectError::Negotiation(reason) => ConnectError::Negotiation(reason.clone()),
+            ConnectError::Address(error) => ConnectError::Address(error.clone()),
             ConnectError::Failed(error) => ConnectError::Failed(copy(error)),
             ConnectError::ReactorGone => ConnectError::ReactorGone,
         }
@@ -141,6 +154,12 @@ fn copy(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(number) => io::Error::from_raw_os_error(number),
         None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+impl From<AddressError> for ConnectError {
+    fn from(error: AddressError) -> Self {
+        ConnectError::Address(error)
     }
 }
 
@@ -160,9 +179,9 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ConnectError::ConnectionRefused(_) => {
-                f.write_str("connection refused: nobody listens there")
+                f.write_str("connection refused: nothing listens there")
             }
-            ConnectError::Unreachable(_) => f.write_str("no way leads there"),
+            ConnectError::Unreachable(_) => f.write_str("there is no route to the address"),
             ConnectError::TimedOut(after) => {
                 write!(f, "no answer within {} s", after.as_secs_f64())
             }
@@ -172,6 +191,7 @@ impl fmt::Display for ConnectError {
             ConnectError::Negotiation(_) => {
                 f.write_str("connected, but no agreement with the peer")
             }
+            ConnectError::Address(error) => error.fmt(f),
             ConnectError::Failed(_) => f.write_str("the connection could not be made"),
             ConnectError::ReactorGone => f.write_str("the reactor has ended"),
         }
@@ -191,35 +211,33 @@ impl Error for ConnectError {
     }
 }
 
-/// Why a reactor could not be made, run or stopped.
+/// Why a reactor could not be made or run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError {
-    /// It runs already; nothing of it may be called from inside itself that runs it.
+    /// The reactor is already running. `run` and `iterate` cannot be called from a callback.
     #[doc(alias = "ReactorAlreadyRunning")]
     AlreadyRunning,
-    /// It was stopped before. Make a new one.
+    /// The reactor was stopped before. Make a new one.
     #[doc(alias = "ReactorNotRestartable")]
     NotRestartable,
-    /// It does not run, or has been told to stop already.
-    #[doc(alias = "ReactorNotRunning")]
-    NotRunning,
-    /// The system does not report events.
+    /// The system cannot report events.
     Poll(io::Error),
-    /// The system does not report signals.
+    /// The system cannot report signals.
     Signals(io::Error),
 }
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            RunError::AlreadyRunning => "the reactor is running already",
+            RunError::AlreadyRunning => {
+                "the reactor is already running; `run` and `iterate` cannot be called from a callback"
+            }
             RunError::NotRestartable => {
                 "the reactor has been stopped and cannot run again; make a new one"
             }
-            RunError::NotRunning => "the reactor is not running",
-            RunError::Poll(_) => "the system does not report events to the reactor",
-            RunError::Signals(_) => "the system does not report signals to the reactor",
+            RunError::Poll(_) => "the system cannot report events to the reactor",
+            RunError::Signals(_) => "the system cannot report signals to the reactor",
         })
     }
 }

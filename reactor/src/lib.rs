@@ -18,6 +18,7 @@
 //! ```
 
 mod address;
+mod address_error;
 mod channel;
 mod clock;
 mod connector;
@@ -28,6 +29,7 @@ mod factory;
 mod handle;
 mod layer;
 mod lifecycle;
+mod log_limit;
 mod occupant;
 mod output;
 mod panic;
@@ -51,9 +53,10 @@ mod turn;
 mod udp;
 
 pub use address::Address;
+pub use address_error::AddressError;
 pub use channel::Channel;
-pub use clock::{CallError, Clock, DelayedCall};
-pub use connector::{Connector, ConnectorError, ConnectorState};
+pub use clock::{Clock, DelayedCall};
+pub use connector::{Connector, ConnectorState};
 pub use datagram::{
     DatagramProtocol, DatagramProtocolHandle, DatagramProtocolRef, DatagramTransport,
     NetworkInterface, SendError, SendFailure, UdpError, UdpOption, WeakDatagramProtocol,
@@ -62,17 +65,21 @@ pub use error::{ConnectError, ListenError, RunError, error_chain};
 pub use factory::{BuildFactory, Factory, FactoryRef, IntoFactory, IntoProtocol, factory};
 pub use layer::Layer;
 pub use lifecycle::{Hold, Phase, SystemEvent, TriggerId};
+pub use log_limit::{LeftOut, LogLimit};
 pub use panic::catch_panic;
 pub use port::ListeningPort;
 pub use producer::{Awaited, Flow, Producer, ProducerKind, ProducerRegistered};
 pub use protocol::{CallTarget, Protocol, ProtocolHandle, ProtocolRef, WeakProtocol};
 pub use reactor::{Reactor, ReactorHandle, ReactorSettings, ReactorTcp, ReactorUdp};
 pub use reason::Reason;
-pub use remote::{ReactorGone, Remote};
+pub use remote::{CallFromThreadError, ReactorGone, Remote};
 pub use seat::Seat;
 pub use sent_calls::SentCalls;
 pub use settings::StreamSettings;
 pub use stream::StreamOptions;
-pub use tcp::{TcpConnect, TcpListen, TcpOptions};
+pub use tcp::{
+    IntoTcpConnect, IntoTcpListen, IpAddress, KeepAlive, SocketAddress, TcpConnect, TcpListen,
+    TcpOptions,
+};
 pub use transport::{Reading, Transport, TransportRef};
 pub use udp::UdpListen;

@@ -1,13 +1,53 @@
+use std::cell::RefCell;
 use std::fmt;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+
+use slab::Slab;
 
 use crate::{Address, ListenError};
 
-/// A port that is being listened on. A cheap handle: dropping it leaves the port open.
+/// A port that is listened on. A cheap, weak handle: dropping it leaves the port open.
+///
+/// The reactor owns the port. A factory may keep the handle to its own port.
 #[doc(alias = "IListeningPort")]
 #[derive(Clone)]
 pub struct ListeningPort {
-    port: Rc<dyn Listening>,
+    held: Rc<Held>,
+}
+
+/// What the handles to one port share.
+struct Held {
+    port: Weak<dyn Listening>,
+    /// The address, for when the port has gone.
+    address: Address,
+    kept: Weak<KeptPorts>,
+    key: usize,
+}
+
+/// The ports of a reactor that have a handle, which may start them again when they are stopped.
+///
+/// The reactor owns them, and not their handles: a factory may keep the handle to its own port.
+#[derive(Default)]
+pub(crate) struct KeptPorts {
+    ports: RefCell<Slab<Rc<dyn Listening>>>,
+}
+
+impl KeptPorts {
+    /// The reactor has ended: no port can be started any more.
+    pub(crate) fn clear(&self) {
+        let ports = self.ports.take();
+        drop(ports);
+    }
+}
+
+/// The last handle has gone.
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(kept) = self.kept.upgrade() {
+            let port = kept.ports.borrow_mut().try_remove(self.key);
+            drop(port);
+        }
+    }
 }
 
 /// What a kind of port supplies.
@@ -18,47 +58,82 @@ pub(crate) trait Listening {
     fn pause(&self);
     fn resume(&self);
     fn address(&self) -> Address;
+    /// How many connections that it accepted have not ended. A port of datagrams has none.
+    fn connections(&self) -> usize {
+        0
+    }
 }
 
 impl ListeningPort {
-    pub(crate) fn new(port: Rc<dyn Listening>) -> Self {
-        ListeningPort { port }
+    /// The first handle to a port that listens.
+    pub(crate) fn new(port: Rc<dyn Listening>, kept: &Rc<KeptPorts>) -> Self {
+        ListeningPort {
+            held: Rc::new(Held {
+                port: Rc::downgrade(&port),
+                address: port.address(),
+                key: kept.ports.borrow_mut().insert(port),
+                kept: Rc::downgrade(kept),
+            }),
+        }
     }
 
-    /// Where it listens: with the real port, if port 0 was asked for.
+    /// The address that it listens on: with the real port, if port 0 was asked for. It stays the same
+    /// when the port has been stopped.
     #[doc(alias = "getHost")]
     pub fn address(&self) -> Address {
-        self.port.address()
+        match self.port() {
+            Some(port) => port.address(),
+            None => self.held.address.clone(),
+        }
     }
 
-    /// Accepts no more, from now on; the connections that were accepted live on. The factory hears
-    /// `stop_factory` if this was its last port. Stopping twice is nothing.
+    /// Closes the port. The connections that it accepted live on, and those that wait in the system's
+    /// queue are accepted in a later turn, up to
+    /// [`max_accepts_on_stop`](crate::TcpListen::max_accepts_on_stop) of them. Then the factory hears
+    /// `stop_factory`, if this was its last port. Stopping twice does nothing.
     #[doc(alias = "stopListening")]
     pub fn stop_listening(&self) {
-        self.port.stop();
+        if let Some(port) = self.port() {
+            port.stop();
+        }
     }
 
     /// Listens again, on the same address (and the same port, if the system chose it).
     #[doc(alias = "startListening")]
     pub fn start_listening(&self) -> Result<(), ListenError> {
-        self.port.start()
+        self.port().ok_or(ListenError::ReactorGone)?.start()
     }
 
-    /// Accepts nobody for a while. Whoever connects waits in the system's queue, up to the
-    /// [`backlog`](crate::TcpListen::backlog); nobody is refused who would not have been otherwise.
-    /// A port that is stopped and started again is not paused any more.
+    /// Accepts no connections for a while. They wait in the system's queue, up to the
+    /// [`backlog`](crate::TcpListen::backlog), and the port refuses none that it would not have
+    /// refused otherwise. Stopping and starting a port ends its pause.
     pub fn pause_accepting(&self) {
-        self.port.pause();
+        if let Some(port) = self.port() {
+            port.pause();
+        }
     }
 
-    /// Accepts again, first of all those who have waited. Nothing, if it was not paused.
+    /// Accepts connections again, first of all those that have waited. Does nothing if the port is
+    /// not paused.
     pub fn resume_accepting(&self) {
-        self.port.resume();
+        if let Some(port) = self.port() {
+            port.resume();
+        }
     }
 
     /// Whether it listens now; a port that is paused does.
     pub fn is_listening(&self) -> bool {
-        self.port.is_listening()
+        self.port().is_some_and(|port| port.is_listening())
+    }
+
+    /// How many of the connections that it accepted have not ended. Those that a factory refused do
+    /// not count.
+    pub fn connections(&self) -> usize {
+        self.port().map_or(0, |port| port.connections())
+    }
+
+    fn port(&self) -> Option<Rc<dyn Listening>> {
+        self.held.port.upgrade()
     }
 }
 

@@ -3,18 +3,19 @@ use std::ops::Deref;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use crate::connector::{self, OwnedConnector};
 use crate::core::Core;
 use crate::lifecycle::{Hold, Phase, SystemEvent, TriggerId};
 use crate::{
     Address, Clock, Connector, DatagramProtocolRef, DelayedCall, FactoryRef, IntoFactory,
-    IntoProtocol, ListenError, ListeningPort, Remote, RunError, TcpConnect, TcpListen, UdpListen,
-    factory, tcp, udp,
+    IntoProtocol, IntoTcpConnect, IntoTcpListen, ListenError, ListeningPort, Remote, RunError,
+    TcpConnect, TcpListen, UdpListen, factory, tcp, udp,
 };
 
 /// The loop: one thread, all its connections, timers and signals.
 ///
-/// It owns everything; whatever else is handed out is a weak handle. What code outside `main` needs
-/// is a [`ReactorHandle`], to which this dereferences.
+/// It owns everything, and all else that it hands out is a weak handle. Code outside `main` uses a
+/// [`ReactorHandle`], to which this dereferences.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,27 +25,38 @@ use crate::{
 /// let reactor = Reactor::new()?;
 /// let handle = reactor.handle();
 /// reactor.call_later(Duration::from_millis(10), move || {
-///     let _ = handle.stop();
+///     handle.stop();
 /// });
 /// reactor.run()?;
 /// # Ok(()) }
 /// ```
+///
+/// # Processes that fork
+///
+/// A child that calls `exec` is safe at any time: no descriptor of a reactor is passed on. A child
+/// that goes on without `exec` must not use a reactor that its parent made, nor drop it: both would
+/// share one epoll instance, and one would hear and change what belongs to the other. A program that
+/// forks (a daemon) makes its reactor in the child.
 #[doc(alias = "IReactorCore")]
 pub struct Reactor {
     core: Rc<Core>,
     handle: ReactorHandle,
 }
 
-/// What a reactor as a whole is told.
+/// The settings of a reactor as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReactorSettings {
-    /// Whether SIGINT and SIGTERM stop the reactor while it runs, and a second one cuts its
-    /// shutdown short. Default true. When it has run, they do again what they did before.
+    /// Whether SIGINT and SIGTERM stop the reactor while it runs, and a second one cuts its shutdown
+    /// short. Default true.
+    ///
+    /// A signal that the process ignores stays ignored, such as the SIGINT of a program that a shell
+    /// script starts with `&`. When the reactor has run, a signal does again what it did before. If
+    /// the process had a handler of its own, the handler runs as well while the reactor runs.
     #[doc(alias = "installSignalHandlers")]
     pub signals: bool,
-    /// How long, at the end, connections may take to send what was written. Those that have not
+    /// How long connections may take, at the end, to send what was written. Those that have not
     /// finished then are aborted with [`Reason::ReactorStopped`](crate::Reason::ReactorStopped).
-    /// Default 5 s.
+    /// Default 5 s; `Duration::MAX` is without a limit.
     pub shutdown_timeout: Duration,
 }
 
@@ -74,18 +86,22 @@ impl Reactor {
         Ok(Reactor { core, handle })
     }
 
-    /// Runs until it is stopped; then ends every connection in order and returns. Can be run again
+    /// Runs until it is stopped, then ends every connection in order and returns. It can run again
     /// only after [`crash`](ReactorHandle::crash).
     ///
     /// The order at the start: triggers `before` startup (and what they hold), `during`, `after`,
-    /// then [`call_when_running`](ReactorHandle::call_when_running). At the end: `before` shutdown
-    /// (and what they hold); ports are closed and connections lose theirs; `during`; `after`.
+    /// then [`call_when_running`](ReactorHandle::call_when_running). At the end: triggers `before`
+    /// shutdown (and what they hold); ports close; what waited in their queues is accepted, and read
+    /// once; connections are asked to end; `during`; `after`.
     pub fn run(&self) -> Result<(), RunError> {
         self.core.run(&self.handle)
     }
 
-    /// One pass of the loop, which waits for at most `wait`. For those who have a loop of their
-    /// own; not from inside a callback, and not while it runs.
+    /// Makes one pass of the loop, which sleeps for at most `wait`. For a program that has a loop of
+    /// its own. It cannot be called from a callback, nor while the reactor runs.
+    ///
+    /// The sleep ends as soon as something happens: an event of the system, a timer, a
+    /// [call from another thread](Remote::call_from_thread), or [`Remote::wake`].
     pub fn iterate(&self, wait: Duration) -> Result<(), RunError> {
         self.core.iterate(&self.handle, wait)
     }
@@ -128,7 +144,7 @@ impl ReactorHandle {
     #[doc(alias = "listenTCP")]
     pub fn listen_tcp<P: IntoProtocol>(
         &self,
-        address: impl Into<TcpListen>,
+        address: impl IntoTcpListen,
         build: impl Fn(&Address) -> P + 'static,
     ) -> Result<ListeningPort, ListenError> {
         self.listen_tcp_factory(address, factory(build))
@@ -137,10 +153,10 @@ impl ReactorHandle {
     /// [`listen_tcp`](ReactorHandle::listen_tcp) with a [`Factory`](crate::Factory), or an `Rc` of one.
     pub fn listen_tcp_factory(
         &self,
-        address: impl Into<TcpListen>,
+        address: impl IntoTcpListen,
         factory: impl IntoFactory,
     ) -> Result<ListeningPort, ListenError> {
-        self.listen(address.into(), factory.into_factory())
+        self.listen(address.into_tcp_listen()?, factory.into_factory())
     }
 
     /// Connects over TCP to an address, or as a [`TcpConnect`] says. `build` makes the protocol of
@@ -149,7 +165,7 @@ impl ReactorHandle {
     #[doc(alias = "connectTCP")]
     pub fn connect_tcp<P: IntoProtocol>(
         &self,
-        address: impl Into<TcpConnect>,
+        address: impl IntoTcpConnect,
         build: impl Fn(&Address) -> P + 'static,
     ) -> Connector {
         self.connect_tcp_factory(address, factory(build))
@@ -159,10 +175,13 @@ impl ReactorHandle {
     /// also hears how it goes.
     pub fn connect_tcp_factory(
         &self,
-        address: impl Into<TcpConnect>,
+        address: impl IntoTcpConnect,
         factory: impl IntoFactory,
     ) -> Connector {
-        self.connect(address.into(), factory.into_factory())
+        match address.into_tcp_connect() {
+            Ok(options) => self.connect(options, factory.into_factory()),
+            Err(error) => connector::failing(error, factory.into_factory(), self.time()),
+        }
     }
 
     /// Opens a UDP port: `8007`, an address, or a [`UdpListen`], for one protocol. The port is open
@@ -180,7 +199,7 @@ impl ReactorHandle {
         ReactorUdp::listen_datagrams(self, options.into(), protocol.into())
     }
 
-    /// Its time.
+    /// Its clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -196,18 +215,17 @@ impl ReactorHandle {
         self.clock.call_soon(call);
     }
 
-    /// Calls `call` when the reactor has started; at once, if it has.
+    /// Calls `call` when the reactor has started: at once, if it has.
     #[doc(alias = "callWhenRunning")]
     pub fn call_when_running(&self, call: impl FnOnce() + 'static) {
-        match self.is_running() {
-            true => call(),
-            false => {
-                self.add_system_event_trigger(Phase::After, SystemEvent::Startup, |_| call());
-            }
+        if self.is_running() {
+            call();
+        } else {
+            self.add_system_event_trigger(Phase::After, SystemEvent::Startup, |_| call());
         }
     }
 
-    /// Has `call` called once, when the reactor starts or ends. None if it has gone.
+    /// Calls `call` once, when the reactor starts or ends. Returns `None` if the reactor has gone.
     #[doc(alias = "addSystemEventTrigger")]
     pub fn add_system_event_trigger(
         &self,
@@ -219,7 +237,8 @@ impl ReactorHandle {
         Some(core.triggers.add(phase, event, Box::new(call)))
     }
 
-    /// The trigger will not be called. False if it has been, or was removed before.
+    /// Removes a trigger, which will not be called. Returns false if it has been called or removed
+    /// before.
     #[doc(alias = "removeSystemEventTrigger")]
     pub fn remove_system_event_trigger(&self, id: TriggerId) -> bool {
         self.core
@@ -232,26 +251,35 @@ impl ReactorHandle {
         self.core.upgrade().is_some_and(|core| core.is_running())
     }
 
-    /// Ends the reactor in order, from the next turn on.
-    pub fn stop(&self) -> Result<(), RunError> {
-        self.core.upgrade().ok_or(RunError::NotRunning)?.stop()
+    /// Ends the reactor in order, from the next turn on. Does nothing if it has been told to stop
+    /// already. Before it runs there is nothing to stop, which is logged.
+    pub fn stop(&self) {
+        self.tell("stop", Core::stop);
     }
 
-    /// Ends the reactor from the next turn on, or cuts short its end: what a second signal does.
-    /// Nobody is waited for any more; who is still connected then is aborted with
+    /// Ends the reactor from the next turn on, or cuts its shutdown short, as a second signal does: it
+    /// stops waiting for holds and for connections to close, and aborts what is still connected with
     /// [`Reason::ReactorStopped`](crate::Reason::ReactorStopped).
-    pub fn stop_at_once(&self) -> Result<(), RunError> {
-        let core = self.core.upgrade().ok_or(RunError::NotRunning)?;
-        core.stop_at_once()
+    pub fn stop_at_once(&self) {
+        self.tell("stop_at_once", Core::stop_at_once);
     }
 
-    /// Makes `run` return after this turn, and does nothing else: no events, no connection is
-    /// closed. It can be run again.
-    pub fn crash(&self) -> Result<(), RunError> {
-        self.core.upgrade().ok_or(RunError::NotRunning)?.crash()
+    /// Makes `run` return after this turn, and does nothing else: no trigger is called, no connection
+    /// is closed. The reactor can run again.
+    pub fn crash(&self) {
+        self.tell("crash", Core::crash);
     }
 
-    /// What other threads may hold.
+    fn tell(&self, what: &str, act: impl FnOnce(&Core)) {
+        if let Some(core) = self.core.upgrade() {
+            if core.is_idle() {
+                log::warn!("{what} has no effect: the reactor does not run");
+            }
+            act(&core);
+        }
+    }
+
+    /// The handle for other threads.
     pub fn remote(&self) -> Remote {
         self.remote.clone()
     }
@@ -262,12 +290,13 @@ impl ReactorHandle {
 #[doc(alias = "IReactorTCP")]
 pub trait ReactorTcp {
     /// See [`ReactorHandle::listen_tcp`].
-    fn listen(&self, how: TcpListen, factory: FactoryRef) -> Result<ListeningPort, ListenError>;
+    fn listen(&self, options: TcpListen, factory: FactoryRef)
+    -> Result<ListeningPort, ListenError>;
 
     /// See [`ReactorHandle::connect_tcp`].
-    fn connect(&self, how: TcpConnect, factory: FactoryRef) -> Connector;
+    fn connect(&self, options: TcpConnect, factory: FactoryRef) -> Connector;
 
-    /// Its time.
+    /// Its clock.
     fn time(&self) -> Clock;
 }
 
@@ -281,7 +310,7 @@ impl dyn ReactorTcp + '_ {
     #[doc(alias = "listenTCP")]
     pub fn listen_tcp<P: IntoProtocol>(
         &self,
-        address: impl Into<TcpListen>,
+        address: impl IntoTcpListen,
         build: impl Fn(&Address) -> P + 'static,
     ) -> Result<ListeningPort, ListenError> {
         self.listen_tcp_factory(address, factory(build))
@@ -290,10 +319,10 @@ impl dyn ReactorTcp + '_ {
     /// `listen_tcp` with a [`Factory`](crate::Factory), or an `Rc` of one.
     pub fn listen_tcp_factory(
         &self,
-        address: impl Into<TcpListen>,
+        address: impl IntoTcpListen,
         factory: impl IntoFactory,
     ) -> Result<ListeningPort, ListenError> {
-        self.listen(address.into(), factory.into_factory())
+        self.listen(address.into_tcp_listen()?, factory.into_factory())
     }
 
     /// Connects over TCP to an address, or as a [`TcpConnect`] says. `build` makes the protocol of
@@ -302,7 +331,7 @@ impl dyn ReactorTcp + '_ {
     #[doc(alias = "connectTCP")]
     pub fn connect_tcp<P: IntoProtocol>(
         &self,
-        address: impl Into<TcpConnect>,
+        address: impl IntoTcpConnect,
         build: impl Fn(&Address) -> P + 'static,
     ) -> Connector {
         self.connect_tcp_factory(address, factory(build))
@@ -312,29 +341,34 @@ impl dyn ReactorTcp + '_ {
     /// also hears how it goes.
     pub fn connect_tcp_factory(
         &self,
-        address: impl Into<TcpConnect>,
+        address: impl IntoTcpConnect,
         factory: impl IntoFactory,
     ) -> Connector {
-        self.connect(address.into(), factory.into_factory())
+        match address.into_tcp_connect() {
+            Ok(options) => self.connect(options, factory.into_factory()),
+            Err(error) => connector::failing(error, factory.into_factory(), self.time()),
+        }
     }
 }
 
 impl ReactorTcp for ReactorHandle {
-    fn listen(&self, how: TcpListen, factory: FactoryRef) -> Result<ListeningPort, ListenError> {
+    fn listen(
+        &self,
+        options: TcpListen,
+        factory: FactoryRef,
+    ) -> Result<ListeningPort, ListenError> {
         let core = self.core.upgrade().filter(|core| !core.is_ending());
-        tcp::listen(&core.ok_or(ListenError::ReactorGone)?, how, factory)
+        tcp::listen(&core.ok_or(ListenError::ReactorGone)?, options, factory)
     }
 
-    fn connect(&self, how: TcpConnect, factory: FactoryRef) -> Connector {
-        let connector = Connector::new(
-            how.wanted().into(),
+    fn connect(&self, options: TcpConnect, factory: FactoryRef) -> Connector {
+        OwnedConnector::new(
+            options.requested_addr().into(),
             factory,
-            tcp::dialer(self.core.clone(), how),
-        );
-        if let Err(error) = connector.connect() {
-            log::warn!("connecting to {}: {error}", connector.destination());
-        }
-        connector
+            self.clock.clone(),
+            tcp::dialer(self.core.clone(), options),
+        )
+        .begin()
     }
 
     fn time(&self) -> Clock {
@@ -343,12 +377,16 @@ impl ReactorTcp for ReactorHandle {
 }
 
 impl ReactorTcp for Reactor {
-    fn listen(&self, how: TcpListen, factory: FactoryRef) -> Result<ListeningPort, ListenError> {
-        self.handle.listen(how, factory)
+    fn listen(
+        &self,
+        options: TcpListen,
+        factory: FactoryRef,
+    ) -> Result<ListeningPort, ListenError> {
+        self.handle.listen(options, factory)
     }
 
-    fn connect(&self, how: TcpConnect, factory: FactoryRef) -> Connector {
-        self.handle.connect(how, factory)
+    fn connect(&self, options: TcpConnect, factory: FactoryRef) -> Connector {
+        self.handle.connect(options, factory)
     }
 
     fn time(&self) -> Clock {

@@ -13,9 +13,11 @@ use crate::stream::Ready;
 
 /// Something that the system reports on: a connection, a port, an attempt to connect.
 pub(crate) trait Source {
-    /// It has become ready for something; or has asked to be looked at again. What is read goes
-    /// into `buffer`.
+    /// It has become ready for something, or has asked to be looked at again. It reads into `buffer`.
     fn ready(&self, ready: Ready, buffer: &mut ReadBuffer);
+
+    /// The reactor ends, and this comes before [`stop`](Source::stop): a port closes.
+    fn stop_listening(&self) {}
 
     /// The reactor ends: come to an orderly end soon.
     fn stop(&self);
@@ -26,14 +28,14 @@ pub(crate) trait Source {
 
 /// All that is registered with the system, by token. Owns it: the root of the tree.
 ///
-/// Invariant: a token names one registration for ever. Slots are used again, so a token carries the
-/// generation of its slot, and an event for one that has been removed in the same batch finds
-/// nobody.
+/// Invariant: a token always names the same registration. Slots are used again, so a token carries
+/// the generation of its slot, and an event for a source that was removed in the same batch is
+/// dropped.
 pub(crate) struct Sources {
     registry: Registry,
     slots: RefCell<Slab<Slot>>,
     generation: Cell<u32>,
-    /// Who has more to do without a new event: edges come once.
+    /// The sources that have more to do without a new event: edges come once.
     again: RefCell<Vec<Token>>,
 }
 
@@ -98,7 +100,7 @@ impl Sources {
     }
 
     /// [`remove`](Sources::remove), for what is closed at once. The system forgets a descriptor that
-    /// is closed, and should a forked process keep a copy of it, the events for that find nobody.
+    /// is closed; should a forked process keep a copy of it, the events for that copy are dropped.
     pub(crate) fn forget(&self, token: Token) {
         let removed = {
             let mut slots = self.slots.borrow_mut();
@@ -121,7 +123,7 @@ impl Sources {
         !self.again.borrow().is_empty()
     }
 
-    /// Looks at all who asked for it before this call.
+    /// Looks at all sources that asked for it before this call.
     #[inline]
     pub(crate) fn run_again(&self, buffer: &mut ReadBuffer) {
         if self.has_again() {
@@ -143,7 +145,7 @@ impl Sources {
         }
     }
 
-    /// Tells the source that the event is for; false if there is none.
+    /// Tells the source that the event is for. Returns false if there is none.
     #[inline]
     pub(crate) fn dispatch(&self, event: &Event, buffer: &mut ReadBuffer) -> bool {
         let Some(source) = self.get(event.token()) else {

@@ -1,14 +1,20 @@
 //! TCP: how to listen, how to connect, and the wire between.
 
+mod accept_error;
+mod addresses;
 mod connect;
-mod how;
 mod listen;
-mod reserve;
+mod options;
 mod send_queue;
+mod siblings;
+mod socket_options;
+mod spare_fd;
 mod wire;
 
+pub use addresses::{IntoTcpConnect, IntoTcpListen, IpAddress, SocketAddress};
 pub(crate) use connect::dialer;
-pub use how::{TcpConnect, TcpListen};
 pub(crate) use listen::listen;
-pub(crate) use reserve::Reserve;
-pub use wire::TcpOptions;
+pub use options::{TcpConnect, TcpListen};
+pub(crate) use siblings::Siblings;
+pub use socket_options::{KeepAlive, TcpOptions};
+pub(crate) use spare_fd::SpareFd;

@@ -46,6 +46,8 @@
 mod clock;
 mod datagrams;
 mod pair;
+mod pending_connection;
+mod port;
 mod reactor;
 mod recording;
 mod wire;
@@ -53,5 +55,6 @@ mod wire;
 pub use clock::ManualClock;
 pub use datagrams::{DatagramNetwork, Fate, Passing, RecordingDatagrams};
 pub use pair::{Pair, Side};
-pub use reactor::{MemoryReactor, PendingConnection};
+pub use pending_connection::PendingConnection;
+pub use reactor::MemoryReactor;
 pub use recording::RecordingTransport;

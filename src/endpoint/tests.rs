@@ -34,7 +34,7 @@ fn connected(text: &str) -> TcpConnect {
         .unwrap()
         .on(&network)
         .connect_to(Deaf);
-    let connected = reactor.connecting().remove(0).how().clone();
+    let connected = reactor.connecting().remove(0).options().clone();
     connecting.cancel();
     assert!(reactor.connecting().is_empty(), "{text}");
     assert_eq!(reactor.clock().pending_calls(), 0, "{text}");
@@ -102,7 +102,7 @@ fn settings_are_passed_on() {
     let dialer = endpoint.settings(settings.clone()).on(&network);
     let _connecting = dialer.connect_to(Deaf);
     let to = TcpConnect::address("192.0.2.1:1".parse().unwrap());
-    assert_eq!(*reactor.connecting()[0].how(), to.settings(settings));
+    assert_eq!(*reactor.connecting()[0].options(), to.settings(settings));
 }
 
 #[test]

@@ -87,14 +87,14 @@ impl Crew {
                     let (end, ended) = (SystemEvent::Shutdown, move |_| drop(hold));
                     worker.add_system_event_trigger(Phase::After, end, ended);
                     // Not running, it is on its way already.
-                    let _ = worker.stop();
+                    worker.stop();
                 });
             }
         });
         supervisor.add_system_event_trigger(Phase::During, SystemEvent::Shutdown, move |_| {
             // Those that are left, after a second signal.
             for remote in &remotes {
-                let _ = remote.call_from_thread(|worker| drop(worker.stop_at_once()));
+                let _ = remote.call_from_thread(|worker| worker.stop_at_once());
             }
         });
         let outcome = supervisor.run().map_err(WorkersError::Reactor);
@@ -140,5 +140,5 @@ impl<S: Fn(&Worker) -> Result<(), Cause>> Thread<'_, S> {
 /// One has ended, or is about to, and so all are to end.
 fn stop(supervisor: &Remote) {
     // If it has ended itself, they have.
-    let _ = supervisor.call_from_thread(|supervisor| drop(supervisor.stop()));
+    let _ = supervisor.call_from_thread(|supervisor| supervisor.stop());
 }

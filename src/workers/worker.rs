@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 
 use retwist_reactor::{
-    Address, Clock, Connector, FactoryRef, IntoFactory, IntoProtocol, ListenError, ListeningPort,
-    ProtocolRef, ReactorHandle, ReactorTcp, TcpConnect, TcpListen, factory,
+    Address, Clock, Connector, FactoryRef, IntoFactory, IntoProtocol, IntoTcpListen, ListenError,
+    ListeningPort, ProtocolRef, ReactorHandle, ReactorTcp, TcpConnect, TcpListen, factory,
 };
 
 use super::Ports;
@@ -57,7 +57,7 @@ impl Worker {
     #[doc(alias = "listenTCP")]
     pub fn listen_tcp<P: IntoProtocol>(
         &self,
-        address: impl Into<TcpListen>,
+        address: impl IntoTcpListen,
         build: impl Fn(&Address) -> P + 'static,
     ) -> Result<ListeningPort, ListenError> {
         self.listen_tcp_factory(address, factory(build))
@@ -67,10 +67,10 @@ impl Worker {
     /// of one.
     pub fn listen_tcp_factory(
         &self,
-        address: impl Into<TcpListen>,
+        address: impl IntoTcpListen,
         factory: impl IntoFactory,
     ) -> Result<ListeningPort, ListenError> {
-        self.listen(address.into(), factory.into_factory())
+        self.listen(address.into_tcp_listen()?, factory.into_factory())
     }
 
     /// That nobody listens there, which a socket that shares its port is not told.
@@ -86,10 +86,10 @@ impl ReactorTcp for Worker {
     fn listen(&self, how: TcpListen, factory: FactoryRef) -> Result<ListeningPort, ListenError> {
         if !self.shares {
             let port = self.reactor.listen(how.clone(), factory)?;
-            self.ports.add(how.wanted(), port.address());
+            self.ports.add(how.requested_addr(), port.address());
             return Ok(port);
         }
-        let wanted = how.wanted();
+        let wanted = how.requested_addr();
         let same = |asked: &&SocketAddr| **asked == wanted;
         let before = self.asked.borrow().iter().filter(same).count();
         let found = self.ports.find(wanted, before);

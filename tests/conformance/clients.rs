@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist::{
-    Address, ConnectError, Connector, ConnectorError, ConnectorState, Factory, IntoProtocol,
-    Reactor, Reason, TcpConnect, TcpListen,
+    Address, AddressError, ConnectError, Connector, ConnectorState, Factory, IntoProtocol, Reactor,
+    Reason, TcpConnect, TcpListen,
 };
 
 use crate::lifecycle::{Log, reactor, until};
@@ -124,7 +124,7 @@ fn a_connection_is_told_in_order() {
     assert_eq!(log.story(), "start connecting");
     until(&reactor, || client.is_made() && server.is_made());
     assert_eq!(connector.state(), ConnectorState::Connected);
-    assert_eq!(connector.connect(), Err(ConnectorError::Busy));
+    assert!(!connector.connect() && !connector.connect_later(Duration::ZERO));
     assert!(!connector.stop_connecting());
     server.transport().lose_connection();
     until(&reactor, || client.is_over());
@@ -260,7 +260,7 @@ fn a_client_connects_again_when_it_has_failed_and_when_it_has_lost() {
         let factory = Client::new(&log, None).when_over(move |connector| {
             count.set(count.get() + 1);
             if count.get() < 3 {
-                connector.connect().unwrap();
+                assert!(connector.connect());
             }
         });
         let address = match refused {
@@ -279,16 +279,165 @@ fn a_client_connects_again_when_it_has_failed_and_when_it_has_lost() {
 }
 
 #[test]
-fn a_client_may_connect_again_much_later() {
+fn a_client_connects_again_later() {
+    let reactor = reactor();
+    let (log, again) = (Log::default(), Rc::new(Cell::new(true)));
+    let once = again.clone();
+    let factory = Client::new(&log, None).when_over(move |connector| {
+        if once.replace(false) {
+            assert!(connector.connect_later(Duration::from_secs(3600)));
+            assert!(
+                connector.connect_later(Duration::from_millis(1)),
+                "changes the time"
+            );
+            assert_eq!(connector.state(), ConnectorState::Waiting);
+        }
+    });
+    let connector = reactor.connect_tcp_factory(closed(), factory);
+    until(&reactor, || connector.state() == ConnectorState::Waiting);
+    assert_eq!(reactor.clock().pending_calls(), 1);
+    until(&reactor, || log.story().ends_with("stop"));
+    assert_eq!(
+        log.story(),
+        "start connecting failed connecting failed stop"
+    );
+    assert_eq!(reactor.clock().pending_calls(), 0);
+}
+
+#[test]
+fn a_wait_to_connect_can_be_cut_short_and_be_stopped() {
+    for stop in [true, false] {
+        let reactor = reactor();
+        let (log, count) = (Log::default(), Cell::new(0));
+        let factory = Client::new(&log, None).when_over(move |connector| {
+            count.set(count.get() + 1);
+            if count.get() == 1 {
+                connector.connect_later(Duration::from_secs(3600));
+            }
+        });
+        let connector = reactor.connect_tcp_factory(closed(), factory);
+        until(&reactor, || connector.state() == ConnectorState::Waiting);
+        if stop {
+            assert!(connector.stop_connecting());
+            assert_eq!(log.story(), "start connecting failed stop");
+            assert_eq!(connector.state(), ConnectorState::Disconnected);
+        } else {
+            assert!(connector.connect());
+            until(&reactor, || log.story().ends_with("stop"));
+            assert_eq!(
+                log.story(),
+                "start connecting failed connecting failed stop"
+            );
+        }
+        assert!(!connector.stop_connecting());
+        assert_eq!(reactor.clock().pending_calls(), 0);
+    }
+}
+
+#[test]
+fn a_factory_that_keeps_its_connector_frees_with_it() {
+    /// How the connector comes to its end.
+    #[derive(Clone, Copy, Debug)]
+    enum End {
+        Failed,
+        Lost,
+        Stopped,
+        ReactorDropped,
+        ReactorDroppedInWait,
+    }
+    for end in [
+        End::Failed,
+        End::Lost,
+        End::Stopped,
+        End::ReactorDropped,
+        End::ReactorDroppedInWait,
+    ] {
+        let reactor = reactor();
+        let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
+        let address = match end {
+            End::Failed | End::ReactorDroppedInWait => closed(),
+            _ => serve(&reactor, &server),
+        };
+        // It keeps the connector, see `started_connecting`.
+        let factory = Rc::new(
+            Client::new(&log, Some(&client)).when_over(move |connector| {
+                if let End::ReactorDroppedInWait = end {
+                    connector.connect_later(Duration::from_secs(3600));
+                }
+            }),
+        );
+        let freed = Rc::downgrade(&factory);
+        let connector = reactor.connect_tcp_factory(address, factory);
+        match end {
+            End::Failed => until(&reactor, || log.story().ends_with("stop")),
+            End::Lost => {
+                until(&reactor, || client.is_made());
+                connector.disconnect();
+                until(&reactor, || log.story().ends_with("stop"));
+            }
+            End::Stopped => {
+                connector.stop_connecting();
+                until(&reactor, || log.story().ends_with("stop"));
+            }
+            End::ReactorDropped => {
+                until(&reactor, || client.is_made());
+                drop(reactor);
+            }
+            End::ReactorDroppedInWait => {
+                until(&reactor, || connector.state() == ConnectorState::Waiting);
+                drop(reactor);
+            }
+        }
+        assert!(log.story().ends_with("stop"), "{end:?}: {}", log.story());
+        assert_eq!(freed.strong_count(), 0, "{end:?}");
+        assert!(!connector.connect(), "{end:?}: it has ended");
+        assert_eq!(connector.destination().socket(), Some(address));
+    }
+}
+
+#[test]
+fn a_connection_that_meets_itself_is_refused() {
+    let reactor = reactor();
+    let log = Log::default();
+    let factory = Client::new(&log, None);
+    let failures = factory.failures.clone();
+    let address = closed();
+    let options = TcpConnect::address(address).bind_address(address);
+    reactor.connect_tcp_factory(options, factory);
+    until(&reactor, || log.story() == "start connecting failed stop");
+    let failures = failures.borrow();
+    assert!(failures[0].starts_with("ConnectionRefused"), "{failures:?}");
+    assert!(failures[0].contains("met itself"), "{failures:?}");
+}
+
+#[test]
+fn an_address_may_be_a_text() {
     let reactor = reactor();
     let (log, client, server) = (Log::default(), Peer::new(), Peer::new());
-    let connector = reactor.connect_tcp_factory(closed(), Client::new(&log, Some(&client)));
-    until(&reactor, || log.story().ends_with("stop"));
-    connector.connect().unwrap();
-    until(&reactor, || {
-        log.story() == "start connecting failed stop start connecting failed stop"
-    });
-    drop((connector, server));
+    let address = serve(&reactor, &server);
+    let factory = Client::new(&log, Some(&client));
+    reactor.connect_tcp_factory(address.to_string(), factory);
+    until(&reactor, || client.is_made());
+    for (text, error) in [
+        ("127.0.0.1", AddressError::MissingPort("127.0.0.1".into())),
+        ("localhost:7", AddressError::HostName("localhost:7".into())),
+        ("7", AddressError::Malformed("7".into())),
+    ] {
+        let log = Log::default();
+        let factory = Client::new(&log, None);
+        let failures = factory.failures.clone();
+        reactor.connect_tcp_factory(text, factory);
+        assert_eq!(log.story(), "start connecting");
+        until(&reactor, || log.story() == "start connecting failed stop");
+        assert_eq!(*failures.borrow(), [format!("Address({error:?})")]);
+    }
+    let port = address.port();
+    reactor.connect_tcp(([127, 0, 0, 1], port), |_| None::<retwist::ProtocolRef>);
+    reactor.connect_tcp(("127.0.0.1", port), |_| None::<retwist::ProtocolRef>);
+    reactor.connect_tcp(
+        (Ipv4Addr::LOCALHOST, port),
+        |_| None::<retwist::ProtocolRef>,
+    );
 }
 
 #[test]

@@ -51,10 +51,16 @@ pub fn until(reactor: &Reactor, condition: impl Fn() -> bool) {
 #[test]
 fn a_reactor_that_does_not_run_cannot_be_stopped() {
     let reactor = reactor();
-    assert!(matches!(reactor.stop(), Err(RunError::NotRunning)));
-    assert!(matches!(reactor.stop_at_once(), Err(RunError::NotRunning)));
-    assert!(matches!(reactor.crash(), Err(RunError::NotRunning)));
+    reactor.stop();
+    reactor.stop_at_once();
+    reactor.crash();
     assert!(!reactor.is_running());
+    let handle = reactor.handle();
+    reactor.call_when_running(move || {
+        assert!(handle.is_running());
+        handle.stop();
+    });
+    reactor.run().unwrap();
 }
 
 #[test]
@@ -62,8 +68,8 @@ fn a_reactor_is_stopped_once() {
     let reactor = reactor();
     let handle = reactor.handle();
     reactor.call_when_running(move || {
-        handle.stop().unwrap();
-        assert!(matches!(handle.stop(), Err(RunError::NotRunning)));
+        handle.stop();
+        handle.stop();
         assert!(handle.is_running());
     });
     reactor.run().unwrap();
@@ -78,7 +84,7 @@ fn a_stop_fires_no_trigger_from_inside() {
     reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |_| say());
     let (handle, say) = (reactor.handle(), log.sayer("stopped"));
     reactor.call_when_running(move || {
-        handle.stop().unwrap();
+        handle.stop();
         say();
     });
     reactor.run().unwrap();
@@ -89,15 +95,16 @@ fn a_stop_fires_no_trigger_from_inside() {
 fn a_reactor_that_was_stopped_does_not_run_again() {
     let reactor = reactor();
     let handle = reactor.handle();
-    reactor.call_when_running(move || handle.stop().unwrap());
+    reactor.call_when_running(move || handle.stop());
     reactor.run().unwrap();
     assert!(matches!(reactor.run(), Err(RunError::NotRestartable)));
     assert!(matches!(
         reactor.iterate(Duration::ZERO),
         Err(RunError::NotRestartable)
     ));
-    assert!(matches!(reactor.stop(), Err(RunError::NotRunning)));
-    assert!(matches!(reactor.stop_at_once(), Err(RunError::NotRunning)));
+    reactor.stop();
+    reactor.stop_at_once();
+    assert!(!reactor.is_running());
 }
 
 #[test]
@@ -110,13 +117,13 @@ fn a_reactor_that_has_crashed_runs_again_and_has_closed_nothing() {
     connect(&reactor, &client, &server);
     for _ in 0..2 {
         let handle = reactor.handle();
-        reactor.call_soon(move || handle.crash().unwrap());
+        reactor.call_soon(move || handle.crash());
         reactor.run().unwrap();
         assert_eq!(log.story(), "");
         assert!(!client.is_over() && !server.is_over());
     }
     let handle = reactor.handle();
-    reactor.call_soon(move || handle.stop().unwrap());
+    reactor.call_soon(move || handle.stop());
     reactor.run().unwrap();
     assert_eq!(log.story(), "shutdown");
     assert!(client.is_over() && server.is_over());
@@ -147,7 +154,7 @@ fn a_reactor_that_runs_cannot_be_run_from_inside() {
             Err(RunError::AlreadyRunning)
         ));
         word();
-        inside.stop().unwrap();
+        inside.stop();
     });
     reactor.run().unwrap();
     assert_eq!(log.story(), "refused");
@@ -196,7 +203,7 @@ fn the_events_come_in_order_and_in_each_the_triggers_in_theirs() {
     let (say, handle) = (log.sayer("runs"), reactor.handle());
     reactor.call_when_running(move || {
         say();
-        handle.stop().unwrap();
+        handle.stop();
     });
     reactor.run().unwrap();
     assert_eq!(
@@ -214,7 +221,7 @@ fn calls_when_running_come_in_order_and_at_once_when_it_runs() {
     reactor.call_when_running(move || {
         handle.call_when_running(inner);
         outer();
-        handle.stop().unwrap();
+        handle.stop();
     });
     reactor.run().unwrap();
     assert_eq!(log.story(), "first at-once second");
@@ -243,7 +250,7 @@ fn a_trigger_may_remove_another_and_a_panic_spoils_none() {
         handle.add_system_event_trigger(Phase::Before, SystemEvent::Startup, move |_| again());
     }));
     let handle = reactor.handle();
-    reactor.call_when_running(move || handle.stop().unwrap());
+    reactor.call_when_running(move || handle.stop());
     reactor.run().unwrap();
     assert_eq!(log.story(), "kept added");
 }
@@ -271,7 +278,7 @@ fn what_is_held_is_waited_for_while_the_loop_runs() {
         let say = log.sayer("went-on");
         reactor.add_system_event_trigger(Phase::During, event, move |_| say());
         let handle = reactor.handle();
-        reactor.call_when_running(move || handle.stop().unwrap());
+        reactor.call_when_running(move || handle.stop());
         reactor.run().unwrap();
         assert_eq!(log.story(), "waited went-on");
     }
@@ -286,7 +293,7 @@ fn a_reactor_that_is_stopped_while_its_start_is_held_ends() {
         keep.replace(Some(hold));
     });
     let handle = reactor.handle();
-    reactor.call_soon(move || handle.stop().unwrap());
+    reactor.call_soon(move || handle.stop());
     reactor.run().unwrap();
     assert!(kept.borrow().is_some());
 }
@@ -300,7 +307,8 @@ fn a_reactor_that_is_dropped_tells_everyone_and_frees_everything() {
     drop(reactor);
     assert!(client.is_over() && server.is_over());
     assert!(client.is_dropped() && server.is_dropped());
-    assert!(matches!(handle.stop(), Err(RunError::NotRunning)));
+    handle.stop();
+    assert!(!handle.is_running());
     assert!(
         handle
             .add_system_event_trigger(Phase::After, SystemEvent::Startup, |_| ())

@@ -1,14 +1,14 @@
 //! Listening: addresses, stopping and starting again, and who is let in.
 
 use std::cell::{Cell, RefCell};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
 use retwist::{
-    Address, Factory, FactoryRef, IntoProtocol, ListenError, ListeningPort, ProtocolRef, TcpListen,
-    TcpOptions,
+    Address, AddressError, Factory, FactoryRef, IntoProtocol, KeepAlive, ListenError,
+    ListeningPort, ProtocolRef, TcpListen, TcpOptions, error_chain,
 };
 
 use crate::child::soon;
@@ -189,7 +189,7 @@ fn many_connections_at_once_are_all_accepted() {
         Peer::new().quiet()
     };
     let port = reactor
-        .listen_tcp(local().accepts_a_turn(3), factory)
+        .listen_tcp(local().max_accepts_per_turn(3), factory)
         .unwrap();
     let clients: Vec<_> = (0..100)
         .map(|_| TcpStream::connect(address(&port)).unwrap())
@@ -204,10 +204,24 @@ fn many_connections_at_once_are_all_accepted() {
 }
 
 #[test]
-fn each_family_has_its_own_ports_unless_both_are_asked_for() {
+fn a_port_of_all_addresses_takes_both_families_unless_it_is_told_otherwise() {
     let reactor = reactor();
+    let (peer, server) = (Peer::new(), Peer::new());
+    let quiet = peer.clone();
+    let both = TcpListen::port(0).interface(Ipv6Addr::UNSPECIFIED);
+    let both = reactor.listen_tcp(both, move |_| quiet.quiet()).unwrap();
+    let number = address(&both).port();
+    let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, number)).unwrap();
+    until(&reactor, || peer.is_made());
+    let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
+    assert_eq!(peer.transport().peer().ip(), Some(mapped));
+    let taken = reactor.listen_tcp(number, nobody);
+    assert!(matches!(taken, Err(ListenError::AddressInUse(..))));
+
     let listen = |number, family: IpAddr| {
-        reactor.listen_tcp(TcpListen::port(number).interface(family), nobody)
+        let options = TcpListen::port(number).interface(family).v6_only(true);
+        let server = server.clone();
+        reactor.listen_tcp(options, move |_| server.quiet())
     };
     // Another program may have the number that comes up in the other family.
     let number = (0..100).find_map(|_| {
@@ -219,17 +233,64 @@ fn each_family_has_its_own_ports_unless_both_are_asked_for() {
     let number = number.expect("one number in both families");
     TcpStream::connect((Ipv4Addr::LOCALHOST, number)).unwrap();
     TcpStream::connect((Ipv6Addr::LOCALHOST, number)).unwrap();
+}
 
-    let server = Peer::new();
-    let peer = server.clone();
-    let both = TcpListen::port(0)
-        .interface(Ipv6Addr::UNSPECIFIED)
-        .dual_stack(true);
-    let both = reactor.listen_tcp(both, move |_| peer.quiet()).unwrap();
-    let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, address(&both).port())).unwrap();
-    until(&reactor, || server.is_made());
-    let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
-    assert_eq!(server.transport().peer().ip(), Some(mapped));
+#[test]
+fn an_address_is_given_as_the_standard_library_takes_it() {
+    let reactor = reactor();
+    let local = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let wildcard = IpAddr::from(Ipv4Addr::UNSPECIFIED);
+    let ip = |port: Result<ListeningPort, ListenError>| address(&port.unwrap()).ip();
+    assert_eq!(ip(reactor.listen_tcp(0, nobody)), wildcard);
+    assert_eq!(ip(reactor.listen_tcp("127.0.0.1:0", nobody)), local);
+    assert_eq!(
+        ip(reactor.listen_tcp("127.0.0.1:0".to_owned(), nobody)),
+        local
+    );
+    assert_eq!(ip(reactor.listen_tcp(([127, 0, 0, 1], 0), nobody)), local);
+    assert_eq!(ip(reactor.listen_tcp((local, 0), nobody)), local);
+    assert_eq!(ip(reactor.listen_tcp(("127.0.0.1", 0), nobody)), local);
+    assert_eq!(
+        ip(reactor.listen_tcp("[::1]:0", nobody)),
+        Ipv6Addr::LOCALHOST
+    );
+    for text in [
+        "8007",
+        "127.0.0.1",
+        "localhost:8007",
+        "127.0.0.1:65536",
+        "",
+        "::1:80",
+    ] {
+        let refused = reactor.listen_tcp(text, nobody);
+        let Err(ListenError::Address(error)) = refused else {
+            panic!("{text:?} is no address");
+        };
+        assert!(error.to_string().contains(&format!("{text:?}")), "{error}");
+    }
+    assert!(matches!(
+        reactor.listen_tcp(("localhost", 0), nobody),
+        Err(ListenError::Address(AddressError::HostName(_)))
+    ));
+}
+
+#[test]
+fn a_keep_alive_time_that_is_not_possible_is_named() {
+    let reactor = reactor();
+    for seconds in [0, 32_768, 4_000_000_000] {
+        let options = local().keep_alive(Duration::from_secs(seconds));
+        let error = reactor.listen_tcp(options, nobody).unwrap_err();
+        let text = error_chain(&error);
+        assert!(text.contains("a keep-alive time of"), "{text}");
+        assert!(text.contains("choose 1 s to 32767 s"), "{text}");
+    }
+    for possible in [1, 32_767] {
+        let options = local().keep_alive(Duration::from_secs(possible));
+        reactor.listen_tcp(options, nobody).unwrap();
+    }
+    reactor
+        .listen_tcp(local().keep_alive(true), nobody)
+        .unwrap();
 }
 
 #[test]
@@ -258,10 +319,23 @@ fn the_options_of_the_socket_can_be_reached_from_any_layer() {
                 let options = TcpOptions::of(&**transport);
                 if let Some(options) = &options {
                     options.set_no_delay(false).unwrap();
-                    options
-                        .set_keep_alive(Some(Duration::from_secs(60)))
-                        .unwrap();
-                    options.set_keep_alive(None).unwrap();
+                    assert!(!options.no_delay().unwrap());
+                    let minute = Duration::from_secs(60);
+                    for (set, read) in [
+                        (KeepAlive::After(minute), Some(KeepAlive::After(minute))),
+                        // After a time that the system chooses.
+                        (KeepAlive::SystemDefault, None),
+                        (KeepAlive::Off, Some(KeepAlive::Off)),
+                    ] {
+                        options.set_keep_alive(set).unwrap();
+                        let found = options.keep_alive().unwrap();
+                        assert!(read.is_none_or(|read| read == found), "{found:?}");
+                        assert_eq!(set == KeepAlive::Off, found == KeepAlive::Off);
+                    }
+                    options.set_send_buffer_size(20_000).unwrap();
+                    assert!(options.send_buffer_size().unwrap() >= 20_000);
+                    options.set_receive_buffer_size(20_000).unwrap();
+                    assert!(options.receive_buffer_size().unwrap() >= 20_000);
                 }
                 result.replace(options);
             }
@@ -274,7 +348,7 @@ fn the_options_of_the_socket_can_be_reached_from_any_layer() {
         found.take()
     }
     let gone = options::<Layered<Layered<TcpV4>>>().unwrap();
-    assert!(gone.set_no_delay(true).is_err());
+    assert!(gone.set_no_delay(true).is_err() && gone.keep_alive().is_err());
     assert!(options::<Layered<Memory>>().is_none());
 }
 
@@ -299,7 +373,7 @@ fn a_port_that_is_paused_lets_nobody_in_and_refuses_nobody() {
     let late = TcpStream::connect(address(&port)).unwrap();
     reactor.iterate(Duration::ZERO).unwrap();
     assert_eq!(log.story(), "start build build build");
-    // Whoever waits in the queue of a port that is stopped waits in vain.
+    // A port that is paused accepts none when it stops.
     port.stop_listening();
     port.resume_accepting();
     reactor.iterate(Duration::ZERO).unwrap();
@@ -309,6 +383,97 @@ fn a_port_that_is_paused_lets_nobody_in_and_refuses_nobody() {
     until(&reactor, || {
         log.story() == "start build build build stop start build"
     });
+}
+
+#[test]
+fn a_port_that_stops_accepts_what_waits() {
+    let reactor = reactor();
+    for (at_most, expected) in [(1024, 5), (3, 3), (0, 0)] {
+        let log = Log::default();
+        let counted = Counted(log.clone(), Peer::new());
+        let options = local().max_accepts_on_stop(at_most);
+        let port = reactor.listen_tcp_factory(options, counted).unwrap();
+        let mut clients = [(); 5].map(|()| TcpStream::connect(address(&port)).unwrap());
+        port.stop_listening();
+        assert!(!port.is_listening() && TcpStream::connect(address(&port)).is_err());
+        // The method calls no application.
+        let before = if expected == 0 { "start stop" } else { "start" };
+        assert_eq!(log.story(), before);
+        reactor.iterate(Duration::ZERO).unwrap();
+        let story = format!("start {}stop", "build ".repeat(expected));
+        assert_eq!(log.story(), story);
+        assert_eq!(port.connections(), expected);
+        for (index, client) in clients.iter_mut().enumerate() {
+            client.set_nonblocking(true).unwrap();
+            let error = client.read(&mut [0]).unwrap_err();
+            let reset = error.kind() == ErrorKind::ConnectionReset;
+            assert_eq!(reset, index >= expected, "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_port_counts_its_connections() {
+    let reactor = reactor();
+    let server = Peer::new();
+    let echoing = server.clone();
+    let first = Cell::new(true);
+    let port = reactor
+        .listen_tcp(local(), move |_| {
+            first.replace(false).then(|| echoing.quiet())
+        })
+        .unwrap();
+    assert_eq!(port.connections(), 0);
+    let client = TcpStream::connect(address(&port)).unwrap();
+    until(&reactor, || server.is_made());
+    let refused = TcpStream::connect(address(&port)).unwrap();
+    refused.set_nonblocking(true).unwrap();
+    until(&reactor, || (&refused).read(&mut [0]).is_ok());
+    assert_eq!(port.connections(), 1);
+    port.stop_listening();
+    assert_eq!(port.connections(), 1);
+    server.transport().lose_connection();
+    drop(client);
+    until(&reactor, || server.is_over());
+    assert_eq!(port.connections(), 0);
+}
+
+#[test]
+fn a_factory_that_keeps_its_port_frees_with_it() {
+    struct Keeps(RefCell<Option<ListeningPort>>);
+    impl Factory for Keeps {
+        fn build_protocol(self: &Rc<Self>, _: &Address) -> impl IntoProtocol {
+            None::<ProtocolRef>
+        }
+    }
+    for (stop, drops_handle) in [(false, false), (true, false), (true, true)] {
+        let reactor = reactor();
+        let factory = Rc::new(Keeps(RefCell::default()));
+        let freed = Rc::downgrade(&factory);
+        let port = reactor
+            .listen_tcp_factory(local(), factory.clone())
+            .unwrap();
+        if !drops_handle {
+            factory.0.replace(Some(port.clone()));
+        }
+        drop(factory);
+        if stop {
+            port.stop_listening();
+        }
+        if drops_handle {
+            drop(port);
+            assert_eq!(freed.strong_count(), 0, "stopped, and without a handle");
+            continue;
+        }
+        drop(reactor);
+        assert_eq!(freed.strong_count(), 0);
+        assert!(matches!(
+            port.start_listening(),
+            Err(ListenError::ReactorGone)
+        ));
+        assert_eq!((port.is_listening(), port.connections()), (false, 0));
+        assert_ne!(address(&port).port(), 0);
+    }
 }
 
 /// Pauses its port once so many have come.
@@ -345,4 +510,54 @@ fn a_factory_may_pause_its_port_while_it_accepts() {
     full.room.set(4);
     port.resume_accepting();
     until(&reactor, || full.room.get() == 1);
+}
+
+#[test]
+fn a_memory_reactor_takes_the_same_addresses_as_a_machine() {
+    use retwist::testing::MemoryReactor;
+    let takes = |options: TcpListen, to: &str| {
+        let reactor = MemoryReactor::new();
+        let peer = Peer::new();
+        let quiet = peer.clone();
+        let port = reactor.listen_tcp(options, move |_| quiet.quiet()).unwrap();
+        let to = Address::from(to.parse::<SocketAddr>().unwrap());
+        let pair = reactor.accept(&to, Peer::new().quiet());
+        assert_eq!(port.connections(), usize::from(pair.is_some()));
+        drop(pair);
+        assert_eq!(port.connections(), 0);
+        peer.is_made()
+    };
+    let all = || TcpListen::port(80).interface(Ipv6Addr::UNSPECIFIED);
+    let one = || TcpListen::port(80).interface([192, 0, 2, 1]);
+    for (options, to, taken) in [
+        (TcpListen::port(80), "127.0.0.1:80", true),
+        (TcpListen::port(80), "[::1]:80", false),
+        (TcpListen::port(80), "127.0.0.1:81", false),
+        (all(), "127.0.0.1:80", true),
+        (all(), "[::1]:80", true),
+        (all().v6_only(true), "127.0.0.1:80", false),
+        (one(), "192.0.2.1:80", true),
+        (one(), "127.0.0.1:80", false),
+    ] {
+        assert_eq!(takes(options.clone(), to), taken, "{options:?} {to}");
+    }
+
+    // The port of one address comes before that of all; and both exclude each other.
+    let reactor = MemoryReactor::new();
+    let shared = |options: TcpListen| options.reuse_port(true);
+    let (general, special) = (Peer::new(), Peer::new());
+    let (all_of_them, one_of_them) = (general.clone(), special.clone());
+    reactor
+        .listen_tcp(shared(TcpListen::port(80)), move |_| all_of_them.quiet())
+        .unwrap();
+    assert!(matches!(
+        reactor.listen_tcp("127.0.0.1:80", nobody),
+        Err(ListenError::AddressInUse(..))
+    ));
+    reactor
+        .listen_tcp(shared(one()), move |_| one_of_them.quiet())
+        .unwrap();
+    let to = Address::from(SocketAddr::from(([192, 0, 2, 1], 80)));
+    drop(reactor.accept(&to, Peer::new().quiet()));
+    assert!(special.is_made() && !general.is_made());
 }

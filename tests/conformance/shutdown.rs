@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use retwist::{
-    Address, ConnectorError, IntoProtocol, ListenError, ListeningPort, Phase, ProtocolRef, Reactor,
-    ReactorSettings, Reason, SystemEvent, TcpConnect, TcpListen,
+    Address, IntoProtocol, ListenError, ListeningPort, Phase, Protocol, ProtocolRef, Reactor,
+    ReactorSettings, Reason, SystemEvent, TcpConnect, TcpListen, TransportRef,
 };
 
 use crate::delivery::pattern;
@@ -64,7 +64,7 @@ fn stop_when(reactor: &Reactor, condition: impl Fn() -> bool + 'static) {
     reactor.call_soon(move || look(handle, condition));
     fn look(handle: retwist::ReactorHandle, condition: impl Fn() -> bool + 'static) {
         match condition() {
-            true => handle.stop().unwrap(),
+            true => handle.stop(),
             false => {
                 let again = handle.clone();
                 handle.call_later(Duration::from_millis(1), move || look(again, condition));
@@ -167,10 +167,10 @@ fn a_connection_that_is_being_made_fails_at_the_end() {
     let nowhere = "192.0.2.1:9".parse().unwrap();
     let connector = reactor.connect_tcp_factory(TcpConnect::address(nowhere), failed);
     let handle = reactor.handle();
-    reactor.call_soon(move || handle.stop().unwrap());
+    reactor.call_soon(move || handle.stop());
     reactor.run().unwrap();
     assert!(log.story().starts_with("failed"), "{}", log.story());
-    assert_eq!(connector.connect(), Err(ConnectorError::ReactorGone));
+    assert!(!connector.connect());
 }
 
 struct Tells(Log);
@@ -186,7 +186,7 @@ impl retwist::Factory for Tells {
         _: &retwist::ConnectError,
     ) {
         self.0.say("failed");
-        let _ = connector.connect();
+        connector.connect();
     }
 
     fn stop_factory(self: &Rc<Self>) {
@@ -212,7 +212,7 @@ fn a_goodbye_may_need_a_connection() {
         handle.connect_tcp(connect, move |_| protocol.take());
     });
     let handle = reactor.handle();
-    reactor.call_when_running(move || handle.stop().unwrap());
+    reactor.call_when_running(move || handle.stop());
     reactor.run().unwrap();
     assert_eq!(client.count(), 7);
 }
@@ -227,7 +227,7 @@ fn nothing_begins_on_a_reactor_that_has_ended() {
     reactor.add_system_event_trigger(Phase::During, SystemEvent::Shutdown, move |_| {
         results.borrow_mut().push(inside.start_listening());
     });
-    reactor.call_when_running(move || handle.stop().unwrap());
+    reactor.call_when_running(move || handle.stop());
     reactor.run().unwrap();
     tried.borrow_mut().push(port.start_listening());
     for result in &*tried.borrow() {
@@ -266,10 +266,10 @@ fn nobody_is_waited_for_if_it_is_to_end_at_once() {
             if let Event::Made = event {
                 transport.write(&pattern(8 * 1024 * 1024));
                 if stopped_before {
-                    handle.stop().unwrap();
+                    handle.stop();
                 }
-                handle.stop_at_once().unwrap();
-                handle.stop_at_once().unwrap();
+                handle.stop_at_once();
+                handle.stop_at_once();
             }
         });
         let client = connect(&serve(&reactor, writes));
@@ -283,4 +283,47 @@ fn nobody_is_waited_for_if_it_is_to_end_at_once() {
         assert!(kept.borrow().is_some());
         drop(client);
     }
+}
+
+#[test]
+fn what_waits_in_the_queue_of_a_port_at_the_end_is_served() {
+    let reactor = reactor();
+    let listen = TcpListen::port(0).interface(Ipv4Addr::LOCALHOST);
+    let port = reactor.listen_tcp(listen, |_| Echo).unwrap();
+    let mut clients: Vec<_> = (0..50).map(|_| connect(&port)).collect();
+    for client in &mut clients {
+        client.write_all(b"hello").unwrap();
+    }
+    let handle = reactor.handle();
+    reactor.call_when_running(move || handle.stop());
+    reactor.run().unwrap();
+    for client in &mut clients {
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "hello");
+    }
+}
+
+struct Echo;
+
+impl Protocol for Echo {
+    fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+        transport.write(data);
+    }
+}
+
+#[test]
+fn a_shutdown_may_take_as_long_as_it_likes() {
+    let reactor = Reactor::with_settings(ReactorSettings {
+        signals: false,
+        shutdown_timeout: Duration::MAX,
+    })
+    .unwrap();
+    let server = Peer::new();
+    let client = connect(&serve(&reactor, server.quiet()));
+    let (handle, made) = (reactor.handle(), server.clone());
+    stop_when(&reactor, move || made.is_made());
+    reactor.run().unwrap();
+    assert!(!handle.is_running() && server.is_over());
+    drop(client);
 }

@@ -115,7 +115,7 @@ fn runs_and_goes_on() {
     }
     let reactor = Reactor::new().unwrap();
     let handle = reactor.handle();
-    reactor.call_when_running(move || handle.stop().unwrap());
+    reactor.call_when_running(move || handle.stop());
     reactor.run().unwrap();
     println!("\nhas run");
     loop {

@@ -1,10 +1,12 @@
 //! Calls from other threads.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use retwist::{Phase, ReactorGone, SystemEvent};
+use retwist::{CallFromThreadError, Phase, ReactorGone, ReactorHandle, SystemEvent};
 
 use crate::lifecycle::reactor;
 
@@ -46,7 +48,7 @@ fn a_call_wakes_a_reactor_that_sleeps() {
     let (sender, receiver) = mpsc::channel();
     let caller = thread::spawn(move || {
         receiver.recv().unwrap();
-        remote.call_from_thread(|reactor| reactor.stop().unwrap())
+        remote.call_from_thread(|reactor| reactor.stop())
     });
     reactor.call_soon(move || sender.send(()).unwrap());
     // With no timer and no connection, nothing else would ever wake it.
@@ -59,7 +61,7 @@ fn a_call_made_before_the_start_is_made_when_it_runs() {
     let reactor = reactor();
     reactor
         .remote()
-        .call_from_thread(|reactor| reactor.stop().unwrap())
+        .call_from_thread(|reactor| reactor.stop())
         .unwrap();
     reactor.run().unwrap();
 }
@@ -90,9 +92,7 @@ fn a_thread_can_wait_for_the_answer() {
     let remote = reactor.remote();
     let caller = thread::spawn(move || {
         let answer = remote.blocking_call_from_thread(|_| 42);
-        remote
-            .call_from_thread(|reactor| reactor.stop().unwrap())
-            .unwrap();
+        remote.call_from_thread(|reactor| reactor.stop()).unwrap();
         answer
     });
     reactor.run().unwrap();
@@ -111,8 +111,73 @@ fn a_reactor_that_has_ended_says_so_to_those_who_call_and_those_who_wait() {
     });
     ready.recv().unwrap();
     drop(reactor);
-    assert_eq!(caller.join().unwrap(), Err(ReactorGone));
+    assert_eq!(
+        caller.join().unwrap(),
+        Err(CallFromThreadError::ReactorGone)
+    );
     assert_eq!(remote.call_from_thread(|_| ()), Err(ReactorGone));
+}
+
+#[test]
+fn a_blocking_call_that_panics_says_so() {
+    let reactor = reactor();
+    let remote = reactor.remote();
+    let caller = thread::spawn(move || {
+        let panicked = remote.blocking_call_from_thread(|_| -> u8 { panic!("a bug in a call") });
+        remote.call_from_thread(ReactorHandle::stop).unwrap();
+        panicked
+    });
+    reactor.run().unwrap();
+    let error = caller.join().unwrap().unwrap_err();
+    assert_eq!(
+        error,
+        CallFromThreadError::Panicked("a bug in a call".into())
+    );
+    assert!(error.to_string().contains("a bug in a call"));
+}
+
+#[test]
+fn a_call_ends_a_pass_that_is_made_by_hand_wherever_it_comes_from() {
+    for from_a_timer in [true, false] {
+        let reactor = reactor();
+        let done = Rc::new(Cell::new(false));
+        // This call makes another one, whose wake ends the poll of the first pass. It waits for the
+        // second pass, and nothing wakes that one any more.
+        let remote = reactor.remote();
+        let inner = remote.clone();
+        remote
+            .call_from_thread(move |_| inner.call_from_thread(|_| ()).unwrap())
+            .unwrap();
+        reactor.iterate(Duration::ZERO).unwrap();
+        let says = done.clone();
+        if from_a_timer {
+            let own = remote.clone();
+            reactor.call_later(Duration::ZERO, move || {
+                says.set(true);
+                own.call_from_thread(|_| ()).unwrap();
+            });
+        }
+        let start = Instant::now();
+        reactor.iterate(Duration::from_secs(600)).unwrap();
+        assert!(done.get() == from_a_timer);
+        assert!(start.elapsed() < Duration::from_secs(300), "it slept");
+    }
+}
+
+#[test]
+fn a_wake_ends_a_pass_of_the_loop() {
+    let reactor = reactor();
+    let remote = reactor.remote();
+    let start = Instant::now();
+    remote.wake();
+    reactor.iterate(Duration::from_secs(600)).unwrap();
+    let waker = thread::spawn(move || remote.wake());
+    reactor.iterate(Duration::from_secs(600)).unwrap();
+    waker.join().unwrap();
+    let own = reactor.remote();
+    reactor.call_later(Duration::ZERO, move || own.wake());
+    reactor.iterate(Duration::from_secs(600)).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(300), "it slept");
 }
 
 #[test]
@@ -122,9 +187,7 @@ fn a_panic_in_a_call_spoils_no_other() {
     remote
         .call_from_thread(|_| panic!("a bug in a call"))
         .unwrap();
-    remote
-        .call_from_thread(|reactor| reactor.stop().unwrap())
-        .unwrap();
+    remote.call_from_thread(|reactor| reactor.stop()).unwrap();
     reactor.run().unwrap();
 }
 
@@ -148,7 +211,7 @@ fn what_another_thread_holds_is_waited_for() {
             says.send("went on").unwrap();
         });
         let handle = reactor.handle();
-        reactor.call_when_running(move || handle.stop().unwrap());
+        reactor.call_when_running(move || handle.stop());
         reactor.run().unwrap();
         holder.join().unwrap();
         assert_eq!(heard.iter().collect::<Vec<_>>(), ["held", "went on"]);

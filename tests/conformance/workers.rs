@@ -33,8 +33,8 @@ impl Protocol for Server {
 
     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
         match data {
-            b"s" => self.reactor.stop().unwrap(),
-            b"c" => self.reactor.crash().unwrap(),
+            b"s" => self.reactor.stop(),
+            b"c" => self.reactor.crash(),
             b"w" => transport.write(&pattern(MUCH)),
             _ => transport.write(data),
         }
@@ -180,7 +180,7 @@ fn a_single_worker_is_a_reactor_in_this_thread() {
                 Err(ListenError::AddressInUse(..))
             ));
             let reactor = worker.handle();
-            worker.call_when_running(move || reactor.stop().unwrap());
+            worker.call_when_running(move || reactor.stop());
             Ok(())
         })
         .unwrap();
@@ -222,7 +222,7 @@ fn a_port_that_others_share_is_taken_unless_it_is_to_be_shared_with_them() {
         .run(|worker| {
             serve(worker, same().reuse_port(true))?;
             let reactor = worker.handle();
-            worker.call_when_running(move || drop(reactor.stop()));
+            worker.call_when_running(move || reactor.stop());
             Ok(())
         })
         .unwrap();

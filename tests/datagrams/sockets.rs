@@ -100,7 +100,7 @@ fn the_end_of_a_reactor_that_runs() {
     });
     reactor.listen_udp(Udp4::free(), says_goodbye).unwrap();
     let handle = reactor.handle();
-    reactor.call_later(Duration::from_millis(10), move || handle.stop().unwrap());
+    reactor.call_later(Duration::from_millis(10), move || handle.stop());
     reactor.run().unwrap();
     assert_eq!(
         peer.events(),

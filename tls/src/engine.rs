@@ -459,7 +459,7 @@ impl TlsTransport {
     pub(crate) fn forget_deadline(&self) {
         if let Some(deadline) = self.deadline.take() {
             // It is over if it is being made just now.
-            let _ = deadline.cancel();
+            deadline.cancel();
         }
     }
 }

@@ -46,7 +46,7 @@ use crate::AsyncTransport;
 ///     let mut echo = String::new();
 ///     connection.read_to_string(&mut echo).await?;
 ///     assert_eq!(echo, "hello");
-///     handle.stop()?;
+///     handle.stop();
 ///     Ok::<_, Box<dyn std::error::Error>>(())
 /// });
 /// reactor.run()?;

@@ -56,7 +56,7 @@ where
     task.done(move |outcome| {
         *place.borrow_mut() = Some(outcome);
         // An error means that the reactor has been stopped already.
-        let _ = handle.stop();
+        handle.stop();
     });
     reactor.run()?;
     Ok(ended.take())

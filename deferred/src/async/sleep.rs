@@ -74,7 +74,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         // An error means that the time is over.
-        let _ = self.timer.cancel();
+        self.timer.cancel();
     }
 }
 

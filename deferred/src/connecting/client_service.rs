@@ -335,7 +335,7 @@ impl<P: Protocol> Service<P> {
             }
             Stage::Waiting(timer) => {
                 // An error means that the reactor has ended.
-                let _ = timer.cancel();
+                timer.cancel();
                 self.stopped();
             }
             Stage::Disconnecting | Stage::Restarting => {}

@@ -36,7 +36,7 @@ use crate::{Canceller, Deferred, DialError, Dialer, Failure, Promise, Resolver};
 /// let handle = reactor.handle();
 /// endpoint.connect_to(Client).done(move |outcome| {
 ///     println!("{}", outcome.unwrap_err()); // port 1 is closed
-///     handle.stop().unwrap();
+///     handle.stop();
 /// });
 /// reactor.run()?;
 /// # Ok(()) }
@@ -259,7 +259,7 @@ impl Eyeballs {
     fn forget_timer(&self) {
         if let Some(timer) = self.attempts.borrow_mut().timer.take() {
             // An error means that the timer makes this call.
-            let _ = timer.cancel();
+            timer.cancel();
         }
     }
 }

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_reactor::{
-    Address, Clock, ConnectError, Connector, DelayedCall, Factory, FactoryRef, IntoFactory,
-    IntoProtocol, Reason, error_chain,
+    Address, ConnectError, Connector, Factory, FactoryRef, IntoFactory, IntoProtocol, Reason,
+    error_chain,
 };
 
 use crate::Backoff;
@@ -26,7 +26,7 @@ use crate::Backoff;
 /// }
 ///
 /// let reactor = MemoryReactor::new();
-/// let factory = Reconnecting::new(reactor.clock(), factory(|_| Client));
+/// let factory = Reconnecting::new(factory(|_| Client));
 /// let retries = factory.retries();
 /// let there = TcpConnect::address("192.0.2.1:7".parse().unwrap());
 /// reactor.connect_tcp_factory(there, factory);
@@ -51,19 +51,17 @@ pub struct Retries {
 }
 
 struct Inner {
-    clock: Clock,
     backoff: RefCell<Backoff>,
     most: Cell<u32>,
     count: Cell<u32>,
     stopped: Cell<bool>,
-    waiting: RefCell<Option<DelayedCall>>,
     connector: RefCell<Option<Connector>>,
 }
 
 impl Reconnecting {
     /// Makes protocols with `inner`, which hears everything that a client's factory hears. A closure
     /// becomes a factory with [`factory`](retwist_reactor::factory).
-    pub fn new(clock: &Clock, inner: impl IntoFactory) -> Self {
+    pub fn new(inner: impl IntoFactory) -> Self {
         let backoff = Backoff {
             initial: Duration::from_secs(1),
             factor: E,
@@ -72,12 +70,10 @@ impl Reconnecting {
             ..Backoff::default()
         };
         let state = Rc::new(Inner {
-            clock: clock.clone(),
             backoff: RefCell::new(backoff),
             most: Cell::new(u32::MAX),
             count: Cell::new(0),
             stopped: Cell::new(false),
-            waiting: RefCell::default(),
             connector: RefCell::default(),
         });
         Reconnecting {
@@ -110,15 +106,11 @@ impl Retries {
         self.inner.count.set(0);
     }
 
-    /// Tries no more: ends the wait, or the attempt. A connection that there is lives on, and is
-    /// the last.
+    /// Tries no more: ends the wait, or the attempt. A connection that exists lives on, and is the
+    /// last one.
     #[doc(alias = "stopTrying")]
     pub fn stop_trying(&self) {
         self.inner.stopped.set(true);
-        if let Some(waiting) = self.inner.waiting.take() {
-            // Gone only if it is what calls this.
-            let _ = waiting.cancel();
-        }
         if let Some(connector) = self.inner.connector.take() {
             connector.stop_connecting();
         }
@@ -138,18 +130,12 @@ impl Retries {
             error_chain(why),
             delay.as_secs_f64()
         );
-        let again = connector.clone();
-        *inner.waiting.borrow_mut() = Some(inner.clock.call_later(delay, move || {
-            if let Err(error) = again.connect() {
-                log::debug!("not connecting again to {}: {error}", again.destination());
-            }
-        }));
+        connector.connect_later(delay);
     }
 }
 
 impl Factory for Reconnecting {
     fn build_protocol(self: &Rc<Self>, peer: &Address) -> impl IntoProtocol {
-        self.retries.inner.connector.take();
         self.inner.build_protocol(peer)
     }
 
@@ -162,13 +148,11 @@ impl Factory for Reconnecting {
     }
 
     fn started_connecting(self: &Rc<Self>, connector: &Connector) {
-        self.retries.inner.waiting.take();
         *self.retries.inner.connector.borrow_mut() = Some(connector.clone());
         self.inner.started_connecting(connector);
     }
 
     fn client_connection_failed(self: &Rc<Self>, connector: &Connector, error: &ConnectError) {
-        self.retries.inner.connector.take();
         self.inner.client_connection_failed(connector, error);
         self.retries.retry(connector, error);
     }

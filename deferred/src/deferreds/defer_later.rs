@@ -33,7 +33,7 @@ pub fn defer_later<R: IntoDeferred>(
             promise.fire(Err(Failure::Cancelled));
             if let Some(timer) = timer.take() {
                 // An error means that the call is being made.
-                let _ = timer.cancel();
+                timer.cancel();
             }
         }
     });

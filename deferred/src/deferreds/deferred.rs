@@ -180,7 +180,7 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
         });
         self.add_both(move |outcome| {
             // An error means that the timer is what brings this outcome about.
-            let _ = timer.cancel();
+            timer.cancel();
             match outcome {
                 Err(Failure::Cancelled) if timed_out.get() => Err(Failure::TimedOut(after)),
                 outcome => outcome,

@@ -165,7 +165,7 @@ impl<E: IntoBoxedError> LoopingCall<E> {
         };
         if let Some(timer) = timer {
             // An error means that the reactor has ended.
-            let _ = timer.cancel();
+            timer.cancel();
             self.inner.schedule();
         }
     }
@@ -228,7 +228,7 @@ impl<E: IntoBoxedError> Loop<E> {
         if let Some(run) = run {
             if let Some(timer) = run.timer {
                 // An error means that the reactor has ended.
-                let _ = timer.cancel();
+                timer.cancel();
             }
             run.promise.fire(outcome);
         }

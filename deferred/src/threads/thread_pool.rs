@@ -29,7 +29,7 @@ use crate::{Deferred, Failure, Interrupted, Outcome, TaskOutput};
 /// pool.defer_to_thread(|| std::fs::read_to_string("Cargo.toml"))
 ///     .done(move |text| {
 ///         assert!(text.unwrap().contains("[package]"));
-///         handle.stop().unwrap();
+///         handle.stop();
 ///     });
 /// reactor.run()?;
 /// # Ok(()) }

@@ -25,7 +25,7 @@ use crate::{Failure, IntoDeferred, Outcome, maybe_deferred};
 ///     let answer = wait_from_thread(&remote, |reactor| {
 ///         defer_later(reactor.clock(), Duration::from_millis(1), || Value(42))
 ///     });
-///     remote.call_from_thread(|reactor| reactor.stop().unwrap()).unwrap();
+///     remote.call_from_thread(|reactor| reactor.stop()).unwrap();
 ///     answer
 /// });
 /// reactor.run()?;

@@ -205,7 +205,7 @@ impl<P> ProtocolCell<P> {
         self.over.set(true);
         if let Some(mut link) = self.link.take() {
             for timer in link.timers.drain(..) {
-                let _ = timer.cancel();
+                timer.cancel();
             }
             self.link.set(Some(link));
         }

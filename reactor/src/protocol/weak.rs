@@ -126,7 +126,7 @@ impl<P: Protocol> WeakProtocol<P> {
         };
         let me = self.clone();
         let timer = transport.clock().call_later(delay, move || me.call(call));
-        cell.keep_timer(timer.twin());
+        cell.keep_timer(timer.clone());
         timer
     }
 

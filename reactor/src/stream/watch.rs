@@ -60,7 +60,7 @@ impl<W: Wire> Stream<W> {
         let watch = self.existing_cold().and_then(|mut cold| cold.watch.take());
         if let Some(timer) = watch.and_then(|watch| watch.timer) {
             // Not pending if it is just being called.
-            let _ = timer.cancel();
+            timer.cancel();
         }
     }
 
@@ -88,7 +88,7 @@ impl<W: Wire> Stream<W> {
             watch.timer.replace(timer)
         });
         if let Some(before) = before {
-            let _ = before.cancel();
+            before.cancel();
         }
     }
 

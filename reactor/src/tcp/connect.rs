@@ -1,36 +1,37 @@
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::wire::{TcpWire, set_keep_alive};
-use crate::connector::{Attempt, Dialer};
+use super::wire::TcpWire;
+use crate::connector::{Attempt, Dialer, OwnedConnector};
 use crate::core::Core;
 use crate::output::ReadBuffer;
 use crate::sources::Source;
 use crate::stream::{Ready, Stream};
-use crate::{Channel, ConnectError, Connector, DelayedCall, Reason, TcpConnect};
+use crate::{Channel, ConnectError, DelayedCall, Reason, TcpConnect};
 
 /// Makes TCP connections for a [`Connector`].
-pub(crate) fn dialer(core: Weak<Core>, how: TcpConnect) -> impl Dialer + 'static {
-    TcpDialer { core, how }
+pub(crate) fn dialer(core: Weak<Core>, options: TcpConnect) -> impl Dialer + 'static {
+    TcpDialer { core, options }
 }
 
 struct TcpDialer {
     core: Weak<Core>,
-    how: TcpConnect,
+    options: TcpConnect,
 }
 
 impl Dialer for TcpDialer {
-    fn dial(&self, connector: &Connector) -> Option<Box<dyn Attempt>> {
+    fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Box<dyn Attempt>> {
         let core = self.core.upgrade().filter(|core| !core.is_ending())?;
         let attempt = Rc::new_cyclic(|me| TcpAttempt {
             me: me.clone(),
             core: self.core.clone(),
-            how: self.how.clone(),
+            options: self.options.clone(),
             connector: RefCell::new(Some(connector.clone())),
             socket: RefCell::new(None),
             token: Cell::new(Token(usize::MAX)),
@@ -49,9 +50,9 @@ impl Dialer for TcpDialer {
 struct TcpAttempt {
     me: Weak<TcpAttempt>,
     core: Weak<Core>,
-    how: TcpConnect,
-    /// None once it is over.
-    connector: RefCell<Option<Connector>>,
+    options: TcpConnect,
+    /// `None` once it is over.
+    connector: RefCell<Option<Rc<OwnedConnector>>>,
     socket: RefCell<Option<TcpStream>>,
     token: Cell<Token>,
     timeout: Cell<Option<DelayedCall>>,
@@ -61,22 +62,20 @@ struct TcpAttempt {
 
 impl TcpAttempt {
     fn begin(&self, core: &Rc<Core>) -> Result<(), ConnectError> {
-        let how = &self.how;
+        let options = &self.options;
         let socket = Socket::new(
-            Domain::for_address(how.address),
+            Domain::for_address(options.address),
             Type::STREAM.nonblocking().cloexec(),
             Some(Protocol::TCP),
         )?;
-        if let Some(address) = how.bind_address {
+        if let Some(address) = options.bind_address {
             socket
                 .bind(&address.into())
                 .map_err(|error| ConnectError::Bind(address, error))?;
         }
-        socket.set_tcp_nodelay(how.no_delay)?;
-        if how.keep_alive.is_some() {
-            set_keep_alive(&SockRef::from(&socket), how.keep_alive)?;
-        }
-        match socket.connect(&how.address.into()) {
+        socket.set_tcp_nodelay(options.no_delay)?;
+        options.keep_alive.apply_to_new(&SockRef::from(&socket))?;
+        match socket.connect(&options.address.into()) {
             Err(error) if !is_in_progress(&error) => return Err(error.into()),
             _ => {}
         }
@@ -89,27 +88,27 @@ impl TcpAttempt {
         self.token.set(token);
         *self.socket.borrow_mut() = Some(socket);
         let me = self.me.clone();
-        let timeout = core.context.clock.call_later(how.timeout, move || {
+        let timeout = core.context.clock.call_later(options.timeout, move || {
             if let Some(attempt) = me.upgrade() {
-                attempt.fail(&ConnectError::TimedOut(attempt.how.timeout));
+                attempt.fail(&ConnectError::TimedOut(attempt.options.timeout));
             }
         });
         self.timeout.set(Some(timeout));
         Ok(())
     }
 
-    /// An event came: it is connected, it has failed, or it was about something else.
+    /// An event came: it is connected, it has failed, or the event says neither.
     fn check(&self, ready: Ready, buffer: &mut ReadBuffer) {
         let peer = match self.socket.borrow().as_ref() {
             _ if self.cancelled.get() => return,
             None => return,
             Some(socket) => match socket.take_error() {
-                Ok(None) => socket.peer_addr(),
+                Ok(None) => socket.peer_addr().and_then(|peer| not_itself(socket, peer)),
                 Ok(Some(error)) | Err(error) => Err(error),
             },
         };
         match peer {
-            Ok(_) => self.succeed(ready, buffer),
+            Ok(()) => self.succeed(ready, buffer),
             Err(error) if error.kind() == io::ErrorKind::NotConnected || is_in_progress(&error) => {
             }
             Err(error) => self.fail(&error.into()),
@@ -125,7 +124,7 @@ impl TcpAttempt {
             .borrow()
             .as_ref()
             .map(|c| c.factory().clone());
-        let peer = self.how.address;
+        let peer = self.options.address;
         let protocol = factory.and_then(|factory| factory.build_protocol(&peer.into()));
         if self.cancelled.get() {
             return;
@@ -141,11 +140,11 @@ impl TcpAttempt {
             return;
         };
         let stream = Stream::new(
-            TcpWire::new(socket, peer, core.sources.clone()),
+            TcpWire::new(socket, peer, &core.outgoing),
             protocol,
             core.context.clone(),
-            Rc::new(self.how.settings.clone()),
-            Some(Rc::new(connector.clone())),
+            Rc::new(self.options.settings.clone()),
+            Some(connector.clone()),
         );
         TcpWire::take_over(&stream, self.token.get());
         connector.connected(Rc::downgrade(&stream) as _);
@@ -175,7 +174,7 @@ impl TcpAttempt {
 
     fn forget_timeout(&self) {
         if let Some(timeout) = self.timeout.take() {
-            let _ = timeout.cancel();
+            timeout.cancel();
         }
     }
 }
@@ -204,6 +203,16 @@ impl Attempt for Canceller {
             attempt.fail_soon(ConnectError::Cancelled);
         }
     }
+}
+
+/// Linux connects a socket with itself if the port that it chose to connect from happens to be the
+/// one to connect to. Nothing listens there.
+fn not_itself(socket: &TcpStream, peer: SocketAddr) -> io::Result<()> {
+    if socket.local_addr()? == peer {
+        let message = "the connection met itself, since nothing listens on that port";
+        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, message));
+    }
+    Ok(())
 }
 
 /// The answer of a connect that does not wait.

@@ -8,54 +8,76 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::wire::{TcpWire, set_keep_alive};
+use super::accept_error::AcceptError;
+use super::siblings::Siblings;
+use super::wire::TcpWire;
 use crate::core::Core;
 use crate::output::ReadBuffer;
 use crate::port::Listening;
 use crate::sources::Source;
 use crate::stream::{Ready, Stream};
 use crate::{
-    Address, Channel, FactoryRef, ListenError, ListeningPort, Reason, StreamSettings, TcpListen,
+    Address, Channel, FactoryRef, ListenError, ListeningPort, LogLimit, Reason, StreamSettings,
+    TcpListen,
 };
 
-/// How long accepting rests when the system has nothing left to accept with.
-const REST: Duration = Duration::from_millis(100);
+/// How long a port waits before it accepts again when the system has nothing left to accept with.
+const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// A port that is listened on, or may be again.
+/// A TCP port, listening or stopped.
+///
+/// What is evil here is the edge, and the end. The system tells once that connections wait: a port
+/// that stops accepting early, for whatever reason, comes back to the queue by itself. And it resets
+/// what is still in the queue of a socket that is closed: a port that stops takes that queue with it,
+/// and hands it to the factory in a later turn, since the method that stops it calls no application.
+///
+/// ```text
+/// listening --stop, reactor stops--> stopped --start--> listening
+///     |                                 |
+///     +-- the reactor has ended --------+--> gone
+/// ```
+///
+/// The sources own it while it listens, and the core as long as it has a handle.
 pub(crate) struct TcpPort {
     me: Weak<TcpPort>,
     core: Weak<Core>,
-    how: TcpListen,
+    options: TcpListen,
     factory: FactoryRef,
     settings: Rc<StreamSettings>,
+    siblings: Rc<Siblings>,
     socket: RefCell<Option<TcpListener>>,
     paused: Cell<bool>,
-    /// Accepting is tried again later, whoever asks for it until then.
-    resting: Cell<bool>,
+    /// Accepting is tried again by a timer, and not before.
+    backing_off: Cell<bool>,
     token: Cell<Token>,
     /// The address that the system gave; port 0 is kept when it is started again.
     bound: Cell<SocketAddr>,
+    refused: LogLimit,
+    failed: LogLimit,
 }
 
 pub(crate) fn listen(
     core: &Rc<Core>,
-    how: TcpListen,
+    options: TcpListen,
     factory: FactoryRef,
 ) -> Result<ListeningPort, ListenError> {
     let port = Rc::new_cyclic(|me| TcpPort {
         me: me.clone(),
         core: Rc::downgrade(core),
-        bound: Cell::new(how.address),
-        settings: Rc::new(how.settings.clone()),
-        how,
+        bound: Cell::new(options.address),
+        settings: Rc::new(options.settings.clone()),
+        siblings: Siblings::new(&core.sources),
+        options,
         factory,
         socket: RefCell::new(None),
         paused: Cell::new(false),
-        resting: Cell::new(false),
+        backing_off: Cell::new(false),
         token: Cell::new(Token(0)),
+        refused: LogLimit::default(),
+        failed: LogLimit::default(),
     });
     port.start()?;
-    Ok(ListeningPort::new(port))
+    Ok(ListeningPort::new(port, &core.kept_ports))
 }
 
 impl TcpPort {
@@ -67,47 +89,54 @@ impl TcpPort {
             Some(Protocol::TCP),
         )?;
         socket.set_reuse_address(true)?;
-        if self.how.reuse_port {
+        if self.options.reuse_port {
             socket.set_reuse_port(true)?;
         }
         if address.is_ipv6() {
-            socket.set_only_v6(!self.how.dual_stack)?;
+            socket.set_only_v6(self.options.v6_only)?;
         }
         // Accepted sockets inherit these: one system call a port, none a connection.
-        socket.set_tcp_nodelay(self.how.no_delay)?;
-        if self.how.keep_alive.is_some() {
-            set_keep_alive(&SockRef::from(&socket), self.how.keep_alive)?;
-        }
+        socket.set_tcp_nodelay(self.options.no_delay)?;
+        self.options
+            .keep_alive
+            .apply_to_new(&SockRef::from(&socket))?;
         socket.bind(&address.into())?;
-        socket.listen(self.how.backlog)?;
+        socket.listen(self.options.backlog)?;
         Ok(TcpListener::from_std(socket.into()))
     }
 
-    /// Accepts what waits, up to the bound of a turn. An edge comes once: whatever stops it early,
-    /// it comes back to it.
+    /// Accepts the connections that wait, up to the bound of a turn.
     fn accept(&self, core: &Rc<Core>) {
-        for _ in 0..self.how.accepts_a_turn {
+        for _ in 0..self.options.max_accepts_per_turn {
             let accepted = match self.socket.borrow().as_ref() {
-                Some(socket) if !self.paused.get() && !self.resting.get() => socket.accept(),
+                Some(socket) if !self.paused.get() && !self.backing_off.get() => socket.accept(),
                 _ => return,
             };
-            match accepted {
-                Ok((socket, peer)) => self.accepted(core, socket, peer),
-                Err(error) => match Trouble::of(&error) {
-                    Trouble::Drained => return,
-                    Trouble::ThisOne => {}
-                    // It may be that nobody waits: without a descriptor the system does not even
-                    // look.
-                    Trouble::NoDescriptors => match core.reserve.lend(|| self.refuse(&error)) {
-                        Some(Trouble::ThisOne) => {}
-                        Some(Trouble::Drained) => return,
-                        _ => return self.rest(core),
-                    },
-                    Trouble::System => {
-                        log::error!("accepting on {} failed: {error}", self.bound.get());
-                        return self.rest(core);
+            let error = match accepted {
+                Ok((socket, peer)) => {
+                    self.accepted(core, socket, peer);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            match AcceptError::from(&error) {
+                AcceptError::Drained => return,
+                AcceptError::ThisConnection => {}
+                // The queue may be empty: without a descriptor the system does not even look.
+                AcceptError::NoDescriptors => {
+                    match core.spare_fd.with_released(|| self.refuse(&error)) {
+                        Some(AcceptError::ThisConnection) => {}
+                        Some(AcceptError::Drained) => return,
+                        _ => return self.back_off(core),
                     }
-                },
+                }
+                AcceptError::System => {
+                    if let Some(left_out) = self.failed.admit() {
+                        let address = self.bound.get();
+                        log::error!("accepting on {address} failed: {error}{left_out}");
+                    }
+                    return self.back_off(core);
+                }
             }
         }
         core.sources.again(self.token.get());
@@ -117,9 +146,8 @@ impl TcpPort {
         let Some(protocol) = self.factory.build_protocol(&peer.into()) else {
             return;
         };
-        let wire = TcpWire::new(socket, peer, core.sources.clone());
         let stream = Stream::new(
-            wire,
+            TcpWire::new(socket, peer, &self.siblings),
             protocol,
             core.context.clone(),
             self.settings.clone(),
@@ -133,33 +161,62 @@ impl TcpPort {
     }
 
     /// Accepts a connection only to close it.
-    fn refuse(&self, error: &io::Error) -> Trouble {
+    fn refuse(&self, error: &io::Error) -> AcceptError {
         let accepted = match self.socket.borrow().as_ref() {
             Some(socket) => socket.accept(),
-            None => return Trouble::Drained,
+            None => return AcceptError::Drained,
         };
         if let Err(error) = accepted {
-            return Trouble::of(&error);
+            return AcceptError::from(&error);
         }
-        log::warn!(
-            "out of file descriptors: a connection to {} is refused ({error}); raise the limit of open files",
-            self.bound.get()
-        );
-        Trouble::ThisOne
+        if let Some(left_out) = self.refused.admit() {
+            log::warn!(
+                "out of file descriptors: a connection to {} is refused ({error}); raise the limit of open files{left_out}",
+                self.bound.get()
+            );
+        }
+        AcceptError::ThisConnection
     }
 
-    fn rest(&self, core: &Rc<Core>) {
-        self.resting.set(true);
+    /// Closes the socket. What has connected already is accepted, in a later turn.
+    fn close(&self, core: &Rc<Core>, mut socket: TcpListener) {
+        let mut waiting = Vec::new();
+        while !self.paused.get() && waiting.len() < self.options.max_accepts_on_stop {
+            match socket.accept() {
+                Ok(accepted) => waiting.push(accepted),
+                Err(error) => match AcceptError::from(&error) {
+                    AcceptError::ThisConnection => {}
+                    _ => break,
+                },
+            }
+        }
+        core.sources.remove(self.token.get(), &mut socket);
+        drop(socket);
+        let Some(me) = self.me.upgrade().filter(|_| !waiting.is_empty()) else {
+            return self.factory.stop();
+        };
+        core.context.clock.call_soon(move || {
+            if let Some(core) = me.core.upgrade().filter(|core| !core.has_ended()) {
+                for (socket, peer) in waiting {
+                    me.accepted(&core, socket, peer);
+                }
+            }
+            me.factory.stop();
+        });
+    }
+
+    fn back_off(&self, core: &Rc<Core>) {
+        self.backing_off.set(true);
         let me = self.me.clone();
-        core.context.clock.call_later(REST, move || {
+        core.context.clock.call_later(BACK_OFF, move || {
             if let Some(port) = me.upgrade() {
-                port.resting.set(false);
+                port.backing_off.set(false);
                 port.look_again();
             }
         });
     }
 
-    /// The edge for those who wait may have come and gone.
+    /// Looks at the queue in the next turn: the edge that told of it may have come and gone.
     fn look_again(&self) {
         if self.is_listening()
             && let Some(core) = self.core.upgrade()
@@ -175,7 +232,7 @@ impl Listening for TcpPort {
         let (Some(core), Some(me)) = (core, self.me.upgrade()) else {
             return Err(ListenError::ReactorGone);
         };
-        if self.socket.borrow().is_some() {
+        if self.is_listening() {
             return Err(ListenError::AlreadyListening);
         }
         let fail = |error| ListenError::from_io(self.bound.get(), error);
@@ -193,14 +250,10 @@ impl Listening for TcpPort {
     }
 
     fn stop(&self) {
-        let Some(mut socket) = self.socket.borrow_mut().take() else {
-            return;
-        };
-        if let Some(core) = self.core.upgrade() {
-            core.sources.remove(self.token.get(), &mut socket);
+        let socket = self.socket.borrow_mut().take();
+        if let (Some(socket), Some(core)) = (socket, self.core.upgrade()) {
+            self.close(&core, socket);
         }
-        drop(socket);
-        self.factory.stop();
     }
 
     fn is_listening(&self) -> bool {
@@ -220,6 +273,10 @@ impl Listening for TcpPort {
     fn address(&self) -> Address {
         self.bound.get().into()
     }
+
+    fn connections(&self) -> usize {
+        self.siblings.count()
+    }
 }
 
 impl Source for TcpPort {
@@ -229,40 +286,18 @@ impl Source for TcpPort {
         }
     }
 
-    fn stop(&self) {
+    fn stop_listening(&self) {
         Listening::stop(self);
     }
+
+    /// It has been closed before.
+    fn stop(&self) {}
 
     fn abort(&self, _: Reason) {
-        Listening::stop(self);
-    }
-}
-
-/// What an error of `accept` is about.
-enum Trouble {
-    /// Nobody else waits.
-    Drained,
-    /// The one connection that was to be accepted; the next may be well.
-    ThisOne,
-    /// This process, or the machine, has no descriptor left.
-    NoDescriptors,
-    /// Memory, or anything unknown.
-    System,
-}
-
-impl Trouble {
-    fn of(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::WouldBlock => return Trouble::Drained,
-            io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {
-                return Trouble::ThisOne;
-            }
-            _ => {}
-        }
-        match error.raw_os_error() {
-            Some(libc::EMFILE | libc::ENFILE) => Trouble::NoDescriptors,
-            Some(libc::EPERM | libc::EPROTO) => Trouble::ThisOne,
-            _ => Trouble::System,
+        let socket = self.socket.borrow_mut().take();
+        if let (Some(mut socket), Some(core)) = (socket, self.core.upgrade()) {
+            core.sources.remove(self.token.get(), &mut socket);
+            self.factory.stop();
         }
     }
 }

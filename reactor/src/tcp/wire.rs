@@ -7,20 +7,22 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Interest, Token};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 
+use super::TcpOptions;
 use super::send_queue::unacknowledged;
+use super::siblings::Siblings;
 use crate::output::ReadBuffer;
-use crate::sources::{Source, Sources};
+use crate::sources::Source;
 use crate::stream::{Ready, Stream, Wire};
-use crate::{Address, Reason, Transport};
+use crate::{Address, Reason};
 
 /// A TCP socket as the wire of a [`Stream`].
 pub(crate) struct TcpWire {
     /// None once closed.
     socket: RefCell<Option<TcpStream>>,
     token: Cell<Token>,
-    sources: Rc<Sources>,
+    siblings: Rc<Siblings>,
     peer: Peer,
 }
 
@@ -40,11 +42,12 @@ impl Peer {
 }
 
 impl TcpWire {
-    pub(crate) fn new(socket: TcpStream, peer: SocketAddr, sources: Rc<Sources>) -> Self {
+    pub(crate) fn new(socket: TcpStream, peer: SocketAddr, siblings: &Rc<Siblings>) -> Self {
+        siblings.opened();
         TcpWire {
             socket: RefCell::new(Some(socket)),
             token: Cell::new(Token(usize::MAX)),
-            sources,
+            siblings: siblings.clone(),
             peer: match peer {
                 SocketAddr::V4(address) => Peer::V4(address),
                 SocketAddr::V6(address) => Peer::V6(Box::new(address)),
@@ -58,6 +61,7 @@ impl TcpWire {
         let wire = &stream.wire;
         wire.with(|socket| {
             let token = wire
+                .siblings
                 .sources
                 .add(stream.clone(), socket, Interest::READABLE)?;
             wire.token.set(token);
@@ -68,7 +72,7 @@ impl TcpWire {
     /// Takes over the registration of the attempt that made the connection.
     pub(crate) fn take_over(stream: &Rc<Stream<TcpWire>>, token: Token) {
         stream.wire.token.set(token);
-        stream.wire.sources.replace(token, stream.clone());
+        stream.wire.siblings.sources.replace(token, stream.clone());
     }
 
     #[inline(always)]
@@ -79,8 +83,11 @@ impl TcpWire {
         }
     }
 
-    fn options(&self, set: impl FnOnce(SockRef<'_>) -> io::Result<()>) -> io::Result<()> {
-        self.with(|socket| set(SockRef::from(&*socket)))
+    pub(super) fn with_socket<R>(
+        &self,
+        act: impl FnOnce(SockRef<'_>) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.with(|socket| act(SockRef::from(&*socket)))
     }
 }
 
@@ -108,16 +115,18 @@ impl Wire for TcpWire {
             // tell from a whole message.
             let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
         }
-        self.sources.forget(self.token.get());
+        self.siblings.closed();
+        self.siblings.sources.forget(self.token.get());
     }
 
     fn read_again(&self) {
-        self.sources.again(self.token.get());
+        self.siblings.sources.again(self.token.get());
     }
 
     fn wants_writable(&self) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.with(|socket| self.sources.reregister(self.token.get(), socket, interest))
+        let sources = &self.siblings.sources;
+        self.with(|socket| sources.reregister(self.token.get(), socket, interest))
     }
 
     fn unacknowledged(&self) -> Option<usize> {
@@ -144,7 +153,16 @@ impl Wire for TcpWire {
 
     fn extension(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>> {
         (wanted == TypeId::of::<TcpOptions>())
-            .then(|| Rc::new(TcpOptions { stream }) as Rc<dyn Any>)
+            .then(|| Rc::new(TcpOptions::new(stream)) as Rc<dyn Any>)
+    }
+}
+
+/// A connection that could not be registered has not been closed.
+impl Drop for TcpWire {
+    fn drop(&mut self) {
+        if self.socket.get_mut().is_some() {
+            self.siblings.closed();
+        }
     }
 }
 
@@ -159,51 +177,5 @@ impl Source for Stream<TcpWire> {
 
     fn abort(&self, reason: Reason) {
         self.end(reason);
-    }
-}
-
-/// The options of the TCP socket at the bottom of a stack of layers. Weak, like every handle: on a
-/// connection that has gone, setting one is an error.
-#[doc(alias = "ITCPTransport")]
-#[derive(Clone)]
-pub struct TcpOptions {
-    stream: Weak<dyn Any>,
-}
-
-impl TcpOptions {
-    /// The options of the socket that `transport` ends in; none if that is no TCP socket.
-    pub fn of(transport: &dyn Transport) -> Option<TcpOptions> {
-        let found = transport.extension(TypeId::of::<TcpOptions>())?;
-        found.downcast_ref::<TcpOptions>().cloned()
-    }
-
-    /// Whether small writes go out at once (`TCP_NODELAY`).
-    #[doc(alias = "setTcpNoDelay")]
-    pub fn set_no_delay(&self, at_once: bool) -> io::Result<()> {
-        self.set(|socket| socket.set_tcp_nodelay(at_once))
-    }
-
-    /// Asks a silent peer whether it is still there after `idle`; none: never.
-    #[doc(alias = "setTcpKeepAlive")]
-    pub fn set_keep_alive(&self, idle: Option<Duration>) -> io::Result<()> {
-        self.set(|socket| set_keep_alive(&socket, idle))
-    }
-
-    fn set(&self, set: impl FnOnce(SockRef<'_>) -> io::Result<()>) -> io::Result<()> {
-        let stream = self.stream.upgrade();
-        match stream
-            .as_deref()
-            .and_then(<dyn Any>::downcast_ref::<Stream<TcpWire>>)
-        {
-            Some(stream) => stream.wire.options(set),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        }
-    }
-}
-
-pub(super) fn set_keep_alive(socket: &SockRef<'_>, idle: Option<Duration>) -> io::Result<()> {
-    match idle {
-        Some(idle) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle)),
-        None => socket.set_keepalive(false),
     }
 }

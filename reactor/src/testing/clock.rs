@@ -77,6 +77,6 @@ impl Deref for ManualClock {
 
 impl Drop for ManualClock {
     fn drop(&mut self) {
-        self.clock.clear();
+        self.clock.end();
     }
 }

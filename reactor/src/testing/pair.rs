@@ -3,10 +3,11 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use super::clock::ManualClock;
+use super::port::End;
 use super::wire::{Fault, MemoryWire, Way};
 use crate::channel::Channel;
 use crate::output::Buffers;
-use crate::stream::{Owner, Stream, StreamContext};
+use crate::stream::{Stream, StreamContext};
 use crate::{Clock, ProtocolRef, Reason, StreamSettings, TransportRef};
 
 /// Two protocols that are connected to each other in memory.
@@ -64,14 +65,14 @@ impl Pair {
         Pair::owned(
             clock,
             (client.into(), client_settings, None),
-            (server.into(), server_settings),
+            (server.into(), server_settings, None),
         )
     }
 
     pub(super) fn owned(
         clock: &Rc<ManualClock>,
-        (client, client_settings, owner): (ProtocolRef, StreamSettings, Option<Rc<dyn Owner>>),
-        (server, server_settings): (ProtocolRef, StreamSettings),
+        (client, client_settings, client_owner): End,
+        (server, server_settings, server_owner): End,
     ) -> Self {
         let context = Rc::new(StreamContext {
             clock: Clock::clone(clock),
@@ -84,14 +85,14 @@ impl Pair {
             client,
             context.clone(),
             Rc::new(client_settings),
-            owner,
+            client_owner,
         );
         let server = Stream::new(
             MemoryWire::new("server", "client", to_client.clone(), to_server.clone()),
             server,
             context,
             Rc::new(server_settings),
-            None,
+            server_owner,
         );
         to_server.connect(&client, &server, &to_client);
         to_client.connect(&server, &client, &to_server);

@@ -1,17 +1,19 @@
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use super::clock::ManualClock;
 use super::datagrams::DatagramNetwork;
 use super::pair::Pair;
-use crate::connector::{Attempt, Dialer};
-use crate::port::Listening;
+use super::pending_connection::{MemoryDialer, PendingConnection};
+use super::port::MemoryPort;
+use crate::connector::{self, OwnedConnector};
+use crate::port::{KeptPorts, Listening};
 use crate::{
-    Address, Clock, ConnectError, Connector, DatagramProtocolRef, DelayedCall, FactoryRef,
-    IntoFactory, IntoProtocol, ListenError, ListeningPort, ProtocolRef, ReactorTcp, ReactorUdp,
-    TcpConnect, TcpListen, UdpListen, factory,
+    Address, Clock, ConnectError, Connector, DatagramProtocolRef, FactoryRef, IntoFactory,
+    IntoProtocol, IntoTcpConnect, IntoTcpListen, ListenError, ListeningPort, ProtocolRef,
+    ReactorTcp, ReactorUdp, StreamSettings, TcpConnect, TcpListen, UdpListen, factory,
 };
 
 /// A reactor without a network: records what was listened on and connected to, and makes the
@@ -36,12 +38,13 @@ use crate::{
 ///
 /// let reactor = MemoryReactor::new();
 /// serve(&reactor);
-/// assert_eq!(reactor.listening()[0].wanted().port(), 13);
+/// assert_eq!(reactor.listening()[0].requested_addr().port(), 13);
 /// ```
 #[doc(alias = "MemoryReactorClock")]
 pub struct MemoryReactor {
     clock: Rc<ManualClock>,
     ports: RefCell<Vec<Rc<MemoryPort>>>,
+    kept_ports: Rc<KeptPorts>,
     dialled: Rc<RefCell<Vec<PendingConnection>>>,
     datagrams: DatagramNetwork,
 }
@@ -55,6 +58,7 @@ impl MemoryReactor {
             datagrams: DatagramNetwork::on(&clock),
             clock,
             ports: RefCell::default(),
+            kept_ports: Rc::default(),
             dialled: Rc::default(),
         }
     }
@@ -68,7 +72,7 @@ impl MemoryReactor {
     #[doc(alias = "listenTCP")]
     pub fn listen_tcp<P: IntoProtocol>(
         &self,
-        address: impl Into<TcpListen>,
+        address: impl IntoTcpListen,
         build: impl Fn(&Address) -> P + 'static,
     ) -> Result<ListeningPort, ListenError> {
         self.listen_tcp_factory(address, factory(build))
@@ -77,10 +81,10 @@ impl MemoryReactor {
     /// [`listen_tcp`](MemoryReactor::listen_tcp) with a [`Factory`](crate::Factory), or an `Rc` of one.
     pub fn listen_tcp_factory(
         &self,
-        address: impl Into<TcpListen>,
+        address: impl IntoTcpListen,
         factory: impl IntoFactory,
     ) -> Result<ListeningPort, ListenError> {
-        self.listen(address.into(), factory.into_factory())
+        self.listen(address.into_tcp_listen()?, factory.into_factory())
     }
 
     /// Connects to an address, or as a [`TcpConnect`] says, once
@@ -89,7 +93,7 @@ impl MemoryReactor {
     #[doc(alias = "connectTCP")]
     pub fn connect_tcp<P: IntoProtocol>(
         &self,
-        address: impl Into<TcpConnect>,
+        address: impl IntoTcpConnect,
         build: impl Fn(&Address) -> P + 'static,
     ) -> Connector {
         self.connect_tcp_factory(address, factory(build))
@@ -99,10 +103,13 @@ impl MemoryReactor {
     /// also hears how it goes.
     pub fn connect_tcp_factory(
         &self,
-        address: impl Into<TcpConnect>,
+        address: impl IntoTcpConnect,
         factory: impl IntoFactory,
     ) -> Connector {
-        self.connect(address.into(), factory.into_factory())
+        match address.into_tcp_connect() {
+            Ok(options) => self.connect(options, factory.into_factory()),
+            Err(error) => connector::failing(error, factory.into_factory(), self.time()),
+        }
     }
 
     /// Its clock.
@@ -121,8 +128,8 @@ impl MemoryReactor {
     #[doc(alias = "tcpServers")]
     pub fn listening(&self) -> Vec<TcpListen> {
         let ports = self.ports.borrow();
-        let open = ports.iter().filter(|port| port.open.get());
-        open.map(|port| port.how.clone()).collect()
+        let listening = ports.iter().filter(|port| port.is_listening());
+        listening.map(|port| port.options().clone()).collect()
     }
 
     /// The connections that are being made now, in the order of asking. Each waits for the test to
@@ -134,95 +141,86 @@ impl MemoryReactor {
         dialled.clone()
     }
 
-    /// `client` connects to the port that listens on `address`. None if none does, if it is paused,
-    /// or if its factory refuses.
+    /// Connects `client` to the port that listens on `address`. Returns `None` if no port does, if the
+    /// port is paused, or if its factory refuses.
+    ///
+    /// As on a machine, a port of `0.0.0.0` takes what comes for any IPv4 address, and a port of `::`
+    /// what comes for any address at all, unless it is [`v6_only`](TcpListen::v6_only).
     pub fn accept(&self, address: &Address, client: impl Into<ProtocolRef>) -> Option<Pair> {
-        let port = self.port(address).filter(|port| !port.paused.get())?;
-        let (protocol, how) = port.build()?;
-        let client_settings = TcpConnect::address(how.wanted()).settings;
-        Some(Pair::with_settings(
-            &self.clock,
-            client,
-            client_settings,
-            protocol,
-            how.settings,
-        ))
-    }
-
-    /// The connection is made, with whoever listens here on its destination. None, and a failure,
-    /// if nobody does; none, and nothing happens, while that port is paused.
-    pub fn complete(&self, pending: &PendingConnection) -> Option<Pair> {
-        let port = self.port(&pending.how.wanted().into());
-        if port.as_ref().is_some_and(|port| port.paused.get()) {
+        let port = self.port_for(address.socket()?)?;
+        if port.is_paused() {
             return None;
         }
-        let Some((server, how)) = port.and_then(|port| port.build()) else {
-            pending.fail(ConnectError::ConnectionRefused(
-                std::io::ErrorKind::ConnectionRefused.into(),
-            ));
+        let server = port.build()?;
+        let client = (client.into(), StreamSettings::client(), None);
+        Some(Pair::owned(&self.clock, client, server))
+    }
+
+    /// Makes the connection, with the port that listens here on its destination. If no port does, the
+    /// connection is refused; while that port is paused, nothing happens. Both return `None`.
+    pub fn complete(&self, pending: &PendingConnection) -> Option<Pair> {
+        let destination = pending.options().requested_addr();
+        let port = self.port_for(destination);
+        if port.as_ref().is_some_and(|port| port.is_paused()) {
+            return None;
+        }
+        let Some(server) = port.and_then(|port| port.build()) else {
+            let refused = std::io::ErrorKind::ConnectionRefused;
+            pending.fail(ConnectError::ConnectionRefused(refused.into()));
             self.clock.run();
             return None;
         };
         let connector = pending.take()?;
-        let peer = pending.how.wanted().into();
-        let Some(client) = connector.factory().build_protocol(&peer) else {
+        let Some(client) = connector.factory().build_protocol(&destination.into()) else {
             connector.failed(&ConnectError::Refused);
             return None;
         };
-        let owner: Rc<dyn crate::stream::Owner> = Rc::new(connector.clone());
-        let pair = Pair::owned(
-            &self.clock,
-            (client, pending.how.settings.clone(), Some(owner)),
-            (server, how.settings),
-        );
+        let owner: Rc<dyn crate::stream::Owner> = connector.clone();
+        let client = (client, pending.options().settings.clone(), Some(owner));
+        let pair = Pair::owned(&self.clock, client, server);
         connector.connected(pair.client_channel());
         Some(pair)
     }
 
-    /// The port that listens on this address.
-    fn port(&self, address: &Address) -> Option<Rc<MemoryPort>> {
+    /// The port that the system would choose: one of this very address comes before one of all.
+    fn port_for(&self, address: SocketAddr) -> Option<Rc<MemoryPort>> {
         let ports = self.ports.borrow();
-        let mut open = ports.iter().filter(|port| port.open.get());
-        open.find(|port| port.address() == *address).cloned()
+        let taking = ports.iter().filter(|port| port.takes(address));
+        taking.min_by_key(|port| port.generality()).cloned()
     }
 }
 
 impl ReactorTcp for MemoryReactor {
-    fn listen(&self, how: TcpListen, factory: FactoryRef) -> Result<ListeningPort, ListenError> {
-        let mut address = how.wanted();
+    fn listen(
+        &self,
+        options: TcpListen,
+        factory: FactoryRef,
+    ) -> Result<ListeningPort, ListenError> {
+        let mut address = options.requested_addr();
         if address.port() == 0 {
-            // As the system would: one that nobody uses.
+            // As the system would: a port that is free.
             let used = u16::try_from(self.ports.borrow().len()).unwrap_or(0);
             address.set_port(40_000 + used);
         }
-        let taken = |port: &Rc<MemoryPort>| port.open.get() && port.bound == address;
-        if self.ports.borrow().iter().any(taken) {
+        let port = MemoryPort::new(address, options, factory);
+        if self
+            .ports
+            .borrow()
+            .iter()
+            .any(|other| other.excludes(&port))
+        {
             let error = std::io::ErrorKind::AddrInUse.into();
             return Err(ListenError::AddressInUse(address, error));
         }
-        let port = Rc::new(MemoryPort {
-            how,
-            bound: address,
-            factory,
-            open: Cell::new(false),
-            paused: Cell::new(false),
-        });
         port.start()?;
         self.ports.borrow_mut().push(port.clone());
-        Ok(ListeningPort::new(port))
+        Ok(ListeningPort::new(port, &self.kept_ports))
     }
 
-    fn connect(&self, how: TcpConnect, factory: FactoryRef) -> Connector {
-        let destination = how.wanted().into();
-        let dialer = MemoryDialer {
-            how,
-            clock: Clock::clone(&self.clock),
-            dialled: Rc::downgrade(&self.dialled),
-        };
-        let connector = Connector::new(destination, factory, dialer);
-        // A new connector is neither busy nor without a reactor.
-        let _ = connector.connect();
-        connector
+    fn connect(&self, options: TcpConnect, factory: FactoryRef) -> Connector {
+        let destination = options.requested_addr().into();
+        let dialer = MemoryDialer::new(options, self.time(), &self.dialled);
+        OwnedConnector::new(destination, factory, self.time(), dialer).begin()
     }
 
     fn time(&self) -> Clock {
@@ -240,145 +238,11 @@ impl ReactorUdp for MemoryReactor {
     }
 }
 
-/// A connection that code under test is making.
-#[derive(Clone)]
-pub struct PendingConnection {
-    how: TcpConnect,
-    clock: Clock,
-    /// None once it is made, has failed or was cancelled.
-    waiting: Rc<RefCell<Option<Waiting>>>,
-}
-
-struct Waiting {
-    connector: Connector,
-    timeout: DelayedCall,
-}
-
-impl PendingConnection {
-    /// How the code wants to connect.
-    pub fn how(&self) -> &TcpConnect {
-        &self.how
-    }
-
-    /// Whether it still waits for an outcome.
-    pub fn is_pending(&self) -> bool {
-        self.waiting.borrow().is_some()
-    }
-
-    /// It fails, in the next turn.
-    pub fn fail(&self, error: ConnectError) {
-        if let Some(connector) = self.take() {
-            self.clock.call_soon(move || connector.failed(&error));
-        }
-    }
-}
-
-impl PendingConnection {
-    /// The outcome is there.
-    fn take(&self) -> Option<Connector> {
-        let waiting = self.waiting.take()?;
-        // Gone only if it is the outcome.
-        let _ = waiting.timeout.cancel();
-        Some(waiting.connector)
-    }
-}
-
-impl Attempt for PendingConnection {
-    fn cancel(&self) {
-        self.fail(ConnectError::Cancelled);
-    }
-}
-
-struct MemoryDialer {
-    how: TcpConnect,
-    clock: Clock,
-    dialled: Weak<RefCell<Vec<PendingConnection>>>,
-}
-
-impl Dialer for MemoryDialer {
-    fn dial(&self, connector: &Connector) -> Option<Box<dyn Attempt>> {
-        let pending = PendingConnection {
-            how: self.how.clone(),
-            clock: self.clock.clone(),
-            waiting: Rc::default(),
-        };
-        let timed = pending.clone();
-        let timeout = self.clock.call_later(self.how.timeout, move || {
-            let timeout = timed.how.timeout;
-            timed.fail(ConnectError::TimedOut(timeout));
-        });
-        *pending.waiting.borrow_mut() = Some(Waiting {
-            connector: connector.clone(),
-            timeout,
-        });
-        self.dialled.upgrade()?.borrow_mut().push(pending.clone());
-        Some(Box::new(pending))
-    }
-}
-
-struct MemoryPort {
-    how: TcpListen,
-    bound: SocketAddr,
-    factory: FactoryRef,
-    open: Cell<bool>,
-    paused: Cell<bool>,
-}
-
-impl MemoryPort {
-    /// A protocol for a client in memory, and the settings of its connection.
-    fn build(&self) -> Option<(ProtocolRef, TcpListen)> {
-        let client = Address::Memory("client".into());
-        Some((self.factory.build_protocol(&client)?, self.how.clone()))
-    }
-}
-
-impl Listening for MemoryPort {
-    fn start(&self) -> Result<(), ListenError> {
-        if self.open.replace(true) {
-            return Err(ListenError::AlreadyListening);
-        }
-        self.paused.set(false);
-        self.factory.start();
-        Ok(())
-    }
-
-    fn stop(&self) {
-        if self.open.replace(false) {
-            self.factory.stop();
-        }
-    }
-
-    fn is_listening(&self) -> bool {
-        self.open.get()
-    }
-
-    fn pause(&self) {
-        self.paused.set(true);
-    }
-
-    fn resume(&self) {
-        self.paused.set(false);
-    }
-
-    fn address(&self) -> Address {
-        self.bound.into()
-    }
-}
-
 impl fmt::Debug for MemoryReactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryReactor")
             .field("listening", &self.listening())
             .field("connecting", &self.connecting())
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for PendingConnection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingConnection")
-            .field("how", &self.how)
-            .field("pending", &self.is_pending())
             .finish_non_exhaustive()
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn listen(
         wanted,
     );
     port.start()?;
-    Ok(ListeningPort::new(port))
+    Ok(ListeningPort::new(port, &core.kept_ports))
 }
 
 impl Source for DatagramPort<UdpWire> {

@@ -7,8 +7,7 @@ use std::time::Duration;
 use rcgen::date_time_ymd;
 use retwist_reactor::testing::{MemoryReactor, Pair};
 use retwist_reactor::{
-    Address, ConnectError, Connector, Factory, IntoProtocol, Layer, Reason, TcpConnect, TcpListen,
-    error_chain, factory,
+    Address, ConnectError, Connector, Factory, IntoProtocol, Layer, Reason, error_chain, factory,
 };
 use retwist_tls::{
     ClientCertificates, ClientOptions, Identity, ServerOptions, TlsError, TlsFactory, TlsRole,
@@ -358,7 +357,7 @@ impl Factory for Dial {
 
 #[test]
 fn a_connector_has_connected_when_the_peer_is_verified() {
-    let address = "127.0.0.1:1".parse().unwrap();
+    let address = "127.0.0.1:1";
     for trusted in [true, false] {
         let log = Rc::<RefCell<Vec<String>>>::default();
         let authority = if trusted {
@@ -372,10 +371,8 @@ fn a_connector_has_connected_when_the_peer_is_verified() {
         let dial = TlsFactory::new(role, Dial { log: log.clone() });
         let (b, notes) = quiet();
         let peer = TlsFactory::new(server(), factory(move |_| b.clone()));
-        let _port = reactor
-            .listen_tcp_factory(TcpListen::address(address), peer)
-            .unwrap();
-        reactor.connect_tcp_factory(TcpConnect::address(address), dial);
+        let _port = reactor.listen_tcp_factory(address, peer).unwrap();
+        reactor.connect_tcp_factory(address, dial);
         let pair = reactor.complete(&reactor.connecting().remove(0));
         reactor.clock().run();
         if trusted {

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use retwist_protocols::{Destination, SocksReply, SocksRequest, SocksServer};
 use retwist_reactor::testing::{MemoryReactor, RecordingTransport};
-use retwist_reactor::{Address, ConnectError, FactoryRef, Reason, TcpConnect};
+use retwist_reactor::{Address, ConnectError, FactoryRef, Reason};
 
 use crate::common::CUTS;
 
@@ -282,7 +282,7 @@ fn a_request_is_the_factory_of_its_connection() {
         |_| true,
         move |request| match *request.destination() {
             Destination::Ip(address) => {
-                dialler.connect_tcp_factory(TcpConnect::address(address), request);
+                dialler.connect_tcp_factory(address, request);
             }
             Destination::Domain(..) => request.refuse(SocksReply::HostUnreachable),
         },

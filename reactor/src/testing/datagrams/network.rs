@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::wire::MemoryDatagrams;
 use crate::datagram::{DatagramCommons, DatagramPort};
-use crate::port::Listening;
+use crate::port::{KeptPorts, Listening};
 use crate::testing::ManualClock;
 use crate::{
     Address, Clock, DatagramProtocolRef, ListenError, ListeningPort, ReactorUdp, Reason, UdpListen,
@@ -89,6 +89,7 @@ type Fates = Box<dyn FnMut(&Passing<'_>) -> Fate>;
 pub(super) struct Net {
     pub(super) clock: Clock,
     ports: RefCell<Vec<Rc<DatagramPort<MemoryDatagrams>>>>,
+    kept_ports: Rc<KeptPorts>,
     fates: RefCell<Option<Fates>>,
     next_port: Cell<u16>,
     /// How many datagrams of one port may be under way before a send would block.
@@ -110,6 +111,7 @@ impl DatagramNetwork {
             net: Rc::new(Net {
                 clock: Clock::clone(clock),
                 ports: RefCell::default(),
+                kept_ports: Rc::default(),
                 fates: RefCell::default(),
                 next_port: Cell::new(40_000),
                 window: Cell::new(usize::MAX),
@@ -187,7 +189,7 @@ impl ReactorUdp for DatagramNetwork {
             wanted,
         );
         port.start()?;
-        Ok(ListeningPort::new(port))
+        Ok(ListeningPort::new(port, &self.net.kept_ports))
     }
 }
 

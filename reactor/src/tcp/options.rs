@@ -1,57 +1,63 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::KeepAlive;
 use crate::StreamSettings;
 
-/// How to listen on a TCP port. Anything that names a port will do where one is wanted: `8007`, a
-/// [`SocketAddr`], or this.
+/// How to listen on a TCP port.
+///
+/// Whatever listens takes `8007`, `"127.0.0.1:8007"`, `([127, 0, 0, 1], 8007)`, a [`SocketAddr`], or
+/// this, which has the options as well.
 ///
 /// ```
 /// use retwist_reactor::TcpListen;
 /// use std::net::Ipv6Addr;
 ///
-/// let everywhere = TcpListen::port(8007).interface(Ipv6Addr::UNSPECIFIED).dual_stack(true);
+/// let everywhere = TcpListen::port(8007).interface(Ipv6Addr::UNSPECIFIED).backlog(100);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TcpListen {
     pub(crate) address: SocketAddr,
     pub(crate) backlog: i32,
-    pub(crate) dual_stack: bool,
+    pub(crate) v6_only: bool,
     pub(crate) reuse_port: bool,
     pub(crate) no_delay: bool,
-    pub(crate) keep_alive: Option<Duration>,
-    pub(crate) accepts_a_turn: usize,
+    pub(crate) keep_alive: KeepAlive,
+    pub(crate) max_accepts_per_turn: usize,
+    pub(crate) max_accepts_on_stop: usize,
     pub(crate) settings: StreamSettings,
 }
 
 impl TcpListen {
-    /// This port on all IPv4 addresses of the machine. Port 0: one that is free;
+    /// Listens on this port of all IPv4 addresses of the machine. Port 0 is one that is free;
     /// [`ListeningPort::address`](crate::ListeningPort::address) tells which.
     pub fn port(port: u16) -> Self {
         TcpListen::address((Ipv4Addr::UNSPECIFIED, port).into())
     }
 
-    /// This port on this address.
+    /// Listens on this port of this address.
     pub fn address(address: SocketAddr) -> Self {
         TcpListen {
             address,
             backlog: 1024,
-            dual_stack: false,
+            v6_only: false,
             reuse_port: false,
             no_delay: true,
-            keep_alive: None,
-            accepts_a_turn: 64,
+            keep_alive: KeepAlive::Off,
+            max_accepts_per_turn: 64,
+            max_accepts_on_stop: 1024,
             settings: StreamSettings::default(),
         }
     }
 
-    /// Only on this address of the machine, or on all of a family: `0.0.0.0`, `::`.
+    /// Listens on this address of the machine alone. `0.0.0.0` is all IPv4 addresses, and `::` all
+    /// addresses of both families, unless [`v6_only`](TcpListen::v6_only) is set.
     pub fn interface(mut self, interface: impl Into<IpAddr>) -> Self {
         self.address.set_ip(interface.into());
         self
     }
 
-    /// Another port, and all else as it is.
+    /// Changes the port, and leaves all else as it is.
     pub fn on_port(mut self, port: u16) -> Self {
         self.address.set_port(port);
         self
@@ -64,16 +70,16 @@ impl TcpListen {
         self
     }
 
-    /// On `::`: also for IPv4, whose peers then have addresses like `::ffff:192.0.2.1`. Default
-    /// false, whatever the system's default, so that the same port can be listened on for both
-    /// families.
-    pub fn dual_stack(mut self, both: bool) -> Self {
-        self.dual_stack = both;
+    /// Whether `::` is for IPv6 alone. Default false, whatever the system's default: IPv4 peers
+    /// connect too, and have addresses such as `::ffff:192.0.2.1`. With true, another socket can
+    /// listen on the same port of `0.0.0.0`.
+    pub fn v6_only(mut self, v6_only: bool) -> Self {
+        self.v6_only = v6_only;
         self
     }
 
-    /// Several sockets may listen on this port, in this process or in others, and the system shares
-    /// the connections out. Default false.
+    /// Whether several sockets may listen on this port, in this process or in others, among which
+    /// the system shares the connections out (`SO_REUSEPORT`). Default false.
     pub fn reuse_port(mut self, several: bool) -> Self {
         self.reuse_port = several;
         self
@@ -87,16 +93,26 @@ impl TcpListen {
         self
     }
 
-    /// Asks a silent peer whether it is still there after this long. Default: never.
+    /// Whether the system asks a silent peer if it is still there: `true`, a [`Duration`] of silence
+    /// after which to ask, or a [`KeepAlive`]. Default [`KeepAlive::Off`].
     #[doc(alias = "setTcpKeepAlive")]
-    pub fn keep_alive(mut self, idle: Duration) -> Self {
-        self.keep_alive = Some(idle);
+    pub fn keep_alive(mut self, keep_alive: impl Into<KeepAlive>) -> Self {
+        self.keep_alive = keep_alive.into();
         self
     }
 
-    /// How many connections are accepted before others have their turn. Default 64, at least 1.
-    pub fn accepts_a_turn(mut self, connections: usize) -> Self {
-        self.accepts_a_turn = connections.max(1);
+    /// How many connections the port accepts before other connections get their turn. Default 64, at
+    /// least 1.
+    pub fn max_accepts_per_turn(mut self, connections: usize) -> Self {
+        self.max_accepts_per_turn = connections.max(1);
+        self
+    }
+
+    /// How many connections that already wait in the system's queue a port accepts when it stops.
+    /// The system resets all others. Default 1024; 0 accepts none. A port that is
+    /// [paused](crate::ListeningPort::pause_accepting) accepts none.
+    pub fn max_accepts_on_stop(mut self, connections: usize) -> Self {
+        self.max_accepts_on_stop = connections;
         self
     }
 
@@ -106,8 +122,8 @@ impl TcpListen {
         self
     }
 
-    /// The address that was asked for.
-    pub fn wanted(&self) -> SocketAddr {
+    /// The address that was asked for, perhaps with port 0.
+    pub fn requested_addr(&self) -> SocketAddr {
         self.address
     }
 
@@ -117,38 +133,29 @@ impl TcpListen {
     }
 }
 
-impl From<u16> for TcpListen {
-    fn from(port: u16) -> Self {
-        TcpListen::port(port)
-    }
-}
-
-impl From<SocketAddr> for TcpListen {
-    fn from(address: SocketAddr) -> Self {
-        TcpListen::address(address)
-    }
-}
-
-/// How to connect over TCP. A [`SocketAddr`] will do where one is wanted.
+/// How to connect over TCP.
+///
+/// Whatever connects takes `"192.0.2.1:80"`, `([192, 0, 2, 1], 80)`, a [`SocketAddr`], or this, which
+/// has the options as well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TcpConnect {
     pub(crate) address: SocketAddr,
     pub(crate) timeout: Duration,
     pub(crate) bind_address: Option<SocketAddr>,
     pub(crate) no_delay: bool,
-    pub(crate) keep_alive: Option<Duration>,
+    pub(crate) keep_alive: KeepAlive,
     pub(crate) settings: StreamSettings,
 }
 
 impl TcpConnect {
-    /// To this port on this address.
+    /// Connects to this port of this address.
     pub fn address(address: SocketAddr) -> Self {
         TcpConnect {
             address,
             timeout: Duration::from_secs(30),
             bind_address: None,
             no_delay: true,
-            keep_alive: None,
+            keep_alive: KeepAlive::Off,
             settings: StreamSettings::client(),
         }
     }
@@ -159,7 +166,8 @@ impl TcpConnect {
         self
     }
 
-    /// The address of this machine to connect from; port 0 for any.
+    /// The address of this machine to connect from, with port 0 for any port. By default the system
+    /// chooses.
     pub fn bind_address(mut self, address: SocketAddr) -> Self {
         self.bind_address = Some(address);
         self
@@ -167,14 +175,17 @@ impl TcpConnect {
 
     /// Whether small writes go out at once (`TCP_NODELAY`). Default true: what a turn writes is one
     /// send already.
+    #[doc(alias = "setTcpNoDelay")]
     pub fn no_delay(mut self, at_once: bool) -> Self {
         self.no_delay = at_once;
         self
     }
 
-    /// Asks a silent peer whether it is still there after this long. Default: never.
-    pub fn keep_alive(mut self, idle: Duration) -> Self {
-        self.keep_alive = Some(idle);
+    /// Whether the system asks a silent peer if it is still there: `true`, a [`Duration`] of silence
+    /// after which to ask, or a [`KeepAlive`]. Default [`KeepAlive::Off`].
+    #[doc(alias = "setTcpKeepAlive")]
+    pub fn keep_alive(mut self, keep_alive: impl Into<KeepAlive>) -> Self {
+        self.keep_alive = keep_alive.into();
         self
     }
 
@@ -186,13 +197,7 @@ impl TcpConnect {
     }
 
     /// The address that was asked for.
-    pub fn wanted(&self) -> SocketAddr {
+    pub fn requested_addr(&self) -> SocketAddr {
         self.address
-    }
-}
-
-impl From<SocketAddr> for TcpConnect {
-    fn from(address: SocketAddr) -> Self {
-        TcpConnect::address(address)
     }
 }

@@ -1,0 +1,126 @@
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::{Rc, Weak};
+
+use crate::connector::{Attempt, Dialer, OwnedConnector};
+use crate::{Clock, ConnectError, DelayedCall, TcpConnect};
+
+/// A connection that code under test is making. The
+/// [`MemoryReactor`](super::MemoryReactor) owns it until it has an outcome.
+#[derive(Clone)]
+pub struct PendingConnection {
+    shared: Rc<Shared>,
+}
+
+struct Shared {
+    options: TcpConnect,
+    clock: Clock,
+    /// `None` once it is made, has failed or was cancelled.
+    waiting: RefCell<Option<Waiting>>,
+}
+
+struct Waiting {
+    connector: Rc<OwnedConnector>,
+    timeout: DelayedCall,
+}
+
+impl PendingConnection {
+    /// How the code wants to connect.
+    pub fn options(&self) -> &TcpConnect {
+        &self.shared.options
+    }
+
+    /// Whether it still waits for an outcome.
+    pub fn is_pending(&self) -> bool {
+        self.shared.waiting.borrow().is_some()
+    }
+
+    /// Makes it fail, in the next turn.
+    pub fn fail(&self, error: ConnectError) {
+        self.shared.fail(error);
+    }
+
+    /// Takes the connector out: the connection has its outcome.
+    pub(super) fn take(&self) -> Option<Rc<OwnedConnector>> {
+        self.shared.take()
+    }
+}
+
+impl Shared {
+    fn take(&self) -> Option<Rc<OwnedConnector>> {
+        let waiting = self.waiting.take()?;
+        waiting.timeout.cancel();
+        Some(waiting.connector)
+    }
+
+    fn fail(&self, error: ConnectError) {
+        if let Some(connector) = self.take() {
+            self.clock.call_soon(move || connector.failed(&error));
+        }
+    }
+}
+
+/// What the connector keeps: the way to give up.
+struct Canceller(Weak<Shared>);
+
+impl Attempt for Canceller {
+    fn cancel(&self) {
+        if let Some(pending) = self.0.upgrade() {
+            pending.fail(ConnectError::Cancelled);
+        }
+    }
+}
+
+/// Connects by leaving a [`PendingConnection`] with the reactor.
+pub(super) struct MemoryDialer {
+    options: TcpConnect,
+    clock: Clock,
+    dialled: Weak<RefCell<Vec<PendingConnection>>>,
+}
+
+impl MemoryDialer {
+    pub(super) fn new(
+        options: TcpConnect,
+        clock: Clock,
+        dialled: &Rc<RefCell<Vec<PendingConnection>>>,
+    ) -> Self {
+        MemoryDialer {
+            options,
+            clock,
+            dialled: Rc::downgrade(dialled),
+        }
+    }
+}
+
+impl Dialer for MemoryDialer {
+    fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Box<dyn Attempt>> {
+        let dialled = self.dialled.upgrade()?;
+        let shared = Rc::new(Shared {
+            options: self.options.clone(),
+            clock: self.clock.clone(),
+            waiting: RefCell::default(),
+        });
+        let timed = Rc::downgrade(&shared);
+        let timeout = self.clock.call_later(self.options.timeout, move || {
+            if let Some(pending) = timed.upgrade() {
+                pending.fail(ConnectError::TimedOut(pending.options.timeout));
+            }
+        });
+        *shared.waiting.borrow_mut() = Some(Waiting {
+            connector: connector.clone(),
+            timeout,
+        });
+        let canceller = Canceller(Rc::downgrade(&shared));
+        dialled.borrow_mut().push(PendingConnection { shared });
+        Some(Box::new(canceller))
+    }
+}
+
+impl fmt::Debug for PendingConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingConnection")
+            .field("options", self.options())
+            .field("pending", &self.is_pending())
+            .finish_non_exhaustive()
+    }
+}
