@@ -5,7 +5,9 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use retwist_reactor::{Address, Channel, Layer, ProtocolRef, Reason, Seat, TransportRef};
+use retwist_reactor::{
+    Address, Channel, Layer, ProtocolRef, Reason, Seat, SentCalls, TransportRef,
+};
 
 use crate::timer::Timer;
 
@@ -121,6 +123,8 @@ pub struct OpeningLayer<O> {
     held: RefCell<Vec<u8>>,
     /// What was written above before it was open.
     early: RefCell<Vec<u8>>,
+    /// Calls that wait for what is in `early`.
+    sent: RefCell<SentCalls>,
     closes_write: Cell<bool>,
     closes: Cell<bool>,
     deadline: Timer,
@@ -146,6 +150,7 @@ impl<O: Opening> OpeningLayer<O> {
             state: Cell::new(State::Opening),
             held: RefCell::default(),
             early: RefCell::default(),
+            sent: RefCell::default(),
             closes_write: Cell::new(false),
             closes: Cell::new(false),
             deadline: Timer::default(),
@@ -185,6 +190,14 @@ impl<O: Opening> OpeningLayer<O> {
         self.seat.open();
         let early = self.early.take();
         self.seat.with_lower(|lower| lower.write(&early));
+        let due = {
+            let mut sent = self.sent.borrow_mut();
+            sent.advance(early.len());
+            sent.take_due()
+        };
+        for call in due {
+            self.seat.with_lower(|lower| lower.when_sent(call));
+        }
         if self.closes.get() {
             self.close_below();
             return;
@@ -231,6 +244,21 @@ impl<O: Opening> Channel for OpeningLayer<O> {
             self.transport().abort_connection();
         } else {
             self.early.borrow_mut().extend_from_slice(data);
+        }
+    }
+
+    fn write_control(&self, data: &[u8]) {
+        if self.is_open() {
+            self.seat.with_lower(|lower| lower.write_control(data));
+        } else {
+            self.early.borrow_mut().extend_from_slice(data);
+        }
+    }
+
+    fn when_sent(&self, call: Box<dyn FnOnce()>) {
+        match self.early.borrow().len() {
+            0 => drop(self.seat.with_lower(|lower| lower.when_sent(call))),
+            early => self.sent.borrow_mut().push(early, call),
         }
     }
 

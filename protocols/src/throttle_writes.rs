@@ -80,6 +80,7 @@ impl Policy for ThrottleWrites {
             limit: self.limit,
             close_timeout: self.close_timeout,
             queue: RefCell::default(),
+            exempt: Cell::new(0),
             sent: RefCell::default(),
             flow: RefCell::default(),
             valve: RefCell::default(),
@@ -100,6 +101,8 @@ pub struct WriteThrottle {
     limit: usize,
     close_timeout: Duration,
     queue: RefCell<VecDeque<u8>>,
+    /// How many bytes of the queue are a layer's own, which no limit counts.
+    exempt: Cell<usize>,
     /// Calls that wait for what is in the queue.
     sent: RefCell<SentCalls>,
     /// The producer above, held back by the queue.
@@ -168,14 +171,21 @@ impl WriteThrottle {
 
     /// Hands on so many bytes of the queue.
     fn pass(&self, bytes: usize) {
+        // Where the exempt bytes lie is not known: they are taken to be the last.
+        let counted = self.queued() - self.exempt.get();
         let passing: Vec<u8> = {
             let mut queue = self.queue.borrow_mut();
             let bytes = bytes.min(queue.len());
             queue.drain(..bytes).collect()
         };
+        let (counted, exempt) = passing.split_at(counted.min(passing.len()));
+        self.exempt.set(self.exempt.get() - exempt.len());
         self.passed
             .set(self.passed.get().wrapping_add(passing.len()));
-        self.seat.with_lower(|lower| lower.write(&passing));
+        self.seat.with_lower(|lower| {
+            lower.write(counted);
+            lower.write_control(exempt);
+        });
         let due = {
             let mut sent = self.sent.borrow_mut();
             sent.advance(passing.len());
@@ -265,6 +275,21 @@ impl WriteThrottle {
         });
     }
 
+    fn take(&self, data: &[u8]) {
+        self.queue.borrow_mut().extend(data);
+        self.engage();
+        self.drain();
+        // What the transport below holds back a producer for, it holds back ours for.
+        let waiting = match self.is_held() {
+            true => usize::MAX,
+            false => self.queued(),
+        };
+        let full = self.flow.borrow_mut().written(waiting, HIGH_WATER);
+        if let Some(producer) = full {
+            self.seat.guard(|| producer.pause_producing());
+        }
+    }
+
     fn end(&self, ending: Ending) {
         self.ending.set(ending);
         self.flow.borrow_mut().close_begins();
@@ -283,22 +308,16 @@ impl Channel for WriteThrottle {
     }
 
     fn write(&self, data: &[u8]) {
-        if self.queued() > self.limit {
+        if self.queued() - self.exempt.get() > self.limit {
             self.seat.fail(Reason::OutputLimit(self.limit));
             return self.transport().abort_connection();
         }
-        self.queue.borrow_mut().extend(data);
-        self.engage();
-        self.drain();
-        // What the transport below holds back a producer for, it holds back ours for.
-        let waiting = match self.is_held() {
-            true => usize::MAX,
-            false => self.queued(),
-        };
-        let full = self.flow.borrow_mut().written(waiting, HIGH_WATER);
-        if let Some(producer) = full {
-            self.seat.guard(|| producer.pause_producing());
-        }
+        self.take(data);
+    }
+
+    fn write_control(&self, data: &[u8]) {
+        self.exempt.set(self.exempt.get() + data.len());
+        self.take(data);
     }
 
     fn lose_connection(&self, reason: Reason) {
@@ -400,6 +419,7 @@ impl Layer for WriteThrottle {
         self.timer.stop();
         self.deadline.stop();
         self.queue.take();
+        self.exempt.set(0);
         drop(self.sent.take());
         self.valve.take();
         self.seat.lost(reason.clone());

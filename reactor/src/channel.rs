@@ -51,8 +51,11 @@ pub trait Channel: 'static {
         self.write(&data.concat());
     }
 
-    /// [`write`](Channel::write) for bytes of a layer above: they count against no output limit.
+    /// [`write`](Channel::write) for bytes of a layer above: they count against no output limit, and
+    /// keep their place in the order. A layer that holds back more than a flush passes on puts them
+    /// into its queue.
     fn write_control(&self, data: &[u8]) {
+        self.flush();
         self.seat().with_lower(|lower| lower.write_control(data));
     }
 

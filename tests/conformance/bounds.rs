@@ -15,6 +15,7 @@ over_every_way! {
     a_side_that_may_read_on_reads_on,
     a_peer_that_never_reads_costs_its_connection_at_the_limit,
     one_large_write_is_within_the_limit,
+    control_bytes_keep_their_place_and_count_against_no_limit,
     the_settings_of_a_live_connection_can_be_changed,
     a_loud_connection_does_not_keep_a_quiet_one_waiting,
 }
@@ -80,6 +81,36 @@ fn one_large_write_is_within_the_limit<W: Way>(mut how: How) {
     let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
     server.transport().write(&pattern(1_000_000));
     world.until(|| client.count() == 1_000_000);
+}
+
+fn control_bytes_keep_their_place_and_count_against_no_limit<W: Way>(mut how: How) {
+    how.server.output_limit = 1000;
+    let (client, server) = (Peer::new(), Peer::new());
+    let answers = server.reacting(|transport, event| {
+        if let Event::Data(_) = event {
+            transport.write(b"one ");
+            transport.write_control(b"two ");
+            transport.write(b"three ");
+        }
+    });
+    let world = World::<W>::connected(how, (&client, client.quiet()), (&server, answers));
+    client.transport().write(b"?");
+    world.until(|| client.count() == 14);
+    assert_eq!(client.received(), b"one two three ");
+    client.transport().pause_producing();
+    let transport = server.transport();
+    let much = pattern(W::MUCH);
+    transport.write_control(&much);
+    world.settle();
+    transport.write(b"four");
+    world.settle();
+    transport.write_control(b"five");
+    transport.write(b"six");
+    world.settle();
+    assert!(!server.is_over(), "{}", server.reason());
+    client.transport().resume_producing();
+    world.until(|| client.count() == 14 + W::MUCH + 11);
+    assert!(client.received().ends_with(b"fourfivesix"));
 }
 
 fn the_settings_of_a_live_connection_can_be_changed<W: Way>(how: How) {
