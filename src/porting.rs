@@ -5,10 +5,32 @@
 //! The programs on the left run on Twisted, those on the right are their ports. The tests run both
 //! and compare what they say; where there is a client and a server, each talks to each.
 //!
+//! ## Long work in the loop
+//!
+//! Some answers take long to work out. Each is worked out in small steps, one in each pass of the
+//! loop, so that other connections are served meanwhile.
+//!
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="min-width:0">
+//!
+//! ```python
+#![doc = include_str!("../examples/porting/primes.py")]
+//! ```
+//!
+//! </div><div style="min-width:0">
+//!
+//! ```no_run
+#![doc = include_str!("../examples/porting/primes.rs")]
+//! ```
+//!
+//! </div></div>
+//!
+//! The timer ends with its connection, so the port needs no `if not self.connected`.
+//!
 //! ## State that connections share
 //!
-//! An auction: lines, and a price that all bidders share. The shared state is the factory in Twisted,
-//! and a struct behind an `Rc` here.
+//! An auction: lines, and a price that all bidders share. In both languages, the shared state is the
+//! factory.
 //!
 //! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
@@ -25,8 +47,33 @@
 //!
 //! </div></div>
 //!
-//! A handle is weak: if a connection has gone, a line sent to it goes nowhere. `Bidder` still removes
-//! itself in `connection_lost`, so that the table does not grow.
+//! The methods of a factory get `&self`, since all its protocols refer to it: what changes lies in a
+//! `Cell` or a `RefCell`. A transport in a table is weak; `Bidder` still removes its own in
+//! `connection_lost`, so that the table does not grow.
+//!
+//! ## A login, whose check is a Deferred
+//!
+//! The check may fire at once or later. What a visitor pipelines behind the number is read
+//! meanwhile, as in Twisted.
+//!
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="min-width:0">
+//!
+//! ```python
+#![doc = include_str!("../examples/porting/gate.py")]
+//! ```
+//!
+//! </div><div style="min-width:0">
+//!
+//! ```no_run
+#![doc = include_str!("../examples/porting/gate.rs")]
+//! ```
+//!
+//! </div></div>
+//!
+//! `transport.me(self)` is weak. So there is no cycle of protocol, Deferred and callback, and a visitor
+//! who leaves before the check fires is not called. If the check fires at once, `checked` runs before the
+//! next line.
 //!
 //! ## STARTTLS, the server
 //!
@@ -73,23 +120,26 @@
 //! `handshake_completed` comes when the certificate of the server has been verified. If it does not
 //! verify, `connection_lost` comes instead, and its reason says why.
 //!
-//! ## A client that is told what to do
+//! ## A client that is told what to ask
 //!
-//! From the chapter on endpoints: `connectProtocol`, and calls on the protocol from outside.
+//! `connectProtocol`, and a method that other code calls, which returns a Deferred.
 //!
 //! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python
-#![doc = include_str!("../examples/porting/greeter.py")]
+#![doc = include_str!("../examples/porting/catalogue.py")]
 //! ```
 //!
 //! </div><div style="min-width:0">
 //!
 //! ```no_run
-#![doc = include_str!("../examples/porting/greeter.rs")]
+#![doc = include_str!("../examples/porting/catalogue.rs")]
 //! ```
 //!
 //! </div></div>
+//!
+//! `ask` calls the method between two lines and returns its Deferred. A promise that is dropped fails
+//! its Deferred, so `connection_lost` only empties the queue.
 //!
 #![doc = include_str!("porting/names.md")]

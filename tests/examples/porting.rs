@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::files::Files;
-use crate::program::{PATIENCE, Program, connect, example, has, read_all};
+use crate::program::{PATIENCE, Program, connect, example, has};
 
 const LOCAL: &str = "tcp:0:interface=127.0.0.1";
 
@@ -123,18 +123,102 @@ fn an_auction() {
 }
 
 #[test]
-fn a_greeter() {
+fn primes() {
+    for primes in both("primes", &[LOCAL]) {
+        let primes = Program::run(primes);
+        let address = primes.listening();
+        let mut ann = Talk::with(address);
+        // Ten thousand are counted in ten steps, and two shorter counts end meanwhile.
+        ann.says(&["10000", "many", "10", "0", "2000"]);
+        ann.hears("a number, please");
+        ann.hears("4 up to 10");
+        ann.hears("0 up to 0");
+        ann.hears("303 up to 2000");
+        ann.hears("1229 up to 10000");
+        // Another connection is served while a count goes on that would take hours, and the count
+        // ends with its connection.
+        let mut bob = Talk::with(address);
+        bob.says(&["999999999999"]);
+        ann.says(&["100"]);
+        ann.hears("25 up to 100");
+        drop(bob);
+        ann.says(&["1000"]);
+        ann.hears("168 up to 1000");
+    }
+}
+
+#[test]
+fn a_gate() {
+    for gate in both("gate", &[LOCAL]) {
+        let gate = Program::run(gate);
+        let address = gate.listening();
+        // The first check of a card takes a while, and what is pipelined behind it is read
+        // meanwhile.
+        let mut ann = Talk::with(address);
+        ann.says(&["WHO", "CARD ann", "NUMBER 1234", "WHO"]);
+        for line in ["outside", "number?", "outside", "welcome, ann"] {
+            ann.hears(line);
+        }
+        ann.says(&["WHO"]);
+        ann.hears("ann");
+        // The next one fires at once: before the line behind it.
+        let mut again = Talk::with(address);
+        again.says(&["CARD ann", "NUMBER 1234", "WHO"]);
+        for line in ["number?", "welcome, ann", "ann"] {
+            again.hears(line);
+        }
+        let mut thief = Talk::with(address);
+        thief.says(&["CARD bob", "NUMBER 1234"]);
+        thief.hears("number?");
+        thief.hears("no entry");
+        assert!(thief.lines.next().is_none());
+        // A visitor who leaves before the check fires harms no other.
+        let mut gone = Talk::with(address);
+        gone.says(&["CARD carl", "NUMBER 1"]);
+        gone.hears("number?");
+        drop(gone);
+        ann.says(&["CARD bob", "NUMBER 9999", "WHO"]);
+        for line in ["number?", "welcome, bob", "bob"] {
+            ann.hears(line);
+        }
+    }
+}
+
+/// A library that knows one title, and closes when it is asked for another that it has lost.
+fn library(listener: &TcpListener) {
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut answers = stream.try_clone().unwrap();
+    for line in BufReader::new(stream).lines() {
+        let answer = match &*line.unwrap() {
+            "FIND Emma" => "shelf 12, left\r\n",
+            "FIND Lost" => return,
+            _ => "\r\n",
+        };
+        answers.write_all(answer.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn a_catalogue() {
     for name in ["127.0.0.1", "localhost"] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        for greeter in both("greeter", &[&format!("tcp:{name}:{port}")]) {
-            let greeter = Program::run(greeter);
-            let (mut stream, _) = listener.accept().unwrap();
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            let said = String::from_utf8(read_all(&mut stream)).unwrap();
-            assert_eq!(said, "MESSAGE Hello\nMESSAGE This is sent a little later\n");
-            drop(stream);
-            assert_eq!(greeter.exit_code(), Some(0));
+        let there = format!("tcp:{name}:{}", listener.local_addr().unwrap().port());
+        for catalogue in both("catalogue", &[&there, "Emma", "Ulysses", "Emma"]) {
+            let catalogue = Program::run(catalogue);
+            library(&listener);
+            let said = catalogue.rest();
+            let found = "Emma: shelf 12, left";
+            assert_eq!(said, [found, "Ulysses: not here", found]);
+            assert_eq!(catalogue.exit_code(), Some(0));
+        }
+        for catalogue in both("catalogue", &[&there, "Emma", "Lost", "Emma"]) {
+            let catalogue = Program::run(catalogue);
+            library(&listener);
+            let said = catalogue.rest();
+            let found = "Emma: shelf 12, left";
+            assert_eq!(said, [found, "Lost: no answer", "Emma: no answer"]);
+            assert_eq!(catalogue.exit_code(), Some(0));
         }
     }
 }
