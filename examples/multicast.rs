@@ -39,7 +39,7 @@ Usage: multicast [--name NAME] [--group ADDRESS] [--port N] [--interface ADDRESS
 const EVERY: Duration = Duration::from_secs(1);
 const GONE: Duration = Duration::from_secs(3);
 
-/// Anybody may send to the group: this is all that it can make a finder remember.
+/// Any host may send to the group: this is all that it can make a finder remember.
 const MOST_PEERS: usize = 1000;
 const LONGEST_NAME: usize = 64;
 

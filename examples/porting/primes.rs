@@ -33,7 +33,7 @@ impl Primes {
 }
 
 fn is_prime(number: &u64) -> bool {
-    (2..=number.isqrt()).all(|factor| number % factor != 0)
+    !(2..=number.isqrt()).any(|factor| number.is_multiple_of(factor))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -82,7 +82,7 @@ pub trait Opening: 'static {
         None
     }
 
-    /// See [`Layer::extension`].
+    /// See [`Channel::extension`](retwist_reactor::Channel::extension).
     fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
         None
     }

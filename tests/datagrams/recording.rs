@@ -78,7 +78,7 @@ fn a_refusal_that_a_send_meets() {
     assert_eq!(peer.events(), [Event::Started, Event::Refused]);
 }
 
-/// But one that is refused each time is not tried for ever.
+/// But a port that is refused each time is not tried without end.
 #[test]
 fn refused_twice() {
     let (recording, peer) = connected();
