@@ -81,6 +81,10 @@ impl Ciphertext {
     pub(crate) fn is_empty(&self) -> bool {
         self.used == 0
     }
+
+    pub(crate) fn clear(&mut self) {
+        self.used = 0;
+    }
 }
 
 /// Plaintext that waits for the end of the turn, in a buffer of the thread's.

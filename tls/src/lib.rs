@@ -21,7 +21,7 @@
 //!                           ^  the record's plaintext, where rustls         |  small: queued until the callback returns, or
 //!                           |  decrypted it                                 |  the turn ends; 16 KiB and more: from where it is
 //!  -------------------------|-----------------------------------------------v---------------------------------
-//!   TlsTransport            |                                            queue: all that a turn wrote
+//!   TlsTransport            |                                            queue: what a callback wrote
 //!                           |                                               |  as few records as possible, in a buffer
 //!                       Session --- half a record waits in here, or half    |  that the whole thread shares
 //!                           ^       a message of the handshake; no more     |
@@ -44,13 +44,16 @@
 //!   verified, never before. Everywhere, `handshake_completed` comes before the first bytes.
 //! - A handshake has a deadline and a bound on its messages, and what waits for it is bounded; see
 //!   [`TlsRole`].
-//! - A close sends what was written, then close_notify, then closes the transport below, and waits
-//!   for nobody. `lose_write_connection` is close_notify, and reading goes on.
-//! - An end without close_notify is [`TlsError::Truncated`], and never looks like a clean one.
+//! - A close sends what was written, then close_notify, then closes the transport below. It waits
+//!   for no answer. `lose_write_connection` is close_notify, and reading goes on.
+//! - An end without close_notify is [`TlsError::Truncated`], and never looks like a clean one. The
+//!   protocol hears of it once what it wrote has been sent; no producer is waited for.
+//! - What a protocol writes in answer to a record goes out before the next record is looked at. So a
+//!   bad record costs nothing that came before it, however the input was cut.
 //! - The peer's close_notify is `read_connection_lost`: what is written in answer still goes out.
 //!   Unless overridden, it closes.
-//! - A pause stops the next byte, also one that is decrypted already. A handshake waits for
-//!   nobody's pause; a producer waits for the handshake.
+//! - A pause stops the next byte, also one that is decrypted already. A handshake waits for no
+//!   pause; a producer waits for the handshake.
 //!
 //! # Floor plan
 //!
@@ -58,7 +61,7 @@
 //!
 //! ```text
 //! 5  start, factory            how TLS comes under a protocol, and how it goes
-//! 4  transport, engine, paced  the layer: TLS between its neighbours
+//! 4  layer                     TLS between its neighbours
 //! 3  session, ending           one side of TLS, without a transport; how it ended
 //! 2  role                      which side to be, with what, within which bounds
 //! 1  config, info, error       what goes into a handshake, and what comes out of it
@@ -121,16 +124,14 @@ compile_error!("retwist-tls needs cryptography: enable its feature aws-lc-rs or 
 mod buffers;
 mod config;
 mod ending;
-mod engine;
 mod error;
 mod factory;
 mod info;
-mod paced;
+mod layer;
 mod record;
 mod role;
 mod session;
 mod start;
-mod transport;
 
 pub use config::{
     ClientCertificates, ClientOptions, ConfigError, Identities, Identity, Origin, Resumption,
@@ -139,8 +140,8 @@ pub use config::{
 pub use error::TlsError;
 pub use factory::TlsFactory;
 pub use info::TlsInfo;
+pub use layer::TlsTransport;
 pub use role::TlsRole;
 /// The release of rustls whose configurations are taken everywhere.
 pub use rustls;
 pub use start::{start_tls, stop_tls, stop_tls_without_peer_notify};
-pub use transport::TlsTransport;

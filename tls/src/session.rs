@@ -4,15 +4,13 @@ mod hello;
 #[cfg(test)]
 mod tests;
 
-use std::ops::ControlFlow;
-
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
 use rustls::{AlertDescription, CommonState, HandshakeKind, InvalidMessage};
 
 use self::greeting::{Greeting, fatal};
 use self::handle::{Next, Outgoing, handle, send};
-use crate::buffers::Ciphertext;
+use crate::buffers::{Ciphertext, Plaintext};
 use crate::record::{MAX_RECORD, begins_record, is_close_notify, missing};
 use crate::role::Side;
 use crate::{TlsError, TlsInfo};
@@ -72,6 +70,49 @@ pub(crate) enum Event<'a> {
     PeerClosed,
 }
 
+/// What a session talks to while it receives.
+pub(crate) trait Surroundings {
+    /// What came of the input.
+    fn hear(&self, event: Event<'_>);
+    /// Whether what lies behind an event may be looked at. Asked only if there is anything.
+    fn wants_more(&self) -> bool;
+    /// What was written in answer to an event, if anything was.
+    fn take_written(&self) -> Option<Plaintext>;
+    /// Sends the records that this plaintext has become.
+    fn send_sealed(&self, records: &[u8], plaintext: &Plaintext);
+    /// Sends records of TLS's own.
+    fn send_own(&self, records: &[u8]);
+}
+
+/// Surroundings that hear nothing.
+pub(crate) struct Nothing;
+
+impl Surroundings for Nothing {
+    fn hear(&self, _: Event<'_>) {}
+
+    fn wants_more(&self) -> bool {
+        true
+    }
+
+    fn take_written(&self) -> Option<Plaintext> {
+        None
+    }
+
+    fn send_sealed(&self, _: &[u8], _: &Plaintext) {}
+
+    fn send_own(&self, _: &[u8]) {}
+}
+
+impl Ciphertext {
+    /// Hands on what is in here, in front of what an event may have sent.
+    fn send_to(&mut self, around: &impl Surroundings) {
+        if !self.is_empty() {
+            around.send_own(self.bytes());
+            self.clear();
+        }
+    }
+}
+
 /// In a box, since results are handed up for every record, and errors are large and come once.
 pub(crate) type Failure = Box<TlsError>;
 
@@ -98,18 +139,18 @@ impl Session {
         })
     }
 
-    /// Processes `input` in place, and what is to be answered goes to `out`. `event` may break: the
-    /// record that it was told of is used up, and nothing behind it. Returns how many bytes were
-    /// used; the rest was not looked at.
+    /// Processes `input` in place. Returns how many bytes were used; the others were not looked at,
+    /// since the surroundings want no more, or the peer has closed.
     ///
-    /// After an error there is nothing to do but to send what is in `out`: the alert is in it.
+    /// What is to be answered goes to the surroundings before each event, and what is left of it is
+    /// in `out`. After an error that is the alert, and nothing else can be sent any more.
     pub(crate) fn receive(
         &mut self,
         input: &mut [u8],
         out: &mut Ciphertext,
-        mut event: impl FnMut(Event<'_>) -> ControlFlow<()>,
+        around: &impl Surroundings,
     ) -> Result<usize, Failure> {
-        let received = self.receive_all(input, out, &mut event);
+        let received = self.receive_all(input, out, around);
         if received.is_err() {
             self.state = State::Failed;
             self.incoming = Vec::new();
@@ -129,8 +170,7 @@ impl Session {
 
     /// Sends what needs no input: a client's first flight.
     pub(crate) fn start(&mut self, out: &mut Ciphertext) -> Result<(), Failure> {
-        self.receive(&mut [], out, |_| ControlFlow::Continue(()))
-            .map(|_| ())
+        self.receive(&mut [], out, &Nothing).map(|_| ())
     }
 
     /// From here on the peer may end TLS by going on in clear, without close_notify.
@@ -179,7 +219,7 @@ impl Session {
         &mut self,
         input: &mut [u8],
         out: &mut Ciphertext,
-        event: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+        around: &impl Surroundings,
     ) -> Result<usize, Failure> {
         let mut used = 0;
         // First what began in an earlier call, record by record; then all that came, where it is.
@@ -188,7 +228,8 @@ impl Session {
             self.incoming.extend_from_slice(&input[used..used + piece]);
             used += piece;
             let mut incoming = std::mem::take(&mut self.incoming);
-            let progress = self.process(&mut incoming, out, event);
+            let more = used < input.len();
+            let progress = self.process(&mut incoming, more, out, around);
             if progress.discarded > 0 {
                 incoming.drain(..progress.discarded);
                 self.boundary = 0;
@@ -208,7 +249,7 @@ impl Session {
         if !self.is_receiving() || !self.incoming.is_empty() {
             return Ok(used);
         }
-        let progress = self.process(&mut input[used..], out, event);
+        let progress = self.process(&mut input[used..], false, out, around);
         used += progress.discarded;
         progress.outcome?;
         if progress.stopped || !self.is_receiving() {
@@ -228,12 +269,14 @@ impl Session {
         matches!(self.state, State::Handshaking | State::Open)
     }
 
-    /// Shows `input` to rustls until it wants more. `incoming` is empty meanwhile.
+    /// Shows `input` to rustls until it wants more, which is to come if there is `more`. `incoming`
+    /// is empty meanwhile.
     fn process(
         &mut self,
         input: &mut [u8],
+        more: bool,
         out: &mut Ciphertext,
-        event: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+        around: &impl Surroundings,
     ) -> Progress {
         let mut progress = Progress {
             discarded: 0,
@@ -258,8 +301,7 @@ impl Session {
             if self.notified && rest.first().is_some_and(|byte| !begins_record(*byte)) {
                 // Not for rustls, which would want to send an alert.
                 if self.clear_ends {
-                    self.state = State::PeerClosed;
-                    let _last = event(Event::PeerClosed);
+                    self.peer_closed(out, around);
                 } else {
                     progress.outcome =
                         Err(TlsError::NotTlsPeer(InvalidMessage::InvalidContentType).into());
@@ -274,34 +316,33 @@ impl Session {
             }
             let handled = match &mut self.connection {
                 Connection::Client(client) => {
-                    handle(client.process_tls_records(rest), handshaking, out, event)
+                    handle(client.process_tls_records(rest), handshaking, out, around)
                 }
                 Connection::Server(server) => {
-                    handle(server.process_tls_records(rest), handshaking, out, event)
+                    handle(server.process_tls_records(rest), handshaking, out, around)
                 }
                 Connection::Greeting(_) => return progress,
             };
             progress.discarded += handled.discard;
+            let mut heard = false;
             if handshaking
                 && !matches!(handled.next, Next::Failed(_))
                 && let Some(info) = self.info()
             {
                 self.state = State::Open;
-                progress.stopped |= event(Event::Completed(info)).is_break();
+                out.send_to(around);
+                around.hear(Event::Completed(info));
+                heard = true;
             }
             match handled.next {
                 Next::Again => {}
-                Next::First(data) => progress.stopped |= event(Event::Data(&data)).is_break(),
-                Next::Delivered(flow) => {
-                    progress.stopped |= flow.is_break();
-                    // The usual end: all is used, and there is nothing to answer.
-                    if progress.discarded == input.len() && !self.wants_write() {
-                        return progress;
-                    }
+                Next::First(data) => {
+                    around.hear(Event::Data(&data));
+                    heard = true;
                 }
+                Next::Delivered => heard = true,
                 Next::PeerClosed => {
-                    self.state = State::PeerClosed;
-                    let _last = event(Event::PeerClosed);
+                    self.peer_closed(out, around);
                     return progress;
                 }
                 Next::Blocked => return progress,
@@ -310,13 +351,48 @@ impl Session {
                     return progress;
                 }
             }
-            if progress.stopped {
-                // Whoever has had enough of what comes holds back nothing that the handshake still
-                // sends.
-                self.send_queued(out);
-                return progress;
+            if heard {
+                if let Err(error) = self.seal_written(out, around) {
+                    progress.outcome = Err(error);
+                    return progress;
+                }
+                let behind = more || progress.discarded < input.len();
+                if !behind && !self.wants_write() {
+                    // The usual end.
+                    return progress;
+                }
+                if behind && !around.wants_more() {
+                    // What the handshake still sends is not held back.
+                    self.send_queued(out);
+                    progress.stopped = true;
+                    return progress;
+                }
             }
         }
+    }
+
+    /// Seals what was written in answer to an event, before the next record is looked at: if that
+    /// one is bad, nothing can be sealed any more.
+    ///
+    /// Behind an event rustls holds no part of a handshake message, so it need not be shown any.
+    fn seal_written(
+        &mut self,
+        out: &mut Ciphertext,
+        around: &impl Surroundings,
+    ) -> Result<(), Failure> {
+        let Some(written) = around.take_written() else {
+            return Ok(());
+        };
+        self.encrypt(written.bytes(), out)?;
+        around.send_sealed(out.bytes(), &written);
+        out.clear();
+        Ok(())
+    }
+
+    fn peer_closed(&mut self, out: &mut Ciphertext, around: &impl Surroundings) {
+        self.state = State::PeerClosed;
+        out.send_to(around);
+        around.hear(Event::PeerClosed);
     }
 
     /// What was agreed on, once it is.
@@ -354,14 +430,13 @@ impl Session {
     /// is sent before any input is looked at.
     fn send_queued(&mut self, out: &mut Ciphertext) {
         while self.wants_write() {
-            let ignore = &mut |_: Event<'_>| ControlFlow::Break(());
             let incoming = &mut self.incoming;
             let handled = match &mut self.connection {
                 Connection::Client(client) => {
-                    handle(client.process_tls_records(incoming), true, out, ignore)
+                    handle(client.process_tls_records(incoming), true, out, &Nothing)
                 }
                 Connection::Server(server) => {
-                    handle(server.process_tls_records(incoming), true, out, ignore)
+                    handle(server.process_tls_records(incoming), true, out, &Nothing)
                 }
                 Connection::Greeting(_) => return,
             };
@@ -375,7 +450,7 @@ impl Session {
 
 struct Progress {
     discarded: usize,
-    /// The receiver of the events has had enough.
+    /// The surroundings want no more.
     stopped: bool,
     outcome: Result<(), Failure>,
 }

@@ -1,9 +1,6 @@
-use std::rc::Rc;
-
 use retwist_reactor::{Layer, TransportRef};
 
-use crate::transport::{CLEAR_ENDS, CLOSE, LEAVE, OVER, TlsTransport};
-use crate::{TlsError, TlsRole};
+use crate::{TlsError, TlsRole, TlsTransport};
 
 /// Starts TLS on `transport`, for the protocol that sits there, and returns the transport that is
 /// its own from now on.
@@ -46,8 +43,8 @@ pub fn start_tls(transport: &TransportRef, role: TlsRole) -> Result<TransportRef
         .filter(|_| transport.is_connected())
         .ok_or(TlsError::NotConnected)?;
     let tls = TlsTransport::new(role, protocol);
-    if let Err(error) = &*tls.session.borrow() {
-        return Err(error.clone());
+    if let Some(error) = tls.fault() {
+        return Err(error);
     }
     Ok(tls.insert_below(transport))
 }
@@ -89,7 +86,7 @@ pub fn start_tls(transport: &TransportRef, role: TlsRole) -> Result<TransportRef
 /// }
 /// ```
 pub fn stop_tls(transport: &TransportRef) -> Result<(), TlsError> {
-    leave(transport, LEAVE)
+    TlsTransport::stop(transport, false)
 }
 
 /// [`stop_tls`] for peers that take our close_notify and go on in clear, without one of their own:
@@ -98,14 +95,5 @@ pub fn stop_tls(transport: &TransportRef) -> Result<(), TlsError> {
 /// Some FTP clients answer CCC so. Only for them: whoever can change what is under way can end TLS
 /// by such a byte, unnoticed.
 pub fn stop_tls_without_peer_notify(transport: &TransportRef) -> Result<(), TlsError> {
-    leave(transport, LEAVE | CLEAR_ENDS)
-}
-
-fn leave(transport: &TransportRef, how: u16) -> Result<(), TlsError> {
-    let tls: Rc<TlsTransport> = TlsTransport::innermost(transport)
-        .filter(|tls| transport.is_connected() && !tls.is(OVER | CLOSE))
-        .ok_or(TlsError::NotTls)?;
-    tls.set(how);
-    tls.wants_flush();
-    Ok(())
+    TlsTransport::stop(transport, true)
 }

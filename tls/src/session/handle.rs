@@ -1,10 +1,8 @@
-use std::ops::ControlFlow;
-
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
 };
 
-use super::{Event, Failure};
+use super::{Event, Failure, Surroundings};
 use crate::TlsError;
 use crate::buffers::Ciphertext;
 
@@ -18,7 +16,7 @@ pub(super) enum Next {
     /// Application data that came out of a call that began in the handshake: who waits for the
     /// handshake is to hear of that first.
     First(Vec<u8>),
-    Delivered(ControlFlow<()>),
+    Delivered,
     PeerClosed,
     Blocked,
     Failed(Failure),
@@ -30,31 +28,36 @@ pub(super) fn handle<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     handshaking: bool,
     out: &mut Ciphertext,
-    event: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+    around: &impl Surroundings,
 ) -> Handled {
     let UnbufferedStatus { mut discard, state } = status;
     let next = match state {
         Err(error) => failure(error),
         Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+            let mut next = Next::Delivered;
             let mut first = Vec::new();
-            let mut flow = ControlFlow::Continue(());
-            let mut failed = None;
-            while let Some(record) = traffic.next_record() {
-                match record {
-                    Ok(record) => {
+            loop {
+                match traffic.next_record() {
+                    Some(Ok(record)) => {
                         discard += record.discard;
-                        match handshaking {
-                            true => first.extend_from_slice(record.payload),
-                            false => flow = event(Event::Data(record.payload)),
+                        if handshaking {
+                            first.extend_from_slice(record.payload);
+                        } else {
+                            out.send_to(around);
+                            around.hear(Event::Data(record.payload));
                         }
                     }
-                    Err(error) => failed = Some(error),
+                    Some(Err(error)) => next = failure(error),
+                    None => {}
+                }
+                // There is one, nearly always.
+                if traffic.peek_len().is_none() {
+                    break;
                 }
             }
-            match failed {
-                Some(error) => failure(error),
-                None if handshaking => Next::First(first),
-                None => Next::Delivered(flow),
+            match next {
+                Next::Delivered if handshaking => Next::First(first),
+                next => next,
             }
         }
         Ok(ConnectionState::EncodeTlsData(data)) => {

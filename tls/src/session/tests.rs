@@ -1,4 +1,4 @@
-use std::ops::ControlFlow;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use rustls::{ClientConfig, ServerConfig};
@@ -9,9 +9,43 @@ use crate::{ClientOptions, Identity, ServerOptions, TlsRole, TrustRoots};
 /// What a session said, in words.
 #[derive(Default)]
 struct Heard {
-    log: Vec<String>,
-    data: Vec<u8>,
-    info: Option<TlsInfo>,
+    log: RefCell<Vec<String>>,
+    data: RefCell<Vec<u8>>,
+    info: Cell<Option<TlsInfo>>,
+    sent: RefCell<Vec<u8>>,
+    /// One event at a time.
+    has_enough: Cell<bool>,
+    answer: RefCell<Plaintext>,
+}
+
+impl Surroundings for Heard {
+    fn hear(&self, event: Event<'_>) {
+        let mut log = self.log.borrow_mut();
+        match event {
+            Event::Completed(info) => {
+                log.push("completed".into());
+                self.info.set(Some(info));
+            }
+            Event::Data(data) => self.data.borrow_mut().extend_from_slice(data),
+            Event::PeerClosed => log.push("closed".into()),
+        }
+    }
+
+    fn wants_more(&self) -> bool {
+        !self.has_enough.get()
+    }
+
+    fn take_written(&self) -> Option<Plaintext> {
+        Some(self.answer.take()).filter(|answer| !answer.is_empty())
+    }
+
+    fn send_sealed(&self, records: &[u8], _: &Plaintext) {
+        self.send_own(records);
+    }
+
+    fn send_own(&self, records: &[u8]) {
+        self.sent.borrow_mut().extend_from_slice(records);
+    }
 }
 
 struct Side {
@@ -35,25 +69,23 @@ impl Side {
 
     fn receive(&mut self, input: &[u8]) -> Result<(), TlsError> {
         let mut input = input.to_vec();
-        let heard = &mut self.heard;
-        let received = self.session.receive(&mut input, &mut self.out, |event| {
-            match event {
-                Event::Completed(info) => {
-                    heard.log.push("completed".into());
-                    heard.info = Some(info);
-                }
-                Event::Data(data) => heard.data.extend_from_slice(data),
-                Event::PeerClosed => heard.log.push("closed".into()),
-            }
-            ControlFlow::Continue(())
-        });
+        let received = self.session.receive(&mut input, &mut self.out, &self.heard);
         let used = received.map_err(|failure| *failure)?;
         self.left_over.extend_from_slice(&input[used..]);
         Ok(())
     }
 
+    fn log(&self) -> Vec<String> {
+        self.heard.log.borrow().clone()
+    }
+
+    fn data(&self) -> Vec<u8> {
+        self.heard.data.take()
+    }
+
     fn sent(&mut self) -> Vec<u8> {
-        let sent = self.out.bytes().to_vec();
+        let mut sent = self.heard.sent.take();
+        sent.extend_from_slice(self.out.bytes());
         self.out = Ciphertext::new();
         sent
     }
@@ -117,7 +149,7 @@ fn whatever_the_cut_the_same_conversation() {
                 for piece in sent.chunks(cut) {
                     to.receive(piece).unwrap();
                 }
-                assert_eq!(std::mem::take(&mut to.heard.data), data, "{cut} {size}");
+                assert_eq!(to.data(), data, "{cut} {size}");
             }
         }
         server.session.encrypt(b"answer", &mut server.out).unwrap();
@@ -127,24 +159,24 @@ fn whatever_the_cut_the_same_conversation() {
         for piece in sent.chunks(cut) {
             client.receive(piece).unwrap();
         }
-        assert_eq!(client.heard.data, b"answer");
+        assert_eq!(client.data(), b"answer");
         assert_eq!(
             client.left_over,
             b"\x16\x03\x03 in clear, though it looks like a record"
         );
-        assert_eq!(client.heard.log, ["completed", "closed"]);
+        assert_eq!(client.log(), ["completed", "closed"]);
         // Our side is still open.
         client.session.encrypt(b"late", &mut client.out).unwrap();
         client.session.close_notify(&mut client.out).unwrap();
         let sent = client.sent();
         server.receive(&sent).unwrap();
-        assert_eq!(server.heard.data, b"late");
-        assert_eq!(server.heard.log, ["completed", "closed"]);
+        assert_eq!(server.data(), b"late");
+        assert_eq!(server.log(), ["completed", "closed"]);
         assert_eq!(
             server.session.incoming.capacity() + client.session.incoming.capacity(),
             0
         );
-        let info = server.heard.info.unwrap();
+        let info = server.heard.info.take().unwrap();
         assert_eq!(info.server_name.as_deref(), Some("localhost"));
         assert!(!info.resumed);
     }
@@ -155,8 +187,8 @@ fn a_flight_of_more_than_32_kib_passes() {
     for cut in [1000, usize::MAX] {
         let (mut client, mut server) = pair(1500);
         pump(&mut client, &mut server, cut).unwrap();
-        assert_eq!(client.heard.log, ["completed"]);
-        assert_eq!(server.heard.log, ["completed"]);
+        assert_eq!(client.log(), ["completed"]);
+        assert_eq!(server.log(), ["completed"]);
     }
 }
 
@@ -168,29 +200,44 @@ fn a_receiver_that_breaks_gets_the_rest_later() {
         client.session.encrypt(word, &mut client.out).unwrap();
     }
     let mut sent = client.sent();
-    let mut got = Vec::new();
-    let mut event = |event: Event<'_>| {
-        if let Event::Data(data) = event {
-            got.push(data.to_vec());
-        }
-        ControlFlow::Break(())
+    server.heard.has_enough.set(true);
+    let mut receive = |server: &mut Side, from| {
+        let used = server
+            .session
+            .receive(&mut sent[from..], &mut server.out, &server.heard);
+        (used.unwrap(), server.data())
     };
-    let used = server
-        .session
-        .receive(&mut sent, &mut server.out, &mut event)
-        .unwrap();
-    assert!(0 < used && used < sent.len());
+    let (used, data) = receive(&mut server, 0);
+    assert_eq!(data, b"one");
     // What rustls holds back does not stand in the way of what we write.
     server
         .session
         .encrypt(b"meanwhile", &mut server.out)
         .unwrap();
-    let rest = server
-        .session
-        .receive(&mut sent[used..], &mut server.out, &mut event)
-        .unwrap();
+    let (rest, data) = receive(&mut server, used);
+    assert_eq!(data, b"two");
     assert_eq!(used + rest, sent.len());
-    assert_eq!(got, [b"one", b"two"]);
+}
+
+#[test]
+fn an_answer_goes_before_the_alert_for_what_comes_next() {
+    for cut in CUTS {
+        let (mut client, mut server) = pair(0);
+        pump(&mut client, &mut server, usize::MAX).unwrap();
+        client.session.encrypt(b"one", &mut client.out).unwrap();
+        let mut sent = client.sent();
+        sent.extend_from_slice(b"\x17\x03\x03\x00\x20 a record that no key has ever sealed");
+        server.heard.answer.borrow_mut().push(b"answer");
+        let failed = sent
+            .chunks(cut)
+            .find_map(|piece| server.receive(piece).err());
+        assert!(failed.is_some(), "{cut}");
+        assert_eq!(server.data(), b"one");
+        let sent = server.sent();
+        let told = client.receive(&sent).unwrap_err();
+        assert!(told.to_string().ends_with("bad_record_mac"), "{told}");
+        assert_eq!(client.data(), b"answer", "{cut}");
+    }
 }
 
 #[test]
@@ -299,10 +346,10 @@ fn clear_text_ends_tls_only_where_that_was_asked_for() {
         let mut sent = client.sent();
         sent.extend_from_slice(b"NOOP\r\n");
         assert_eq!(server.receive(&sent).is_ok(), asked);
-        assert_eq!(server.heard.data, b"last");
+        assert_eq!(server.data(), b"last");
         if asked {
             assert_eq!(server.left_over, b"NOOP\r\n");
-            assert_eq!(server.heard.log, ["completed", "closed"]);
+            assert_eq!(server.log(), ["completed", "closed"]);
         }
     }
 }

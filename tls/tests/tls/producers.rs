@@ -430,3 +430,41 @@ fn registering_twice_is_an_error_and_unregistering_twice_is_nothing() {
         Source::register(&transport, ProducerKind::Pull, 1);
     }
 }
+
+/// The peer has gone without close_notify: nothing that the producer has left can arrive, and the
+/// protocol hears of it at once.
+#[test]
+fn a_truncated_connection_waits_for_no_producer() {
+    for kind in KINDS {
+        let source = Rc::<RefCell<Option<Rc<Source>>>>::default();
+        let kept = source.clone();
+        let (b, notes) = tape(move |heard, transport| {
+            if let Heard::Data(_) = heard {
+                let source = Source::register(transport, kind, 1_000_000);
+                *kept.borrow_mut() = Some(source);
+            }
+        });
+        let other = Other::client();
+        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol()).window(50_000);
+        pair.run();
+        other.call_now(|other| {
+            other.write(b"go");
+            // It reads no more.
+            other.wire().pause_producing();
+        });
+        pair.run();
+        let source = source.take().unwrap();
+        source.resume_producing();
+        pair.run();
+        assert!(!notes.log().is_empty() && source.left.get() > 0);
+        other.call_now(|other| other.wire().lose_connection());
+        pair.run();
+        assert!(source.stopped.get(), "{kind:?}");
+        assert!(
+            notes.reason().contains("without close_notify"),
+            "{kind:?} {:?}",
+            notes.log()
+        );
+        assert_eq!(pair.clock().pending_calls(), 0);
+    }
+}

@@ -3,14 +3,15 @@ use std::rc::{Rc, Weak};
 
 use retwist_reactor::{Channel, Producer, ProducerKind};
 
-use crate::transport::{CLOSE, CLOSE_WRITE, NOTIFIED, TlsTransport};
+use super::TlsTransport;
+use super::state::Facts;
 
 /// A producer from above, as the transport below has it: that one paces it, and the layer knows
 /// when it has more to write.
 ///
 /// A close waits for its producer twice. The layer waits before it sends close_notify; the
 /// transport below must go on waiting until close_notify is written, whatever the producer says.
-pub(crate) struct Paced {
+pub(super) struct Paced {
     tls: Weak<TlsTransport>,
     producer: Rc<dyn Producer>,
     kind: ProducerKind,
@@ -26,7 +27,7 @@ enum Pace {
 }
 
 impl Paced {
-    pub(crate) fn new(
+    pub(super) fn new(
         tls: Weak<TlsTransport>,
         producer: Rc<dyn Producer>,
         kind: ProducerKind,
@@ -39,12 +40,12 @@ impl Paced {
         }
     }
 
-    pub(crate) fn producer(&self) -> Rc<dyn Producer> {
+    pub(super) fn producer(&self) -> Rc<dyn Producer> {
         self.producer.clone()
     }
 
     /// The protocol above has written something.
-    pub(crate) fn written(&self) {
+    pub(super) fn written(&self) {
         if self.pace.get() == Pace::Resumed {
             self.pace.set(Pace::Running);
         }
@@ -52,7 +53,7 @@ impl Paced {
 
     /// What the producer says about whether it has finished. It is code of the application, so the
     /// caller holds no borrow.
-    pub(crate) fn says(&self) -> Option<bool> {
+    pub(super) fn says(&self) -> Option<bool> {
         let tls = self.tls.upgrade()?;
         tls.seat()
             .guard(|| self.producer.has_finished())
@@ -60,7 +61,7 @@ impl Paced {
     }
 
     /// Whether our close waits for a producer that `says` so.
-    pub(crate) fn holds_close(&self, says: Option<bool>) -> bool {
+    pub(super) fn holds_close(&self, says: Option<bool>) -> bool {
         says.map_or(
             self.kind == ProducerKind::Pull || self.pace.get() != Pace::Running,
             |finished| !finished,
@@ -68,7 +69,7 @@ impl Paced {
     }
 
     fn close_of_layer(&self) -> Option<Rc<TlsTransport>> {
-        self.tls.upgrade().filter(|tls| tls.is(CLOSE | CLOSE_WRITE))
+        self.tls.upgrade().filter(|tls| tls.state.is_closing())
     }
 }
 
@@ -92,7 +93,7 @@ impl Producer for Paced {
 
     fn has_finished(&self) -> Option<bool> {
         match self.close_of_layer() {
-            Some(tls) => Some(tls.is(NOTIFIED)),
+            Some(tls) => Some(tls.state.is_over() || tls.state.is(Facts::NOTIFIED)),
             None => self.producer.has_finished(),
         }
     }
