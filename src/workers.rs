@@ -97,6 +97,9 @@ impl Workers {
     /// the reactor of any of them. All end together, each in order, and a second signal cuts it
     /// short for all. This returns when the last has ended.
     ///
+    /// A callback that does not return cannot be cut short. If a worker is in one when the second
+    /// signal comes, and has not ended a second later, the whole process exits with code 1.
+    ///
     /// Where a set-up fails or panics no worker serves: those that listen already stop, and this
     /// returns the error. If a worker fails later, the others are stopped in order.
     pub fn run(

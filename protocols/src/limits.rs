@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use retwist_reactor::{
-    Address, Channel, FactoryRef, IntoProtocol, Layer, ProtocolRef, Reason, Seat,
+    Address, Channel, FactoryRef, IntoProtocol, Layer, LogLimit, ProtocolRef, Reason, Seat,
 };
 
 use crate::{FactoryPolicy, IpPrefix};
@@ -128,7 +128,9 @@ impl FactoryPolicy for Limits {
         let full = self.census.total.get() >= self.total
             || prefix.is_some_and(|prefix| self.census.of(prefix) >= self.per_peer);
         if full {
-            log::info!("a connection from {peer} is over the limit");
+            if let Some(left_out) = self.census.refused.admit() {
+                log::info!("a connection from {peer} is over the limit{left_out}");
+            }
             return self.overflow.as_ref().and_then(|overflow| overflow(peer));
         }
         let place = Place::take(&self.census, prefix);
@@ -157,6 +159,7 @@ impl fmt::Debug for Limits {
 struct Census {
     total: Cell<usize>,
     peers: RefCell<HashMap<IpPrefix, usize>>,
+    refused: LogLimit,
 }
 
 impl Census {

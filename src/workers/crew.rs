@@ -1,12 +1,22 @@
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{Builder, Scope};
+use std::time::{Duration, Instant};
 
-use retwist_reactor::{Phase, Reactor, ReactorSettings, Remote, SystemEvent, catch_panic};
+use retwist_reactor::{
+    Phase, Reactor, ReactorHandle, ReactorSettings, Remote, SystemEvent, catch_panic,
+};
 
 use super::{Cause, Ports, Worker, WorkersError, prepare, reactor};
 
-/// The threads of several workers, as the supervisor sees them. Dropped before they were told to
-/// begin, it lets them end.
+/// How long a worker may take to end after a second signal. The loop needs no time for that; a
+/// callback that does not return takes all there is.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The threads of several workers, as the supervisor sees them. Dropped before it told them to begin,
+/// it lets them end.
 #[derive(Default)]
 pub(super) struct Crew {
     members: Vec<Member>,
@@ -19,8 +29,8 @@ struct Member {
     reports: Reports,
 }
 
-/// What a thread has to say: that its worker is ready, and how to reach it; at the end, what went
-/// wrong, if anything did. It is closed when the thread has ended.
+/// What a thread reports: that its worker is ready, and how to reach it; at the end, what went wrong,
+/// if anything did. The channel closes when the thread has ended.
 type Reports = Receiver<Result<Remote, WorkersError>>;
 
 /// What a thread is given.
@@ -59,7 +69,7 @@ impl Crew {
         Ok(())
     }
 
-    /// Has them begin, with `and_then` behind it, and runs until all have ended.
+    /// Tells them to begin, calls `and_then`, and runs until all have ended.
     pub(super) fn run(
         self,
         supervisor: Reactor,
@@ -73,35 +83,68 @@ impl Crew {
         }
         supervisor.call_when_running(move || {
             for begin in begins {
-                // They all wait for this.
+                // Each of them waits for this.
                 let _ = begin.send(());
             }
             and_then();
         });
-        let all = remotes.clone();
-        supervisor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |hold| {
-            for remote in &all {
-                let hold = hold.clone();
-                // One that cannot be called has ended.
-                let _ = remote.call_from_thread(move |worker| {
-                    let (end, ended) = (SystemEvent::Shutdown, move |_| drop(hold));
-                    worker.add_system_event_trigger(Phase::After, end, ended);
-                    // Not running, it is on its way already.
-                    worker.stop();
-                });
-            }
-        });
-        supervisor.add_system_event_trigger(Phase::During, SystemEvent::Shutdown, move |_| {
-            // Those that are left, after a second signal.
-            for remote in &remotes {
-                let _ = remote.call_from_thread(|worker| worker.stop_at_once());
-            }
-        });
+        let hurried = stop_together(&supervisor, remotes);
         let outcome = supervisor.run().map_err(WorkersError::Reactor);
-        // Who was not told to begin is not going to be.
+        // Members that were not told to begin end now.
         drop(supervisor);
-        let ended = reports.iter().flat_map(|reports| reports.iter());
-        ended.fold(outcome, |outcome, report| outcome.and(report.map(drop)))
+        let deadline = hurried.get().then(|| Instant::now() + GRACE);
+        reports.iter().fold(outcome, |outcome, reports| {
+            outcome.and(last_report(reports, deadline))
+        })
+    }
+}
+
+/// Has the workers end in order when the supervisor does, which waits for them, and at once after a
+/// second signal. What is returned is true then.
+fn stop_together(supervisor: &ReactorHandle, remotes: Vec<Remote>) -> Rc<Cell<bool>> {
+    let (hurried, running) = (Rc::new(Cell::new(false)), Arc::new(()));
+    let still_running = Arc::downgrade(&running);
+    let all = remotes.clone();
+    supervisor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |hold| {
+        for remote in &all {
+            let held = (hold.clone(), running.clone());
+            // A worker that cannot be called has ended.
+            let _ = remote.call_from_thread(move |worker| {
+                let (end, ended) = (SystemEvent::Shutdown, move |_| drop(held));
+                worker.add_system_event_trigger(Phase::After, end, ended);
+                worker.stop();
+            });
+        }
+    });
+    let found = hurried.clone();
+    supervisor.add_system_event_trigger(Phase::During, SystemEvent::Shutdown, move |_| {
+        found.set(still_running.strong_count() > 0);
+        // Those that are left, after a second signal.
+        for remote in &remotes {
+            let _ = remote.call_from_thread(ReactorHandle::stop_at_once);
+        }
+    });
+    hurried
+}
+
+/// Waits until a thread has ended, and returns what went wrong there.
+fn last_report(reports: &Reports, deadline: Option<Instant>) -> Result<(), WorkersError> {
+    let mut outcome = Ok(());
+    loop {
+        let report = match deadline {
+            None => reports.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(end) => reports.recv_timeout(end.saturating_duration_since(Instant::now())),
+        };
+        match report {
+            Ok(report) => outcome = outcome.and(report.map(drop)),
+            Err(RecvTimeoutError::Disconnected) => return outcome,
+            Err(RecvTimeoutError::Timeout) => {
+                log::error!(
+                    "a worker is in a callback that does not return, and cannot be stopped: the process exits"
+                );
+                std::process::exit(1);
+            }
+        }
     }
 }
 
@@ -110,7 +153,7 @@ impl<S: Fn(&Worker) -> Result<(), Cause>> Thread<'_, S> {
         let outcome = catch_panic(|| self.work(reports, begin))
             .unwrap_or_else(|message| Err(WorkersError::Panicked(message)));
         if let Err(error) = outcome {
-            // Somebody listens as long as there are threads.
+            // The supervisor listens as long as there are threads.
             let _ = reports.send(Err(error));
         }
         stop(&self.supervisor);
@@ -137,8 +180,8 @@ impl<S: Fn(&Worker) -> Result<(), Cause>> Thread<'_, S> {
     }
 }
 
-/// One has ended, or is about to, and so all are to end.
+/// One worker has ended, or is about to, so all are to end.
 fn stop(supervisor: &Remote) {
-    // If it has ended itself, they have.
-    let _ = supervisor.call_from_thread(|supervisor| supervisor.stop());
+    // If the supervisor has ended, they have.
+    let _ = supervisor.call_from_thread(ReactorHandle::stop);
 }

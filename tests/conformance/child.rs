@@ -38,7 +38,19 @@ pub struct Process {
 impl Process {
     /// Runs the ignored test of this name.
     pub fn start(test: &str) -> Self {
-        let mut child = Command::new(env::current_exe().unwrap())
+        Process::run(Command::new(env::current_exe().unwrap()), test)
+    }
+
+    /// The same, in a process that ignores this signal, as a shell has it.
+    pub fn start_ignoring(signal: &str, test: &str) -> Self {
+        let mut shell = Command::new("sh");
+        let script = format!("trap '' {signal}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script]).arg(env::current_exe().unwrap());
+        Process::run(shell, test)
+    }
+
+    fn run(mut program: Command, test: &str) -> Self {
+        let mut child = program
             .args([
                 "--exact",
                 test,

@@ -33,6 +33,7 @@ mod lifecycle;
 mod ownership;
 mod panics;
 mod pausing;
+mod port_options;
 mod ports;
 mod producers;
 mod relays;

@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use retwist::{Address, Phase, Reactor, ReactorSettings, SystemEvent, TcpListen};
@@ -144,4 +146,67 @@ fn leaves_signals_alone() {
     let reactor = Reactor::with_settings(settings).unwrap();
     reactor.call_when_running(|| println!("\nstarted"));
     reactor.run().unwrap();
+}
+
+#[test]
+fn a_signal_that_the_process_ignores_stays_ignored() {
+    for (ignored, other) in [(Signal::INT, Signal::TERM), (Signal::TERM, Signal::INT)] {
+        let name = match ignored {
+            Signal::INT => "INT",
+            _ => "TERM",
+        };
+        let mut process = Process::start_ignoring(name, "signals::serves");
+        let client = TcpStream::connect(process.says("listening on")).unwrap();
+        process.says("made");
+        process.signal(ignored);
+        process.signal(ignored);
+        drop(client);
+        process.says("lost");
+        process.signal(other);
+        process.says("ended");
+        assert!(process.end().success());
+    }
+}
+
+#[test]
+fn a_signal_that_was_ignored_is_ignored_once_the_reactor_has_run() {
+    let mut process = Process::start_ignoring("TERM", "signals::runs_and_goes_on");
+    process.says("has run");
+    process.signal(Signal::TERM);
+    process.signal(Signal::INT);
+    assert_eq!(process.end().signal(), Some(Signal::INT.as_raw()));
+}
+
+#[test]
+fn a_handler_that_was_there_before_goes_on_when_the_reactor_has_run() {
+    let mut process = Process::start("signals::has_a_handler");
+    process.says("started");
+    process.signal(Signal::TERM);
+    process.says("has run, and the handler has seen the signal: true");
+    process.signal(Signal::TERM);
+    process.says("the handler has seen another");
+    process.signal(Signal::INT);
+    assert_eq!(process.end().signal(), Some(Signal::INT.as_raw()));
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn has_a_handler() {
+    if !is_child() {
+        return;
+    }
+    let seen = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(Signal::TERM.as_raw(), seen.clone()).unwrap();
+    let reactor = Reactor::new().unwrap();
+    reactor.call_when_running(|| println!("\nstarted"));
+    reactor.run().unwrap();
+    let first = seen.swap(false, Ordering::SeqCst);
+    println!("\nhas run, and the handler has seen the signal: {first}");
+    while !seen.load(Ordering::SeqCst) {
+        thread::yield_now();
+    }
+    println!("\nthe handler has seen another");
+    loop {
+        thread::park();
+    }
 }

@@ -384,3 +384,38 @@ fn hangs() {
         .unwrap();
     println!("\nended");
 }
+
+#[test]
+fn a_second_signal_ends_a_process_whose_worker_spins() {
+    let mut process = Process::start("workers::spins");
+    process.says("spinning");
+    process.signal(Signal::TERM);
+    process.says("another worker has ended");
+    process.signal(Signal::TERM);
+    assert_eq!(process.end().code(), Some(1));
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn spins() {
+    if !is_child() {
+        return;
+    }
+    let _ = Workers::new(2).run(|worker| {
+        if worker.number() == 0 {
+            worker.call_soon(|| {
+                println!("\nspinning");
+                loop {
+                    std::thread::park();
+                }
+            });
+        } else {
+            let end = SystemEvent::Shutdown;
+            worker.add_system_event_trigger(Phase::After, end, |_| {
+                println!("\nanother worker has ended");
+            });
+        }
+        Ok(())
+    });
+    println!("\nended");
+}
