@@ -64,6 +64,11 @@ use crate::{FrameReceiver, Framed, LengthLimitExceeded, LineTransport, Lines, Un
 /// ```
 #[doc(alias = "LineOnlyReceiver")]
 #[doc(alias = "basic")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not receive lines",
+    label = "not a receiver",
+    note = "write `impl LineReceiver for {Self}`, with a `line_received`"
+)]
 #[allow(unused_variables, reason = "the names are documentation")]
 pub trait LineReceiver: 'static {
     /// See [`Protocol::connection_made`](retwist_reactor::Protocol::connection_made).

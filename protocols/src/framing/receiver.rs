@@ -34,6 +34,11 @@ use crate::{FrameTransport, Framing, UnfinishedFrame};
 #[doc(alias = "Int32StringReceiver")]
 #[doc(alias = "Int16StringReceiver")]
 #[doc(alias = "Int8StringReceiver")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not receive the units of `{F}`",
+    label = "not a receiver",
+    note = "write `impl FrameReceiver<{F}> for {Self}`, with a `frame_received`"
+)]
 #[allow(unused_variables, reason = "the names are documentation")]
 pub trait FrameReceiver<F: Framing>: 'static {
     /// See [`Protocol::connection_made`](retwist_reactor::Protocol::connection_made).
