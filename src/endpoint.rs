@@ -113,7 +113,6 @@ mod datagram;
 mod endpoints;
 mod error;
 mod kinds;
-mod network;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -123,5 +122,5 @@ pub use client::{ClientEndpoint, EndpointDialer, client_from_string};
 pub use datagram::{DatagramEndpoint, datagram_from_string};
 pub use endpoints::Endpoints;
 pub use error::{EndpointError, Mistake};
-pub use network::Network;
+pub use retwist_deferred::Network;
 pub use server::{ServerEndpoint, server_from_string};

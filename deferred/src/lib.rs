@@ -86,9 +86,9 @@ pub use r#async::{
     sleep, timeout,
 };
 pub use connecting::{
-    AttemptError, Backoff, ClientService, DialError, Dialer, DialerExt, HostnameEndpoint,
-    Reconnecting, ResolveError, Resolver, Retries, ServiceError, ServiceState, SystemResolver,
-    ascii_host, connect, connect_protocol,
+    AttemptError, Backoff, ClientService, DialError, Dialer, DialerExt, HostPort, HostnameEndpoint,
+    IntoHostPort, Network, Reconnecting, ResolveError, Resolver, Retries, ServiceError,
+    ServiceState, SystemResolver, ascii_host, connect, connect_protocol,
 };
 pub use deferreds::{
     AllFailed, AlreadyCalled, AlreadyLooping, Ask, Canceller, CooperativeTask, Cooperator,

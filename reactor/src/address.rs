@@ -20,6 +20,9 @@ pub enum Address {
     Udp(SocketAddr),
     /// A path in the file system; none where that end has not been bound to one.
     Unix(Option<Arc<Path>>),
+    /// A port of a host by its name: the destination of a connector. The peer of its connection is
+    /// an IP address.
+    Host(Arc<str>, u16),
     /// One end of a connection in memory, by the name that its maker gave to it.
     Memory(Arc<str>),
     /// Not known: the end has gone, or the system does not say.
@@ -34,7 +37,10 @@ impl Address {
 
     /// The port, for the kinds that have one.
     pub fn port(&self) -> Option<u16> {
-        self.socket().map(|address| address.port())
+        match self {
+            Address::Host(_, port) => Some(*port),
+            _ => self.socket().map(|address| address.port()),
+        }
     }
 
     /// IP address and port together, for the kinds that have them.
@@ -58,6 +64,8 @@ impl fmt::Display for Address {
             Address::Tcp(address) | Address::Udp(address) => address.fmt(f),
             Address::Unix(Some(path)) => path.display().fmt(f),
             Address::Unix(None) => f.write_str("unnamed UNIX socket"),
+            Address::Host(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Address::Host(host, port) => write!(f, "{host}:{port}"),
             Address::Memory(name) => f.write_str(name),
             Address::Unknown => f.write_str("unknown address"),
         }

@@ -45,7 +45,13 @@ enum State {
     Disconnected,
     Waiting(DelayedCall),
     Connecting(Box<dyn Attempt>),
-    Connected(Weak<dyn Channel>),
+    Connected(Connection),
+}
+
+/// What a [`Connector`] closes when it disconnects.
+enum Connection {
+    Channel(Weak<dyn Channel>),
+    Custom(Box<dyn Fn()>),
 }
 
 /// How connections of one kind are begun.
@@ -230,8 +236,10 @@ impl OwnedConnector {
             return;
         }
         let channel = match &*self.state.borrow() {
-            State::Connected(channel) => channel.upgrade(),
-            _ => None,
+            State::Connected(Connection::Channel(channel)) => channel.upgrade(),
+            // It changes no state: the end comes in a later turn.
+            State::Connected(Connection::Custom(disconnect)) => return disconnect(),
+            _ => return,
         };
         if let Some(channel) = channel {
             channel.seat().close();
@@ -260,7 +268,12 @@ impl OwnedConnector {
 
     /// The connection is made. Its owner calls [`stream_lost`](Owner::stream_lost) when it has ended.
     pub(crate) fn connected(&self, channel: Weak<dyn Channel>) {
-        self.enter(State::Connected(channel));
+        self.enter(State::Connected(Connection::Channel(channel)));
+    }
+
+    /// The same for a connection that `disconnect` closes.
+    pub(crate) fn connected_by(&self, disconnect: Box<dyn Fn()>) {
+        self.enter(State::Connected(Connection::Custom(disconnect)));
     }
 
     pub(crate) fn failed(&self, error: &ConnectError) {

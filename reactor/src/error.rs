@@ -2,6 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{AddressError, Reason};
@@ -128,6 +129,9 @@ pub enum ConnectError {
     Address(AddressError),
     /// Anything else that the system said.
     Failed(io::Error),
+    /// The host has no address that answers, or its addresses were not found: of connectors to the
+    /// name of a host.
+    Host(Arc<dyn Error + Send + Sync>),
     /// The reactor has ended.
     ReactorGone,
 }
@@ -145,6 +149,7 @@ impl Clone for ConnectError {
             ConnectError::Negotiation(reason) => ConnectError::Negotiation(reason.clone()),
             ConnectError::Address(error) => ConnectError::Address(error.clone()),
             ConnectError::Failed(error) => ConnectError::Failed(copy(error)),
+            ConnectError::Host(error) => ConnectError::Host(error.clone()),
             ConnectError::ReactorGone => ConnectError::ReactorGone,
         }
     }
@@ -193,6 +198,7 @@ impl fmt::Display for ConnectError {
             }
             ConnectError::Address(error) => error.fmt(f),
             ConnectError::Failed(_) => f.write_str("the connection could not be made"),
+            ConnectError::Host(error) => error.fmt(f),
             ConnectError::ReactorGone => f.write_str("the reactor has ended"),
         }
     }
@@ -206,6 +212,7 @@ impl Error for ConnectError {
             | ConnectError::Bind(_, error)
             | ConnectError::Failed(error) => Some(error),
             ConnectError::Negotiation(reason) => Some(reason),
+            ConnectError::Host(error) => error.source(),
             _ => None,
         }
     }

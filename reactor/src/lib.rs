@@ -10,7 +10,7 @@
 //! core          lifecycle signals remote one pass of the loop, startup and shutdown
 //! tcp   udp   testing   layer            kinds of transport: sockets, memory, what sits on another transport
 //! stream datagram                        byte streams, and ports of datagrams, of every kind
-//! sources connector port                 what the system reports on
+//! sources connector connect_attempt port what the system reports on
 //! channel handle seat                    what a transport supplies; what a protocol holds; who listens
 //! protocol transport factory holder      the traits that users meet, and where a protocol is kept
 //! clock turn timers output producer      time, turns, and small machines that are tested alone
@@ -21,6 +21,7 @@ mod address;
 mod address_error;
 mod channel;
 mod clock;
+mod connect_attempt;
 mod connector;
 mod core;
 mod datagram;
@@ -56,6 +57,7 @@ pub use address::Address;
 pub use address_error::AddressError;
 pub use channel::Channel;
 pub use clock::{Clock, DelayedCall};
+pub use connect_attempt::ConnectAttempt;
 pub use connector::{Connector, ConnectorState};
 pub use datagram::{
     DatagramProtocol, DatagramProtocolHandle, DatagramProtocolRef, DatagramTransport,

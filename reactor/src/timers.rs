@@ -388,7 +388,8 @@ impl<T> Timers<T> {
     }
 
     fn live(&self, key: TimerKey) -> Option<&Node<T>> {
-        let node = self.node(key.index);
+        // `TimerKey::NONE` has no node.
+        let node = self.nodes.get(key.index as usize)?;
         (node.generation == key.generation).then_some(node)
     }
 

@@ -1,12 +1,15 @@
 use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use retwist_reactor::{
-    ConnectError, Connector, FactoryRef, Protocol, ProtocolHandle, ProtocolRef, error_chain,
+    Address, AddressError, Clock, ConnectError, Connector, FactoryRef, IntoFactory, Protocol,
+    ProtocolHandle, ProtocolRef, error_chain,
 };
 
 use super::connect::{dial, opening, when_opened};
+use super::factory_connector::connect_factory;
 use crate::{AsyncTransport, Deferred, Failure, ResolveError};
 
 /// A way to connect a protocol.
@@ -45,6 +48,20 @@ pub trait DialerExt: Dialer {
         when_opened(self.connect(protocol), opened)
     }
 
+    /// Connects the protocols of a factory, which hears what a client's factory hears, and may
+    /// connect again. `destination` is for the log, and for [`Connector::destination`].
+    fn connect_factory(
+        self,
+        destination: Address,
+        clock: &Clock,
+        factory: impl IntoFactory,
+    ) -> Connector
+    where
+        Self: Sized + 'static,
+    {
+        connect_factory(Rc::new(self), destination, clock, factory.into_factory())
+    }
+
     /// Connects, for async code. Cancelling the Deferred, or dropping it while it is awaited, ends
     /// the attempt.
     fn open(&self) -> Deferred<AsyncTransport, DialError> {
@@ -66,6 +83,8 @@ impl<F: Fn(FactoryRef) -> Connector> Dialer for F {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DialError {
+    /// The text of the destination has no port, or cannot be read.
+    Address(AddressError),
     /// No address of the host was found.
     Resolve(ResolveError),
     /// The connection could not be made.
@@ -91,6 +110,7 @@ impl From<ConnectError> for DialError {
 impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            DialError::Address(error) => error.fmt(f),
             DialError::Resolve(error) => error.fmt(f),
             DialError::Connect(error) => error.fmt(f),
             DialError::AllFailed(attempts) if attempts.is_empty() => {
@@ -109,6 +129,7 @@ impl fmt::Display for DialError {
 impl Error for DialError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
+            DialError::Address(error) => error.source(),
             DialError::Resolve(error) => error.source(),
             DialError::Connect(error) => error.source(),
             DialError::AllFailed(_) => None,

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_reactor::{
-    ConnectError, Connector, DelayedCall, ProtocolRef, ReactorTcp, StreamSettings, TcpConnect,
+    Address, ConnectError, Connector, DelayedCall, IntoFactory, ProtocolRef, ReactorTcp,
+    StreamSettings, TcpConnect,
 };
 
 use super::connect::dial_tcp;
-use crate::{Canceller, Deferred, DialError, Dialer, Failure, Promise, Resolver};
+use crate::{Canceller, Deferred, DialError, Dialer, DialerExt, Failure, Promise, Resolver};
 
 /// A dialer for a TCP port of a host, by name.
 ///
@@ -104,6 +105,15 @@ impl HostnameEndpoint {
     pub fn settings(mut self, settings: StreamSettings) -> Self {
         self.options.settings = settings;
         self
+    }
+
+    /// Connects the protocols of a factory, which hears what a client's factory hears, and may
+    /// connect again. The name is looked up for each connection.
+    #[doc(alias = "connectTCP")]
+    pub fn connect_factory(self, factory: impl IntoFactory) -> Connector {
+        let destination = Address::Host(self.host.as_str().into(), self.port);
+        let clock = self.reactor.time();
+        DialerExt::connect_factory(self, destination, &clock, factory)
     }
 }
 

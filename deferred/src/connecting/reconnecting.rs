@@ -11,8 +11,9 @@ use retwist_reactor::{
 
 use crate::Backoff;
 
-/// A client's factory that connects again when a connection fails or is lost: what
-/// [`ClientService`](crate::ClientService) is to a dialer, this is to `connect_tcp`.
+/// A client's factory that connects again after a failure or a loss. It goes to
+/// `connect_tcp_factory` of a reactor or of a [`Network`](crate::Network).
+/// [`ClientService`](crate::ClientService) does the same for a dialer.
 ///
 /// ```
 /// use retwist_deferred::Reconnecting;
@@ -36,23 +37,24 @@ use crate::Backoff;
 /// retries.stop_trying();
 /// ```
 ///
-/// The wait grows by the factor e, from 2.7 s up to an hour, until
-/// [`reset_delay`](Retries::reset_delay) says that all is well.
+/// The wait grows by the factor e, from 2.7 s to at most 1 h, until
+/// [`reset_delay`](Retries::reset_delay) is called.
 #[doc(alias = "ReconnectingClientFactory")]
 pub struct Reconnecting {
     inner: FactoryRef,
     retries: Retries,
 }
 
-/// What others may say to a [`Reconnecting`] factory. A cheap handle.
+/// Controls a [`Reconnecting`] factory. A cheap handle.
 #[derive(Clone)]
 pub struct Retries {
-    inner: Rc<Inner>,
+    state: Rc<RetryState>,
 }
 
-struct Inner {
+struct RetryState {
     backoff: RefCell<Backoff>,
-    most: Cell<u32>,
+    max_retries: Cell<u32>,
+    /// The retries in a row.
     count: Cell<u32>,
     stopped: Cell<bool>,
     connector: RefCell<Option<Connector>>,
@@ -62,6 +64,45 @@ impl Reconnecting {
     /// Makes protocols with `inner`, which hears everything that a client's factory hears. A closure
     /// becomes a factory with [`factory`](retwist_reactor::factory).
     pub fn new(inner: impl IntoFactory) -> Self {
+        Reconnecting::with_retries(|_| inner)
+    }
+
+    /// The same for a factory that `make` makes with the handle of its own retries, so that a
+    /// protocol can call [`reset_delay`](Retries::reset_delay) or
+    /// [`stop_trying`](Retries::stop_trying).
+    ///
+    /// ```
+    /// use retwist_deferred::{Reconnecting, Retries};
+    /// use retwist_reactor::{Protocol, TransportRef, factory};
+    ///
+    /// struct Client { retries: Retries }
+    /// impl Protocol for Client {
+    ///     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {
+    ///         self.retries.reset_delay(); // the server answers
+    ///     }
+    /// }
+    ///
+    /// let clients = Reconnecting::with_retries(|retries| {
+    ///     factory(move |_| Client { retries: retries.clone() })
+    /// });
+    /// # drop(clients);
+    /// ```
+    pub fn with_retries<F: IntoFactory>(make: impl FnOnce(Retries) -> F) -> Self {
+        let retries = Retries::new();
+        Reconnecting {
+            inner: make(retries.clone()).into_factory(),
+            retries,
+        }
+    }
+
+    /// The handle for other code.
+    pub fn retries(&self) -> Retries {
+        self.retries.clone()
+    }
+}
+
+impl Retries {
+    fn new() -> Self {
         let backoff = Backoff {
             initial: Duration::from_secs(1),
             factor: E,
@@ -69,61 +110,52 @@ impl Reconnecting {
             jitter: Duration::from_millis(500),
             ..Backoff::default()
         };
-        let state = Rc::new(Inner {
-            backoff: RefCell::new(backoff),
-            most: Cell::new(u32::MAX),
-            count: Cell::new(0),
-            stopped: Cell::new(false),
-            connector: RefCell::default(),
-        });
-        Reconnecting {
-            inner: inner.into_factory(),
-            retries: Retries { inner: state },
+        Retries {
+            state: Rc::new(RetryState {
+                backoff: RefCell::new(backoff),
+                max_retries: Cell::new(u32::MAX),
+                count: Cell::new(0),
+                stopped: Cell::new(false),
+                connector: RefCell::default(),
+            }),
         }
     }
 
-    /// The handle to keep.
-    pub fn retries(&self) -> Retries {
-        self.retries.clone()
-    }
-}
-
-impl Retries {
-    /// How long it waits, from the next failure on.
+    /// Sets the waits, from the next failure on.
     pub fn set_backoff(&self, backoff: Backoff) {
-        *self.inner.backoff.borrow_mut() = backoff;
+        *self.state.backoff.borrow_mut() = backoff;
     }
 
-    /// Gives up after so many retries in a row. Default: never.
+    /// Sets the most retries in a row, after which there are no more. Default: no limit.
     #[doc(alias = "maxRetries")]
     pub fn set_max_retries(&self, retries: u32) {
-        self.inner.most.set(retries);
+        self.state.max_retries.set(retries);
     }
 
-    /// The connection is a good one: the next wait is a short one again.
+    /// The connection is a success: the next wait is a short one again.
     #[doc(alias = "resetDelay")]
     pub fn reset_delay(&self) {
-        self.inner.count.set(0);
+        self.state.count.set(0);
     }
 
-    /// Tries no more: ends the wait, or the attempt. A connection that exists lives on, and is the
-    /// last one.
+    /// Stops trying: ends the wait or the attempt. A connection that exists lives on, and is the last
+    /// one.
     #[doc(alias = "stopTrying")]
     pub fn stop_trying(&self) {
-        self.inner.stopped.set(true);
-        if let Some(connector) = self.inner.connector.take() {
+        self.state.stopped.set(true);
+        if let Some(connector) = self.state.connector.take() {
             connector.stop_connecting();
         }
     }
 
     fn retry(&self, connector: &Connector, why: &dyn std::error::Error) {
-        let inner = &self.inner;
-        let count = inner.count.get().saturating_add(1);
-        if inner.stopped.get() || count > inner.most.get() {
+        let state = &self.state;
+        let count = state.count.get().saturating_add(1);
+        if state.stopped.get() || count > state.max_retries.get() {
             return;
         }
-        inner.count.set(count);
-        let delay = inner.backoff.borrow().delay(count);
+        state.count.set(count);
+        let delay = state.backoff.borrow().delay(count);
         log::info!(
             "{}: {}; connecting again in {:.1} s",
             connector.destination(),
@@ -148,7 +180,7 @@ impl Factory for Reconnecting {
     }
 
     fn started_connecting(self: &Rc<Self>, connector: &Connector) {
-        *self.retries.inner.connector.borrow_mut() = Some(connector.clone());
+        *self.retries.state.connector.borrow_mut() = Some(connector.clone());
         self.inner.started_connecting(connector);
     }
 
@@ -172,7 +204,7 @@ impl fmt::Debug for Reconnecting {
 impl fmt::Debug for Retries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Retries")
-            .field("count", &self.inner.count.get())
+            .field("count", &self.state.count.get())
             .finish_non_exhaustive()
     }
 }
