@@ -11,12 +11,12 @@ use retwist_reactor::{Clock, DelayedCall};
 /// A future that ends after `delay`, in a later pass of the reactor. Dropping it takes the timer off
 /// the clock.
 pub fn sleep(clock: &Clock, delay: Duration) -> Sleep {
-    let stage = Rc::new(RefCell::new(Stage::Waiting(None)));
+    let stage = Rc::new(RefCell::new(SleepStage::Waiting(None)));
     let timer = clock.call_later(delay, {
         let stage = stage.clone();
         move || {
-            let before = stage.replace(Stage::Over);
-            if let Stage::Waiting(Some(waker)) = before {
+            let before = stage.replace(SleepStage::Over);
+            if let SleepStage::Waiting(Some(waker)) = before {
                 waker.wake();
             }
         }
@@ -48,11 +48,11 @@ pub async fn timeout<F: Future>(
 #[derive(Debug)]
 pub struct Sleep {
     timer: DelayedCall,
-    stage: Rc<RefCell<Stage>>,
+    stage: Rc<RefCell<SleepStage>>,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum SleepStage {
     Waiting(Option<Waker>),
     Over,
 }
@@ -62,8 +62,8 @@ impl Future for Sleep {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         match &mut *self.stage.borrow_mut() {
-            Stage::Over => Poll::Ready(()),
-            Stage::Waiting(waker) => {
+            SleepStage::Over => Poll::Ready(()),
+            SleepStage::Waiting(waker) => {
                 *waker = Some(context.waker().clone());
                 Poll::Pending
             }

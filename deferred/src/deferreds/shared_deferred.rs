@@ -27,11 +27,11 @@ use crate::{Canceller, Deferred, Failure, IntoBoxedError, Outcome};
 ///
 /// A cheap handle: clones are the same outcome. The work goes on without handles.
 pub struct SharedDeferred<T: Clone + 'static, E: IntoBoxedError + Clone> {
-    inner: Rc<Inner<T, E>>,
+    shared: Rc<SharedOutcome<T, E>>,
     canceller: Canceller,
 }
 
-struct Inner<T: Clone + 'static, E: IntoBoxedError + Clone> {
+struct SharedOutcome<T: Clone + 'static, E: IntoBoxedError + Clone> {
     waiting: Waiters<T, E>,
     outcome: RefCell<Option<Outcome<T, E>>>,
     /// A waiter has got the outcome, so that a failure is handled there.
@@ -42,14 +42,14 @@ impl<T: Clone + 'static, E: IntoBoxedError + Clone> Deferred<T, E> {
     /// Makes one outcome for several waiters.
     pub fn share(self) -> SharedDeferred<T, E> {
         let canceller = self.canceller();
-        let inner = Rc::new(Inner {
+        let shared = Rc::new(SharedOutcome {
             waiting: Waiters::default(),
             outcome: RefCell::default(),
             heard: Cell::new(false),
         });
-        let to = inner.clone();
+        let to = shared.clone();
         self.done(move |outcome| to.fire(outcome));
-        SharedDeferred { inner, canceller }
+        SharedDeferred { shared, canceller }
     }
 }
 
@@ -58,16 +58,16 @@ impl<T: Clone + 'static, E: IntoBoxedError + Clone> SharedDeferred<T, E> {
     pub fn wait(&self) -> Deferred<T, E> {
         match self.outcome() {
             Some(outcome) => {
-                self.inner.heard.set(true);
+                self.shared.heard.set(true);
                 Deferred::from_outcome(outcome)
             }
-            None => self.inner.waiting.wait(()),
+            None => self.shared.waiting.wait(()),
         }
     }
 
     /// The outcome, if it is there.
     pub fn outcome(&self) -> Option<Outcome<T, E>> {
-        self.inner.outcome.borrow().clone()
+        self.shared.outcome.borrow().clone()
     }
 
     /// Cancels the work, as [`Deferred::cancel`]: all waiters hear of it.
@@ -76,7 +76,7 @@ impl<T: Clone + 'static, E: IntoBoxedError + Clone> SharedDeferred<T, E> {
     }
 }
 
-impl<T: Clone + 'static, E: IntoBoxedError + Clone> Inner<T, E> {
+impl<T: Clone + 'static, E: IntoBoxedError + Clone> SharedOutcome<T, E> {
     fn fire(&self, outcome: Outcome<T, E>) {
         *self.outcome.borrow_mut() = Some(outcome.clone());
         while let Some(waiter) = self.waiting.next() {
@@ -86,7 +86,7 @@ impl<T: Clone + 'static, E: IntoBoxedError + Clone> Inner<T, E> {
     }
 }
 
-impl<T: Clone + 'static, E: IntoBoxedError + Clone> Drop for Inner<T, E> {
+impl<T: Clone + 'static, E: IntoBoxedError + Clone> Drop for SharedOutcome<T, E> {
     fn drop(&mut self) {
         if let Some(Err(failure)) = mem::take(self.outcome.get_mut())
             && !self.heard.get()
@@ -99,7 +99,7 @@ impl<T: Clone + 'static, E: IntoBoxedError + Clone> Drop for Inner<T, E> {
 impl<T: Clone + 'static, E: IntoBoxedError + Clone> Clone for SharedDeferred<T, E> {
     fn clone(&self) -> Self {
         SharedDeferred {
-            inner: self.inner.clone(),
+            shared: self.shared.clone(),
             canceller: self.canceller.clone(),
         }
     }
@@ -108,8 +108,8 @@ impl<T: Clone + 'static, E: IntoBoxedError + Clone> Clone for SharedDeferred<T, 
 impl<T: Clone + 'static, E: IntoBoxedError + Clone> fmt::Debug for SharedDeferred<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedDeferred")
-            .field("called", &self.inner.outcome.borrow().is_some())
-            .field("waiting", &self.inner.waiting.len())
+            .field("called", &self.shared.outcome.borrow().is_some())
+            .field("waiting", &self.shared.waiting.len())
             .finish()
     }
 }
