@@ -17,8 +17,8 @@ Takes all that it is sent and answers nothing. With RUST_LOG=info it says how mu
 
 Usage: discard [ENDPOINT...] [--workers N]
 
-ENDPOINT      where to listen; tcp:8009:interface=127.0.0.1 if none is given
---workers N   as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
+ENDPOINT      where to listen (default: tcp:8009:interface=127.0.0.1)
+--workers N   number of reactors, each in a thread of its own, on the same ports (default: 1)
 ";
 
 struct Discard {

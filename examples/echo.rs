@@ -8,7 +8,7 @@
 //! Then type something into `nc -N 127.0.0.1 8007`.
 //!
 //! With `--proxy-protocol` it stands behind a proxy such as haproxy (`send-proxy` or
-//! `send-proxy-v2`), and says first whom it took the connection for: `SRC 192.0.2.1 1234 DST
+//! `send-proxy-v2`), and says first where the connection came from: `SRC 192.0.2.1 1234 DST
 //! 198.51.100.9 443`, `UNKNOWN`, or `LOCAL`.
 
 mod support;
@@ -25,11 +25,11 @@ Sends back what it is sent, until the client closes.
 
 Usage: echo [ENDPOINT...] [--workers N] [--proxy-protocol [--trust PREFIX]...]
 
-ENDPOINT           where to listen; tcp:8007:interface=127.0.0.1 if none is given
---workers N        as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
---proxy-protocol   demand a PROXY header, version 1 or 2, and say first what is in it
---trust PREFIX     from proxies with these addresses (192.0.2.0/24, 2001:db8::1, any); if none are
-                   given, from this machine alone
+ENDPOINT           where to listen (default: tcp:8007:interface=127.0.0.1)
+--workers N        number of reactors, each in a thread of its own, on the same ports (default: 1)
+--proxy-protocol   expect a PROXY header, version 1 or 2, and say first what is in it
+--trust PREFIX     from proxies with these addresses (192.0.2.0/24, 2001:db8::1, any)
+                   (default: this machine)
 ";
 
 struct Echo;

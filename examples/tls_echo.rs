@@ -36,19 +36,19 @@ Usage: tls_echo [ENDPOINT...] [--workers N] [--cert FILE [--key FILE] | --ca-out
                 [--client-cert none|optional|required --client-ca FILE]
        tls_echo --connect ENDPOINT [--ca FILE] [--name NAME] [--alpn NAMES] [--cert FILE [--key FILE]] [--file FILE | LINE...]
 
-ENDPOINT             where to listen; tcp:8443:interface=127.0.0.1 if none is given
---workers N          as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
+ENDPOINT             where to listen (default: tcp:8443:interface=127.0.0.1)
+--workers N          number of reactors, each in a thread of its own, on the same ports (default: 1)
 --connect ENDPOINT   the client's side, to tcp:localhost:8443, say
-LINE                 what the client sends, each on a line of its own; hello if there is none
+LINE                 what the client sends, each on a line of its own (default: hello)
 --file FILE          it sends this file instead
 --cert FILE          the certificate to show, and those that certify it, PEM
---key FILE           its private key, PEM; it is in the file of the certificate if this is not given
+--key FILE           its private key, PEM (default: in the file of the certificate)
 --ca-out FILE        without --cert the server makes an authority for itself, whose certificate is written here
---ca FILE            whom the client trusts, PEM; those that the system trusts if it is not given
---name NAME          who the server has to be; localhost if it is not given
---alpn NAMES         the application protocols to agree on one of, best first, separated by commas
---client-cert WHICH  whether clients show a certificate: none (unless said otherwise), optional, required
---client-ca FILE     who certifies them, PEM
+--ca FILE            the authorities that the client trusts, PEM (default: those of the system)
+--name NAME          the name that the server's certificate has to be for (default: localhost)
+--alpn NAMES         application protocols, best first, separated by commas; both sides agree on one
+--client-cert WHICH  whether clients show a certificate: none (the default), optional, required
+--client-ca FILE     the authorities that certify clients, PEM
 ";
 
 struct Echo;

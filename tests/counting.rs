@@ -24,7 +24,7 @@ impl Protocol for Echo {
     }
 }
 
-/// A reactor that serves echo, and how many bytes it has heard, with so many clients.
+/// A reactor that serves echo to this many clients, and the number of bytes that it has received.
 struct Served {
     reactor: Reactor,
     heard: Rc<Cell<usize>>,

@@ -36,20 +36,20 @@ use crate::support::tls::Credentials;
 use crate::tree::Tree;
 
 const HELP: &str = "
-Serves the files of one directory, and of no other, over FTP, with TLS for those who ask for it.
+Serves the files of one directory, and of no other, over FTP, with TLS for clients that ask for it.
 
 Usage: ftp [ENDPOINT...] [--workers N] [--root DIR] [--writable] [--user NAME --password WORD] [--require-tls]
            [--cert FILE [--key FILE] | --ca-out FILE]
 
-ENDPOINT          where to listen; tcp:2121:interface=127.0.0.1 if none is given
---workers N       as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
---root DIR        the directory; the present one if it is not given
+ENDPOINT          where to listen (default: tcp:2121:interface=127.0.0.1)
+--workers N       number of reactors, each in a thread of its own, on the same ports (default: 1)
+--root DIR        the directory (default: the present one)
 --writable        files may be stored
 --user NAME       who may log in; without it, the user anonymous, with any password
 --password WORD   the password of that user
 --require-tls     no login without TLS, and no file travels without
 --cert FILE       the server's certificate and those that certify it, PEM
---key FILE        its private key, PEM; it is in the file of the certificate if this is not given
+--key FILE        its private key, PEM (default: in the file of the certificate)
 --ca-out FILE     without --cert the server makes an authority for itself, whose certificate is written here
 ";
 

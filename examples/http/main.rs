@@ -42,11 +42,11 @@ A web server: GET / tells the time of day, roughly, POST /echo sends back what i
 
 Usage: http [ENDPOINT...] [--workers N] [--tls [--cert FILE [--key FILE] | --ca-out FILE]]
 
-ENDPOINT        where to listen; tcp:8080:interface=127.0.0.1 if none is given
---workers N     as many reactors, each in a thread of its own, on the same ports; 1 if it is not given
---tls           TLS from the first byte, and HTTP/2 for who can
+ENDPOINT        where to listen (default: tcp:8080:interface=127.0.0.1)
+--workers N     number of reactors, each in a thread of its own, on the same ports (default: 1)
+--tls           TLS from the first byte, and HTTP/2 for clients that can
 --cert FILE     the certificate to show, and those that certify it, PEM
---key FILE      its private key, PEM; it is in the file of the certificate if this is not given
+--key FILE      its private key, PEM (default: in the file of the certificate)
 --ca-out FILE   without --cert the server makes an authority for itself, whose certificate is written here
 ";
 

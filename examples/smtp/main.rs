@@ -36,12 +36,12 @@ Receives mail over SMTP, with STARTTLS, and writes each message to a file of its
 
 Usage: smtp [ENDPOINT...] [--mail-dir DIR] [--max-size BYTES] [--require-tls] [--cert FILE [--key FILE] | --ca-out FILE]
 
-ENDPOINT          where to listen; tcp:2525:interface=127.0.0.1 if none is given
---mail-dir DIR    where the messages go, which is made if it does not exist; mail if it is not given
---max-size BYTES  how large a message may be; 10485760 if it is not said
+ENDPOINT          where to listen (default: tcp:2525:interface=127.0.0.1)
+--mail-dir DIR    the directory for messages, made if it does not exist (default: mail)
+--max-size BYTES  the largest message (default: 10485760)
 --require-tls     takes no mail without TLS
 --cert FILE       the server's certificate and those that certify it, PEM
---key FILE        its private key, PEM; it is in the file of the certificate if this is not given
+--key FILE        its private key, PEM (default: in the file of the certificate)
 --ca-out FILE     without --cert the server makes an authority for itself, whose certificate is written here
 ";
 

@@ -51,10 +51,10 @@ LINE                 what the client says. TLS starts TLS, inside the one that t
 --serve ENDPOINT     the server's side, on tcp:8023:interface=127.0.0.1, say
 --connect ENDPOINT   the client's side, to tcp:localhost:8023, say
 --cert FILE          the server's certificate and those that certify it, PEM
---key FILE           its private key, PEM; it is in the file of the certificate if this is not given
+--key FILE           its private key, PEM (default: in the file of the certificate)
 --ca-out FILE        without --cert the server makes an authority for itself, whose certificate is written here
---ca FILE            whom the client trusts, PEM; those that the system trusts if it is not given
---name NAME          who the server has to be; localhost if it is not given
+--ca FILE            the authorities that the client trusts, PEM (default: those of the system)
+--name NAME          the name that the server's certificate has to be for (default: localhost)
 ";
 
 /// What the client says by default.
@@ -142,7 +142,7 @@ fn main() -> ExitCode {
     outcome.or(ended)
 }
 
-/// Both sides in one process. They share nothing but the wire, and the authority in whom one of
+/// Both sides in one process. They share nothing but the wire, and the authority that one of
 /// them trusts.
 fn both(reactor: &Reactor, lines: Vec<String>, outcome: &Outcome) -> Result<(), Mistake> {
     let authority = Authority::new()?;

@@ -35,7 +35,7 @@ tcp:PORT, tcp6:PORT           to listen; with :interface=ADDRESS on one address 
 udp:PORT, udp6:PORT           to receive datagrams; with :interface=ADDRESS on one address alone
 tcp:HOST:PORT                 to connect; with :timeout=SECONDS no longer than that
 tls:PORT:privateKey=FILE      to listen with TLS; the PEM file has the key and the certificate
-tls:HOST:PORT                 to connect with TLS; with :trustRoots=FILE to who is certified by those
+tls:HOST:PORT                 to connect with TLS; with :trustRoots=FILE to servers that these certify
 
 Before it stands what goes over it, as in haproxy:tcp:8080 or timeout:idle=60:limit:total=100:tls:443:privateKey=FILE.
 A colon inside a value is written \:, as in interface=\:\:1. All kinds and all arguments are in the documentation of the
@@ -62,7 +62,7 @@ pub(crate) fn main(
     }
 }
 
-/// Runs a server as so many workers as it is told to have, until a signal stops it. `read`
+/// Runs a server with the number of workers that its arguments say, until a signal stops it. `read`
 /// understands the arguments, and returns the workers and what sets each of them up.
 pub(crate) fn serve<S>(
     help: &str,

@@ -1,4 +1,4 @@
-//! Who the examples are under TLS, and whom they trust.
+//! The identities of the examples under TLS, and what they trust.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use retwist::tls::{Identity, TlsError, TrustRoots};
 use super::Mistake;
 
 /// Who a server says it is: `--cert FILE --key FILE`. Or else this machine, on the word of a
-/// throw-away authority, whom clients trust that have the certificate of `--ca-out FILE`.
+/// throw-away authority, which clients trust that have the certificate of `--ca-out FILE`.
 #[derive(Default)]
 pub(crate) struct Credentials {
     certificate: Option<PathBuf>,
@@ -109,7 +109,7 @@ impl Authority {
         Ok(Identity::from_pem(certificate.pem(), key.serialize_pem())?)
     }
 
-    /// Whom to trust, to trust those to whom it gave an identity.
+    /// What to trust in order to trust the identities that it gave.
     pub(crate) fn roots(&self) -> Result<TrustRoots, Mistake> {
         Ok(TrustRoots::from_pem(&self.certificate)?)
     }

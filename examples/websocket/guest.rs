@@ -21,7 +21,7 @@ pub(crate) async fn visit(connection: AsyncTransport, room: Room) -> io::Result<
     let bounds = WebSocketConfig::default()
         .max_message_size(Some(LONGEST))
         .max_frame_size(Some(LONGEST))
-        // A guest who does not take what he is sent is noticed in the room, and not here.
+        // The room notices a guest that does not take what it is sent; this code does not.
         .read_buffer_size(4096)
         .write_buffer_size(0);
     let mut socket = WebSocketStream::from_raw_socket(connection, Role::Server, Some(bounds)).await;

@@ -31,7 +31,7 @@ A chat in the browser, by WebSocket.
 
 Usage: websocket [ENDPOINT...]
 
-ENDPOINT   where to listen; tcp:8009:interface=127.0.0.1 if none is given. The page is at / there
+ENDPOINT   where to listen (default: tcp:8009:interface=127.0.0.1). The page is at / there
 ";
 
 /// A guest is asked for a sign of life every half minute.

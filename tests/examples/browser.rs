@@ -1,4 +1,4 @@
-//! A real browser, without a window, told what to do by the DevTools protocol.
+//! A real browser, without a window, driven by the DevTools protocol.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -51,7 +51,7 @@ impl Browser {
             .expect("the browser starts");
         let errors = BufReader::new(process.stderr.take().expect("it is piped"));
         let (sender, found) = channel();
-        // All that it says is taken, so that it never waits for that.
+        // Everything that the browser prints is read, so that it never blocks on its output.
         thread::spawn(move || {
             for line in errors.lines().map_while(Result::ok) {
                 if let Some(url) = line.strip_prefix("DevTools listening on ") {

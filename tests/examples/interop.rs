@@ -1,5 +1,5 @@
-//! The examples with programs that know nothing of this project, and on a system that fails them:
-//! the files in `tests/interop`, each a list of tests of its own.
+//! The examples with programs from outside the project, and on a system whose calls fail: the files
+//! in `tests/interop`, each a list of tests.
 
 use std::path::Path;
 use std::process::Command;

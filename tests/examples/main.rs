@@ -1,4 +1,4 @@
-//! The examples as people run them: as programs, by their command lines.
+//! The examples, run as programs by their command lines.
 
 mod browser;
 mod chat;

@@ -119,7 +119,7 @@ fn many_connections_get_their_bytes_back() {
 fn what_was_taken_is_sent_back_before_the_end() {
     let (program, address) = Program::serve("echo", &[LOCAL, "--workers", "2"]);
     let data = pattern(64 * 1024 * 1024);
-    // With so many, each worker has some.
+    // Six connections: each worker has some of them.
     let mut streams: Vec<_> = (0..6).map(|_| connect(address)).collect();
     let sent: Vec<_> = streams
         .iter_mut()

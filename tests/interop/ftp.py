@@ -1,4 +1,4 @@
-"""The example `ftp` with those who fetch and store files: curl, lftp, Python's ftplib, openssl s_client, gnutls-cli."""
+"""The example `ftp` with clients that fetch and store files: curl, lftp, Python's ftplib, openssl s_client, gnutls-cli."""
 
 import ftplib
 import io

@@ -1,4 +1,4 @@
-"""The example `smtp` with those who deliver mail: swaks, msmtp, curl, Python's smtplib, stunnel, Twisted; and with those who judge its TLS."""
+"""The example `smtp` with programs that deliver mail (swaks, msmtp, curl, Python's smtplib, stunnel, Twisted), and with a scanner of TLS."""
 
 import json
 import os
@@ -280,7 +280,7 @@ class Smtp(TestCase):
             assert "certificate is trusted" in output and "250-SIZE" in output, output
 
     def test_sslyze(self):
-        """What the TLS is worth behind STARTTLS, in the eyes of those who look for known faults."""
+        """A scanner finds no known fault in the TLS behind STARTTLS."""
         result = self.path / "result"
         with self.serve() as server:
             run(installed("sslyze"), "--starttls=smtp", "--mozilla_config=disable", *SCANS, f"--json_out={result}", server.at)

@@ -3,7 +3,7 @@
     twisted_peer.py serve CERTIFICATE          says where it listens: lines, echoed; TLS starts TLS
     twisted_peer.py serve-tls CERTIFICATE      bytes, echoed, under TLS
     twisted_peer.py talk PORT CA LINE...       says lines, one by one; TLS starts TLS
-    twisted_peer.py talk-tls PORT CA BYTES     sends so many bytes under TLS, and expects them back
+    twisted_peer.py talk-tls PORT CA BYTES     sends this many bytes under TLS, and expects them back
     twisted_peer.py mail PORT CA FROM TO TEXT  delivers a message under TLS
 """
 
