@@ -65,7 +65,7 @@ impl<C: Channel> SeatHandle for Handle<C> {
             Seating::Leaving => seat.share_leaving()?,
             Seating::Revoked => return None,
         };
-        occupant.shared(&transport, self.seating.get() == Seating::Current);
+        occupant.shared(&transport);
         Some(ProtocolRef(occupant))
     }
 
@@ -233,7 +233,7 @@ impl<C: Channel> Transport for Handle<C> {
 
     fn protocol(&self) -> Option<ProtocolRef> {
         let (occupant, transport) = self.ask(|channel| channel.seat().share())??;
-        occupant.shared(&transport, true);
+        occupant.shared(&transport);
         Some(ProtocolRef(occupant))
     }
 

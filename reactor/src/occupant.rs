@@ -36,9 +36,9 @@ impl Occupant {
     }
 
     /// Code outside gets a reference to it, and may call it: it has to know its transport.
-    pub(crate) fn shared(&self, transport: &TransportRef, is_current: bool) {
+    pub(crate) fn shared(&self, transport: &TransportRef) {
         if let Occupant::Application(protocol) = self {
-            protocol.shared(transport, is_current);
+            protocol.shared(transport);
         }
     }
 

@@ -17,7 +17,9 @@ mod ways;
 mod world;
 
 mod aborting;
+mod application_code;
 mod bounds;
+mod calls;
 mod child;
 mod clients;
 mod closing;
@@ -26,6 +28,7 @@ mod deadlines;
 mod delivery;
 mod descriptors;
 mod endings;
+mod fairness;
 mod half_close;
 mod idle;
 mod large_units;

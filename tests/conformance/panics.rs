@@ -5,7 +5,7 @@ use retwist::{Layer, ProducerKind, Reason};
 use crate::peer::{Event, Peer};
 use crate::producers::{Made, Told};
 use crate::way::{How, Way};
-use crate::ways::Faulty;
+use crate::ways::{Bug, Faulty};
 use crate::world::World;
 
 over_every_way! {
@@ -14,7 +14,7 @@ over_every_way! {
     a_panic_in_connection_lost_costs_nothing_more,
     a_panic_of_a_producer_costs_its_connection,
     a_panic_in_a_call_costs_nothing,
-    a_panic_in_the_turn_of_a_layer_costs_its_connection,
+    a_panic_of_a_layer_costs_its_connection,
 }
 
 /// Two who talk while others fail, and go on after that.
@@ -122,17 +122,27 @@ fn a_panic_in_a_call_costs_nothing<W: Way>(how: How) {
     });
 }
 
-fn a_panic_in_the_turn_of_a_layer_costs_its_connection<W: Way>(how: How) {
-    with_bystanders::<W>(how, |world| {
-        let (client, server) = (Peer::new(), Peer::new());
-        let faulty = Faulty::new(server.quiet());
-        world.connect((&client, client.quiet()), (&server, faulty.as_protocol()));
-        world.until(|| client.is_made() && server.is_made());
-        faulty.arm();
-        world.until(|| client.is_over() && server.is_over());
-        assert!(matches!(server.reason(), Reason::Panicked(_)));
-        assert!(!client.reason().is_clean());
-    });
+fn a_panic_of_a_layer_costs_its_connection<W: Way>(how: How) {
+    for bug in Bug::ALL {
+        with_bystanders::<W>(how.clone(), |world| {
+            let (client, server) = (Peer::new(), Peer::new());
+            let inner = Faulty::new(bug, server.quiet());
+            let middle = Faulty::new(bug, inner.as_protocol());
+            let outer = Faulty::new(bug, middle.as_protocol());
+            world.connect((&client, client.quiet()), (&server, outer.as_protocol()));
+            world.until(|| client.is_made() && server.is_made());
+            middle.arm();
+            client.transport().write(b"hello");
+            if bug == Bug::Lost {
+                client.transport().lose_connection();
+            }
+            world.until(|| client.is_over() && server.is_over());
+            if bug != Bug::Lost {
+                assert!(matches!(server.reason(), Reason::Panicked(_)), "{bug:?}");
+                assert!(!client.reason().is_clean(), "{bug:?}");
+            }
+        });
+    }
 }
 
 /// What a panicking callback's own connection is told.

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use retwist::{Protocol, ProtocolRef, Reason, TransportRef};
+use retwist::{Protocol, ProtocolRef, Reason, TransportRef, WeakProtocol};
 
 /// A protocol that records all that it hears, checks the order, and reacts as a case wants.
 #[derive(Clone)]
@@ -26,6 +26,7 @@ struct Shared {
     story: RefCell<Vec<String>>,
     received: RefCell<Vec<u8>>,
     transport: RefCell<Option<TransportRef>>,
+    me: RefCell<WeakProtocol<Actor>>,
     reason: RefCell<Option<Reason>>,
     made: Cell<bool>,
     /// Rules of the order of callbacks that were broken.
@@ -36,7 +37,8 @@ struct Shared {
 
 type Reaction = Box<dyn FnMut(&TransportRef, &Event<'_>)>;
 
-struct Actor {
+/// The protocol of a [`Peer`].
+pub struct Actor {
     shared: Rc<Shared>,
     keeps_open: bool,
     reaction: Reaction,
@@ -112,6 +114,16 @@ impl Peer {
         transport.expect("a peer that has been connected")
     }
 
+    /// Its protocol, as that names itself. Refers to nothing before it is connected.
+    pub fn me(&self) -> WeakProtocol<Actor> {
+        self.shared.me.borrow().clone()
+    }
+
+    /// Adds a word to what it has heard.
+    pub fn note(&self, word: &str) {
+        self.shared.hear(word);
+    }
+
     pub fn is_made(&self) -> bool {
         self.shared.made.get()
     }
@@ -183,11 +195,17 @@ impl Actor {
         *self.shared.transport.borrow_mut() = Some(transport.clone());
         (self.reaction)(transport, event);
     }
+
+    /// What a case calls through [`Peer::me`]: a method with the signature of a callback.
+    pub fn note_call(&mut self, _: &TransportRef) {
+        self.shared.hear("called");
+    }
 }
 
 impl Protocol for Actor {
     fn connection_made(&mut self, transport: &TransportRef) {
         self.shared.hear("made");
+        *self.shared.me.borrow_mut() = transport.me(self);
         self.react(transport, &Event::Made);
     }
 

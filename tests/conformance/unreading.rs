@@ -1,5 +1,7 @@
 //! `unread`: bytes that a protocol did not use belong to the transport.
 
+use retwist::{Reason, StreamSettings};
+
 use crate::peer::{Event, Peer};
 use crate::way::{How, Way};
 use crate::world::World;
@@ -15,6 +17,8 @@ over_every_way! {
     giving_back_nothing_is_nothing,
     what_nobody_wanted_goes_with_the_connection,
     bytes_given_back_alone_do_not_come_again_by_themselves,
+    more_than_the_limit_ends_the_connection,
+    as_much_as_the_limit_is_kept,
 }
 
 fn who_reads_on_gets_them_with_the_next_bytes<W: Way>(how: How) {
@@ -119,4 +123,51 @@ fn bytes_given_back_alone_do_not_come_again_by_themselves<W: Way>(how: How) {
     client.transport().write(b"half a line");
     world.comes_to_rest();
     assert_eq!(server.story(), "made 'half a line'");
+}
+
+/// A server that gives back all that it receives, under this limit.
+fn world_of_one_who_gives_back<W: Way>(how: How, limit: usize) -> (World<W>, Peer, Peer) {
+    let (client, server) = (Peer::new(), Peer::new());
+    let gives_back = server.reacting(|transport, event| {
+        if let Event::Data(data) = event {
+            transport.unread(data);
+        }
+    });
+    let how = How {
+        server: StreamSettings {
+            unread_limit: limit,
+            ..how.server.clone()
+        },
+        ..how
+    };
+    let world = World::connected(how, (&client, client.quiet()), (&server, gives_back));
+    (world, client, server)
+}
+
+fn more_than_the_limit_ends_the_connection<W: Way>(how: How) {
+    let (world, client, server) = world_of_one_who_gives_back::<W>(how, 5000);
+    for _ in 0..51 {
+        client.transport().write(&[b'x'; 100]);
+        world.settle();
+    }
+    world.until_over();
+    assert!(
+        matches!(server.reason(), Reason::UnreadLimit(5000)),
+        "{}",
+        server.reason()
+    );
+    assert!(!client.reason().is_clean());
+}
+
+fn as_much_as_the_limit_is_kept<W: Way>(how: How) {
+    let (mut world, client, server) = world_of_one_who_gives_back::<W>(how, 5000);
+    for _ in 0..50 {
+        client.transport().write(&[b'x'; 100]);
+        world.settle();
+    }
+    let next = Peer::new();
+    server.transport().switch_protocol(next.quiet());
+    world.forget(&server);
+    world.watch(&next);
+    world.until(|| next.count() == 5000);
 }

@@ -62,6 +62,11 @@ pub trait Way: Sized + 'static {
     /// One pass of the loop, or several. If there is nothing to do, it lets up to `wait` pass.
     fn pass(&self, wait: Duration);
 
+    /// Exactly one pass, which does not wait.
+    fn one_pass(&self) {
+        self.pass(Duration::ZERO);
+    }
+
     /// The time of the loop.
     fn clock(&self) -> Clock;
 }

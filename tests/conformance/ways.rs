@@ -6,7 +6,7 @@ mod policies;
 mod tcp;
 mod tls;
 
-pub use layers::{Cut, Faulty, Holding, Layered, last_words};
+pub use layers::{Bug, Cut, Faulty, Holding, Layered, last_words};
 pub use memory::Memory;
 pub use policies::{Policies, Proxied, Throttled};
 pub use tcp::{TcpV4, TcpV6};

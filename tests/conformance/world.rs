@@ -107,6 +107,11 @@ impl<W: Way> World<W> {
         self.way().pass(time);
     }
 
+    /// Exactly one pass, which does not wait.
+    pub fn one_pass(&self) {
+        self.way().one_pass();
+    }
+
     /// Runs until everything that is under way has arrived.
     pub fn settle(&self) {
         for _ in 0..UNDER_WAY {

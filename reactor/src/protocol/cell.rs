@@ -3,7 +3,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::occupant::Event;
-use crate::panic::catch_panic;
+use crate::panic::{catch_panic, log_panic};
 use crate::{DelayedCall, Protocol, TransportRef};
 
 /// A protocol in the one place where all that refer to it find it. It is busy while one of them
@@ -61,9 +61,9 @@ pub(crate) trait ErasedProtocol: Any {
     /// The protocol has been put in a seat, where this is its transport. It notes it if code
     /// outside may call the protocol.
     fn attached(&self, transport: &TransportRef, is_shared: bool);
-    /// Code outside may call the protocol from now on: it has to know its transport. If it knows one
-    /// already, `is_current` says whether this is a later one.
-    fn shared(&self, transport: &TransportRef, is_current: bool);
+    /// Code outside may call the protocol from now on: it has to know its transport, which is this
+    /// one unless it has been put on another one already.
+    fn shared(&self, transport: &TransportRef);
     fn is_busy(&self) -> bool;
     fn tell(&self, event: Event<'_>, transport: &TransportRef) -> Dispatch;
     /// `data_received`: the one callback that comes all the time.
@@ -186,7 +186,7 @@ impl<P> ProtocolCell<P> {
         let present = self.transport();
         let transport = present.as_ref().or(transport);
         self.makes_late.set(true);
-        for call in self.link(|link| std::mem::take(&mut link.late)) {
+        for call in self.take(|link| &mut link.late) {
             call(protocol, transport);
         }
         self.makes_late.set(false);
@@ -203,12 +203,19 @@ impl<P> ProtocolCell<P> {
     #[cold]
     fn end(&self) {
         self.over.set(true);
-        if let Some(mut link) = self.link.take() {
-            for timer in link.timers.drain(..) {
+        for timer in self.take(|link| &mut link.timers) {
+            log_panic("dropping a timer of a connection", || {
                 timer.cancel();
-            }
-            self.link.set(Some(link));
+            });
         }
+    }
+
+    /// Empties a list, if there is one.
+    fn take<T>(&self, list: impl FnOnce(&mut Link<P>) -> &mut Vec<T>) -> Vec<T> {
+        let mut link = self.link.take();
+        let taken = link.as_deref_mut().map(|link| std::mem::take(list(link)));
+        self.link.set(link);
+        taken.unwrap_or_default()
     }
 }
 
@@ -222,15 +229,13 @@ impl<P: Protocol> ErasedProtocol for ProtocolCell<P> {
         let is_linked = link.is_some();
         self.link.set(link);
         if is_shared || is_linked {
-            self.shared(transport, true);
+            self.link(|link| link.transport = Some(transport.clone()));
         }
     }
 
-    fn shared(&self, transport: &TransportRef, is_current: bool) {
+    fn shared(&self, transport: &TransportRef) {
         self.link(|link| {
-            if is_current || link.transport.is_none() {
-                link.transport = Some(transport.clone());
-            }
+            link.transport.get_or_insert_with(|| transport.clone());
         });
     }
 
@@ -262,8 +267,12 @@ impl<P: Protocol> ErasedProtocol for ProtocolCell<P> {
 }
 
 impl<P> Drop for ProtocolCell<P> {
+    /// The protocol may panic when it is dropped: nothing else of the application may do so then.
     fn drop(&mut self) {
         self.end();
+        for call in self.take(|link| &mut link.late) {
+            log_panic("dropping a call of a protocol", || drop(call));
+        }
     }
 }
 

@@ -69,7 +69,7 @@ impl Seat {
             return next;
         };
         let present = self.transport();
-        before.0.shared(&present, true);
+        before.0.shared(&present);
         let next = Place::new(next, present.for_next());
         if self.is_calling() {
             match self.cold(|cold| cold.successor.replace(next)) {

@@ -24,6 +24,10 @@ impl<W: Way> Way for Layered<W> {
         self.0.pass(wait);
     }
 
+    fn one_pass(&self) {
+        self.0.one_pass();
+    }
+
     fn clock(&self) -> Clock {
         self.0.clock()
     }
@@ -45,6 +49,10 @@ impl<W: Way> Way for Holding<W> {
 
     fn pass(&self, wait: Duration) {
         self.0.pass(wait);
+    }
+
+    fn one_pass(&self) {
+        self.0.one_pass();
     }
 
     fn clock(&self) -> Clock {
@@ -203,24 +211,51 @@ impl Channel for Farewell {
 
 impl Layer for Farewell {}
 
-/// A layer with a bug, which shows when the layer writes by itself.
+/// A layer with a bug, which shows once it is armed.
 pub struct Faulty {
     seat: Seat,
+    bug: Bug,
     armed: Cell<bool>,
 }
 
+/// Where a [`Faulty`] layer panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// In a turn, of its own accord.
+    Turn,
+    /// In a flush of its own accord, and once more when it is told to abort.
+    FlushAndAbort,
+    /// When bytes come.
+    Data,
+    /// When the connection has ended.
+    Lost,
+}
+
+impl Bug {
+    pub const ALL: [Bug; 4] = [Bug::Turn, Bug::FlushAndAbort, Bug::Data, Bug::Lost];
+}
+
 impl Faulty {
-    pub fn new(above: ProtocolRef) -> Rc<Self> {
+    pub fn new(bug: Bug, above: ProtocolRef) -> Rc<Self> {
         Rc::new_cyclic(|me| Faulty {
             seat: Seat::new(me, above),
+            bug,
             armed: Cell::new(false),
         })
     }
 
-    /// From now on, its next turn is its last.
+    /// From now on, the bug shows.
     pub fn arm(&self) {
         self.armed.set(true);
-        self.seat.wants_turn();
+        match self.bug {
+            Bug::Turn => self.seat.wants_turn(),
+            Bug::FlushAndAbort => self.seat.wants_flush(),
+            Bug::Data | Bug::Lost => {}
+        }
+    }
+
+    fn show(&self, bug: Bug) {
+        assert!(self.bug != bug || !self.armed.get(), "a bug in a layer");
     }
 }
 
@@ -230,9 +265,28 @@ impl Channel for Faulty {
     }
 
     fn turn(&self) {
-        assert!(!self.armed.replace(false), "a bug in a layer");
+        self.show(Bug::Turn);
         self.seat.settle();
+    }
+
+    fn flush(&self) {
+        self.show(Bug::FlushAndAbort);
+    }
+
+    fn abort_connection(&self, reason: Reason) {
+        self.show(Bug::FlushAndAbort);
+        self.seat.fail(reason);
+        self.seat.with_lower(|lower| lower.abort_connection());
     }
 }
 
-impl Layer for Faulty {}
+impl Layer for Faulty {
+    fn data_received(&self, data: &mut [u8]) {
+        self.show(Bug::Data);
+        self.seat.deliver(data);
+    }
+
+    fn connection_lost(&self, _: &Reason) {
+        self.show(Bug::Lost);
+    }
+}

@@ -38,6 +38,10 @@ impl Way for Memory {
         self.clock.advance(wait);
     }
 
+    fn one_pass(&self) {
+        self.clock.turn();
+    }
+
     fn clock(&self) -> Clock {
         Clock::clone(&self.clock)
     }

@@ -34,6 +34,10 @@ impl<W: Way> Way for Policies<W> {
         self.0.pass(wait);
     }
 
+    fn one_pass(&self) {
+        self.0.one_pass();
+    }
+
     fn clock(&self) -> Clock {
         self.0.clock()
     }
@@ -70,6 +74,10 @@ impl<W: Way> Way for Throttled<W> {
         self.way.pass(wait);
     }
 
+    fn one_pass(&self) {
+        self.way.one_pass();
+    }
+
     fn clock(&self) -> Clock {
         self.way.clock()
     }
@@ -94,6 +102,10 @@ impl<W: Way> Way for Proxied<W> {
 
     fn pass(&self, wait: Duration) {
         self.0.pass(wait);
+    }
+
+    fn one_pass(&self) {
+        self.0.one_pass();
     }
 
     fn clock(&self) -> Clock {

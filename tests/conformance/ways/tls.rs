@@ -32,6 +32,10 @@ impl<W: Way> Way for Tls<W> {
         self.0.pass(wait);
     }
 
+    fn one_pass(&self) {
+        self.0.one_pass();
+    }
+
     fn clock(&self) -> Clock {
         self.0.clock()
     }
