@@ -54,7 +54,9 @@ const PLACES: [Place; 14] = [
 ];
 
 /// What it does there.
-const ACTS: [fn(&Peer, &TransportRef); 12] = [
+type Act = fn(&Peer, &TransportRef);
+
+const ACTS: [Act; 12] = [
     |_, _| panic!("a bug in the application"),
     |_, _| panic_any(Fragile),
     |_, transport| transport.write(b"written"),
@@ -102,7 +104,7 @@ impl Producer for Idle {
 /// Does something at one place, once.
 struct Script {
     place: Place,
-    act: Cell<Option<fn(&Peer, &TransportRef)>>,
+    act: Cell<Option<Act>>,
     peer: Peer,
 }
 
@@ -132,9 +134,9 @@ impl Producer for Acts {
         self.0.at(Place::Stop, &self.1);
     }
 
-    fn has_finished(&self) -> bool {
+    fn has_finished(&self) -> Option<bool> {
         self.0.at(Place::HasFinished, &self.1);
-        true
+        Some(true)
     }
 }
 
