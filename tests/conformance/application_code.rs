@@ -118,24 +118,35 @@ impl Script {
     }
 }
 
-struct Acts(Rc<Script>, TransportRef);
+/// Writes three pieces, each more than the high-water mark.
+struct Acts {
+    script: Rc<Script>,
+    transport: TransportRef,
+    left: Cell<u32>,
+}
 
 impl Producer for Acts {
     fn resume_producing(&self) {
-        self.0.at(Place::Resume, &self.1);
-        self.1.write(&[0; 70_000]);
+        self.script.at(Place::Resume, &self.transport);
+        match self.left.get() {
+            0 => drop(self.transport.unregister_producer()),
+            left => {
+                self.left.set(left - 1);
+                self.transport.write(&[0; 70_000]);
+            }
+        }
     }
 
     fn pause_producing(&self) {
-        self.0.at(Place::Pause, &self.1);
+        self.script.at(Place::Pause, &self.transport);
     }
 
     fn stop_producing(&self) {
-        self.0.at(Place::Stop, &self.1);
+        self.script.at(Place::Stop, &self.transport);
     }
 
     fn has_finished(&self) -> Option<bool> {
-        self.0.at(Place::HasFinished, &self.1);
+        self.script.at(Place::HasFinished, &self.transport);
         Some(true)
     }
 }
@@ -165,7 +176,11 @@ fn begin(script: &Rc<Script>, transport: &TransportRef) {
         Place::Pause | Place::HasFinished => ProducerKind::Push,
         _ => ProducerKind::Pull,
     };
-    let producer = Rc::new(Acts(script.clone(), transport.clone()));
+    let producer = Rc::new(Acts {
+        script: script.clone(),
+        transport: transport.clone(),
+        left: Cell::new(3),
+    });
     let _ = transport.register_producer(producer.clone(), kind);
     if kind == ProducerKind::Push {
         producer.resume_producing();
