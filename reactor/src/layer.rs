@@ -64,6 +64,13 @@ pub trait Layer: Channel {
         self.seat().deliver(data);
     }
 
+    /// Bytes came from below after the close, and are thrown away. A layer that finds in them why
+    /// the peer broke off, as TLS does in an alert, notes that with
+    /// [`Seat::fail`](crate::Seat::fail).
+    fn data_discarded(&self, data: &[u8]) {
+        self.seat().discard(data);
+    }
+
     /// A layer below has negotiated.
     fn handshake_completed(&self) {
         self.seat().handshake_completed();

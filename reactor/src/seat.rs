@@ -187,9 +187,21 @@ impl Seat {
     /// What cannot go straight to the occupant waits.
     #[cold]
     fn keep(&self, data: &[u8]) {
-        if matches!(self.state.phase(), Phase::Unopened | Phase::Open) {
-            self.cold(|cold| cold.unread.extend_from_slice(data));
-            self.state.set(Facts::UNREAD | Facts::REDELIVER);
+        match self.state.phase() {
+            Phase::Unopened | Phase::Open => {
+                self.cold(|cold| cold.unread.extend_from_slice(data));
+                self.state.set(Facts::UNREAD | Facts::REDELIVER);
+            }
+            Phase::Closing => self.discard(data),
+            Phase::Withdrawn | Phase::Lost | Phase::Over => {}
+        }
+    }
+
+    /// Throws away what came after the close. A layer may look at it: see
+    /// [`Layer::data_discarded`](crate::Layer::data_discarded).
+    pub fn discard(&self, data: &[u8]) {
+        if let Some(Occupant::Layer(layer)) = self.present(|place| place.occupant.clone()) {
+            log_panic("data_discarded", || layer.data_discarded(data));
         }
     }
 

@@ -237,6 +237,10 @@ impl Layer for TlsTransport {
         self.decrypt(data);
     }
 
+    fn data_discarded(&self, data: &[u8]) {
+        self.look_for_alert(data);
+    }
+
     /// A layer below has negotiated; what the protocol above waits for is this one.
     fn handshake_completed(&self) {}
 

@@ -20,7 +20,10 @@ impl Seat {
         let before = self.state.phase();
         self.state.enter(before.closed());
         self.note_reading();
-        self.take_unread();
+        let unread = self.take_unread();
+        if !unread.is_empty() {
+            self.discard(&unread);
+        }
         self.state.phase() != before
     }
 

@@ -5,7 +5,7 @@ use retwist_reactor::Reason;
 use super::TlsTransport;
 use super::state::{Facts, Phase};
 use crate::buffers::{Ciphertext, Plaintext};
-use crate::session::{Event, Surroundings};
+use crate::session::{Event, Nothing, Surroundings};
 use crate::{TlsError, TlsInfo};
 
 // What comes from below.
@@ -62,6 +62,22 @@ impl TlsTransport {
             }
             Ok(_) => {}
             Err(error) => self.fail(*error),
+        }
+    }
+
+    /// Ciphertext came after the close. No protocol hears of it, but an alert in it says why the peer
+    /// did not take what was sent.
+    pub(super) fn look_for_alert(&self, data: &[u8]) {
+        let received = Ciphertext::lend(|out| {
+            self.with_session(|session| {
+                let looked = session.receive(&mut data.to_vec(), out, &Nothing);
+                looked.map(|_| ())
+            })
+        });
+        if let Some(Err(error)) = received
+            && matches!(*error, TlsError::PeerAlert(_))
+        {
+            self.seat.fail(Reason::failed(*error));
         }
     }
 

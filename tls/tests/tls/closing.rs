@@ -1,12 +1,13 @@
 //! The ends: in order, cut off, aborted, half.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use retwist_reactor::Layer;
 use retwist_reactor::testing::{Pair, Side};
-use retwist_tls::TlsTransport;
+use retwist_reactor::{Channel, Layer, Seat};
+use retwist_tls::{ClientCertificates, ServerOptions, TlsRole, TlsTransport};
 
-use crate::common::{CUTS, Heard, Other, client, echo, quiet, server, tape};
+use crate::common::{AUTHORITY, CUTS, Heard, Other, client, echo, quiet, server, tape};
 use crate::starting::CallNow;
 
 #[test]
@@ -406,4 +407,50 @@ fn a_panic_costs_its_connection_alone() {
         notes.reason()
     );
     assert!(other.call_now(|other| other.lost.is_some()));
+}
+
+/// A layer that passes everything on.
+struct Between(Seat);
+
+impl Channel for Between {
+    fn seat(&self) -> &Seat {
+        &self.0
+    }
+}
+
+impl Layer for Between {}
+
+/// In TLS 1.3 a client is done before the server has seen its certificate. What the server says of
+/// it comes after a close that follows at once.
+#[test]
+fn a_client_that_writes_and_closes_hears_why_it_was_refused() {
+    let options = ServerOptions::new(AUTHORITY.identity(&["localhost"]));
+    let demanding = options.client_certificates(ClientCertificates::Required(AUTHORITY.roots()));
+    let demanding = TlsRole::server(demanding.build().unwrap());
+    for (cut, between) in CUTS.into_iter().flat_map(|cut| [(cut, false), (cut, true)]) {
+        for (refuses, role) in [(true, demanding.clone()), (false, server())] {
+            let (a, notes) = tape(|heard, transport| {
+                if heard == Heard::Handshake {
+                    transport.write(b"please");
+                    transport.lose_connection();
+                }
+            });
+            let mut dialling = TlsTransport::new(client(), a).as_protocol();
+            if between {
+                dialling = Rc::new_cyclic(|me| Between(Seat::new(me, dialling))).as_protocol();
+            }
+            let answering = TlsTransport::new(role, quiet().0).as_protocol();
+            let pair = Pair::new(dialling, answering).cut(cut);
+            pair.run();
+            let reason = notes.reason();
+            if refuses {
+                assert!(
+                    reason.contains("alert certificate_required"),
+                    "{cut}: {reason}"
+                );
+            } else {
+                assert_eq!(reason, "connection closed cleanly", "{cut}");
+            }
+        }
+    }
 }
