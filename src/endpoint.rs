@@ -35,7 +35,7 @@
 //! | `tcp:PORT` | listens on all IPv4 addresses of the machine; port 0 means a free port |
 //! | `tcp:PORT:interface=ADDRESS` | listens on one address, IPv4 or IPv6: `interface=\:\:1`, with a scope `interface=fe80\:\:1%eth0` |
 //! | `tcp:PORT:backlog=N` | the connections that the system holds until they are accepted |
-//! | `tcp6:PORT` | listens on all IPv6 addresses; takes the same options |
+//! | `tcp6:PORT` | listens on all addresses of both families, as `interface=\:\:` does; with `ipv6Only=yes` on IPv6 addresses alone. Takes the same options |
 //!
 //! | a client | |
 //! |---|---|

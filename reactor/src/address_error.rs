@@ -62,7 +62,7 @@ impl fmt::Display for AddressError {
             }
             AddressError::HostName(text) => write!(
                 f,
-                "{text:?} has the name of a host where an IP address has to be: look the name up first"
+                "{text:?} has the name of a host where an IP address has to be: connect with a `Network`, which looks names up"
             ),
             AddressError::Malformed(text) => write!(
                 f,

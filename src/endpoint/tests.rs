@@ -54,6 +54,10 @@ fn ports() {
     assert_eq!(listened("tcp:8007:backlog=5"), port.clone().backlog(5));
     let six = port.clone().interface(Ipv6Addr::UNSPECIFIED);
     assert_eq!(listened("tcp6:8007"), six);
+    assert_eq!(listened(r"tcp:8007:interface=\:\:"), six);
+    let six_alone = six.clone().v6_only(true);
+    assert_eq!(listened("tcp6:8007:ipv6Only=yes"), six_alone);
+    assert_eq!(listened("tcp6:8007:ipv6Only=no"), six);
     let local = port.interface(Ipv6Addr::LOCALHOST);
     assert_eq!(listened(r"tcp6:8007:interface=\:\:1"), local);
     assert_eq!(listened(r"tcp:8007:interface=\:\:1"), local);

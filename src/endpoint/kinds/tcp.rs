@@ -10,7 +10,7 @@ use crate::endpoint::{
     ClientEndpoint, EndpointError, Endpoints, Network, Position, ServerEndpoint, Value,
 };
 
-const SERVER: [&str; 3] = ["port", "interface", "backlog"];
+const SERVER: [&str; 4] = ["port", "interface", "backlog", "ipv6Only"];
 const CLIENT: [&str; 4] = ["host", "port", "timeout", "bindAddress"];
 
 pub(super) fn add(endpoints: Endpoints) -> Endpoints {
@@ -26,7 +26,7 @@ pub(super) fn add(endpoints: Endpoints) -> Endpoints {
 
 fn server(
     position: &Position,
-    [port, address, backlog]: [Option<Value>; 3],
+    [port, address, backlog, v6_only]: [Option<Value>; 4],
     everywhere: IpAddr,
     interface: fn(&Value, u16) -> Result<SocketAddr, EndpointError>,
 ) -> Result<ServerEndpoint, EndpointError> {
@@ -34,7 +34,7 @@ fn server(
     let port = port.read("a port, a number from 0 to 65535", |port| port.parse().ok())?;
     let everywhere = SocketAddr::new(everywhere, port);
     let address = address.map_or(Ok(everywhere), |address| interface(&address, port))?;
-    let mut listen = TcpListen::address(address);
+    let mut listen = TcpListen::address(address).v6_only(values::yes(v6_only)?);
     if let Some(backlog) = backlog {
         let wanted = "a number of connections, at least 1";
         let at_least_one = |backlog: &u32| *backlog > 0;

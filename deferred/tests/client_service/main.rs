@@ -1,146 +1,18 @@
 //! The whole state machine of a service that keeps a connection.
 
+mod backoff;
+mod world;
+
 use std::cell::RefCell;
-use std::error::Error;
-use std::io;
 use std::rc::Rc;
-use std::time::Duration;
 
 use retwist_deferred::{
-    AttemptError, Backoff, ClientService, Deferred, DialError, Dialer, Failure, Promise,
-    ServiceState, gather_results,
+    AttemptError, ClientService, Deferred, Failure, ServiceState, gather_results,
 };
-use retwist_reactor::testing::{MemoryReactor, Pair};
-use retwist_reactor::{
-    Channel, Connector, FactoryRef, Layer, Protocol, ProtocolRef, ReactorTcp, Reason, Seat,
-    TcpConnect, TcpListen, TransportRef,
-};
+use retwist_reactor::testing::MemoryReactor;
+use retwist_reactor::{FactoryRef, ReactorTcp, TcpConnect};
 
-const SECOND: Duration = Duration::from_secs(1);
-const ADDRESS: &str = "192.0.2.1:80";
-
-type Preparing = Promise<(), Box<dyn Error>>;
-
-struct Client {
-    log: Rc<RefCell<Vec<String>>>,
-}
-
-impl Protocol for Client {
-    fn connection_made(&mut self, _: &TransportRef) {
-        self.log.borrow_mut().push("made".into());
-    }
-
-    fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
-
-    fn connection_lost(&mut self, reason: &Reason) {
-        self.log.borrow_mut().push(reason.to_string());
-    }
-}
-
-/// Closes when it is closed, and only then.
-struct Server;
-
-impl Protocol for Server {
-    fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
-    fn read_connection_lost(&mut self, _: &TransportRef) {}
-}
-
-struct World {
-    reactor: Rc<MemoryReactor>,
-    service: ClientService<Client>,
-    log: Rc<RefCell<Vec<String>>>,
-}
-
-/// A way to connect, with a layer.
-struct Over<L, D>(L, D);
-
-impl<L: Fn(ProtocolRef) -> ProtocolRef, D: Dialer> Dialer for Over<L, D> {
-    fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, DialError> {
-        self.1.connect((self.0)(protocol))
-    }
-}
-
-/// Negotiates, and never comes to an end.
-struct Undecided {
-    seat: Seat,
-}
-
-impl Channel for Undecided {
-    fn seat(&self) -> &Seat {
-        &self.seat
-    }
-}
-
-impl Layer for Undecided {
-    fn connection_made(&self) {}
-}
-
-fn undecided(above: ProtocolRef) -> ProtocolRef {
-    let layer = |seat| Undecided { seat };
-    Rc::new_cyclic(|me| layer(Seat::new(me, above))).as_protocol()
-}
-
-impl World {
-    fn new() -> Self {
-        World::over(|protocol| protocol)
-    }
-
-    /// One whose connections have a layer under them.
-    fn over(layer: impl Fn(ProtocolRef) -> ProtocolRef + 'static) -> Self {
-        let reactor = Rc::new(MemoryReactor::new());
-        let listen = TcpListen::address(ADDRESS.parse().unwrap());
-        reactor.listen_tcp(listen, |_| Server).unwrap();
-        let log: Rc<RefCell<Vec<String>>> = Rc::default();
-        let connect = TcpConnect::address(ADDRESS.parse().unwrap());
-        let network = reactor.clone();
-        let dialer = Over(layer, move |factory: FactoryRef| {
-            network.connect(connect.clone(), factory)
-        });
-        let place = log.clone();
-        let service = ClientService::new(reactor.clock(), dialer, move || Client {
-            log: place.clone(),
-        });
-        service.set_backoff(Backoff {
-            jitter: Duration::ZERO,
-            factor: 2.0,
-            ..Backoff::default()
-        });
-        World {
-            reactor,
-            service,
-            log,
-        }
-    }
-
-    fn succeed(&self) -> Pair {
-        let pending = self.reactor.connecting().remove(0);
-        let pair = self.reactor.complete(&pending).unwrap();
-        pair.run();
-        pair
-    }
-
-    fn refuse(&self) {
-        let error = io::Error::from(io::ErrorKind::ConnectionRefused);
-        self.reactor.connecting()[0].fail(error.into());
-        self.reactor.clock().run();
-    }
-
-    fn pass(&self, time: Duration) {
-        self.reactor.clock().advance(time);
-    }
-
-    fn state(&self) -> ServiceState {
-        self.service.state()
-    }
-
-    /// Nothing is under way and nothing is left.
-    fn is_over(&self) -> bool {
-        self.pass(SECOND * 60);
-        self.state() == ServiceState::Stopped
-            && self.reactor.connecting().is_empty()
-            && self.reactor.clock().pending_calls() == 0
-    }
-}
+use world::{ADDRESS, Client, Preparing, SECOND, World, undecided};
 
 #[test]
 fn it_connects_and_connects_again() {
@@ -175,59 +47,6 @@ fn it_connects_and_connects_again() {
     assert_eq!(world.state(), ServiceState::Connecting);
     let _pair = world.succeed();
     assert_eq!(world.state(), ServiceState::Connected);
-}
-
-#[test]
-fn it_waits_longer_after_each_failure_and_begins_anew_after_a_success() {
-    let world = World::new();
-    world.service.start();
-    for wait in [2, 4, 8, 16, 32, 60, 60] {
-        world.refuse();
-        assert_eq!(world.state(), ServiceState::Waiting);
-        world.pass(SECOND * wait - Duration::from_millis(1));
-        assert_eq!(world.state(), ServiceState::Waiting);
-        world.pass(Duration::from_millis(1));
-        assert_eq!(world.state(), ServiceState::Connecting);
-    }
-    let pair = world.succeed();
-    world.pass(SECOND * 30);
-    pair.server().abort_connection();
-    pair.run();
-    world.pass(SECOND);
-    world.refuse();
-    world.pass(SECOND * 2);
-    assert_eq!(world.state(), ServiceState::Connecting);
-}
-
-/// A server that is overloaded, or refuses this client by its address.
-#[test]
-fn a_server_that_accepts_and_drops_is_asked_less_and_less_often() {
-    let world = World::new();
-    world.service.start();
-    for wait in [2, 4, 8, 16, 32, 60, 60] {
-        let pair = world.succeed();
-        assert_eq!(world.state(), ServiceState::Connected);
-        pair.server().lose_connection();
-        pair.run();
-        assert_eq!(world.state(), ServiceState::Waiting);
-        world.pass(SECOND * wait - Duration::from_millis(1));
-        assert_eq!(world.state(), ServiceState::Waiting);
-        world.pass(Duration::from_millis(1));
-        assert_eq!(world.state(), ServiceState::Connecting);
-    }
-    // One that the protocol calls a success is one, however short.
-    let pair = world.succeed();
-    world.service.reset_delay();
-    pair.server().lose_connection();
-    pair.run();
-    world.pass(SECOND);
-    assert_eq!(world.state(), ServiceState::Connecting);
-    // The word does not hold for the next one.
-    let pair = world.succeed();
-    pair.server().lose_connection();
-    pair.run();
-    world.pass(SECOND);
-    assert_eq!(world.state(), ServiceState::Waiting);
 }
 
 #[test]
