@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
+use std::mem;
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::rc::Rc;
 use std::thread;
@@ -11,6 +12,8 @@ use retwist::{
     Address, IntoProtocol, ListenError, ListeningPort, Phase, Protocol, ProtocolRef, Reactor,
     ReactorSettings, Reason, SystemEvent, TcpConnect, TcpListen, TransportRef,
 };
+
+use retwist::protocols::{Policy, Timeout};
 
 use crate::delivery::pattern;
 use crate::lifecycle::{Log, reactor};
@@ -61,15 +64,25 @@ fn idle_and_paused_connections_hear_of_the_end() {
 /// Stops the reactor in the first pass in which it is true.
 fn stop_when(reactor: &Reactor, condition: impl Fn() -> bool + 'static) {
     let handle = reactor.handle();
-    reactor.call_soon(move || look(handle, condition));
-    fn look(handle: retwist::ReactorHandle, condition: impl Fn() -> bool + 'static) {
-        match condition() {
-            true => handle.stop(),
-            false => {
-                let again = handle.clone();
-                handle.call_later(Duration::from_millis(1), move || look(again, condition));
-            }
+    when(reactor, condition, move || handle.stop());
+}
+
+/// Calls `act` in the first pass in which `condition` is true.
+fn when(reactor: &Reactor, condition: impl Fn() -> bool + 'static, act: impl FnOnce() + 'static) {
+    let handle = reactor.handle();
+    reactor.call_soon(move || look(handle, condition, act));
+    fn look(
+        handle: retwist::ReactorHandle,
+        condition: impl Fn() -> bool + 'static,
+        act: impl FnOnce() + 'static,
+    ) {
+        if condition() {
+            return act();
         }
+        let again = handle.clone();
+        handle.call_later(Duration::from_millis(1), move || {
+            look(again, condition, act)
+        });
     }
 }
 
@@ -326,4 +339,128 @@ fn a_shutdown_may_take_as_long_as_it_likes() {
     reactor.run().unwrap();
     assert!(!handle.is_running() && server.is_over());
     drop(client);
+}
+
+/// What a protocol does when it is asked to finish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    SaysGoodbye,
+    FinishesFirst,
+    IsAskedInVain,
+}
+
+struct Server {
+    asked: Asked,
+    log: Log,
+    /// Puts a layer under itself first.
+    layered: bool,
+}
+
+impl Protocol for Server {
+    fn connection_made(&mut self, transport: &TransportRef) {
+        if mem::take(&mut self.layered) {
+            Timeout::new().insert_below(transport);
+        }
+        self.log.say("made");
+    }
+
+    fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+        self.log.say("data");
+        transport.write(data);
+        if self.asked == Asked::FinishesFirst && data.ends_with(b"\n") {
+            transport.lose_connection();
+        }
+    }
+
+    fn shutting_down(&mut self, transport: &TransportRef) {
+        self.log.say("asked");
+        if self.asked == Asked::SaysGoodbye {
+            transport.write(b"421 closing");
+            transport.lose_connection();
+        }
+    }
+
+    fn connection_lost(&mut self, reason: &Reason) {
+        self.log
+            .say(if reason.is_clean() { "clean" } else { "broken" });
+    }
+}
+
+#[test]
+fn a_protocol_is_asked_to_finish_and_may_take_its_time() {
+    for (asked, layered) in [
+        (Asked::SaysGoodbye, false),
+        (Asked::SaysGoodbye, true),
+        (Asked::FinishesFirst, false),
+        (Asked::FinishesFirst, true),
+        (Asked::IsAskedInVain, false),
+        (Asked::IsAskedInVain, true),
+    ] {
+        let reactor = Reactor::with_settings(ReactorSettings {
+            signals: false,
+            shutdown_timeout: match asked {
+                Asked::IsAskedInVain => Duration::from_millis(50),
+                _ => Duration::from_secs(3600),
+            },
+        })
+        .unwrap();
+        let log = Log::default();
+        let server = Server {
+            asked,
+            log: log.clone(),
+            layered,
+        };
+        let port = serve(&reactor, server.into());
+        let mut client = connect(&port);
+        let made = log.clone();
+        stop_when(&reactor, move || made.story() == "made");
+        let (told, heard) = (Rc::new(Cell::new(false)), log.clone());
+        if asked == Asked::FinishesFirst {
+            let (mut writer, told) = (client.try_clone().unwrap(), told.clone());
+            when(
+                &reactor,
+                move || heard.story() == "made asked",
+                move || {
+                    writer.write_all(b"the rest\n").unwrap();
+                    told.set(true);
+                },
+            );
+        }
+        reactor.run().unwrap();
+        let mut received = String::new();
+        let outcome = client.read_to_string(&mut received);
+        let (story, words) = match asked {
+            Asked::SaysGoodbye => ("made asked clean", "421 closing"),
+            Asked::FinishesFirst => ("made asked data clean", "the rest\n"),
+            Asked::IsAskedInVain => ("made asked broken", ""),
+        };
+        assert_eq!((log.story().as_str(), received.as_str()), (story, words));
+        assert_eq!(outcome.is_ok(), asked != Asked::IsAskedInVain);
+        assert_eq!(told.get(), asked == Asked::FinishesFirst);
+    }
+}
+
+#[test]
+fn a_goodbye_is_not_destroyed_by_what_the_peer_still_sends() {
+    for layered in [false, true] {
+        let reactor = reactor();
+        let log = Log::default();
+        let server = Server {
+            asked: Asked::SaysGoodbye,
+            log: log.clone(),
+            layered,
+        };
+        let port = serve(&reactor, server.into());
+        let mut client = connect(&port);
+        let client = thread::spawn(move || {
+            client.peek(&mut [0]).unwrap();
+            client.write_all(b"QUIT\r\n").unwrap();
+            let mut received = String::new();
+            client.read_to_string(&mut received).map(|_| received)
+        });
+        let made = log.clone();
+        stop_when(&reactor, move || made.story() == "made");
+        reactor.run().unwrap();
+        assert_eq!(client.join().unwrap().unwrap(), "421 closing");
+    }
 }

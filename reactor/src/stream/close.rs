@@ -6,6 +6,10 @@ use crate::panic::log_panic;
 /// The way to the end: see the table of phases.
 impl<W: Wire> Stream<W> {
     pub(super) fn begin_close(&self) {
+        if self.waiting() > 0 {
+            // Last words: what the peer still sends must not destroy them.
+            self.clear(Facts::SKIP_LINGER);
+        }
         match self.phase.get() {
             Phase::Open | Phase::ClosingWrite => self.set_phase(Phase::Closing),
             Phase::WriteClosed => self.set_phase(Phase::Lingering),
