@@ -2,22 +2,22 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// So many bytes a second, on average: a bucket that fills at that rate and holds a burst.
+/// A token bucket: it fills at a rate of bytes a second, and holds a burst.
 ///
 /// A cheap handle: clones are the same bucket, so that several connections share one rate. Time is
-/// an argument. All is counted in nanoseconds of filling, so that nothing is lost to rounding
-/// however often it is asked.
+/// an argument. The level is kept in nanoseconds of filling, so that rounding loses nothing, however
+/// often it is asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Bucket {
     rate: u32,
     burst: u32,
-    /// When the bucket will have been empty: full if that is far enough in the past, in debt if it
-    /// is in the future.
+    /// When the bucket was empty: it is full if that is long enough ago, and in debt if that is in
+    /// the future.
     empty_at: Rc<Cell<Option<Instant>>>,
 }
 
 impl Bucket {
-    /// `rate` bytes a second, at least 1, and up to `burst` bytes at once after a pause.
+    /// A full bucket of `burst` bytes that fills with `rate` bytes a second, at least 1 each.
     pub(crate) fn new(rate: u32, burst: u32) -> Self {
         Bucket {
             rate: rate.max(1),
@@ -26,33 +26,37 @@ impl Bucket {
         }
     }
 
-    /// A bucket of its own, with the same figures.
-    pub(crate) fn another(&self) -> Self {
-        Bucket::new(self.rate, self.burst)
+    /// The bucket of one connection: this one if it is shared, or else one with the same figures.
+    pub(crate) fn for_connection(&self, shared: bool) -> Self {
+        if shared {
+            self.clone()
+        } else {
+            Bucket::new(self.rate, self.burst)
+        }
     }
 
     /// How many bytes may pass now.
     pub(crate) fn available(&self, now: Instant) -> usize {
         let filled = now.saturating_duration_since(self.level(now));
         let bytes = filled.as_nanos() * u128::from(self.rate) / NANOS;
-        // No more than the burst, which is what `level` sees to.
+        // At most the burst: `level` bounds it.
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    /// Takes `bytes`, also more than there are: those behind wait for longer.
+    /// Takes `bytes`. If there are fewer, the next ones wait for longer.
     pub(crate) fn take(&self, bytes: usize, now: Instant) {
         let spent = self.time_for(bytes);
         self.empty_at.set(Some(self.level(now) + spent));
     }
 
-    /// How long until `bytes` may pass; of more than the burst, until the burst may.
+    /// How long until `bytes` may pass, or the burst if that is less.
     pub(crate) fn wait_for(&self, bytes: usize, now: Instant) -> Duration {
         let bytes = bytes.min(self.burst as usize);
         (self.level(now) + self.time_for(bytes)).saturating_duration_since(now)
     }
 
-    /// Takes up to `bytes`, and no more than the burst: how many they are, and how long until they
-    /// may pass.
+    /// Takes `bytes`, or the burst if that is less. Returns how many it has taken, and how long until
+    /// they may pass.
     pub(crate) fn reserve(&self, bytes: usize, now: Instant) -> (usize, Duration) {
         let bytes = bytes.min(self.burst as usize);
         let wait = self.wait_for(bytes, now);
@@ -65,7 +69,7 @@ impl Bucket {
         self.empty_at.get().max(full).unwrap_or(now)
     }
 
-    /// How long `bytes` take to fill in, rounded up.
+    /// How long the bucket takes to fill with `bytes`, rounded up.
     fn time_for(&self, bytes: usize) -> Duration {
         let nanos = (bytes as u128 * NANOS).div_ceil(u128::from(self.rate));
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))

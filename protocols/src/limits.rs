@@ -10,10 +10,13 @@ use retwist_reactor::{
 
 use crate::{FactoryPolicy, IpPrefix};
 
-/// Bounds how many connections a factory serves at a time, in all and for each peer.
+/// Bounds how many connections a factory serves at a time, in total and for each peer.
 ///
-/// A connection over a limit is refused, or given a protocol that says so: see
-/// [`overflow`](Limits::overflow). Peers without an IP address count in all, and for no peer.
+/// A connection over a limit is refused, or gets a protocol that says so: see
+/// [`overflow`](Limits::overflow). Peers without an IP address count in total, and for no peer.
+///
+/// `Limits` is a cheap handle. Clones share one count, and show it while the connections live; two
+/// factories that get clones of the same `Limits` share its bounds.
 ///
 /// ```
 /// use retwist_protocols::{FactoryPolicy, Limits};
@@ -34,30 +37,30 @@ use crate::{FactoryPolicy, IpPrefix};
 ///         transport.write(b"too many of you\r\n");
 ///         transport.lose_connection();
 ///     }
-///
-///     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
 /// }
 ///
 /// let limits = Limits::new().total(100).per_peer(4).ipv6_prefix(56).overflow(|_| Busy);
-/// let factory = limits.factory(factory(|_| Echo));
+/// let factory = limits.clone().factory(factory(|_| Echo));
 /// # fn is_factory(_: impl retwist_reactor::Factory) {}
 /// # is_factory(factory);
+/// println!("{} connections with {} peers", limits.connections(), limits.peers());
 /// ```
 #[doc(alias = "LimitTotalConnectionsFactory")]
 #[doc(alias = "LimitConnectionsByPeer")]
+#[derive(Clone)]
 pub struct Limits {
     total: usize,
     per_peer: usize,
     ipv6_prefix: u8,
-    overflow: Option<Box<Overflow>>,
+    overflow: Option<Rc<Overflow>>,
     census: Rc<Census>,
 }
 
 type Overflow = dyn Fn(&Address) -> Option<ProtocolRef>;
 
 impl Limits {
-    /// No limits yet. IPv6 peers are told apart by the first 64 bits of their address, of which one
-    /// customer has at least one.
+    /// Sets no limits. The first 64 bits of its address identify an IPv6 peer, since one customer
+    /// usually gets at least such a block.
     pub fn new() -> Self {
         Limits {
             total: usize::MAX,
@@ -68,7 +71,7 @@ impl Limits {
         }
     }
 
-    /// How many connections there may be in all.
+    /// How many connections there may be in total.
     #[doc(alias = "connectionLimit")]
     #[must_use]
     pub fn total(self, total: usize) -> Self {
@@ -82,7 +85,7 @@ impl Limits {
         Limits { per_peer, ..self }
     }
 
-    /// How many bits of their address, 0 to 128, IPv6 peers are told apart by.
+    /// How many bits of its address, 0 to 128, identify an IPv6 peer.
     #[must_use]
     pub fn ipv6_prefix(self, bits: u8) -> Self {
         Limits {
@@ -91,13 +94,13 @@ impl Limits {
         }
     }
 
-    /// The protocol for connections over a limit, in place of a refusal; it may still refuse. These
-    /// connections are not counted, so they had better be short.
+    /// Makes the protocol for connections over a limit, instead of refusing them. It may return
+    /// `None` to refuse. These connections are not counted, so keep them short.
     #[doc(alias = "overflowFactory")]
     #[must_use]
     pub fn overflow<P: IntoProtocol>(self, overflow: impl Fn(&Address) -> P + 'static) -> Self {
         Limits {
-            overflow: Some(Box::new(move |peer| overflow(peer).into_protocol())),
+            overflow: Some(Rc::new(move |peer| overflow(peer).into_protocol())),
             ..self
         }
     }
@@ -106,6 +109,17 @@ impl Limits {
     #[doc(alias = "connectionCount")]
     pub fn connections(&self) -> usize {
         self.census.total.get()
+    }
+
+    /// How many connections there are now with this peer, or with others that count as the same.
+    #[doc(alias = "peerConnections")]
+    pub fn connections_with(&self, peer: &Address) -> usize {
+        self.peer(peer).map_or(0, |peer| self.census.of(peer))
+    }
+
+    /// How many peers have connections now.
+    pub fn peers(&self) -> usize {
+        self.census.peers.borrow().len()
     }
 
     fn peer(&self, peer: &Address) -> Option<IpPrefix> {
@@ -154,7 +168,7 @@ impl fmt::Debug for Limits {
     }
 }
 
-/// Who is here.
+/// The connections that there are now.
 #[derive(Default)]
 struct Census {
     total: Cell<usize>,
@@ -168,7 +182,7 @@ impl Census {
     }
 }
 
-/// One connection in the census. Given up when it is dropped, be it because the inner factory
+/// One connection in the census. It leaves when this is dropped, also if the inner factory has
 /// refused or panicked.
 struct Place {
     census: Rc<Census>,

@@ -5,17 +5,15 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use retwist_reactor::{
-    Address, Channel, Layer, ProtocolRef, Reason, Seat, SentCalls, TransportRef,
-};
+use retwist_reactor::{Address, Channel, Layer, ProtocolRef, Reason, Seat, TransportRef};
 
 use crate::timer::Timer;
 
-/// What is said on a connection before the protocol above hears of it: a header, or a handshake
-/// with a proxy.
+/// A conversation that comes before the protocol above hears of the connection: a header, or a
+/// handshake with a proxy.
 ///
-/// No I/O and no clock: it is shown bytes and says what it makes of them, and [`OpeningLayer`] does
-/// the rest.
+/// It does no I/O and reads no clock: it is shown bytes and returns what it makes of them.
+/// [`OpeningLayer`] does the rest.
 ///
 /// A client that sends a password, and goes on once the server says `OK`:
 ///
@@ -49,35 +47,36 @@ use crate::timer::Timer;
 /// ```
 #[allow(unused_variables, reason = "the names are documentation")]
 pub trait Opening: 'static {
-    /// What can go wrong; the reason in `connection_lost` if it does.
+    /// What can go wrong. The error is the reason in `connection_lost`.
     type Error: Error + Send + Sync + 'static;
 
-    /// The connection below is made. What is put into `reply` is sent.
+    /// The connection below is made. The layer sends what is put into `reply`.
     fn begin(&mut self, below: &TransportRef, reply: &mut Vec<u8>) -> Result<Step, Self::Error> {
         Ok(Step::used(0))
     }
 
-    /// `bytes` are here, those that no step has used yet. Asked again at once after a step that has
-    /// used some. What is put into `reply` is sent, also on an error: the refusal.
+    /// Called with all `bytes` that no step has used yet, when more arrive, and again after a step
+    /// that has used some. The layer sends what is put into `reply`, on an error too: it is the
+    /// refusal.
     fn advance(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Result<Step, Self::Error>;
 
-    /// The most that may wait for one step, in bytes. An opening that uses nothing of so many has
-    /// failed.
+    /// How many bytes may wait for one step. An opening that uses none of more than that has failed.
     fn limit(&self) -> usize {
         16 * 1024
     }
 
-    /// How long all of it may take.
+    /// How long the opening may take.
     fn deadline(&self) -> Duration {
         Duration::from_secs(10)
     }
 
-    /// Who the peer is for everybody above; none for the address that the layer below reports.
+    /// The address of the peer, for the protocol above. `None` stands for what the layer below
+    /// reports.
     fn peer(&self) -> Option<Address> {
         None
     }
 
-    /// Who this end is for everybody above.
+    /// The address of this end, in the same way.
     fn host(&self) -> Option<Address> {
         None
     }
@@ -88,7 +87,7 @@ pub trait Opening: 'static {
     }
 }
 
-/// What an [`Opening`] has made of the bytes.
+/// What an [`Opening`] has made of the bytes that it was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     used: usize,
@@ -96,38 +95,60 @@ pub struct Step {
 }
 
 impl Step {
-    /// So many bytes are done with. 0 waits for more.
+    /// `used` bytes are done with, and the opening goes on. 0 waits for more.
     pub fn used(used: usize) -> Self {
         Step { used, done: false }
     }
 
-    /// So many bytes are done with, and the opening with them: what is behind is for the protocol
-    /// above, which hears `connection_made` now.
+    /// `used` bytes are done with, and so is the opening. The protocol above hears `connection_made`
+    /// now, and gets what comes behind these bytes.
     pub fn done(used: usize) -> Self {
         Step { used, done: true }
     }
 }
 
-/// The layer that conducts an [`Opening`] and is then out of the way.
+/// The layer that conducts an [`Opening`], and passes everything on once that is done.
 ///
-/// Until it is done the protocol above hears nothing. If it fails, is too late or too long, or the
-/// peer goes away, the connection is closed, and the protocol above hears `connection_lost` alone,
-/// with the reason: the opening's own error or an [`OpeningError`].
+/// Until then the protocol above hears nothing. If the opening fails, takes too long or too many
+/// bytes, or the peer ends the connection, the connection is closed. The protocol above then hears
+/// only `connection_lost`, with the opening's own error or an [`OpeningError`] as the reason.
 #[derive(Debug)]
 pub struct OpeningLayer<O> {
     seat: Seat,
     me: Weak<OpeningLayer<O>>,
     opening: RefCell<O>,
     state: Cell<State>,
-    /// What no step has used yet.
+    /// The bytes that no step has used yet.
     held: RefCell<Vec<u8>>,
-    /// What was written above before it was open.
-    early: RefCell<Vec<u8>>,
-    /// Calls that wait for what is in `early`.
-    sent: RefCell<SentCalls>,
-    closes_write: Cell<bool>,
-    closes: Cell<bool>,
+    early: RefCell<Early>,
     deadline: Timer,
+}
+
+/// What the protocol above has asked for before the opening was done, in the order in which it is
+/// passed on then.
+#[derive(Default)]
+struct Early {
+    output: Vec<u8>,
+    sent_calls: Vec<Box<dyn FnOnce()>>,
+    ending: Ending,
+}
+
+impl fmt::Debug for Early {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Early")
+            .field("output", &self.output.len())
+            .field("ending", &self.ending)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ending {
+    #[default]
+    Open,
+    CloseWrite,
+    Close,
+    Fail,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +158,7 @@ enum State {
     Failed,
 }
 
-/// The most that may be written above before it is open, in bytes.
+/// How many bytes the protocol above may write before the opening is done.
 const EARLY: usize = 64 * 1024;
 
 impl<O: Opening> OpeningLayer<O> {
@@ -150,14 +171,11 @@ impl<O: Opening> OpeningLayer<O> {
             state: Cell::new(State::Opening),
             held: RefCell::default(),
             early: RefCell::default(),
-            sent: RefCell::default(),
-            closes_write: Cell::new(false),
-            closes: Cell::new(false),
             deadline: Timer::default(),
         })
     }
 
-    /// Takes one step; true if it may be followed by another one.
+    /// Takes one step. Returns true if another one may follow.
     fn step(
         &self,
         held: &mut Vec<u8>,
@@ -165,7 +183,9 @@ impl<O: Opening> OpeningLayer<O> {
     ) -> bool {
         let mut reply = Vec::new();
         let outcome = step(&mut self.opening.borrow_mut(), held, &mut reply);
-        self.seat.with_lower(|lower| lower.write(&reply));
+        if !reply.is_empty() {
+            self.seat.with_lower(|lower| lower.write_control(&reply));
+        }
         match outcome {
             Ok(step) => {
                 held.drain(..step.used.min(held.len()));
@@ -189,21 +209,19 @@ impl<O: Opening> OpeningLayer<O> {
         self.deadline.stop();
         self.seat.open();
         let early = self.early.take();
-        self.seat.with_lower(|lower| lower.write(&early));
-        let due = {
-            let mut sent = self.sent.borrow_mut();
-            sent.advance(early.len());
-            sent.take_due()
-        };
-        for call in due {
-            self.seat.with_lower(|lower| lower.when_sent(call));
-        }
-        if self.closes.get() {
-            self.close_below();
-            return;
-        }
-        if self.closes_write.get() {
-            self.seat.with_lower(|lower| lower.lose_write_connection());
+        self.seat.with_lower(|lower| {
+            lower.write(&early.output);
+            for call in early.sent_calls {
+                lower.when_sent(call);
+            }
+        });
+        match early.ending {
+            Ending::Open => {}
+            Ending::Close => return self.close_below(),
+            Ending::Fail => return self.fail_below(),
+            Ending::CloseWrite => {
+                self.seat.with_lower(|lower| lower.lose_write_connection());
+            }
         }
         if self.seat.is_paused() {
             self.reading_changed();
@@ -216,7 +234,7 @@ impl<O: Opening> OpeningLayer<O> {
         self.deadline.stop();
         self.seat.fail(reason);
         self.transport().lose_connection();
-        // Also if the protocol above has closed before, and that close has waited for us.
+        // The protocol above may have closed before, and that close waits for the opening.
         self.close_below();
     }
 
@@ -224,6 +242,22 @@ impl<O: Opening> OpeningLayer<O> {
         let reason = self.seat.close_reason();
         self.seat
             .with_lower(|lower| lower.lose_connection_because(reason));
+    }
+
+    fn fail_below(&self) {
+        let reason = self.seat.close_reason();
+        self.seat.with_lower(|lower| lower.fail_connection(reason));
+    }
+
+    /// Notes an end that comes from above; false if the opening need not be waited for.
+    fn ends_later(&self, ending: Ending) -> bool {
+        let mut early = self.early.borrow_mut();
+        let later = self.state.get() == State::Opening && !early.output.is_empty();
+        if later {
+            // What was written before it goes first.
+            early.ending = ending;
+        }
+        later
     }
 
     fn is_open(&self) -> bool {
@@ -239,11 +273,11 @@ impl<O: Opening> Channel for OpeningLayer<O> {
     fn write(&self, data: &[u8]) {
         if self.is_open() {
             self.seat.with_lower(|lower| lower.write(data));
-        } else if self.early.borrow().len() > EARLY {
+        } else if self.early.borrow().output.len() > EARLY {
             self.seat.fail(Reason::OutputLimit(EARLY));
             self.transport().abort_connection();
         } else {
-            self.early.borrow_mut().extend_from_slice(data);
+            self.early.borrow_mut().output.extend_from_slice(data);
         }
     }
 
@@ -251,39 +285,45 @@ impl<O: Opening> Channel for OpeningLayer<O> {
         if self.is_open() {
             self.seat.with_lower(|lower| lower.write_control(data));
         } else {
-            self.early.borrow_mut().extend_from_slice(data);
-        }
-    }
-
-    fn when_sent(&self, call: Box<dyn FnOnce()>) {
-        match self.early.borrow().len() {
-            0 => drop(self.seat.with_lower(|lower| lower.when_sent(call))),
-            early => self.sent.borrow_mut().push(early, call),
+            self.early.borrow_mut().output.extend_from_slice(data);
         }
     }
 
     fn lose_connection(&self, reason: Reason) {
         self.seat.note_close(reason);
-        if self.state.get() == State::Opening && !self.early.borrow().is_empty() {
-            // What was written before the close goes first: it waits for the opening to be done.
-            self.closes.set(true);
-        } else {
+        if !self.ends_later(Ending::Close) {
             self.close_below();
         }
     }
 
+    fn fail_connection(&self, reason: Reason) {
+        self.seat.fail(reason);
+        if !self.ends_later(Ending::Fail) {
+            self.fail_below();
+        }
+    }
+
     fn lose_write_connection(&self) {
-        match self.is_open() {
-            true => {
-                self.seat.with_lower(|lower| lower.lose_write_connection());
-            }
-            false => self.closes_write.set(true),
+        if self.is_open() {
+            self.seat.with_lower(|lower| lower.lose_write_connection());
+        } else {
+            self.early.borrow_mut().ending = Ending::CloseWrite;
+        }
+    }
+
+    fn when_sent(&self, call: Box<dyn FnOnce()>) {
+        let mut early = self.early.borrow_mut();
+        if early.output.is_empty() {
+            drop(early);
+            self.seat.with_lower(|lower| lower.when_sent(call));
+        } else {
+            early.sent_calls.push(call);
         }
     }
 
     fn reading_changed(&self) {
         if !self.is_open() {
-            // The opening does not wait for the protocol above.
+            // A pause of the protocol above does not hold up the opening.
             return;
         }
         self.seat.pass_on_reading();
@@ -302,7 +342,7 @@ impl<O: Opening> Channel for OpeningLayer<O> {
     }
 
     fn buffered(&self) -> usize {
-        let early = self.early.borrow().len();
+        let early = self.early.borrow().output.len();
         early + self.seat.with_lower(|lower| lower.buffered()).unwrap_or(0)
     }
 
@@ -346,30 +386,33 @@ impl<O: Opening> Layer for OpeningLayer<O> {
     }
 
     fn read_connection_lost(&self) {
-        match self.is_open() {
-            true => self.seat.read_connection_lost(),
-            false => self.fail(Reason::failed(OpeningError::Ended)),
+        if self.is_open() {
+            self.seat.read_connection_lost();
+        } else {
+            self.fail(Reason::failed(OpeningError::Ended));
         }
     }
 
     fn connection_lost(&self, reason: &Reason) {
         self.deadline.stop();
-        self.seat.lost(match reason.is_clean() && !self.is_open() {
-            true => Reason::failed(OpeningError::Ended),
-            false => reason.clone(),
-        });
+        drop(self.early.take());
+        if reason.is_clean() && !self.is_open() {
+            self.seat.lost(Reason::failed(OpeningError::Ended));
+        } else {
+            self.seat.lost(reason.clone());
+        }
     }
 }
 
-/// An [`Opening`] came to nothing, whatever it was.
+/// An [`Opening`] of any kind came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpeningError {
-    /// It was not complete after this time.
+    /// The opening was not complete after this time.
     TimedOut(Duration),
-    /// More than this many bytes came, and made no sense yet.
+    /// More than this many bytes arrived, and still no step could use them.
     TooLong(usize),
-    /// The connection ended before it was complete.
+    /// The connection ended before the opening was complete.
     Ended,
 }
 

@@ -1,18 +1,19 @@
+use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
-use retwist_reactor::{Channel, Layer, ProtocolRef, Reason, Seat};
+use retwist_reactor::{Channel, Layer, ProtocolRef, Reason, Seat, Transport};
 
 use crate::Policy;
 use crate::bucket::Bucket;
 use crate::timer::Timer;
 
-/// Reads so many bytes a second, on average, from each connection, or from all connections
+/// Limits the average rate, in bytes a second, at which each connection is read, or all connections
 /// together.
 ///
-/// What has been read is delivered at once; then reading pauses until the rate allows for it, and
-/// the peer waits as the transport makes it wait. So the rate is exact over time, and one read may
-/// exceed it.
+/// Bytes that were read are delivered at once. Then reading pauses until the rate allows for more,
+/// and the back-pressure of the transport holds up the peer. So the rate is exact over time, but a
+/// single read can exceed it.
 #[doc(alias = "ThrottlingFactory")]
 #[doc(alias = "ThrottlingProtocol")]
 #[derive(Clone, Debug)]
@@ -22,7 +23,8 @@ pub struct ThrottleReads {
 }
 
 impl ThrottleReads {
-    /// For each connection `rate` bytes a second, and up to `burst` bytes at once after a pause.
+    /// Reads `rate` bytes a second from each connection, and at most `burst` bytes at once after a
+    /// pause.
     pub fn each(rate: u32, burst: u32) -> Self {
         ThrottleReads {
             bucket: Bucket::new(rate, burst),
@@ -30,8 +32,8 @@ impl ThrottleReads {
         }
     }
 
-    /// The same for all connections of this policy and its clones together, which is to say of a
-    /// whole factory.
+    /// Does the same for all connections of this policy and its clones together, such as those of a
+    /// factory.
     #[doc(alias = "readLimit")]
     pub fn together(rate: u32, burst: u32) -> Self {
         ThrottleReads {
@@ -48,10 +50,7 @@ impl Policy for ThrottleReads {
         Rc::new_cyclic(|me| ReadThrottle {
             seat: Seat::new(me, above),
             me: me.clone(),
-            bucket: match self.shared {
-                true => self.bucket.clone(),
-                false => self.bucket.another(),
-            },
+            bucket: self.bucket.for_connection(self.shared),
             waiting: Cell::new(false),
             timer: Timer::default(),
         })
@@ -64,13 +63,23 @@ pub struct ReadThrottle {
     seat: Seat,
     me: Weak<ReadThrottle>,
     bucket: Bucket,
-    /// Until the rate allows for more.
+    /// Reading pauses until the rate allows for more.
     waiting: Cell<bool>,
     timer: Timer,
 }
 
 impl ReadThrottle {
-    /// Pauses the transport below until there is something in the bucket; goes on if there is.
+    /// Whether a read throttle at or below `transport` holds back input just now.
+    pub(crate) fn holds_back(transport: &dyn Transport) -> bool {
+        let nearest = transport.extension(TypeId::of::<ReadThrottle>());
+        let nearest = nearest.and_then(|layer| layer.downcast::<ReadThrottle>().ok());
+        nearest.is_some_and(|layer| {
+            let below = || layer.seat.with_lower(|lower| Self::holds_back(&**lower));
+            layer.waiting.get() || below() == Some(true)
+        })
+    }
+
+    /// Pauses the transport below while the bucket is empty.
     fn pace(&self) {
         self.seat.with_lower(|lower| {
             let clock = lower.clock();
@@ -98,10 +107,20 @@ impl Channel for ReadThrottle {
 
     fn reading_changed(&self) {
         let paused = self.waiting.get() || self.seat.is_paused();
-        self.seat.with_lower(|lower| match paused {
-            true => lower.pause_producing(),
-            false => lower.resume_producing(),
+        self.seat.with_lower(|lower| {
+            if paused {
+                lower.pause_producing();
+            } else {
+                lower.resume_producing();
+            }
         });
+    }
+
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+        if wanted != TypeId::of::<ReadThrottle>() {
+            return None;
+        }
+        self.me.upgrade().map(|me| me as Rc<dyn Any>)
     }
 }
 

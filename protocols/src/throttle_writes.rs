@@ -12,11 +12,11 @@ use crate::Policy;
 use crate::bucket::Bucket;
 use crate::timer::Timer;
 
-/// Writes so many bytes a second, on average, to each connection, or to all connections together.
+/// Limits the average rate, in bytes a second, at which each connection is written to, or all
+/// connections together.
 ///
-/// What is written faster waits here, and producers are held back by it. A close comes after what
-/// was written before it has passed. As on every transport there is a limit to what waits: 16 MiB
-/// unless said otherwise.
+/// Bytes that are written faster wait here, and hold back producers. A close comes after the bytes
+/// that were written before it. As on every transport a limit bounds what waits: 16 MiB by default.
 #[doc(alias = "ThrottlingFactory")]
 #[derive(Clone, Debug)]
 pub struct ThrottleWrites {
@@ -27,7 +27,8 @@ pub struct ThrottleWrites {
 }
 
 impl ThrottleWrites {
-    /// For each connection `rate` bytes a second, and up to `burst` bytes at once after a pause.
+    /// Writes `rate` bytes a second to each connection, and at most `burst` bytes at once after a
+    /// pause.
     pub fn each(rate: u32, burst: u32) -> Self {
         ThrottleWrites {
             bucket: Bucket::new(rate, burst),
@@ -37,8 +38,8 @@ impl ThrottleWrites {
         }
     }
 
-    /// The same for all connections of this policy and its clones together, which is to say of a
-    /// whole factory.
+    /// Does the same for all connections of this policy and its clones together, such as those of a
+    /// factory.
     #[doc(alias = "writeLimit")]
     pub fn together(rate: u32, burst: u32) -> Self {
         ThrottleWrites {
@@ -47,7 +48,7 @@ impl ThrottleWrites {
         }
     }
 
-    /// How many bytes may wait here. A write that finds more waiting ends the connection with
+    /// How many bytes may wait here. A write that finds more than that ends the connection with
     /// [`Reason::OutputLimit`].
     #[must_use]
     pub fn output_limit(self, limit: usize) -> Self {
@@ -55,7 +56,7 @@ impl ThrottleWrites {
     }
 
     /// How long a close waits here while nothing moves, because the peer does not read or a
-    /// producer does not finish; 30 s unless said otherwise. Then the connection is aborted with
+    /// producer does not finish; 30 s by default. Then the connection is aborted with
     /// [`Reason::CloseTimedOut`]. Waiting for the rate does not count.
     #[must_use]
     pub fn close_timeout(self, close_timeout: Duration) -> Self {
@@ -73,10 +74,7 @@ impl Policy for ThrottleWrites {
         Rc::new_cyclic(|me| WriteThrottle {
             seat: Seat::new(me, above),
             me: me.clone(),
-            bucket: match self.shared {
-                true => self.bucket.clone(),
-                false => self.bucket.another(),
-            },
+            bucket: self.bucket.for_connection(self.shared),
             limit: self.limit,
             close_timeout: self.close_timeout,
             queue: RefCell::default(),
@@ -101,13 +99,13 @@ pub struct WriteThrottle {
     limit: usize,
     close_timeout: Duration,
     queue: RefCell<VecDeque<u8>>,
-    /// How many bytes of the queue are a layer's own, which no limit counts.
+    /// How many bytes of the queue are from a layer above: no limit counts them.
     exempt: Cell<usize>,
     /// Calls that wait for what is in the queue.
     sent: RefCell<SentCalls>,
     /// The producer above, held back by the queue.
     flow: RefCell<Flow>,
-    /// What the transport below takes for our producer, as long as there is something to send.
+    /// The producer that is registered below, as long as there is something to send.
     valve: RefCell<Option<Rc<Valve>>>,
     ending: Cell<Ending>,
     timer: Timer,
@@ -117,21 +115,22 @@ pub struct WriteThrottle {
     deadline: Timer,
 }
 
-/// What follows when the queue is empty and no producer is left.
+/// What follows once the queue is empty and no producer is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Open,
     CloseWrite,
     Close,
     Fail,
-    /// It has followed.
+    /// The transport below has been told.
     Closed,
 }
 
 /// With more than this waiting a push producer is paused.
 const HIGH_WATER: usize = 64 * 1024;
 
-/// How much passes each time that the rate is the limit, in bytes: a small piece, but no dribble.
+/// How many bytes pass at once while the rate is the limit: few, but more than a packet's header is
+/// worth.
 const PIECE: usize = 1024;
 
 impl WriteThrottle {
@@ -139,8 +138,7 @@ impl WriteThrottle {
         self.queue.borrow().len()
     }
 
-    /// Lets pass what the rate allows for, has the clock call again for the rest, and closes when
-    /// nothing is left.
+    /// Passes on what the rate allows. A timer passes on the rest, and then the close follows.
     fn drain(&self) {
         if self.is_held() || self.timer.is_running() {
             return;
@@ -153,7 +151,7 @@ impl WriteThrottle {
             self.pass(piece);
             let left = self.queued();
             if left > 0 {
-                // Paid for in advance, so that all who share the bucket come to their turn.
+                // Paid for in advance, so that all connections that share the bucket get a turn.
                 let (piece, wait) = self.bucket.reserve(left.min(PIECE), now);
                 let me = self.me.clone();
                 self.timer.start(&clock, wait, move || {
@@ -169,7 +167,7 @@ impl WriteThrottle {
         }
     }
 
-    /// Hands on so many bytes of the queue.
+    /// Passes on this many bytes of the queue.
     fn pass(&self, bytes: usize) {
         // Where the exempt bytes lie is not known: they are taken to be the last.
         let counted = self.queued() - self.exempt.get();
@@ -225,8 +223,8 @@ impl WriteThrottle {
         });
     }
 
-    /// Has the transport below say when it has enough, and wait with its close until we have
-    /// finished.
+    /// Registers a producer below: the transport below pauses it when it has enough, and waits with a
+    /// close until it has finished.
     fn engage(&self) {
         if self.valve.borrow().is_some() {
             return;
@@ -426,7 +424,7 @@ impl Layer for WriteThrottle {
     }
 }
 
-/// Our face as a producer, towards the transport below.
+/// The throttle as the producer of the transport below.
 #[derive(Debug)]
 struct Valve {
     layer: Weak<WriteThrottle>,
@@ -446,4 +444,9 @@ impl Producer for Valve {
     }
 
     fn stop_producing(&self) {}
+
+    fn has_finished(&self) -> Option<bool> {
+        // A close below comes from a layer there, and what waits here was written before it.
+        self.layer.upgrade().map(|layer| layer.queued() == 0)
+    }
 }

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use retwist_reactor::{Channel, Layer, ProtocolRef, Reason, Seat, Transport};
 
-use crate::Policy;
 use crate::timer::Timer;
+use crate::{Policy, ReadThrottle};
 
 /// Ends connections that are idle for too long, or that last too long.
 ///
-/// The connection is closed in order, which a peer that reads nothing can draw out; what is left of
-/// it after the grace period is aborted. The protocol hears `connection_lost` with [`TimedOut`] as
-/// the reason.
+/// The connection is closed in order. A peer that reads nothing can draw this out, so what is left
+/// of it after the grace period is aborted. `connection_lost` gets [`TimedOut`] as the reason.
 ///
 /// A protocol whose phases have limits of their own changes them as it goes: see
 /// [`TimeoutLayer::of`].
@@ -29,7 +28,7 @@ pub struct Timeout {
 }
 
 impl Timeout {
-    /// No limits yet, and a grace period of 10 s.
+    /// Sets no limits.
     pub fn new() -> Self {
         Timeout {
             idle: None,
@@ -38,7 +37,15 @@ impl Timeout {
         }
     }
 
-    /// For how long nothing may come, and nothing be written.
+    /// Maximum idle time: closes the connection if nothing moves on it for this long. No bytes are
+    /// received, none are written, and the peer takes none of those that were written before.
+    ///
+    /// A connection that this side holds back is not idle: the protocol has paused reading and has
+    /// no output pending, or a [`ThrottleReads`](crate::ThrottleReads) waits for its rate.
+    ///
+    /// While output is pending, the layer asks the transport after each idle time whether some of it
+    /// has gone ([`unacknowledged`](Transport::unacknowledged)). So a peer that stops taking output
+    /// is noticed after at most twice this time.
     #[doc(alias = "timeoutPeriod")]
     #[must_use]
     pub fn idle(self, idle: Duration) -> Self {
@@ -48,7 +55,7 @@ impl Timeout {
         }
     }
 
-    /// How long the connection may last, from `connection_made`, whatever it does.
+    /// How long the connection may last, counted from `connection_made`.
     #[must_use]
     pub fn total(self, total: Duration) -> Self {
         Timeout {
@@ -57,7 +64,7 @@ impl Timeout {
         }
     }
 
-    /// How long the closing may take before it becomes an abort.
+    /// How long the close may take before the connection is aborted; 10 s by default.
     #[must_use]
     pub fn grace(self, grace: Duration) -> Self {
         Timeout { grace, ..self }
@@ -78,6 +85,7 @@ impl Policy for Timeout {
             seat: Seat::new(me, above),
             me: me.clone(),
             idle: Limit::new(self.idle),
+            pending: Cell::new(0),
             total: Limit::new(self.total),
             grace: self.grace,
             aborting: Timer::default(),
@@ -91,6 +99,9 @@ pub struct TimeoutLayer {
     seat: Seat,
     me: Weak<TimeoutLayer>,
     idle: Limit,
+    /// How many bytes the peer had not taken when the idle time passed before. 0 if bytes were
+    /// received or written since.
+    pending: Cell<usize>,
     total: Limit,
     grace: Duration,
     aborting: Timer,
@@ -118,24 +129,24 @@ impl TimeoutLayer {
         layer.downcast().ok()
     }
 
-    /// Changes for how long nothing may happen, counted from now, and returns what was set before.
-    /// None switches it off.
+    /// Changes the maximum idle time, counted from now, and returns what was set before. `None`
+    /// switches the limit off.
     #[doc(alias = "setTimeout")]
     pub fn set_idle(&self, idle: Option<Duration>) -> Option<Duration> {
         let before = self.idle.after.replace(idle);
-        self.start(&self.idle, TimedOut::Idle);
+        self.start(&self.idle, Self::idle_time_passed);
         before
     }
 
     /// Changes how long the connection may last, counted from now, and returns what was set before.
-    /// None switches it off.
+    /// `None` switches the limit off.
     pub fn set_total(&self, total: Option<Duration>) -> Option<Duration> {
         let before = self.total.after.replace(total);
-        self.start(&self.total, TimedOut::Total);
+        self.start(&self.total, Self::total_time_passed);
         before
     }
 
-    fn start(&self, limit: &Limit, outcome: fn(Duration) -> TimedOut) {
+    fn start(&self, limit: &Limit, passed: fn(&Self, Duration)) {
         let Some(after) = limit.after.get() else {
             return limit.timer.stop();
         };
@@ -143,15 +154,46 @@ impl TimeoutLayer {
         self.seat.with_lower(|lower| {
             limit.timer.start(&lower.clock(), after, move || {
                 if let Some(layer) = me.upgrade() {
-                    layer.expired(outcome(after));
+                    passed(&layer, after);
                 }
             });
         });
     }
 
+    fn total_time_passed(&self, after: Duration) {
+        self.expired(TimedOut::Total(after));
+    }
+
+    /// Nothing was received and nothing was written. What was written before may still move.
+    fn idle_time_passed(&self, after: Duration) {
+        let pending = self.seat.with_lower(|lower| lower.unacknowledged());
+        let pending = pending.unwrap_or(0);
+        let before = self.pending.replace(pending);
+        let held = if pending > 0 {
+            // The first time there is nothing to compare with.
+            before == 0 || pending < before
+        } else {
+            before > 0 || self.holds_back_input()
+        };
+        if held {
+            self.start(&self.idle, Self::idle_time_passed);
+        } else {
+            self.expired(TimedOut::Idle(after));
+        }
+    }
+
+    /// Whether the peer could not be heard, because this side does not read.
+    fn holds_back_input(&self) -> bool {
+        let throttled = self
+            .seat
+            .with_lower(|lower| ReadThrottle::holds_back(&**lower));
+        self.seat.is_paused() || throttled == Some(true)
+    }
+
     fn expired(&self, outcome: TimedOut) {
-        self.seat.fail(Reason::failed(outcome));
-        self.transport().lose_connection();
+        let reason = Reason::failed(outcome);
+        self.seat.fail(reason.clone());
+        self.transport().lose_connection_because(reason);
         self.idle.timer.stop();
         self.total.timer.stop();
         let me = self.me.clone();
@@ -168,6 +210,7 @@ impl TimeoutLayer {
     fn touch(&self) {
         if let Some(idle) = self.idle.after.get() {
             self.idle.timer.postpone(idle);
+            self.pending.set(0);
         }
     }
 }
@@ -182,6 +225,11 @@ impl Channel for TimeoutLayer {
         self.seat.with_lower(|lower| lower.write(data));
     }
 
+    fn write_sequence(&self, data: &[&[u8]]) {
+        self.touch();
+        self.seat.with_lower(|lower| lower.write_sequence(data));
+    }
+
     fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
         if wanted != TypeId::of::<TimeoutLayer>() {
             return None;
@@ -192,8 +240,8 @@ impl Channel for TimeoutLayer {
 
 impl Layer for TimeoutLayer {
     fn connection_made(&self) {
-        self.start(&self.idle, TimedOut::Idle);
-        self.start(&self.total, TimedOut::Total);
+        self.start(&self.idle, Self::idle_time_passed);
+        self.start(&self.total, Self::total_time_passed);
         self.seat.open();
     }
 
@@ -214,9 +262,9 @@ impl Layer for TimeoutLayer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimedOut {
-    /// For this long nothing came, and nothing was written.
+    /// Nothing moved for this long.
     Idle(Duration),
-    /// It lasted for this long.
+    /// The connection lasted for this long.
     Total(Duration),
 }
 

@@ -94,6 +94,9 @@ macro_rules! over_every_way {
         over_every_way!(@way policies: $crate::ways::Policies<$crate::ways::Memory>; $($rest)*);
         over_every_way!(@way write_throttle: $crate::ways::Throttled<$crate::ways::Memory>; $($rest)*);
         over_every_way!(@way proxy_header: $crate::ways::Proxied<$crate::ways::Memory>; $($rest)*);
+        over_every_way!(@way limits: $crate::ways::Limited<$crate::ways::Memory>; $($rest)*);
+        over_every_way!(@way through_socks: $crate::ways::Through<$crate::ways::Socks, $crate::ways::Memory>; $($rest)*);
+        over_every_way!(@way through_http: $crate::ways::Through<$crate::ways::Http, $crate::ways::Memory>; $($rest)*);
         over_every_way!(@way tls_over_tcp: $crate::ways::Tls<$crate::ways::TcpV4>; $($rest)*);
         over_every_way!(@way tls_over_memory: $crate::ways::Tls<$crate::ways::Memory>; $($rest)*);
         over_every_way!(@way tls_in_tls: $crate::ways::Tls<$crate::ways::Tls<$crate::ways::Memory>>; $($rest)*);

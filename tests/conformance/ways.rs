@@ -8,6 +8,6 @@ mod tls;
 
 pub use layers::{Bug, Cut, Faulty, Holding, Layered, last_words};
 pub use memory::Memory;
-pub use policies::{Policies, Proxied, Throttled};
+pub use policies::{Http, Limited, Policies, Proxied, Socks, Throttled, Through};
 pub use tcp::{TcpV4, TcpV6};
 pub use tls::{Tls, configs};

@@ -80,7 +80,8 @@ fn a_close_that_takes_too_long_is_an_abort() {
     let pair = Pair::new(Stubborn, timed);
     pair.run();
     ear.transport().write(&vec![0; 1_000_000]);
-    pair.advance(12 * SECOND);
+    // Whether it takes any of this is known after another ten seconds.
+    pair.advance(22 * SECOND);
     assert!(
         ear.error::<TimedOut>().is_none(),
         "what was written may still be sent"
@@ -175,6 +176,41 @@ fn writes_keep_to_the_rate_after_a_burst() {
     pair.advance(SECOND);
     assert_eq!(client.heard.borrow().len(), 45_000);
     assert!(client.lost.borrow().as_ref().is_some_and(Reason::is_clean));
+}
+
+#[test]
+fn what_a_layer_above_writes_keeps_its_place_and_counts_against_no_limit() {
+    let ear = Ear::default();
+    let throttle = ThrottleWrites::each(10, 10).output_limit(40);
+    let recording = RecordingTransport::connect(throttle.wrap(ear.clone()));
+    let transport = ear.transport();
+    transport.write(&[b'a'; 50]);
+    transport.write_control(&[b'C'; 30]);
+    transport.write(&[b'b'; 10]);
+    recording.clock().advance(20 * SECOND);
+    let written = recording.take_written();
+    assert_eq!(
+        written,
+        [&[b'a'; 50][..], &[b'C'; 30], &[b'b'; 10]].concat()
+    );
+    assert!(ear.lost.borrow().is_none());
+}
+
+#[test]
+fn a_close_from_below_a_throttle_comes_after_what_was_written() {
+    let (client, server) = (Ear::default(), Ear::saying(&[b'x'; 1000]));
+    let throttled = ThrottleWrites::each(100, 100).wrap(server.clone());
+    let timed = Timeout::new()
+        .total(SECOND)
+        .grace(60 * SECOND)
+        .wrap(throttled);
+    let pair = Pair::new(client.clone(), timed);
+    for _ in 0..30 {
+        pair.advance(SECOND);
+    }
+    assert_eq!(client.heard.borrow().len(), 1000);
+    assert!(client.lost.borrow().as_ref().is_some_and(Reason::is_clean));
+    assert_eq!(server.error::<TimedOut>(), Some(TimedOut::Total(SECOND)));
 }
 
 #[test]
