@@ -376,7 +376,7 @@ impl Channel for WriteThrottle {
             // Here, where a panic of the producer costs nobody the news.
             let producer = self.flow.borrow_mut().unregister();
             if let Some((producer, _)) = producer {
-                producer.stop_producing();
+                self.seat.guard(move || producer.stop_producing());
             }
             return;
         }

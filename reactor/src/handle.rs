@@ -4,6 +4,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use crate::channel::Channel;
+use crate::panic::log_panic;
 use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reading, Reason,
     Transport, TransportRef,
@@ -213,7 +214,7 @@ impl<C: Channel> Transport for Handle<C> {
         match self.live("register_producer") {
             Some(channel) => channel.register_producer(producer, kind),
             None => {
-                producer.stop_producing();
+                log_panic("stop_producing", || producer.stop_producing());
                 Ok(())
             }
         }

@@ -16,6 +16,7 @@ over_every_way! {
     a_peer_that_never_reads_costs_its_connection_at_the_limit,
     one_large_write_is_within_the_limit,
     control_bytes_keep_their_place_and_count_against_no_limit,
+    what_the_peer_has_not_acknowledged_gets_less_while_it_reads,
     the_settings_of_a_live_connection_can_be_changed,
     a_loud_connection_does_not_keep_a_quiet_one_waiting,
 }
@@ -111,6 +112,24 @@ fn control_bytes_keep_their_place_and_count_against_no_limit<W: Way>(mut how: Ho
     client.transport().resume_producing();
     world.until(|| client.count() == 14 + W::MUCH + 11);
     assert!(client.received().ends_with(b"fourfivesix"));
+}
+
+fn what_the_peer_has_not_acknowledged_gets_less_while_it_reads<W: Way>(how: How) {
+    let (client, server) = (Peer::new(), Peer::new());
+    let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
+    let transport = server.transport();
+    world.until(|| transport.unacknowledged() == 0);
+    client.transport().pause_producing();
+    transport.write(&pattern(W::MUCH));
+    world.comes_to_rest();
+    let stalled = transport.unacknowledged();
+    assert!(stalled >= transport.buffered() && stalled > 0);
+    client.transport().resume_producing();
+    world.until(|| transport.unacknowledged() < stalled);
+    world.until(|| client.count() == W::MUCH && transport.unacknowledged() == 0);
+    client.transport().abort_connection();
+    world.until_over();
+    assert_eq!(transport.unacknowledged(), 0);
 }
 
 fn the_settings_of_a_live_connection_can_be_changed<W: Way>(how: How) {

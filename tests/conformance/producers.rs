@@ -379,24 +379,37 @@ fn a_panic_of_a_producer_costs_its_connection<W: Way>(how: How) {
         Pause,
         Resume,
         HasFinished,
+        Stop,
+        Drop,
     }
-    for when in [In::Pause, In::Resume, In::HasFinished] {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in the drop of a producer");
+        }
+    }
+    for when in [In::Pause, In::Resume, In::HasFinished, In::Stop, In::Drop] {
         let (mut world, reader, transport, writer) = connected::<W>(how.clone());
         let (one, other) = (Peer::new(), Peer::new());
         world.connect((&one, one.quiet()), (&other, other.echoing()));
         world.until(|| one.is_made() && other.is_made());
-        let reaction = move |told| match told {
-            Told::Pause if when == In::Pause => panic!("in pause_producing"),
-            Told::Resume if when == In::Resume => panic!("in resume_producing"),
-            _ => {}
+        let bomb = (when == In::Drop).then(|| Bomb);
+        let reaction = move |told| {
+            let _kept = &bomb;
+            match told {
+                Told::Pause if when == In::Pause => panic!("in pause_producing"),
+                Told::Resume if when == In::Resume => panic!("in resume_producing"),
+                Told::Stop if when == In::Stop => panic!("in stop_producing"),
+                _ => {}
+            }
         };
         let answer = move || match when {
             In::HasFinished => panic!("in has_finished"),
             _ => Some(false),
         };
         let kind = match when {
-            In::Pause => ProducerKind::Push,
-            _ => ProducerKind::Pull,
+            In::Resume => ProducerKind::Pull,
+            _ => ProducerKind::Push,
         };
         let producer = Made::answering(reaction, answer);
         transport.register_producer(producer, kind).unwrap();
@@ -407,11 +420,12 @@ fn a_panic_of_a_producer_costs_its_connection<W: Way>(how: How) {
             }
             In::Resume => {}
             In::HasFinished => transport.lose_connection(),
+            In::Stop | In::Drop => reader.transport().abort_connection(),
         }
         world.until(|| writer.is_over());
         let reason = writer.reason();
         let is_panic = matches!(&reason, Reason::Panicked(_) | Reason::Aborted);
-        assert!(is_panic || when == In::HasFinished, "{reason}");
+        assert!(is_panic || matches!(when, In::Stop | In::Drop), "{reason}");
         one.transport().write(b"still there");
         world.until(|| one.count() == 11);
     }

@@ -16,7 +16,7 @@ impl<W: Wire> Stream<W> {
     /// Asks the producer for more if nothing waits. Once a turn: one that writes little must not
     /// hold up the loop.
     pub(super) fn ask_producer(&self) {
-        if !self.is(Facts::PRODUCER) {
+        if !self.is(Facts::PRODUCER) || !self.phase.get().takes_output() {
             return;
         }
         let waiting = self.waiting();

@@ -71,12 +71,9 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    /// Whether what is written is sent.
+    /// Whether what is written now is taken.
     pub(super) fn takes_output(self) -> bool {
-        matches!(
-            self,
-            Phase::Open | Phase::ClosingWrite | Phase::Closing | Phase::Failing
-        )
+        matches!(self, Phase::Open | Phase::ClosingWrite | Phase::Closing)
     }
 
     /// Whether what the peer sends is of interest to the protocol.

@@ -96,14 +96,20 @@ mod linux {
 
         #[test]
         fn it_counts_what_a_peer_that_does_not_read_has_not_taken() {
-            for address in ["127.0.0.1:0", "[::1]:0"] {
-                let listener = TcpListener::bind(address).unwrap();
-                let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-                let (_server, _) = listener.accept().unwrap();
-                let [local, peer] = [client.local_addr().unwrap(), client.peer_addr().unwrap()];
-                assert_eq!(unacknowledged(local, peer), Some(0));
-                client.set_nonblocking(true).unwrap();
-                while client.write(&[0; 65_536]).is_ok() {}
+            // The last one accepts IPv4 too, and its addresses are then those of IPv6 that stand for it.
+            for (listens, host) in [
+                ("127.0.0.1:0", "127.0.0.1"),
+                ("[::1]:0", "::1"),
+                ("[::]:0", "127.0.0.1"),
+            ] {
+                let listener = TcpListener::bind(listens).unwrap();
+                let port = listener.local_addr().unwrap().port();
+                let _client = TcpStream::connect((host, port)).unwrap();
+                let (mut server, _) = listener.accept().unwrap();
+                let [local, peer] = [server.local_addr().unwrap(), server.peer_addr().unwrap()];
+                assert_eq!(unacknowledged(local, peer), Some(0), "{local} {peer}");
+                server.set_nonblocking(true).unwrap();
+                while server.write(&[0; 65_536]).is_ok() {}
                 assert!(unacknowledged(local, peer).unwrap() > 65_536);
             }
         }

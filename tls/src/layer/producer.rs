@@ -27,7 +27,7 @@ impl TlsTransport {
     fn hold_producer(&self, producer: Rc<dyn Producer>, kind: ProducerKind) {
         *self.held.borrow_mut() = Some((producer.clone(), kind));
         if kind == ProducerKind::Push {
-            producer.pause_producing();
+            self.seat.guard(|| producer.pause_producing());
         }
     }
 
@@ -36,11 +36,12 @@ impl TlsTransport {
         let Some((producer, kind)) = self.held.take() else {
             return;
         };
-        match self.register_below(producer.clone(), kind) {
+        let registered = self.register_below(producer.clone(), kind);
+        self.seat.guard(move || match registered {
             Some(Ok(())) if kind == ProducerKind::Push => producer.resume_producing(),
             Some(Ok(())) => {}
             _ => producer.stop_producing(),
-        }
+        });
     }
 
     pub(super) fn register(
@@ -49,7 +50,7 @@ impl TlsTransport {
         kind: ProducerKind,
     ) -> Result<(), ProducerRegistered> {
         match self.state.phase() {
-            Phase::Over => producer.stop_producing(),
+            Phase::Over => drop(self.seat.guard(|| producer.stop_producing())),
             Phase::Handshaking(_) if self.has_any_producer() => return Err(ProducerRegistered),
             Phase::Handshaking(_) => self.hold_producer(producer, kind),
             _ => {
@@ -112,7 +113,7 @@ impl TlsTransport {
         if let Some((producer, _)) = self.take_producer()
             && !finished
         {
-            producer.stop_producing();
+            self.seat.guard(move || producer.stop_producing());
         }
     }
 
