@@ -63,7 +63,7 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         ),
         (&[&taken], "another program listens there"),
     ];
-    let of_their_own: [(&str, &[&str], &str); 31] = [
+    let of_their_own: [(&str, &[&str], &str); 32] = [
         ("echo", &["tcp:0", "tcp:x"], "character 5"),
         ("echo", &["--trust", "127.0.0.0/33"], "127.0.0.0/33"),
         (
@@ -75,6 +75,11 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
             "forward",
             &["tcp:0", "tap:tcp:example.org:0"],
             "character 21",
+        ),
+        (
+            "forward",
+            &["tcp:0", "tcp:a..b:1"],
+            "is not the name or address of a host",
         ),
         (
             "forward",

@@ -1,7 +1,7 @@
 //! Layers over endpoints, as a string says it, on both sides of real connections.
 
 use crate::files::Files;
-use crate::program::{Program, connect, has, pattern, there_and_back};
+use crate::program::{Program, connect, has, is_reset, pattern, there_and_back};
 
 const LOCAL: &str = "tcp:0:interface=127.0.0.1";
 
@@ -93,14 +93,9 @@ fn tls_goes_through_a_proxy_to_the_host_behind() {
 
 #[test]
 fn what_cannot_be_reached_is_let_go() {
-    for server in [
-        "tcp:x:1".replace('x', &"x".repeat(64)),
-        "tcp:localhost:1".to_owned(),
-        "tcp:127.0.0.1:1".to_owned(),
-    ] {
-        let (forward, address) = Program::serve("forward", &[LOCAL, &server]);
-        let mut stream = connect(address);
-        assert_eq!(crate::program::read_all(&mut stream), b"", "{server}");
+    for server in ["tcp:localhost:1", "tcp:127.0.0.1:1"] {
+        let (forward, address) = Program::serve("forward", &[LOCAL, server]);
+        assert!(is_reset(&mut connect(address)), "{server}");
         forward.stop();
     }
 }

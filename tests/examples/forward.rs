@@ -1,9 +1,9 @@
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
 use crate::ports::Refusing;
 use crate::program::{
-    PATIENCE, Program, connect, fill, pattern, read_all, there_and_back, wait_for_input,
+    PATIENCE, Program, connect, fill, is_reset, pattern, read_all, there_and_back, wait_for_input,
 };
 
 const LOCAL: &str = "tcp:0:interface=127.0.0.1";
@@ -83,12 +83,6 @@ fn a_client_is_let_go_if_the_server_refuses() {
     let is_broken = stream.write_all(b"hello").is_err() || is_reset(&mut stream);
     assert!(is_broken, "no answer is not an empty answer");
     program.stop();
-}
-
-/// Whether the connection breaks before anything is received.
-fn is_reset(stream: &mut TcpStream) -> bool {
-    let received = stream.read_exact(&mut [0]);
-    received.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
 }
 
 #[test]

@@ -188,6 +188,12 @@ pub(crate) fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     data
 }
 
+/// Whether the connection breaks before anything is received.
+pub(crate) fn is_reset(stream: &mut TcpStream) -> bool {
+    let received = stream.read_exact(&mut [0]);
+    received.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
+}
+
 /// Sends `data` and then the end of input, and returns all that comes back. Reads while it sends.
 pub(crate) fn there_and_back(stream: &mut TcpStream, data: &[u8]) -> Vec<u8> {
     let mut sending = stream.try_clone().expect("a second handle");
