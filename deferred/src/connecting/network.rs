@@ -31,7 +31,7 @@ use crate::{
 /// let network = Network::new(&reactor);
 /// network.connect_tcp("localhost:8007", |_| Client)?;
 /// network.connect_tcp_factory(("localhost", 8007), Reconnecting::new(factory(|_| Client)))?;
-/// # let _ = reactor.stop();
+/// # reactor.stop();
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
