@@ -2,14 +2,15 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::iter;
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use retwist_deferred::{
-    Deferred, Failure, LoopingCall, Promise, Resolver, SystemResolver, ThreadPool, Value,
-    defer_later, wait_from_thread,
+    Cooperator, Deferred, Failure, LoopingCall, Promise, Resolver, SystemResolver, ThreadPool,
+    Value, defer_later, wait_from_thread,
 };
 use retwist_reactor::{Reactor, ReactorSettings};
 
@@ -47,6 +48,29 @@ fn a_call_after_the_end_fails() {
     let mut ended = looping.start(SECOND).unwrap();
     assert_eq!(ended.take(), Some(Err(Failure::ReactorEnded)));
     assert!(!looping.is_running());
+}
+
+#[test]
+fn what_repeats_or_has_a_time_limit_fails_at_the_end() {
+    let reactor = quiet();
+    let clock = reactor.clock().clone();
+    let looping = LoopingCall::new(&clock, || {});
+    let mut looped = looping.start(1000 * SECOND).unwrap();
+    let (_promise, deferred) = Deferred::<u8, &str>::new();
+    let mut limited = deferred.timeout(1000 * SECOND, &clock);
+    let cooperator = Cooperator::new(&clock);
+    let (_task, mut done) = cooperator.cooperate(iter::repeat_with(|| ()));
+    run_and_stop(&reactor);
+    assert_eq!(looped.take(), Some(Err(Failure::ReactorEnded)));
+    assert!(!looping.is_running());
+    assert_eq!(limited.take(), Some(Err(Failure::ReactorEnded)));
+    assert_eq!(done.take(), Some(Err(Failure::ReactorEnded)));
+
+    let (_promise, deferred) = Deferred::<u8, &str>::new();
+    let mut limited = deferred.timeout(SECOND, &clock);
+    assert_eq!(limited.take(), Some(Err(Failure::ReactorEnded)));
+    let (_task, mut done) = cooperator.cooperate(iter::repeat_with(|| ()));
+    assert_eq!(done.take(), Some(Err(Failure::ReactorEnded)));
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl Cooperator {
     }
 
     /// Does `work`, beginning at the end of this pass. The Deferred fires when the iterator ends, and
-    /// fails when a step fails. Cancelling it stops the work.
+    /// fails when a step fails, or with [`Failure::ReactorEnded`]. Cancelling it stops the work.
     #[doc(alias = "coiterate")]
     #[doc(alias = "whenDone")]
     pub fn cooperate<I, E>(&self, work: I) -> (CooperativeTask, Deferred<(), E>)
@@ -117,8 +117,8 @@ impl Cooperator {
 impl Schedule {
     fn schedule(self: &Rc<Self>) {
         if !self.scheduled.replace(true) {
-            let me = self.clone();
-            self.clock.call_soon(move || me.run_slice());
+            let next = NextSlice(Some(self.clone()));
+            self.clock.call_soon(move || next.run());
         }
     }
 
@@ -142,6 +142,31 @@ impl Schedule {
         }
         if !self.ready.borrow().is_empty() {
             self.schedule();
+        }
+    }
+}
+
+/// The next slice, as the clock keeps it; `None` once it runs. If the clock drops it before that,
+/// the reactor has ended, and the work fails.
+struct NextSlice(Option<Rc<Schedule>>);
+
+impl NextSlice {
+    fn run(mut self) {
+        if let Some(schedule) = self.0.take() {
+            schedule.run_slice();
+        }
+    }
+}
+
+impl Drop for NextSlice {
+    fn drop(&mut self) {
+        let Some(schedule) = self.0.take() else {
+            return;
+        };
+        schedule.scheduled.set(false);
+        let ready = schedule.ready.take();
+        for work in ready {
+            work.fail_with_reactor();
         }
     }
 }
@@ -180,6 +205,7 @@ trait Work {
     fn pause(&self);
     fn resume(&self) -> bool;
     fn stop(&self);
+    fn fail_with_reactor(&self);
 }
 
 struct Task<I, E: IntoBoxedError> {
@@ -281,6 +307,10 @@ where
 
     fn stop(&self) {
         self.end(Err(Failure::Cancelled));
+    }
+
+    fn fail_with_reactor(&self) {
+        self.end(Err(Failure::ReactorEnded));
     }
 }
 

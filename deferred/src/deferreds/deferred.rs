@@ -8,7 +8,7 @@ use std::time::Duration;
 use retwist_reactor::{Clock, catch_panic};
 
 use super::shared::{Cancel, Shared, Step, cancel, run};
-use crate::{Failure, IntoBoxedError, IntoDeferred, Outcome, Promise};
+use crate::{Failure, Interrupted, IntoBoxedError, IntoDeferred, Outcome, Promise};
 
 /// A value that is not there yet, and what to do when it comes.
 ///
@@ -165,25 +165,22 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
         drop(self.add_both(call));
     }
 
-    /// Cancels the work and fails with [`Failure::TimedOut`] if there is no outcome within `after`.
-    /// An outcome takes the timer off the clock.
+    /// Cancels the work and fails with [`Failure::TimedOut`] if there is no outcome within `after`,
+    /// or with [`Failure::ReactorEnded`] if the reactor ends first, or has ended. An outcome takes the
+    /// timer off the clock.
     #[doc(alias = "addTimeout")]
     pub fn timeout(self, after: Duration, clock: &Clock) -> Self {
-        let canceller = self.canceller();
-        let timed_out = Rc::new(Cell::new(false));
-        let timer = clock.call_later(after, {
-            let timed_out = timed_out.clone();
-            move || {
-                timed_out.set(true);
-                canceller.cancel();
-            }
-        });
+        let interrupted = Rc::new(Cell::new(None));
+        let mut alarm = Alarm {
+            canceller: Some(self.canceller()),
+            interrupted: interrupted.clone(),
+        };
+        let timer = clock.call_later(after, move || alarm.go_off(Interrupted::TimedOut(after)));
         self.add_both(move |outcome| {
-            // An error means that the timer is what brings this outcome about.
             timer.cancel();
-            match outcome {
-                Err(Failure::Cancelled) if timed_out.get() => Err(Failure::TimedOut(after)),
-                outcome => outcome,
+            match (outcome, interrupted.take()) {
+                (Err(Failure::Cancelled), Some(how)) => Err(how.into_failure()),
+                (outcome, _) => outcome,
             }
         })
     }
@@ -285,11 +282,39 @@ impl<T: 'static, E: IntoBoxedError> fmt::Debug for Deferred<T, E> {
     }
 }
 
+/// The timer of a timeout. If the clock drops it before its time, the reactor has ended.
+struct Alarm {
+    /// `None` once it has gone off.
+    canceller: Option<Canceller>,
+    interrupted: Rc<Cell<Option<Interrupted>>>,
+}
+
+impl Alarm {
+    fn go_off(&mut self, how: Interrupted) {
+        let canceller = self.canceller.take();
+        if let Some(canceller) = canceller.filter(Canceller::is_waiting) {
+            self.interrupted.set(Some(how));
+            canceller.cancel();
+        }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.go_off(Interrupted::ReactorEnded);
+    }
+}
+
 /// Cancels a [`Deferred`] that other code has: see [`Deferred::cancel`]. It keeps nothing alive.
 #[derive(Clone)]
 pub struct Canceller(Weak<dyn Cancel>);
 
 impl Canceller {
+    /// Returns true while there is no outcome.
+    fn is_waiting(&self) -> bool {
+        self.0.upgrade().is_some_and(|cancel| cancel.is_waiting())
+    }
+
     /// See [`Deferred::cancel`].
     pub fn cancel(&self) {
         cancel(self.0.clone());

@@ -206,18 +206,21 @@ impl<E: IntoBoxedError> Loop<E> {
         }
     }
 
+    fn until_next(&self) -> Option<Duration> {
+        let run = self.run.borrow();
+        Some(run.as_ref()?.grid.until_next(self.clock.now()))
+    }
+
     fn schedule(self: &Rc<Self>) {
-        let has_ended = match &mut *self.run.borrow_mut() {
-            Some(run) => {
-                let me = self.clone();
-                let delay = run.grid.until_next(self.clock.now());
-                let timer = self.clock.call_later(delay, move || me.tick());
-                let has_ended = !timer.active();
-                run.timer = Some(timer);
-                has_ended
-            }
-            None => false,
+        let Some(delay) = self.until_next() else {
+            return;
         };
+        let next = NextCall(Some(self.clone()));
+        let timer = self.clock.call_later(delay, move || next.call());
+        let has_ended = !timer.active();
+        if let Some(run) = &mut *self.run.borrow_mut() {
+            run.timer = Some(timer);
+        }
         if has_ended {
             self.end(Err(Failure::ReactorEnded));
         }
@@ -242,6 +245,31 @@ impl<E: IntoBoxedError> Loop<E> {
         self.end(Err(Failure::Cancelled));
         if let Some(waited_for) = waited_for {
             waited_for.cancel();
+        }
+    }
+}
+
+/// The next call, as the clock keeps it; `None` once it is made.
+struct NextCall<E: IntoBoxedError>(Option<Rc<Loop<E>>>);
+
+impl<E: IntoBoxedError> NextCall<E> {
+    fn call(mut self) {
+        if let Some(looping) = self.0.take() {
+            looping.tick();
+        }
+    }
+}
+
+impl<E: IntoBoxedError> Drop for NextCall<E> {
+    /// A call that was neither made nor taken back means that the reactor has ended.
+    fn drop(&mut self) {
+        let Some(looping) = self.0.take() else {
+            return;
+        };
+        let has_timer = |run: &Run<E>| run.timer.is_some();
+        let is_pending = looping.run.borrow().as_ref().is_some_and(has_timer);
+        if is_pending {
+            looping.end(Err(Failure::ReactorEnded));
         }
     }
 }

@@ -68,6 +68,8 @@ pub(crate) fn run(mut step: Option<Step>) {
 pub(crate) trait Cancel {
     /// Cancels this one, or returns the one to cancel in its place.
     fn cancel_or_pass(self: Rc<Self>) -> Option<Weak<dyn Cancel>>;
+
+    fn is_waiting(&self) -> bool;
 }
 
 /// Cancels the work that the chain waits for.
@@ -185,6 +187,10 @@ impl<T: 'static, E: IntoBoxedError> Shared<T, E> {
 }
 
 impl<T: 'static, E: IntoBoxedError> Cancel for Shared<T, E> {
+    fn is_waiting(&self) -> bool {
+        self.is_waiting()
+    }
+
     fn cancel_or_pass(self: Rc<Self>) -> Option<Weak<dyn Cancel>> {
         if !self.is_waiting() {
             return None;
