@@ -39,7 +39,7 @@ impl Protocol for Echo {
         log::info!("{} is connected", transport.peer());
         // Only where one was demanded, and then it has come: before that, there is no connection
         // for us.
-        if let Some(header) = ProxyHeader::of(&**transport) {
+        if let Some(header) = ProxyHeader::of(transport) {
             transport.write(introduction(&header).as_bytes());
         }
     }

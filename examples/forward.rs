@@ -54,7 +54,7 @@ impl Protocol for Entrance {
         // and this connection breaks.
         let (inbound, outbound) = Relay::pair();
         let outbound: ProtocolRef = match self.0.send {
-            Some(version) => version(&ProxyHeader::on_behalf_of(&**transport)).wrap(outbound),
+            Some(version) => version(&ProxyHeader::on_behalf_of(transport)).wrap(outbound),
             None => outbound.into(),
         };
         let server = self.0.server.clone();

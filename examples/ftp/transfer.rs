@@ -34,7 +34,7 @@ impl Transfer {
     ) -> Self {
         control.send_line("150 here it comes");
         // It is not its fault if it is silent meanwhile.
-        let timeout = TimeoutLayer::of(&***control);
+        let timeout = TimeoutLayer::of(control);
         let idle = timeout.as_ref().and_then(|timeout| timeout.set_idle(None));
         let notes = Rc::<Notes>::default();
         let (noted, control) = (notes.clone(), control.clone());

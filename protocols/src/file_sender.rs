@@ -9,30 +9,54 @@ use retwist_reactor::{Producer, ProducerKind, ProducerRegistered, TransportRef};
 /// Sends all of a file, or of anything else that can be read without waiting, as fast as the peer
 /// takes it.
 ///
-/// It is a pull producer: a piece of 16 KiB is read each time that the transport has sent the one
-/// before, so that a file of any size takes no memory. While it runs,
-/// [`lose_connection`](retwist_reactor::Transport::lose_connection) waits for it.
+/// It is a pull producer: it reads a piece of 16 KiB each time that the transport has sent the
+/// previous one, so a file of any size takes no memory. A close or half-close waits until the whole
+/// file is sent.
+///
+/// Other writes are not held back. What was written before [`begin`](FileSender::begin) comes before
+/// the file. What is written while the file is being sent lands between two of its pieces. What is to
+/// follow the file is written when `done` is called:
 ///
 /// ```
-/// use retwist_protocols::FileSender;
+/// use std::io::Cursor;
+/// use retwist_protocols::{FileSendError, FileSender};
+/// use retwist_reactor::testing::Pair;
 /// use retwist_reactor::{Protocol, TransportRef};
 ///
-/// struct Motd;
+/// struct Download;
 ///
-/// impl Protocol for Motd {
-///     fn connection_made(&mut self, transport: &TransportRef) {
-///         let file = std::io::Cursor::new("be excellent to each other\n");
-///         let sent = FileSender::new(file, |outcome| match outcome {
-///             Ok(bytes) => println!("{bytes} bytes handed over"),
+/// impl Download {
+///     fn sent(&mut self, transport: &TransportRef, outcome: Result<u64, FileSendError>) {
+///         match outcome {
+///             Ok(bytes) => transport.write(format!(" ({bytes} bytes)").as_bytes()),
 ///             Err(error) => eprintln!("{error}"),
+///         }
+///         transport.lose_connection();
+///     }
+/// }
+///
+/// impl Protocol for Download {
+///     fn connection_made(&mut self, transport: &TransportRef) {
+///         transport.write(b"file: ");
+///         let me = transport.me(self);
+///         let sender = FileSender::new(Cursor::new("be excellent"), move |outcome| {
+///             me.call(move |me, transport| me.sent(transport, outcome));
 ///         });
-///         if sent.begin(transport).is_ok() {
-///             transport.lose_connection();
+///         if let Err(error) = sender.begin(transport) {
+///             eprintln!("{error}");
 ///         }
 ///     }
-///
-///     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
 /// }
+///
+/// # use std::{cell::RefCell, rc::Rc};
+/// # struct Client(Rc<RefCell<Vec<u8>>>);
+/// # impl Protocol for Client {
+/// #     fn data_received(&mut self, _: &TransportRef, data: &[u8]) { self.0.borrow_mut().extend(data) }
+/// # }
+/// # let received = Rc::new(RefCell::new(Vec::new()));
+/// # let pair = Pair::new(Client(received.clone()), Download);
+/// # pair.run();
+/// # assert_eq!(*received.borrow(), b"file: be excellent (12 bytes)");
 /// ```
 #[doc(alias = "beginFileTransfer")]
 pub struct FileSender {
@@ -40,14 +64,16 @@ pub struct FileSender {
     done: Box<dyn FnOnce(Result<u64, FileSendError>)>,
 }
 
-/// How much is read for one request of the transport, in bytes.
+/// How many bytes are read each time that the transport asks for more.
 #[doc(alias = "CHUNK_SIZE")]
 const PIECE: usize = 16 * 1024;
 
 impl FileSender {
-    /// Will send `file`, from where it stands to its end. `done` is then told, once and from a turn
-    /// of the transport: how many bytes there were, when the last of them has been handed over to
-    /// the transport (it may not have left yet); or why it came to nothing.
+    /// Prepares to send `file`, from its present position to its end.
+    ///
+    /// A turn of the transport calls `done` once: with the number of bytes, when the last of them has
+    /// been handed to the transport (it may not have left yet), or with the reason why not all of
+    /// them were.
     pub fn new(
         file: impl Read + 'static,
         done: impl FnOnce(Result<u64, FileSendError>) + 'static,
@@ -58,8 +84,7 @@ impl FileSender {
         }
     }
 
-    /// Begins, on a transport that has no producer. With one, nothing happens, and `done` is not
-    /// called.
+    /// Begins to send. Fails if the transport has a producer already; then `done` is not called.
     pub fn begin(self, transport: &TransportRef) -> Result<(), ProducerRegistered> {
         let sending = Rc::new(Sending {
             transport: transport.clone(),
@@ -83,7 +108,7 @@ struct Sending {
 }
 
 impl Sending {
-    /// The next piece; empty at the end.
+    /// Reads the next piece, which is empty at the end.
     fn read(&self) -> io::Result<Vec<u8>> {
         let mut sender = self.sender.borrow_mut();
         let Some(sender) = sender.as_mut() else {
@@ -130,6 +155,10 @@ impl Producer for Sending {
 
     fn pause_producing(&self) {}
 
+    fn has_finished(&self) -> Option<bool> {
+        Some(self.sender.borrow().is_none())
+    }
+
     fn stop_producing(&self) {
         self.finish(Err(FileSendError::Stopped {
             sent: self.sent.get(),
@@ -137,11 +166,11 @@ impl Producer for Sending {
     }
 }
 
-/// A [`FileSender`] did not send all of its file.
+/// A [`FileSender`] has not sent all of its file.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FileSendError {
-    /// The file could not be read. What was read before has been sent.
+    /// The file could not be read. The pieces that were read before have been sent.
     Read(io::Error),
     /// The connection ended first.
     Stopped {

@@ -2,7 +2,7 @@ use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
-use retwist_reactor::{Channel, Layer, ProtocolRef, Reason, Seat, Transport};
+use retwist_reactor::{Channel, Layer, ProtocolRef, Reason, Seat, TransportRef};
 
 use crate::Policy;
 use crate::bucket::Bucket;
@@ -70,11 +70,11 @@ pub struct ReadThrottle {
 
 impl ReadThrottle {
     /// Whether a read throttle at or below `transport` holds back input just now.
-    pub(crate) fn holds_back(transport: &dyn Transport) -> bool {
+    pub(crate) fn holds_back(transport: &TransportRef) -> bool {
         let nearest = transport.extension(TypeId::of::<ReadThrottle>());
         let nearest = nearest.and_then(|layer| layer.downcast::<ReadThrottle>().ok());
         nearest.is_some_and(|layer| {
-            let below = || layer.seat.with_lower(|lower| Self::holds_back(&**lower));
+            let below = || layer.seat.with_lower(Self::holds_back);
             layer.waiting.get() || below() == Some(true)
         })
     }

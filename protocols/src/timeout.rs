@@ -5,7 +5,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use retwist_reactor::{Channel, Layer, ProtocolRef, Reason, Seat, Transport};
+use retwist_reactor::{Channel, Layer, ProtocolRef, Reason, Seat, TransportRef};
 
 use crate::timer::Timer;
 use crate::{Policy, ReadThrottle};
@@ -44,7 +44,7 @@ impl Timeout {
     /// no output pending, or a [`ThrottleReads`](crate::ThrottleReads) waits for its rate.
     ///
     /// While output is pending, the layer asks the transport after each idle time whether some of it
-    /// has gone ([`unacknowledged`](Transport::unacknowledged)). So a peer that stops taking output
+    /// has gone ([`unacknowledged`](retwist_reactor::Transport::unacknowledged)). So a peer that stops taking output
     /// is noticed after at most twice this time.
     #[doc(alias = "timeoutPeriod")]
     #[must_use]
@@ -124,7 +124,7 @@ impl Limit {
 
 impl TimeoutLayer {
     /// The nearest timeout layer below the protocol that holds `transport`.
-    pub fn of(transport: &dyn Transport) -> Option<Rc<TimeoutLayer>> {
+    pub fn of(transport: &TransportRef) -> Option<Rc<TimeoutLayer>> {
         let layer = transport.extension(TypeId::of::<TimeoutLayer>())?;
         layer.downcast().ok()
     }
@@ -184,9 +184,7 @@ impl TimeoutLayer {
 
     /// Whether the peer could not be heard, because this side does not read.
     fn holds_back_input(&self) -> bool {
-        let throttled = self
-            .seat
-            .with_lower(|lower| ReadThrottle::holds_back(&**lower));
+        let throttled = self.seat.with_lower(ReadThrottle::holds_back);
         self.seat.is_paused() || throttled == Some(true)
     }
 

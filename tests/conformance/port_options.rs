@@ -115,7 +115,7 @@ fn the_options_of_the_socket_can_be_reached_from_any_layer() {
         let result = found.clone();
         let asks = server.reacting(move |transport, event| {
             if let Event::Made = event {
-                let options = TcpOptions::of(&**transport);
+                let options = TcpOptions::of(transport);
                 if let Some(options) = &options {
                     options.set_no_delay(false).unwrap();
                     assert!(!options.no_delay().unwrap());

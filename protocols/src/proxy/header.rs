@@ -1,7 +1,7 @@
 use std::any::TypeId;
 use std::rc::Rc;
 
-use retwist_reactor::{Address, Transport};
+use retwist_reactor::{Address, TransportRef};
 
 use super::{v1, v2};
 
@@ -74,7 +74,7 @@ impl ProxyHeader {
     }
 
     /// For a proxy: on behalf of whoever holds `transport`.
-    pub fn on_behalf_of(transport: &dyn Transport) -> Self {
+    pub fn on_behalf_of(transport: &TransportRef) -> Self {
         ProxyHeader::client(transport.peer(), transport.host())
     }
 
@@ -95,7 +95,7 @@ impl ProxyHeader {
     }
 
     /// The header that came first on the connection of `transport`; none if none was asked for.
-    pub fn of(transport: &dyn Transport) -> Option<Rc<ProxyHeader>> {
+    pub fn of(transport: &TransportRef) -> Option<Rc<ProxyHeader>> {
         let header = transport.extension(TypeId::of::<ProxyHeader>())?;
         header.downcast().ok()
     }

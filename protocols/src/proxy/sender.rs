@@ -17,7 +17,7 @@ use crate::{Opening, OpeningLayer, Policy, Step};
 ///
 /// /// `outbound`, for a connection on behalf of the client that holds `inbound`.
 /// fn forwarded(inbound: &TransportRef, outbound: impl Protocol) -> ProtocolRef {
-///     SendProxyHeader::v2(&ProxyHeader::on_behalf_of(&**inbound)).wrap(outbound)
+///     SendProxyHeader::v2(&ProxyHeader::on_behalf_of(inbound)).wrap(outbound)
 /// }
 /// ```
 #[derive(Clone, Debug)]

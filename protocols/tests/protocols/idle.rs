@@ -144,7 +144,7 @@ fn the_limit_can_be_changed_while_a_transfer_goes_on() {
     let timed = Timeout::new().wrap(Answers(server.clone()));
     let pair = Pair::new(client.clone(), timed).delay(SECOND);
     pair.advance(SECOND);
-    let timeout = TimeoutLayer::of(&*server.transport()).expect("there is a timeout below");
+    let timeout = TimeoutLayer::of(&server.transport()).expect("there is a timeout below");
     assert_eq!(timeout.set_idle(Some(5 * SECOND)), None);
     for _ in 0..40 {
         pair.advance(SECOND);

@@ -96,7 +96,7 @@ fn phases_have_limits_of_their_own() {
     let ear = Ear::default();
     let pair = Pair::new(Ear::default(), Timeout::new().wrap(ear.clone()));
     pair.advance(1000 * SECOND);
-    let timeout = TimeoutLayer::of(&*ear.transport()).expect("there is a timeout below");
+    let timeout = TimeoutLayer::of(&ear.transport()).expect("there is a timeout below");
     assert_eq!(timeout.set_idle(Some(SECOND)), None);
     assert_eq!(timeout.set_idle(Some(5 * SECOND)), Some(SECOND));
     pair.advance(4 * SECOND);

@@ -32,7 +32,7 @@ impl Protocol for Server {
         let mut heard = self.0.borrow_mut();
         assert!(heard.ends.is_none(), "it is made once");
         heard.ends = Some((transport.peer(), transport.host()));
-        heard.header = ProxyHeader::of(&**transport);
+        heard.header = ProxyHeader::of(transport);
     }
 
     fn data_received(&mut self, _: &TransportRef, data: &[u8]) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::wire::TcpWire;
-use crate::Transport;
+use crate::TransportRef;
 use crate::stream::Stream;
 
 /// The options of the TCP socket at the bottom of a stack of layers.
@@ -97,7 +97,7 @@ impl TcpOptions {
     }
 
     /// The options of the socket that `transport` ends in, or `None` if that is no TCP socket.
-    pub fn of(transport: &dyn Transport) -> Option<TcpOptions> {
+    pub fn of(transport: &TransportRef) -> Option<TcpOptions> {
         let found = transport.extension(TypeId::of::<TcpOptions>())?;
         found.downcast_ref::<TcpOptions>().cloned()
     }
