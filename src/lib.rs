@@ -76,7 +76,7 @@
 //!    transport to another hears `transport_switched` and not `connection_made`.
 //! 6. **A closed transport is closed.** After `lose_connection`, writes are dropped and no more
 //!    data is delivered, on every kind of transport alike. What was written before is sent first,
-//!    however much it is. A deadline limits the time without progress, not the whole: a peer that
+//!    however much it is, and a producer that has more to write is waited for. A deadline limits the time without progress, not the whole: a peer that
 //!    takes bytes, however slowly, is served, and one that takes none is aborted. A connection that
 //!    broke is never reported, or passed on, as one that ended cleanly.
 //! 7. **A panic in a callback costs that connection, and nothing else.** The connection is logged
@@ -93,11 +93,14 @@
 //! | to | look at |
 //! |---|---|
 //! | listen, connect, run | [`Reactor`], [`TcpListen`], [`TcpConnect`] |
+//! | send and receive datagrams | [`DatagramProtocol`], [`UdpListen`] |
 //! | define what happens on a connection | [`Protocol`], [`Factory`] |
 //! | write, close, pause, switch, be told what is sent | [`Transport`] |
 //! | receive and send datagrams | [`DatagramProtocol`], [`DatagramTransport`], [`UdpListen`] |
-//! | call later | [`Clock`] |
+//! | call later | [`Clock`]; in a protocol `transport.call_later` |
+//! | call a protocol from other code, from a timer, from a Deferred | [`WeakProtocol`], by `transport.me(self)` |
 //! | send more than fits at once | [`Producer`] |
+//! | finish work when the reactor stops | [`Protocol::shutting_down`] |
 //! | put something between a transport and a protocol | [`Layer`] |
 //! | start TLS, stack it, leave it | [`tls`] |
 //! | receive lines, records, messages; limit, throttle, watch | [`protocols`] |
