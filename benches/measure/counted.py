@@ -15,6 +15,8 @@ from .crowd import ALL, TALKING
 from .programs import TLS, present
 
 FIFTY = ["--connections", 50]
+DATAGRAMS = ["--workload", "udp"]
+BURSTS = [*DATAGRAMS, "--depth", 64]
 LINE_BLOCK = 65520
 # Not on a counting allocator.
 UNCOUNTED = {"libuv"}
@@ -140,6 +142,37 @@ GROUPS = [
                 5200,
                 3300,
                 lambda peer: heap_a_connection(peer, TLS, TLS, connections=1500),
+                True,
+            ),
+        ],
+    ),
+    Group(
+        "64 B datagrams, echo",
+        ["retwist-udp", "mio-udp", "tokio-udp"],
+        [
+            Figure(
+                "user instructions, one at a time (a whole turn of the loop)",
+                None,
+                1300,
+                lambda peer: instructions_a_message(peer, DATAGRAMS),
+            ),
+            Figure(
+                "the same, 64 in flight",
+                None,
+                1000,
+                lambda peer: instructions_a_message(peer, BURSTS, messages=12_800),
+            ),
+            Figure(
+                "system calls, one at a time",
+                3,
+                3.01,
+                lambda peer: system_calls_a_message(peer, DATAGRAMS),
+            ),
+            Figure(
+                "allocations, 64 in flight",
+                0,
+                0.001,
+                lambda peer: allocations_a_message(peer, BURSTS),
                 True,
             ),
         ],

@@ -15,10 +15,12 @@ use crate::listener;
 use crate::pattern::Pattern;
 
 mod conversation;
+mod datagrams;
 mod lines;
 mod wire;
 
 use conversation::Conversation;
+use datagrams::Datagrams;
 use wire::Dialer;
 
 /// So many connect at a time: the server's queue of connections has its limit.
@@ -40,6 +42,10 @@ struct Load<'a> {
 type Next<'a> = fn(&mut Load<'a>, &mut Conversation, u64) -> Result<()>;
 
 pub fn run(args: &Args) -> Result<()> {
+    if args.workload == "udp" {
+        let client = Datagrams::new(args)?;
+        return windows(|| client.window());
+    }
     let mut load = Load {
         args,
         dialer: Dialer::new(listener::local(args.port), args)?,
@@ -55,18 +61,25 @@ pub fn run(args: &Args) -> Result<()> {
         "churn" | "lines" => Vec::new(),
         other => return Err(format!("there is no workload {other}").into()),
     };
-    say("ready");
-    for line in std::io::stdin().lock().lines() {
-        line?;
-        let started = Instant::now();
+    windows(|| {
         let before = load.done;
         match args.workload.as_str() {
             "echo" => load.echo(&mut all)?,
             "churn" => load.churn()?,
             _ => load.done += lines::send(args)?,
         }
-        let seconds = started.elapsed().as_secs_f64();
-        say(&format!("{} {seconds}", load.done - before));
+        Ok(load.done - before)
+    })
+}
+
+/// A window for each line on standard input; `window` returns how many came back in it.
+fn windows(mut window: impl FnMut() -> Result<u64>) -> Result<()> {
+    say("ready");
+    for line in std::io::stdin().lock().lines() {
+        line?;
+        let started = Instant::now();
+        let done = window()?;
+        say(&format!("{done} {}", started.elapsed().as_secs_f64()));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The servers of this project, each written as its users would write it. Every one prints the port
 //! that it listens on, and runs until it is killed.
 
-use retwist_reactor::{FactoryRef, Reactor, TcpListen, factory};
+use retwist_reactor::{FactoryRef, Reactor, TcpListen, UdpListen, factory};
 use retwist_tls::{Identity, ServerOptions, TlsFactory, TlsRole};
 
 use crate::args::{Args, Result};
@@ -10,9 +10,13 @@ use crate::listener;
 mod echo;
 mod forward;
 mod lines;
+mod udp;
 
 pub fn serve(args: &Args) -> Result<()> {
     let reactor = Reactor::new()?;
+    if args.peer == "retwist-udp" {
+        return serve_udp(&reactor, args);
+    }
     let factory: FactoryRef = match args.peer.as_str() {
         "retwist" => factory(|_| echo::Echo).into(),
         "retwist-tls" => tls(args)?,
@@ -22,6 +26,16 @@ pub fn serve(args: &Args) -> Result<()> {
     };
     let how = TcpListen::port(args.port).interface([127, 0, 0, 1]);
     let port = reactor.listen_tcp_factory(how, factory)?;
+    if let Some(address) = port.address().socket() {
+        listener::listening(address);
+    }
+    reactor.run()?;
+    Ok(())
+}
+
+fn serve_udp(reactor: &Reactor, args: &Args) -> Result<()> {
+    let options = UdpListen::port(args.port).interface([127, 0, 0, 1]);
+    let port = reactor.listen_udp(options, udp::Echo)?;
     if let Some(address) = port.address().socket() {
         listener::listening(address);
     }

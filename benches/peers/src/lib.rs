@@ -7,11 +7,13 @@ mod by_hand;
 mod by_hand_forward;
 mod by_hand_plain;
 mod by_hand_rustls;
+mod by_hand_udp;
 mod by_hand_unbuffered;
 mod tokio_echo;
 mod tokio_forward;
 mod tokio_lines;
 pub mod tokio_timers;
+mod tokio_udp;
 
 pub fn serve(args: &Args) -> Result<()> {
     match args.peer.as_str() {
@@ -19,10 +21,12 @@ pub fn serve(args: &Args) -> Result<()> {
         "mio-forward" => by_hand_forward::serve(args),
         "mio-rustls" => by_hand_rustls::serve(args),
         "mio-rustls-unbuffered" => by_hand_unbuffered::serve(args),
+        "mio-udp" => by_hand_udp::serve(args),
         "tokio" => tokio_echo::serve(args),
         "tokio-forward" => tokio_forward::serve(args),
         "tokio-lines" => tokio_lines::serve(args),
         "tokio-rustls" => tokio_echo::serve_tls(args),
+        "tokio-udp" => tokio_udp::serve(args),
         other => Err(format!("there is no peer {other}").into()),
     }
 }

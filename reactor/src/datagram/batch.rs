@@ -7,13 +7,12 @@ pub(crate) struct Batch {
     received: Vec<Received>,
 }
 
-/// What a receive may write to: up to `most` slots, [`STRIDE`] apart, of `length` bytes.
+/// What a receive may write to: slots [`STRIDE`] apart, of `length` bytes.
 pub(crate) struct Slots<'a> {
     pub(crate) bytes: &'a mut [u8],
     /// Where it notes what has come, slot by slot.
     pub(crate) received: &'a mut Vec<Received>,
     pub(crate) length: usize,
-    pub(crate) most: usize,
 }
 
 /// One datagram of a batch.
@@ -52,13 +51,12 @@ impl Batch {
     }
 
     /// Empties the batch for a receive.
-    pub(crate) fn begin(&mut self, length: usize, most: usize) -> Slots<'_> {
+    pub(crate) fn begin(&mut self, length: usize) -> Slots<'_> {
         self.received.clear();
         Slots {
             bytes: &mut self.bytes,
             received: &mut self.received,
             length: length.min(STRIDE),
-            most: most.min(SLOTS),
         }
     }
 

@@ -56,11 +56,12 @@ pub(crate) struct DatagramPort<W: DatagramWire> {
     turn_due: Cell<bool>,
     flush_due: Cell<bool>,
     owed: RefCell<Owed>,
-    output: RefCell<DatagramQueue>,
+    /// What waits for the system; None if nothing does.
+    output: RefCell<Option<Box<DatagramQueue>>>,
     /// The system has not taken the front of `output`, and will say when to try again.
     blocked: Cell<bool>,
     /// Received, and kept since the protocol paused in the middle of a batch.
-    held: RefCell<DatagramQueue>,
+    held: RefCell<Option<Box<DatagramQueue>>>,
     /// How many datagrams the next receive asks for.
     expected: Cell<usize>,
 }
@@ -170,7 +171,7 @@ impl<W: DatagramWire> DatagramPort<W> {
         self.wire.close();
         self.blocked.set(false);
         self.drop_output();
-        self.held.borrow_mut().clear();
+        self.held.take();
         let mut owed = self.owed.borrow_mut();
         owed.refused = false;
         owed.overflowed = false;
@@ -185,7 +186,7 @@ impl<W: DatagramWire> DatagramPort<W> {
             return;
         }
         self.flush_output();
-        if self.output.borrow().is_empty() {
+        if self.output.borrow().is_none() {
             return self.close(Reason::Done);
         }
         self.state.set(State::Closing);
@@ -272,7 +273,7 @@ impl<W: DatagramWire> DatagramPort<W> {
             });
         }
         self.tell_failures();
-        if self.output.borrow().is_empty() {
+        if self.output.borrow().is_none() {
             let overflowed = std::mem::take(&mut self.owed.borrow_mut().overflowed);
             if overflowed && self.is_open() {
                 self.call("can_send_again", |held, transport| {
@@ -401,7 +402,8 @@ impl<W: DatagramWire> DatagramChannel for DatagramPort<W> {
     }
 
     fn buffered(&self) -> usize {
-        self.output.borrow().bytes()
+        let output = self.output.borrow();
+        output.as_ref().map_or(0, |queue| queue.bytes())
     }
 
     fn clock(&self) -> Clock {

@@ -45,11 +45,6 @@ impl DatagramQueue {
         self.waiting.is_empty()
     }
 
-    /// Whether another queue, with a buffer, may take its place.
-    pub(crate) fn wants_buffer(&self) -> bool {
-        self.waiting.capacity() == 0
-    }
-
     pub(crate) fn push(&mut self, data: &[u8], address: Option<Address>) {
         if self.gone > self.bytes.len() / 2 {
             // Moving fewer bytes than have gone since the last time: a constant cost a byte.
@@ -96,7 +91,11 @@ impl DatagramQueue {
 /// Queues that the ports of one reactor share, so that an idle one holds no buffer and a busy one
 /// allocates none.
 #[derive(Default)]
-pub(crate) struct SpareQueues(Vec<DatagramQueue>);
+#[allow(
+    clippy::vec_box,
+    reason = "a queue is moved for each datagram that comes alone"
+)]
+pub(crate) struct SpareQueues(Vec<Box<DatagramQueue>>);
 
 /// How many are kept, and up to which size, in bytes and in datagrams.
 const SPARES: usize = 16;
@@ -104,15 +103,15 @@ const SPARE_SIZE: usize = 128 * 1024;
 const SPARE_LENGTH: usize = 4096;
 
 impl SpareQueues {
-    pub(crate) fn take(&mut self) -> DatagramQueue {
+    pub(crate) fn take(&mut self) -> Box<DatagramQueue> {
         self.0.pop().unwrap_or_default()
     }
 
     /// Takes back an empty queue.
-    pub(crate) fn give(&mut self, queue: DatagramQueue) {
+    pub(crate) fn give(&mut self, queue: Box<DatagramQueue>) {
         if queue.is_empty()
             && queue.bytes.capacity() <= SPARE_SIZE
-            && (1..=SPARE_LENGTH).contains(&queue.waiting.capacity())
+            && queue.waiting.capacity() <= SPARE_LENGTH
             && self.0.len() < SPARES
         {
             self.0.push(queue);

@@ -34,16 +34,27 @@ pub(super) fn receive(
     longest: usize,
     headers: &Headers,
 ) -> io::Result<bool> {
-    let slots = batch.begin(longest + 1, most);
+    let slots = batch.begin(longest + 1);
     let socket = socket.as_raw_fd();
-    let count = if v4 {
+    if v4 {
         let mut headers = headers.v4.borrow_mut();
-        receive_into(socket, headers.get_or_insert_with(make), slots, from_v4)?
+        receive_into(
+            socket,
+            headers.get_or_insert_with(make),
+            slots,
+            most,
+            from_v4,
+        )
     } else {
         let mut headers = headers.v6.borrow_mut();
-        receive_into(socket, headers.get_or_insert_with(make), slots, from_v6)?
-    };
-    Ok(count == most)
+        receive_into(
+            socket,
+            headers.get_or_insert_with(make),
+            slots,
+            most,
+            from_v6,
+        )
+    }
 }
 
 fn make<S: SockaddrLike + Copy>() -> MultiHeaders<S> {
@@ -63,11 +74,13 @@ fn receive_into<S: SockaddrLike + Copy>(
     socket: RawFd,
     headers: &mut MultiHeaders<S>,
     slots: Slots<'_>,
+    most: usize,
     address: impl Fn(S) -> Address,
-) -> io::Result<usize> {
-    match slots.most {
-        ..=4 => receive_array::<4, S>(socket, headers, slots, address),
-        5..=16 => receive_array::<16, S>(socket, headers, slots, address),
+) -> io::Result<bool> {
+    match most {
+        ..4 => receive_array::<1, S>(socket, headers, slots, address),
+        4..16 => receive_array::<4, S>(socket, headers, slots, address),
+        16..SLOTS => receive_array::<16, S>(socket, headers, slots, address),
         _ => receive_array::<SLOTS, S>(socket, headers, slots, address),
     }
 }
@@ -77,21 +90,20 @@ fn receive_array<const N: usize, S: SockaddrLike + Copy>(
     headers: &mut MultiHeaders<S>,
     slots: Slots<'_>,
     address: impl Fn(S) -> Address,
-) -> io::Result<usize> {
+) -> io::Result<bool> {
     let mut pieces = slots.bytes.chunks_exact_mut(STRIDE);
     let mut buffers: [[IoSliceMut<'_>; 1]; N] = array::from_fn(|_| {
         let slot = pieces.next().and_then(|slot| slot.get_mut(..slots.length));
         [IoSliceMut::new(slot.unwrap_or_default())]
     });
-    let buffers = buffers.iter_mut().take(slots.most);
-    let results = recvmmsg(socket, headers, buffers, MsgFlags::empty(), None)?;
-    for result in results {
+    let buffers = buffers.iter_mut();
+    for datagram in recvmmsg(socket, headers, buffers, MsgFlags::empty(), None)? {
         slots.received.push(Received {
-            length: result.bytes,
-            from: result.address.map_or(Address::Unknown, &address),
+            length: datagram.bytes,
+            from: datagram.address.map_or(Address::Unknown, &address),
         });
     }
-    Ok(slots.received.len())
+    Ok(slots.received.len() == N)
 }
 
 /// Sends datagrams from the front of the queue; returns how many went, and the error of the first

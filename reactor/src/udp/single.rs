@@ -21,7 +21,7 @@ pub(super) fn receive(
     longest: usize,
     _: &Headers,
 ) -> io::Result<bool> {
-    let slots = batch.begin(longest + 1, 1);
+    let slots = batch.begin(longest + 1);
     let slot = slots.bytes.get_mut(..slots.length).unwrap_or_default();
     let (length, from) = socket.recv_from(slot)?;
     slots.received.push(Received {

@@ -46,7 +46,7 @@ impl<W: DatagramWire> DatagramPort<W> {
 
     /// Whether the protocol gets datagrams now. What it has been kept from comes first.
     fn may_deliver(&self) -> bool {
-        self.started.get() && self.is_open() && !self.paused.get() && self.held.borrow().is_empty()
+        self.started.get() && self.is_open() && !self.paused.get() && self.held.borrow().is_none()
     }
 
     /// Receives and delivers, up to the bound of a pass. The system reports datagrams once: whatever
@@ -62,7 +62,7 @@ impl<W: DatagramWire> DatagramPort<W> {
             match self.wire.receive(batch, most, self.settings.max_datagram) {
                 Ok(more) => {
                     let count = batch.len();
-                    self.expected.set((2 * count).clamp(FEW, SLOTS));
+                    self.expected.set((4 * count).clamp(FEW, SLOTS));
                     self.deliver(batch);
                     left -= count.min(left);
                     // When a paused protocol resumes, the port is looked at again.
@@ -93,10 +93,8 @@ impl<W: DatagramWire> DatagramPort<W> {
                 self.deliver_one(data, from);
             } else if self.is_open() {
                 let mut held = self.held.borrow_mut();
-                if held.wants_buffer() {
-                    *held = self.commons.spares.borrow_mut().take();
-                }
-                held.push(data, Some(from.clone()));
+                let queue = held.get_or_insert_with(|| self.commons.spares.borrow_mut().take());
+                queue.push(data, Some(from.clone()));
             } else {
                 return;
             }
@@ -136,13 +134,15 @@ impl<W: DatagramWire> DatagramPort<W> {
 
     /// Delivers what was received before the protocol paused, up to the bound of a pass.
     pub(super) fn deliver_held(&self) {
-        if self.held.borrow().is_empty() {
+        if self.held.borrow().is_none() {
             return;
         }
         if self.is_busy() {
             return self.ask_for_turn();
         }
-        let mut held = self.held.take();
+        let Some(mut held) = self.held.take() else {
+            return;
+        };
         let mut left = self.settings.datagrams_per_pass;
         while left > 0 && self.may_deliver() {
             match held.front() {
@@ -161,7 +161,7 @@ impl<W: DatagramWire> DatagramPort<W> {
             }
             return;
         }
-        *self.held.borrow_mut() = held;
+        *self.held.borrow_mut() = Some(held);
         if !self.paused.get() {
             self.ask_for_turn();
         }

@@ -16,26 +16,29 @@ impl<W: DatagramWire> DatagramPort<W> {
         };
         let cost = DatagramQueue::cost_of(data.len());
         let limit = self.settings.send_queue;
-        let over = |queue: &DatagramQueue| !queue.is_empty() && queue.cost() + cost > limit;
-        if over(&self.output.borrow()) {
+        let is_full = || {
+            let output = self.output.borrow();
+            output
+                .as_ref()
+                .is_some_and(|queue| queue.cost() + cost > limit)
+        };
+        if is_full() {
             self.flush_output();
         }
-        let mut output = self.output.borrow_mut();
-        if over(&output) {
-            drop(output);
+        if is_full() {
             self.owed.borrow_mut().overflowed = true;
             return self.fail(
                 destination.or_else(|| self.peer_address()),
                 SendError::QueueFull(limit),
             );
         }
-        if output.wants_buffer() {
-            *output = self.commons.spares.borrow_mut().take();
-        }
-        output.push(data, destination);
-        let full = output.len() >= BATCH;
-        drop(output);
-        if full {
+        let enough = {
+            let mut output = self.output.borrow_mut();
+            let queue = output.get_or_insert_with(|| self.commons.spares.borrow_mut().take());
+            queue.push(data, destination);
+            queue.len() >= BATCH
+        };
+        if enough {
             self.flush_output();
         } else if !self.flush_due.replace(true)
             && let Some(me) = self.me.upgrade()
@@ -73,18 +76,13 @@ impl<W: DatagramWire> DatagramPort<W> {
 
     /// Hands to the system what waits, as far as it takes it.
     pub(super) fn flush_output(&self) {
-        if self.blocked.get() || self.output.borrow().is_empty() {
+        if self.blocked.get() {
             return;
         }
         // An error may be about an earlier datagram: then the one that met it is tried once more.
         let mut tried_again = false;
-        loop {
-            let (sent, error) = self.wire.send(&self.output.borrow());
-            self.output.borrow_mut().advance(sent);
+        while let Some((sent, error)) = self.send_some() {
             tried_again &= sent == 0;
-            if self.output.borrow().is_empty() {
-                break;
-            }
             match error {
                 None => {}
                 Some(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -101,18 +99,45 @@ impl<W: DatagramWire> DatagramPort<W> {
                 }
             }
         }
-        self.give_back_queue();
+    }
+
+    /// Hands some of what waits to the system: how many it took, and the error of the next. None if
+    /// nothing waits.
+    #[inline]
+    fn send_some(&self) -> Option<(usize, Option<io::Error>)> {
+        let mut output = self.output.borrow_mut();
+        let queue = output.as_mut()?;
+        let (sent, error) = self.wire.send(queue);
+        queue.advance(sent);
+        if queue.is_empty() {
+            self.give_back(&mut output);
+            return None;
+        }
+        Some((sent, error))
+    }
+
+    /// Nothing waits any more.
+    fn give_back(&self, output: &mut Option<Box<DatagramQueue>>) {
+        if let Some(queue) = output.take() {
+            self.commons.spares.borrow_mut().give(queue);
+        }
     }
 
     /// The first datagram that waits is not to be sent.
     fn fail_front(&self, error: io::Error) {
         let mut output = self.output.borrow_mut();
-        let Some((data, to)) = output.front() else {
+        let Some(queue) = output.as_mut() else {
+            return;
+        };
+        let Some((data, to)) = queue.front() else {
             return;
         };
         let length = data.len();
         let to = to.cloned().or_else(|| self.peer_address());
-        output.advance(1);
+        queue.advance(1);
+        if queue.is_empty() {
+            self.give_back(&mut output);
+        }
         drop(output);
         self.fail(to, self.wire.send_error(error, length));
     }
@@ -161,19 +186,16 @@ impl<W: DatagramWire> DatagramPort<W> {
     pub(super) fn drop_output(&self) {
         let peer = self.peer_address();
         let mut output = self.output.borrow_mut();
-        for (_, to) in output.iter() {
+        let Some(queue) = output.as_mut() else {
+            return;
+        };
+        for (_, to) in queue.iter() {
             let to = to.cloned().or_else(|| peer.clone());
             self.owed.borrow_mut().failures.add(to, SendError::Stopped);
         }
-        output.clear();
-        drop(output);
-        self.give_back_queue();
+        queue.clear();
+        self.give_back(&mut output);
         self.ask_for_turn();
-    }
-
-    fn give_back_queue(&self) {
-        let queue = self.output.take();
-        self.commons.spares.borrow_mut().give(queue);
     }
 }
 

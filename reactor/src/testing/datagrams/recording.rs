@@ -157,8 +157,8 @@ impl DatagramWire for Recording {
         self.arrived.borrow_mut().clear();
     }
 
-    fn receive(&self, batch: &mut Batch, most: usize, longest: usize) -> io::Result<bool> {
-        let mut slots = batch.begin(longest + 1, most);
+    fn receive(&self, batch: &mut Batch, _: usize, longest: usize) -> io::Result<bool> {
+        let mut slots = batch.begin(longest + 1);
         let mut arrived = self.arrived.borrow_mut();
         match arrived.pop_front() {
             Some(Arrival::Datagram(data, from)) => {

@@ -177,7 +177,7 @@ impl DatagramWire for MemoryDatagrams {
         if arrived.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let mut slots = batch.begin(longest + 1, most);
+        let mut slots = batch.begin(longest + 1);
         let count = most.min(arrived.len());
         for (data, from) in arrived.drain(..count) {
             slots.put(&data, Address::Udp(from));
