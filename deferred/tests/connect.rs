@@ -318,3 +318,19 @@ async fn echo(connection: AsyncTransport) -> io::Result<()> {
         }
     }
 }
+
+#[test]
+fn addresses_are_read_from_text() {
+    let reactor = MemoryReactor::new();
+    let connecting = connect(&reactor, "192.0.2.1:7");
+    let there: std::net::SocketAddr = "192.0.2.1:7".parse().unwrap();
+    assert_eq!(
+        reactor.connecting()[0].options(),
+        &TcpConnect::address(there)
+    );
+    connecting.cancel();
+    let mut failed = connect(&reactor, "example.org:7");
+    let failure = failed.take().unwrap().unwrap_err();
+    assert!(failure.to_string().contains("Network"), "{failure}");
+    assert!(listen(&reactor, "nowhere").is_err());
+}

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use retwist_reactor::{
-    Address, Factory, FactoryRef, IntoProtocol, ListenError, ListeningPort, ProtocolRef,
-    ReactorTcp, TcpListen,
+    Address, Factory, FactoryRef, IntoProtocol, IntoTcpListen, ListenError, ListeningPort,
+    ProtocolRef, ReactorTcp,
 };
 
 use crate::AsyncTransport;
@@ -20,11 +20,11 @@ use crate::AsyncTransport;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use futures_util::io::{AsyncReadExt, copy};
 /// use retwist_deferred::{Executor, connect, listen};
-/// use retwist_reactor::{Reactor, TcpConnect, TcpListen};
+/// use retwist_reactor::Reactor;
 ///
 /// let reactor = Reactor::new()?;
 /// let executor = Executor::new(&reactor);
-/// let mut incoming = listen(&*reactor, TcpListen::address("127.0.0.1:0".parse()?))?;
+/// let mut incoming = listen(&*reactor, "127.0.0.1:0")?;
 /// let address = incoming.port().address().socket().unwrap();
 ///
 /// let spawner = executor.spawner();
@@ -54,16 +54,16 @@ use crate::AsyncTransport;
 /// ```
 pub fn listen(
     reactor: &dyn ReactorTcp,
-    how: impl Into<TcpListen>,
+    address: impl IntoTcpListen,
 ) -> Result<Incoming, ListenError> {
-    listen_with(reactor, how, |protocol| protocol)
+    listen_with(reactor, address, |protocol| protocol)
 }
 
 /// As [`listen`], with layers: `wrap` puts them below the protocol that it is handed. A connection is
 /// accepted once its layers have negotiated. A negotiation that fails is logged.
 pub fn listen_with(
     reactor: &dyn ReactorTcp,
-    how: impl Into<TcpListen>,
+    address: impl IntoTcpListen,
     wrap: impl Fn(ProtocolRef) -> ProtocolRef + 'static,
 ) -> Result<Incoming, ListenError> {
     let queue: Rc<RefCell<Queue>> = Rc::default();
@@ -71,7 +71,7 @@ pub fn listen_with(
         queue: queue.clone(),
         wrap: Box::new(wrap),
     };
-    let port = reactor.listen(how.into(), FactoryRef::from(factory))?;
+    let port = reactor.listen(address.into_tcp_listen()?, FactoryRef::from(factory))?;
     // The port, its factory and the queue keep each other until `Incoming` is dropped.
     queue.borrow_mut().port = Some(port.clone());
     Ok(Incoming { port, queue })

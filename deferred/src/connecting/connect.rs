@@ -2,23 +2,24 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use retwist_reactor::{
-    Address, ConnectError, Connector, ConnectorState, Factory, FactoryRef, IntoProtocol, Protocol,
-    ProtocolHandle, ProtocolRef, ReactorTcp, Reason, TcpConnect, TransportRef,
+    Address, ConnectError, Connector, ConnectorState, Factory, FactoryRef, IntoProtocol,
+    IntoTcpConnect, Protocol, ProtocolHandle, ProtocolRef, ReactorTcp, Reason, TcpConnect,
+    TransportRef,
 };
 
 use crate::{AsyncTransport, Deferred, IntoBoxedError, Promise};
 
 /// Connects over TCP, for async code. Cancelling the Deferred, or dropping it while it is awaited,
-/// ends the attempt.
+/// ends the attempt. [`Network::connect`](crate::Network::connect) connects to a host by name.
 ///
 /// `reactor` is a [`ReactorHandle`](retwist_reactor::ReactorHandle), or a
 /// [`MemoryReactor`](retwist_reactor::testing::MemoryReactor) in a test.
 pub fn connect(
     reactor: &dyn ReactorTcp,
-    how: impl Into<TcpConnect>,
+    address: impl IntoTcpConnect,
 ) -> Deferred<AsyncTransport, ConnectError> {
     let (protocol, opened) = AsyncTransport::protocol();
-    when_opened(dial_tcp(reactor, how.into(), protocol), opened)
+    when_opened(dial_address(reactor, address, protocol), opened)
 }
 
 /// Connects a protocol over TCP, and promises its handle, after it has heard `connection_made`.
@@ -27,16 +28,13 @@ pub fn connect(
 /// ```
 /// use retwist_deferred::connect_protocol;
 /// use retwist_reactor::testing::MemoryReactor;
-/// use retwist_reactor::{Protocol, TcpConnect, TransportRef};
+/// use retwist_reactor::Protocol;
 ///
 /// struct Client;
-/// impl Protocol for Client {
-///     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
-/// }
+/// impl Protocol for Client {}
 ///
 /// let reactor = MemoryReactor::new();
-/// let to = TcpConnect::address("192.0.2.1:7".parse().unwrap());
-/// let connecting = connect_protocol(&reactor, to, Client);
+/// let connecting = connect_protocol(&reactor, "192.0.2.1:7", Client);
 /// assert_eq!(reactor.connecting().len(), 1);
 /// connecting.cancel();
 /// assert_eq!(reactor.connecting().len(), 0);
@@ -45,19 +43,30 @@ pub fn connect(
 #[doc(alias = "ClientCreator")]
 pub fn connect_protocol<P: Protocol>(
     reactor: &dyn ReactorTcp,
-    how: impl Into<TcpConnect>,
+    address: impl IntoTcpConnect,
     protocol: P,
 ) -> Deferred<ProtocolHandle<P>, ConnectError> {
     let (protocol, opened) = opening(protocol);
-    when_opened(dial_tcp(reactor, how.into(), protocol), opened)
+    when_opened(dial_address(reactor, address, protocol), opened)
+}
+
+fn dial_address(
+    reactor: &dyn ReactorTcp,
+    address: impl IntoTcpConnect,
+    protocol: ProtocolRef,
+) -> Deferred<Connector, ConnectError> {
+    match address.into_tcp_connect() {
+        Ok(options) => dial_tcp(reactor, options, protocol),
+        Err(error) => Deferred::fail(ConnectError::Address(error)),
+    }
 }
 
 pub(crate) fn dial_tcp(
     reactor: &dyn ReactorTcp,
-    how: TcpConnect,
+    options: TcpConnect,
     protocol: ProtocolRef,
 ) -> Deferred<Connector, ConnectError> {
-    dial(|factory| reactor.connect(how, factory), protocol)
+    dial(|factory| reactor.connect(options, factory), protocol)
 }
 
 /// Connects `protocol` with `connect`, which connects a factory. The Deferred fires when the protocol
