@@ -3,12 +3,12 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-/// Where a proxy is to connect to: an address, or a name that the proxy looks up.
+/// What a proxy is to connect to: an address, or a name that the proxy looks up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Destination {
     /// An IP address and a port.
     Ip(SocketAddr),
-    /// A host's name and a port. Made by [`new`](Destination::new), which says what a name is.
+    /// The name of a host, and a port. [`new`](Destination::new) makes it of a text.
     Domain(HostName, u16),
 }
 
@@ -18,7 +18,7 @@ pub enum Destination {
 pub struct HostName(Rc<str>);
 
 impl Destination {
-    /// The IP address that `host` is, or the name. International names are to be given in their
+    /// The address if `host` is an IP address, or else the name. Give international names in their
     /// ASCII form.
     pub fn new(host: &str, port: u16) -> Result<Self, BadHostName> {
         match host.parse::<IpAddr>() {
@@ -37,7 +37,7 @@ impl Destination {
 }
 
 impl HostName {
-    /// Checks the bytes of a name.
+    /// The name with these bytes, if they are valid.
     pub fn new(name: &[u8]) -> Result<Self, BadHostName> {
         match str::from_utf8(name) {
             Ok(name)
@@ -72,7 +72,7 @@ impl fmt::Display for Destination {
     }
 }
 
-/// A host's name is empty, too long, or contains what no name does.
+/// The name of a host is empty, is too long, or contains invalid characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadHostName(String);
 
@@ -80,7 +80,7 @@ impl fmt::Display for BadHostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is no host name: 1 to 255 printable ASCII characters without spaces are",
+            "{:?} is not a host name, which has 1 to 255 printable ASCII characters and no spaces",
             self.0
         )
     }

@@ -1,6 +1,6 @@
 use std::fmt::{self, Write};
 
-/// Bytes as a dump, sixteen a line: offset, hexadecimal, text. Ends without a newline.
+/// Prints bytes as a dump, sixteen on a line: offset, hexadecimal, text. No newline at the end.
 ///
 /// ```
 /// use retwist_protocols::HexDump;

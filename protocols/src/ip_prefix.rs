@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// A range of IP addresses: `192.0.2.0/24`, `2001:db8::/32`, or a single address.
 ///
-/// An IPv4 address that comes mapped into IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+/// An IPv4 address that is mapped into IPv6 (`::ffff:192.0.2.1`) counts as the IPv4 address.
 ///
 /// ```
 /// use retwist_protocols::IpPrefix;
@@ -17,14 +17,14 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IpPrefix {
-    /// With no bit set behind the first `length`.
+    /// No bit behind the first `length` is set.
     address: IpAddr,
     length: u8,
 }
 
 impl IpPrefix {
-    /// The range that `address` is in, of all addresses with the same first `length` bits; at most
-    /// 32 or 128 count.
+    /// The range of all addresses whose first `length` bits are those of `address`. At most 32 bits
+    /// count for IPv4, and 128 for IPv6.
     pub fn new(address: IpAddr, length: u8) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => {
@@ -65,10 +65,11 @@ impl FromStr for IpPrefix {
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let length: u8 = length.parse().map_err(|_| wrong())?;
         let prefix = IpPrefix::new(address, length);
-        // Nothing was cut off: not too long, no bits behind the length.
-        match prefix.length == length && prefix.address == address {
-            true => Ok(prefix),
-            false => Err(wrong()),
+        // The length is valid, and no bits are set behind it.
+        if prefix.length == length && prefix.address == address {
+            Ok(prefix)
+        } else {
+            Err(wrong())
         }
     }
 }
@@ -87,7 +88,7 @@ impl fmt::Display for IpPrefixError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}` is no range of addresses; write an IP address, or one with a length behind it and no bits set beyond that, like \
+            "`{}` is not a range of addresses; write an IP address, or one with a length and no bits set behind it, like \
              192.0.2.0/24",
             self.0
         )

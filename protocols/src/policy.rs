@@ -6,13 +6,12 @@ use retwist_reactor::{
     ProtocolRef, Reason, TransportRef,
 };
 
-/// Something that puts a layer under protocols: the settings, of which each connection gets a layer
-/// of its own.
+/// The settings of a layer, which each connection gets for itself.
 ///
-/// Under one protocol, with [`wrap`](Policy::wrap); under a connection that is there already, with
-/// [`insert_below`](Policy::insert_below); or under all protocols of a factory, with
-/// [`factory`](FactoryPolicy::factory), and then they compose. The outermost one is nearest to the
-/// wire:
+/// [`wrap`](Policy::wrap) puts the layer under one protocol,
+/// [`insert_below`](Policy::insert_below) under the protocol of an existing connection, and
+/// [`factory`](FactoryPolicy::factory) under all protocols of a factory. Factories compose; the
+/// outermost layer is nearest to the wire:
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,13 +33,13 @@ use retwist_reactor::{
 /// # is_factory(factory);
 /// ```
 pub trait Policy: 'static {
-    /// The layer.
+    /// The kind of layer.
     type Layer: Layer;
 
-    /// A layer for one connection, under the protocol `above`.
+    /// Makes the layer of one connection, under the protocol `above`.
     fn layer(&self, above: ProtocolRef) -> Rc<Self::Layer>;
 
-    /// `above` with a layer under it: for `switch_protocol`, or for a factory to return.
+    /// Returns `above` with a layer under it, for `switch_protocol` or as the result of a factory.
     fn wrap(&self, above: impl Into<ProtocolRef>) -> ProtocolRef
     where
         Self: Sized,
@@ -48,8 +47,8 @@ pub trait Policy: 'static {
         self.layer(above.into()).as_protocol()
     }
 
-    /// Puts a layer between `transport` and its protocol, and returns the transport that is that
-    /// protocol's from now on. Where the connection has ended nothing is changed.
+    /// Puts a layer between `transport` and its protocol. Returns the transport of that protocol from
+    /// now on. Changes nothing if the connection has ended.
     fn insert_below(&self, transport: &TransportRef) -> TransportRef
     where
         Self: Sized,
@@ -61,12 +60,13 @@ pub trait Policy: 'static {
     }
 }
 
-/// Something that has a say in what protocol a connection gets. Every [`Policy`] is one.
+/// Decides with a factory which protocol a connection gets. Every [`Policy`] is one.
 pub trait FactoryPolicy: 'static {
-    /// The protocol for a connection with `peer`, by way of `inner`; none refuses it.
+    /// Makes the protocol for a connection with `peer`, usually with `inner`. `None` refuses the
+    /// connection.
     fn build_protocol(&self, inner: &FactoryRef, peer: &Address) -> Option<ProtocolRef>;
 
-    /// A factory that is `inner` under this policy. `inner` is a [`Factory`], an `Rc` of one, or a
+    /// Returns the factory `inner` under this policy. `inner` is a [`Factory`], an `Rc` of one, or a
     /// [`FactoryRef`]; a closure becomes a factory with [`factory`](retwist_reactor::factory).
     fn factory(self, inner: impl IntoFactory) -> WrappingFactory<Self>
     where
@@ -86,8 +86,8 @@ impl<P: Policy> FactoryPolicy for P {
     }
 }
 
-/// A factory under a policy: what [`FactoryPolicy::factory`] makes. It passes all that it is told on
-/// to the inner one.
+/// A factory under a policy, as [`FactoryPolicy::factory`] makes it. It passes all notifications on to
+/// the inner factory.
 pub struct WrappingFactory<P> {
     policy: P,
     inner: FactoryRef,

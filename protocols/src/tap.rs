@@ -5,11 +5,11 @@ use retwist_reactor::{Address, Channel, Layer, ProtocolRef, Reason, Seat, error_
 
 use crate::{HexDump, Policy};
 
-/// Shows what goes over a connection, both ways.
+/// Shows the traffic of a connection, in both directions.
 ///
-/// It goes to the log, at level `info` with the target `retwist::tap`, one record for each delivery
-/// and each write with a hex dump of up to 256 bytes; or wherever [`to`](Tap::to) says. Put it
-/// above TLS to see the plaintext, which may be what nobody should see in a log.
+/// By default it goes to the log, at level `info` with the target `retwist::tap`: one record for each
+/// delivery and each write, with a hex dump of at most 256 bytes. [`to`](Tap::to) sends it elsewhere.
+/// Put a tap above TLS to see the plaintext; mind that it may be confidential.
 #[doc(alias = "TrafficLoggingFactory")]
 #[doc(alias = "TrafficLoggingProtocol")]
 #[doc(alias = "SpewingFactory")]
@@ -28,7 +28,7 @@ type Sink = dyn Fn(&Address, &TapEvent<'_>);
 pub enum TapEvent<'a> {
     /// The connection was made.
     Made,
-    /// Bytes came from the peer.
+    /// Bytes arrived from the peer.
     Received(Traffic<'a>),
     /// Bytes are written to the peer.
     Written(Traffic<'a>),
@@ -40,7 +40,7 @@ pub enum TapEvent<'a> {
     Closed,
     /// This side aborts the connection.
     Aborted,
-    /// The protocol has ended the connection uncleanly, after what it has written.
+    /// The protocol has ended the connection uncleanly, after its pending output.
     Failed(&'a Reason),
     /// The connection has ended.
     Lost(&'a Reason),
@@ -49,14 +49,14 @@ pub enum TapEvent<'a> {
 /// The bytes of one delivery or one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traffic<'a> {
-    /// The first of them, up to the [`limit`](Tap::limit).
+    /// The first of the bytes, at most [`limit`](Tap::limit).
     pub shown: &'a [u8],
     /// How many there are.
     pub length: usize,
 }
 
 impl Tap {
-    /// Into the log.
+    /// Writes into the log.
     pub fn new() -> Self {
         Tap {
             limit: 256,
@@ -64,7 +64,7 @@ impl Tap {
         }
     }
 
-    /// How many bytes of each delivery and each write are shown.
+    /// How many bytes of each delivery and each write are shown; 256 by default.
     #[must_use]
     pub fn limit(self, bytes: usize) -> Self {
         Tap {
@@ -73,8 +73,8 @@ impl Tap {
         }
     }
 
-    /// Calls `sink` with the peer and what happened, in place of the log. Events print as they
-    /// would there.
+    /// Calls `sink` with the peer and the event, instead of writing into the log. `Display` prints an
+    /// event as the log has it.
     #[must_use]
     pub fn to(self, sink: impl Fn(&Address, &TapEvent<'_>) + 'static) -> Self {
         Tap {

@@ -277,10 +277,11 @@ impl WriteThrottle {
         self.queue.borrow_mut().extend(data);
         self.engage();
         self.drain();
-        // What the transport below holds back a producer for, it holds back ours for.
-        let waiting = match self.is_held() {
-            true => usize::MAX,
-            false => self.queued(),
+        // While the transport below holds back this throttle, the throttle holds back its producer.
+        let waiting = if self.is_held() {
+            usize::MAX
+        } else {
+            self.queued()
         };
         let full = self.flow.borrow_mut().written(waiting, HIGH_WATER);
         if let Some(producer) = full {
@@ -373,7 +374,7 @@ impl Channel for WriteThrottle {
     fn turn(&self) {
         self.seat.settle();
         if self.seat.is_lost() {
-            // Here, where a panic of the producer costs nobody the news.
+            // The protocol has heard of the end, so a panic of the producer cannot prevent that.
             let producer = self.flow.borrow_mut().unregister();
             if let Some((producer, _)) = producer {
                 self.seat.guard(move || producer.stop_producing());
@@ -397,13 +398,13 @@ impl Channel for WriteThrottle {
 
 impl Layer for WriteThrottle {
     fn connection_made(&self) {
-        // A producer that was there first is ours to hold back from now on.
+        // From now on this throttle holds back a producer that was registered below.
         let found = self.seat.with_lower(|lower| lower.unregister_producer());
         if let Some((producer, kind)) = found.flatten() {
             let mut flow = self.flow.borrow_mut();
-            // There is none yet.
+            // It cannot fail: this flow has no producer yet.
             let _ = flow.register(producer, kind);
-            // It may have been paused for what waits below, and nobody else resumes it now.
+            // The transport below may have paused it, and does not resume it any more.
             let paused = flow.written(usize::MAX, HIGH_WATER);
             drop(flow);
             if let Some(producer) = paused {

@@ -3,18 +3,18 @@ use std::time::Duration;
 
 use retwist_reactor::{Clock, DelayedCall};
 
-/// One delayed call at a time, which goes with whoever owns it: no timer outlives its layer.
+/// At most one delayed call. Dropping it cancels the call, so no timer outlives its layer.
 #[derive(Debug, Default)]
 pub(crate) struct Timer(RefCell<Option<DelayedCall>>);
 
 impl Timer {
-    /// Calls `call` after `delay`, in place of what was to be called before.
+    /// Calls `call` after `delay`, instead of a call that is pending.
     pub(crate) fn start(&self, clock: &Clock, delay: Duration, call: impl FnOnce() + 'static) {
         self.stop();
         self.0.replace(Some(clock.call_later(delay, call)));
     }
 
-    /// The pending call, if there is one, comes `delay` from now.
+    /// Moves a pending call to `delay` from now.
     #[inline]
     pub(crate) fn postpone(&self, delay: Duration) {
         if let Some(call) = &*self.0.borrow() {
@@ -27,7 +27,7 @@ impl Timer {
         self.0.borrow().as_ref().is_some_and(DelayedCall::active)
     }
 
-    /// Nothing is called any more.
+    /// Cancels a pending call.
     pub(crate) fn stop(&self) {
         let call = self.0.borrow_mut().take();
         if let Some(call) = call {

@@ -1,4 +1,4 @@
-/// CRC-32C (Castagnoli), as RFC 4960 appendix B has it.
+/// CRC-32C (Castagnoli), as RFC 4960, appendix B defines it.
 pub(crate) fn crc32c(bytes: impl IntoIterator<Item = u8>) -> u32 {
     !bytes.into_iter().fold(u32::MAX, |crc, byte| {
         crc >> 8 ^ TABLE[usize::from(crc as u8 ^ byte)]

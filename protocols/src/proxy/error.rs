@@ -3,31 +3,31 @@ use std::fmt;
 
 use retwist_reactor::Address;
 
-/// What came is no PROXY header, or none that is believed.
+/// A connection does not begin with a valid PROXY header from a trusted proxy.
 #[doc(alias = "InvalidProxyHeader")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// Neither version's signature is at the beginning: most likely a client that came directly.
+    /// The signature of neither version is at the beginning; probably a client connected directly.
     NoHeader,
     /// Version 1: more than 107 bytes without an end of line.
     LineTooLong,
     /// Version 1: the line does not follow the grammar.
     BadLine,
-    /// Version 2: this version, command, family or transport byte is not defined.
+    /// Version 2: the byte with version and command, or with family and transport, is undefined.
     BadByte(u8),
     /// Version 2: the header announces this many bytes, more than the limit.
     TooLong {
-        /// Its length with the fixed part, in bytes.
+        /// The length with the fixed part, in bytes.
         length: usize,
-        /// The limit.
+        /// The limit, in bytes.
         limit: usize,
     },
     /// Version 2: the addresses or a TLV do not fit into the header.
     Truncated,
     /// Version 2: the checksum is wrong.
     BadChecksum,
-    /// It came from an address that is no trusted proxy.
+    /// The peer is not a trusted proxy.
     Untrusted(Address),
 }
 

@@ -5,42 +5,42 @@ use retwist_reactor::{Address, TransportRef};
 
 use super::{v1, v2};
 
-/// What a proxy says about a connection that it has made on behalf of somebody else.
+/// What a proxy tells a server about a connection: on whose behalf it was made.
 ///
-/// An application behind [`ProxyProtocol`](crate::ProxyProtocol) asks for the one of its connection
-/// with [`of`](ProxyHeader::of); mostly it need not, since `peer()` and `host()` report the
-/// addresses already.
+/// An application behind [`ProxyProtocol`](crate::ProxyProtocol) gets the header of its connection
+/// with [`of`](ProxyHeader::of). Usually it need not, since `peer()` and `host()` already return the
+/// addresses.
 #[doc(alias = "ProxyInfo")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyHeader {
-    /// On whose behalf.
+    /// On whose behalf the proxy has connected.
     pub origin: ProxyOrigin,
-    /// What version 2 may add, in order, without padding and checksum.
+    /// The TLVs of version 2, in order, without padding and checksum.
     pub tlvs: Vec<Tlv>,
 }
 
 /// On whose behalf a proxy has connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProxyOrigin {
-    /// On its own: a health check. The addresses are those of the connection itself.
+    /// On its own behalf, as for a health check. The addresses are those of the connection itself.
     Local,
-    /// On behalf of a client of which the header does not say where it is.
+    /// On behalf of a client whose address the header does not contain.
     Unknown,
     /// On behalf of a client.
     Client {
-        /// Where the client is.
+        /// The address of the client.
         source: Address,
-        /// Where the client connected to.
+        /// The address that the client has connected to.
         destination: Address,
     },
 }
 
-/// One further piece of information in a header of version 2.
+/// A further piece of information in a header of version 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tlv {
-    /// What it is: one of the constants here, or of the proxy's own, from 0xe0 on.
+    /// The kind: one of the constants here, or, from 0xe0 on, a kind of the proxy's own.
     pub kind: u8,
-    /// What it says.
+    /// The value.
     pub value: Vec<u8>,
 }
 
@@ -49,20 +49,20 @@ impl Tlv {
     pub const ALPN: u8 = 0x01;
     /// The host name that the client asked for.
     pub const AUTHORITY: u8 = 0x02;
-    /// The checksum. [`ProxyProtocol`](crate::ProxyProtocol) checks it and leaves it out.
+    /// The checksum. [`ProxyProtocol`](crate::ProxyProtocol) checks it and removes it.
     pub const CRC32C: u8 = 0x03;
-    /// Padding. It is left out.
+    /// Padding, which [`ProxyProtocol`](crate::ProxyProtocol) removes.
     pub const NOOP: u8 = 0x04;
     /// A name for this connection.
     pub const UNIQUE_ID: u8 = 0x05;
-    /// What is known of the client's TLS, in TLVs of its own.
+    /// Details of the client's TLS, in TLVs of their own.
     pub const SSL: u8 = 0x20;
     /// The namespace of the client's address.
     pub const NETNS: u8 = 0x30;
 }
 
 impl ProxyHeader {
-    /// For a proxy: `source` has connected to `destination`.
+    /// A header that says that `source` has connected to `destination`.
     pub fn client(source: Address, destination: Address) -> Self {
         ProxyHeader {
             origin: ProxyOrigin::Client {
@@ -73,12 +73,12 @@ impl ProxyHeader {
         }
     }
 
-    /// For a proxy: on behalf of whoever holds `transport`.
+    /// A header for connections on behalf of the peer of `transport`.
     pub fn on_behalf_of(transport: &TransportRef) -> Self {
         ProxyHeader::client(transport.peer(), transport.host())
     }
 
-    /// For a proxy: on its own.
+    /// A header for connections that the proxy makes on its own behalf.
     pub fn local() -> Self {
         ProxyHeader {
             origin: ProxyOrigin::Local,
@@ -86,7 +86,7 @@ impl ProxyHeader {
         }
     }
 
-    /// With one more piece of information, which only version 2 can carry.
+    /// Adds a piece of information, which only version 2 can carry.
     #[must_use]
     pub fn tlv(mut self, kind: u8, value: impl Into<Vec<u8>>) -> Self {
         let value = value.into();
@@ -94,19 +94,20 @@ impl ProxyHeader {
         self
     }
 
-    /// The header that came first on the connection of `transport`; none if none was asked for.
+    /// The header that the connection of `transport` began with. `None` without a
+    /// [`ProxyProtocol`](crate::ProxyProtocol) below.
     pub fn of(transport: &TransportRef) -> Option<Rc<ProxyHeader>> {
         let header = transport.extension(TypeId::of::<ProxyHeader>())?;
         header.downcast().ok()
     }
 
-    /// The value of the first TLV of a kind.
+    /// The value of the first TLV of this kind.
     pub fn value(&self, kind: u8) -> Option<&[u8]> {
         let tlv = self.tlvs.iter().find(|tlv| tlv.kind == kind)?;
         Some(&tlv.value)
     }
 
-    /// Where the client is, if the header says so.
+    /// The address of the client, if the header contains it.
     pub fn source(&self) -> Option<&Address> {
         match &self.origin {
             ProxyOrigin::Client { source, .. } => Some(source),
@@ -114,7 +115,7 @@ impl ProxyHeader {
         }
     }
 
-    /// Where the client connected to, if the header says so.
+    /// The address that the client has connected to, if the header contains it.
     pub fn destination(&self) -> Option<&Address> {
         match &self.origin {
             ProxyOrigin::Client { destination, .. } => Some(destination),
@@ -122,14 +123,14 @@ impl ProxyHeader {
         }
     }
 
-    /// The header as a line of version 1. `UNKNOWN` stands for all but two IP addresses of one
-    /// family, which is all that it can express.
+    /// The header as a line of version 1. It can express two IP addresses of one family; `UNKNOWN`
+    /// stands for everything else.
     pub fn to_v1(&self) -> Vec<u8> {
         v1::encode(self)
     }
 
-    /// The header in version 2, with a checksum. Addresses that are not of one family are left out,
-    /// and so are TLVs that do not fit into 65535 bytes.
+    /// The header in version 2, with a checksum. It omits addresses that are not of one family, and
+    /// TLVs that do not fit into 65535 bytes.
     pub fn to_v2(&self) -> Vec<u8> {
         v2::encode(self)
     }

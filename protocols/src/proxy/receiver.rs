@@ -10,14 +10,14 @@ use super::header::ProxyHeader;
 use super::{v1, v2};
 use crate::{IpPrefix, Opening, OpeningLayer, Policy, Step};
 
-/// Demands a header of the PROXY protocol, version 1 or 2, first on each connection, from a trusted
-/// proxy.
+/// Requires each connection to begin with a header of the PROXY protocol, version 1 or 2, from a
+/// trusted proxy.
 ///
-/// The protocol above hears `connection_made` when the header is complete, and `peer()` and
-/// `host()` are what it says, for everybody above; `LOCAL` and `UNKNOWN` leave them as they are.
-/// What else the header contains is to be had from [`ProxyHeader::of`]. A header that is malformed,
-/// too long or too late, or that comes from somebody else, closes the connection, and not a byte of
-/// it is processed.
+/// The protocol above hears `connection_made` when the header is complete. For all layers above,
+/// `peer()` and `host()` are the addresses in the header; `LOCAL` and `UNKNOWN` leave them as they
+/// are. [`ProxyHeader::of`] returns the rest of the header. A header that is malformed, too long or
+/// too late, or that comes from an untrusted peer, closes the connection, and the protocol above gets
+/// no byte of it.
 ///
 /// ```
 /// use retwist_protocols::{FactoryPolicy, ProxyProtocol};
@@ -42,21 +42,20 @@ use crate::{IpPrefix, Opening, OpeningLayer, Policy, Step};
 /// # Ok::<(), retwist_protocols::IpPrefixError>(())
 /// ```
 ///
-/// The factory inside is asked for a protocol before the header is there, with the address of the
-/// proxy.
+/// The inner factory makes the protocol before the header arrives, for the address of the proxy.
 #[doc(alias = "HAProxyWrappingFactory")]
 #[doc(alias = "proxyEndpoint")]
 #[derive(Clone, Debug)]
 pub struct ProxyProtocol {
-    /// None for anyone.
+    /// `None` trusts everyone.
     trusted: Option<Arc<[IpPrefix]>>,
     max_length: usize,
     deadline: Duration,
 }
 
 impl ProxyProtocol {
-    /// From proxies with addresses in `trusted`. A peer that connects by way of this machine, over
-    /// a UNIX socket or in memory, is trusted too.
+    /// Trusts proxies with addresses in `trusted`. A peer on this machine that has no IP address (a
+    /// UNIX socket, memory) is trusted too.
     pub fn trusting(trusted: impl IntoIterator<Item = IpPrefix>) -> Self {
         ProxyProtocol {
             trusted: Some(trusted.into_iter().collect()),
@@ -64,8 +63,8 @@ impl ProxyProtocol {
         }
     }
 
-    /// From anyone: for a port that only the proxy can reach. Whoever else can reach it can claim
-    /// to be anybody.
+    /// Trusts every peer: for a port that only the proxy can reach. Any other peer that reaches it can
+    /// claim any address.
     pub fn trusting_anyone() -> Self {
         ProxyProtocol {
             trusted: None,
@@ -74,8 +73,8 @@ impl ProxyProtocol {
         }
     }
 
-    /// How long a header of version 2 may be, in bytes; 4096 unless said otherwise. One of version
-    /// 1 has at most 107.
+    /// Maximum length of a header of version 2, in bytes; 4096 by default. A header of version 1 has
+    /// at most 107.
     #[must_use]
     pub fn max_length(self, bytes: usize) -> Self {
         ProxyProtocol {
@@ -84,7 +83,7 @@ impl ProxyProtocol {
         }
     }
 
-    /// How long the header may take; 10 s unless said otherwise.
+    /// How long the header may take; 10 s by default.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         ProxyProtocol { deadline, ..self }
@@ -115,14 +114,14 @@ impl Policy for ProxyProtocol {
     }
 }
 
-/// The header of one connection, as it comes: what [`ProxyProtocol`] makes for each.
+/// The opening that [`ProxyProtocol`] makes for one connection: it receives the header.
 #[derive(Debug)]
 pub struct ProxyReceiver {
     settings: ProxyProtocol,
     header: Option<Rc<ProxyHeader>>,
 }
 
-/// Takes a header of either version from the beginning of `bytes`.
+/// The header of either version at the beginning of `bytes`.
 pub(crate) fn parse(
     bytes: &[u8],
     max_length: usize,
@@ -142,9 +141,10 @@ impl Opening for ProxyReceiver {
 
     fn begin(&mut self, below: &TransportRef, _: &mut Vec<u8>) -> Result<Step, ProxyError> {
         let peer = below.peer();
-        match self.settings.trusts(&peer) {
-            true => Ok(Step::used(0)),
-            false => Err(ProxyError::Untrusted(peer)),
+        if self.settings.trusts(&peer) {
+            Ok(Step::used(0))
+        } else {
+            Err(ProxyError::Untrusted(peer))
         }
     }
 

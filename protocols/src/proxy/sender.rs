@@ -6,10 +6,10 @@ use retwist_reactor::{ProtocolRef, TransportRef};
 use super::header::ProxyHeader;
 use crate::{Opening, OpeningLayer, Policy, Step};
 
-/// Sends a header of the PROXY protocol first on each connection: for a proxy, towards its servers.
+/// Begins each connection with a header of the PROXY protocol: for a proxy, towards its servers.
 ///
-/// The protocol above hears `connection_made` right behind it. `peer()` and `host()` are those of
-/// the connection.
+/// The protocol above hears `connection_made` right after the header. `peer()` and `host()` are the
+/// addresses of the connection itself.
 ///
 /// ```
 /// use retwist_protocols::{Policy, ProxyHeader, SendProxyHeader};
@@ -26,14 +26,14 @@ pub struct SendProxyHeader {
 }
 
 impl SendProxyHeader {
-    /// As a line of version 1.
+    /// Sends `header` as a line of version 1.
     pub fn v1(header: &ProxyHeader) -> Self {
         SendProxyHeader {
             header: header.to_v1().into(),
         }
     }
 
-    /// In version 2.
+    /// Sends `header` in version 2.
     pub fn v2(header: &ProxyHeader) -> Self {
         SendProxyHeader {
             header: header.to_v2().into(),
@@ -49,7 +49,7 @@ impl Policy for SendProxyHeader {
     }
 }
 
-/// The header for one connection: what [`SendProxyHeader`] makes for each.
+/// The opening that [`SendProxyHeader`] makes for one connection: it sends the header.
 #[derive(Debug)]
 pub struct ProxySender(Rc<[u8]>);
 

@@ -13,7 +13,7 @@ pub(crate) const SIGNATURE: &[u8] = b"PROXY";
 /// The length of the longest header, with its end of line.
 const LONGEST: usize = 107;
 
-/// The header that `bytes` begin with and its length; none if its end is not there yet.
+/// The header that `bytes` begin with, and its length; `None` if it is not complete.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(ProxyHeader, usize)>, ProxyError> {
     let window = &bytes[..bytes.len().min(LONGEST)];
     let wait = match window.len() {
@@ -38,7 +38,7 @@ fn origin(line: &str) -> Option<ProxyOrigin> {
     let mut words = line.strip_prefix("PROXY ")?.split(' ');
     let family = words.next()?;
     if family == "UNKNOWN" {
-        // Whatever stands behind it says nothing.
+        // What stands behind it has no meaning.
         return Some(ProxyOrigin::Unknown);
     }
     let mut next = || words.next();

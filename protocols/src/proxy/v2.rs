@@ -17,8 +17,8 @@ const FIXED: usize = 16;
 /// The length of the path of a UNIX socket, zeros behind it included.
 const PATH: usize = 108;
 
-/// The header that `bytes` begin with and its length; none if its end is not there yet. More than
-/// `limit` bytes are refused as soon as they are announced.
+/// The header that `bytes` begin with, and its length; `None` if it is not complete. Fails as soon as
+/// a header announces more than `limit` bytes.
 pub(crate) fn parse(
     bytes: &[u8],
     limit: usize,
@@ -35,7 +35,7 @@ pub(crate) fn parse(
         0x21 => false,
         _ => return Err(ProxyError::BadByte(command)),
     };
-    // A LOCAL header is taken whatever else it says, the family included.
+    // Nothing else in a LOCAL header counts, not even the family.
     if !local && (family >> 4 > 3 || family & 0xf > 2) {
         return Err(ProxyError::BadByte(family));
     }
@@ -52,7 +52,7 @@ pub(crate) fn parse(
         0x11 => client(&mut rest, ip::<4>)?,
         0x21 => client(&mut rest, ip::<16>)?,
         0x31 => client(&mut rest, |source, _| unix(source))?,
-        // Not of a stream, or not said: what follows means nothing to us.
+        // The family is unspecified, or is not one of streams: what follows has no meaning here.
         _ => {
             let origin = ProxyOrigin::Unknown;
             return Ok(Some((ProxyHeader { origin, tlvs }, length)));
@@ -62,7 +62,7 @@ pub(crate) fn parse(
     Ok(Some((ProxyHeader { origin, tlvs }, length)))
 }
 
-/// Takes two addresses, and then what belongs to each of them.
+/// Takes two addresses, and then the port of each, if addresses of this kind have ports.
 fn client<const LENGTH: usize>(
     rest: &mut &[u8],
     address: fn(&[u8; LENGTH], u16) -> Address,
@@ -105,8 +105,7 @@ fn unix(path: &[u8; PATH]) -> Address {
     Address::Unix((length > 0).then(|| Arc::from(Path::new(&*path))))
 }
 
-/// What stands in `header` from `start` on. All of it is in TLVs, and the checksum, if there is
-/// one, is right.
+/// The TLVs in `header` from `start` on. They fill it exactly, and a checksum among them is right.
 fn read_tlvs(header: &[u8], start: usize) -> Result<Vec<Tlv>, ProxyError> {
     let mut tlvs = Vec::new();
     let mut rest = &header[start..];
@@ -128,18 +127,20 @@ fn read_tlvs(header: &[u8], start: usize) -> Result<Vec<Tlv>, ProxyError> {
     Ok(tlvs)
 }
 
-/// The checksum is that of the whole header, with zeros where it stands itself.
+/// The checksum covers the whole header, with zeros in its own place.
 fn check(header: &[u8], at: usize, value: &[u8]) -> Result<(), ProxyError> {
     let expected = <[u8; 4]>::try_from(value).map_err(|_| ProxyError::Truncated)?;
     let zeroed = header.iter().enumerate().map(|(index, &byte)| {
-        match (at..at + value.len()).contains(&index) {
-            true => 0,
-            false => byte,
+        if (at..at + value.len()).contains(&index) {
+            0
+        } else {
+            byte
         }
     });
-    match crc32c(zeroed) == u32::from_be_bytes(expected) {
-        true => Ok(()),
-        false => Err(ProxyError::BadChecksum),
+    if crc32c(zeroed) == u32::from_be_bytes(expected) {
+        Ok(())
+    } else {
+        Err(ProxyError::BadChecksum)
     }
 }
 
@@ -157,7 +158,7 @@ pub(crate) fn encode(header: &ProxyHeader) -> Vec<u8> {
         ProxyOrigin::Local | ProxyOrigin::Unknown => false,
     };
     if !addressed {
-        // Without addresses a receiver takes nothing from what follows.
+        // Without addresses a receiver ignores what follows.
         bytes.extend([0, 0, 0]);
         return bytes;
     }
@@ -176,8 +177,8 @@ pub(crate) fn encode(header: &ProxyHeader) -> Vec<u8> {
     bytes
 }
 
-/// Family, a length yet to come, and the addresses; nothing and false if they are not of one
-/// family.
+/// Appends the family, room for the length, and the addresses. Appends nothing and returns false if
+/// they are not of one family.
 fn put_addresses(bytes: &mut Vec<u8>, source: &Address, destination: &Address) -> bool {
     match (source, destination) {
         (Address::Tcp(SocketAddr::V4(from)), Address::Tcp(SocketAddr::V4(to))) => {

@@ -9,11 +9,11 @@ use super::messages::address_length;
 use super::request::put_address;
 use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 
-/// Goes through a SOCKS 5 proxy: the connection is made to the proxy, and the protocol above hears
-/// `connection_made` once the proxy has connected to the destination.
+/// Goes through a SOCKS 5 proxy (RFC 1928). The connection is made to the proxy, and the protocol above
+/// hears `connection_made` once the proxy has connected to the destination.
 ///
-/// If it does not, the protocol above hears `connection_lost` with a [`SocksError`]. `peer()` is
-/// the proxy.
+/// If the proxy does not connect, the protocol above hears `connection_lost` with a [`SocksError`].
+/// `peer()` is the proxy.
 ///
 /// ```
 /// use retwist_protocols::{Destination, FactoryPolicy, SocksClient};
@@ -25,8 +25,6 @@ use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 ///     fn connection_made(&mut self, transport: &TransportRef) {
 ///         transport.write(b"hello\r\n");
 ///     }
-///
-///     fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
 /// }
 ///
 /// let through = SocksClient::to(Destination::new("example.org", 7)?).user("me", "secret");
@@ -49,7 +47,7 @@ struct Credentials {
 }
 
 impl SocksClient {
-    /// To `destination`, of which a name is looked up by the proxy; without authentication.
+    /// Connects to `destination`, without authentication. The proxy looks its name up.
     pub fn to(destination: Destination) -> Self {
         SocksClient {
             destination,
@@ -58,8 +56,8 @@ impl SocksClient {
         }
     }
 
-    /// With a user and a password, of 1 to 255 bytes each, for a proxy that asks for them. They go
-    /// over the network as they are.
+    /// Sends a user and a password (RFC 1929), of 1 to 255 bytes each, if the proxy asks for them.
+    /// They are not encrypted.
     #[must_use]
     pub fn user(self, user: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Self {
         let credentials = Some(Credentials {
@@ -72,7 +70,7 @@ impl SocksClient {
         }
     }
 
-    /// How long the proxy may take, 30 s unless said otherwise.
+    /// How long the proxy may take; 30 s by default.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         SocksClient { deadline, ..self }
@@ -91,7 +89,7 @@ impl Policy for SocksClient {
     }
 }
 
-/// The handshake of one connection: what [`SocksClient`] makes for each.
+/// The handshake that [`SocksClient`] makes on one connection.
 #[derive(Debug)]
 pub struct SocksHandshake {
     client: SocksClient,
@@ -138,7 +136,7 @@ impl SocksHandshake {
     }
 }
 
-/// A byte, and a field of at most 255 bytes behind its length.
+/// Appends a byte, and a field of at most 255 bytes with its length before it.
 fn put_field(message: &mut Vec<u8>, first: u8, field: &[u8]) {
     message.extend([first, field.len() as u8]);
     message.extend_from_slice(field);

@@ -1,25 +1,25 @@
 use std::error::Error;
 use std::fmt;
 
-/// Why a proxy does not connect: the replies of SOCKS 5 (RFC 1928, section 6).
+/// The reason why a proxy does not connect: a reply of SOCKS 5 (RFC 1928, section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SocksReply {
-    /// Something went wrong that has no code of its own, or the request is malformed.
+    /// A failure that has no code of its own, or a malformed request.
     GeneralFailure,
-    /// The rules do not allow it.
+    /// The rules of the proxy do not allow the connection.
     NotAllowed,
-    /// There is no way to the network.
+    /// The network is unreachable.
     NetworkUnreachable,
-    /// There is no way to the host, or its name is not known.
+    /// The host is unreachable, or its name is unknown.
     HostUnreachable,
-    /// Nobody listens there.
+    /// The destination refused the connection.
     ConnectionRefused,
-    /// It took too long.
+    /// Connecting took too long.
     TtlExpired,
-    /// Something else than to connect was asked for.
+    /// The client asked for something else than a connection.
     CommandNotSupported,
-    /// An address of another kind than IPv4, IPv6 or a name.
+    /// The address is neither IPv4 nor IPv6 nor a name.
     AddressTypeNotSupported,
     /// A code that the RFC does not define.
     Other(u8),
@@ -71,21 +71,21 @@ impl fmt::Display for SocksReply {
     }
 }
 
-/// What the other side of a SOCKS handshake did wrong, or why it refused.
+/// Why a SOCKS handshake failed: an error of the other side, or its refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SocksError {
-    /// A message does not begin with the version that belongs there, but with this.
+    /// A message begins with this version, which is not the expected one.
     BadVersion(u8),
-    /// A message is not what the protocol says it should be.
+    /// A message is malformed.
     Malformed,
-    /// The address is neither IPv4 nor IPv6 nor a name, but this.
+    /// The address is of this kind, which is neither IPv4 nor IPv6 nor a name.
     AddressType(u8),
-    /// A field that ends in a zero has not ended after this many bytes.
+    /// A field that ends in a zero byte has more than this many bytes.
     TooLong(usize),
-    /// The proxy accepts none of the ways to authenticate that this side has.
+    /// The proxy accepts none of the authentication methods that this side offers.
     NoMethod,
-    /// The proxy does not take the user and password; empty ones, and such over 255 bytes, are not
+    /// The proxy rejects the user and password. Those that are empty or longer than 255 bytes are not
     /// even sent.
     BadCredentials,
     /// The proxy did not connect.

@@ -6,16 +6,16 @@ use memchr::memchr;
 use super::error::SocksError;
 use crate::{Destination, Frame, Framing, HostName};
 
-/// What a client of a SOCKS server says, message by message: the framing of the handshake.
+/// The framing of a SOCKS handshake: the messages of a client.
 #[derive(Debug, Default)]
 pub(crate) struct SocksMessages {
     pub(crate) expected: Cell<Expected>,
 }
 
-/// What comes next.
+/// The message that comes next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// The greeting of version 5, or all that version 4 says.
+    /// The greeting of version 5, or the whole request of version 4.
     #[default]
     First,
     /// User and password (RFC 1929).
@@ -61,9 +61,10 @@ fn v4_length(bytes: &[u8]) -> Result<Option<usize>, SocksError> {
     let Some(user) = zero_ended(bytes, 8)? else {
         return Ok(None);
     };
-    match is_v4a(bytes) {
-        true => zero_ended(bytes, user),
-        false => Ok(Some(user)),
+    if is_v4a(bytes) {
+        zero_ended(bytes, user)
+    } else {
+        Ok(Some(user))
     }
 }
 
@@ -72,7 +73,7 @@ fn is_v4a(bytes: &[u8]) -> bool {
     matches!(bytes.get(4..8), Some(&[0, 0, 0, last]) if last != 0)
 }
 
-/// Where the field that begins at `start` ends, its zero included.
+/// Where the field that begins at `start` ends, including its zero byte.
 fn zero_ended(bytes: &[u8], start: usize) -> Result<Option<usize>, SocksError> {
     let field = bytes.get(start..).unwrap_or_default();
     match memchr(0, &field[..field.len().min(FIELD + 1)]) {
@@ -99,7 +100,7 @@ pub(crate) fn address_length(bytes: &[u8]) -> Result<Option<usize>, SocksError> 
     }
 }
 
-/// The destination that a whole message of version 5 ends in: kind, address and port.
+/// The destination at the end of a complete message of version 5: kind, address and port.
 pub(crate) fn destination(address: &[u8]) -> Result<Destination, SocksError> {
     let (address, port) = address.split_last_chunk().ok_or(SocksError::Malformed)?;
     let port = u16::from_be_bytes(*port);
@@ -117,7 +118,7 @@ pub(crate) fn destination(address: &[u8]) -> Result<Destination, SocksError> {
     }
 }
 
-/// A name that is an address is taken as that: an allow rule should not have to know of it.
+/// A name that is written as an IP address becomes one, so that rules about addresses apply to it.
 fn named(name: &[u8], port: u16) -> Result<Destination, SocksError> {
     let name = HostName::new(name).map_err(|_| SocksError::Malformed)?;
     Ok(match name.as_str().parse() {
@@ -126,12 +127,12 @@ fn named(name: &[u8], port: u16) -> Result<Destination, SocksError> {
     })
 }
 
-/// Nor of IPv4 that comes mapped into IPv6.
+/// An IPv4 address that is mapped into IPv6 becomes an IPv4 address, for the same reason.
 fn canonical(ip: IpAddr, port: u16) -> Destination {
     SocketAddr::new(ip.to_canonical(), port).into()
 }
 
-/// Command, user and destination of a whole request of version 4 or 4a.
+/// Command, user and destination of a complete request of version 4 or 4a.
 pub(crate) fn v4_request(bytes: &[u8]) -> Result<(u8, &[u8], Destination), SocksError> {
     let Some((&[_, command, high, low, a, b, c, d], fields)) = bytes.split_first_chunk() else {
         return Err(SocksError::Malformed);
@@ -139,14 +140,15 @@ pub(crate) fn v4_request(bytes: &[u8]) -> Result<(u8, &[u8], Destination), Socks
     let port = u16::from_be_bytes([high, low]);
     let mut fields = fields.split(|&byte| byte == 0);
     let user = fields.next().unwrap_or_default();
-    let destination = match is_v4a(bytes) {
-        true => named(fields.next().unwrap_or_default(), port)?,
-        false => SocketAddr::from((Ipv4Addr::new(a, b, c, d), port)).into(),
+    let destination = if is_v4a(bytes) {
+        named(fields.next().unwrap_or_default(), port)?
+    } else {
+        SocketAddr::from((Ipv4Addr::new(a, b, c, d), port)).into()
     };
     Ok((command, user, destination))
 }
 
-/// User and password of a whole message.
+/// User and password of a complete message.
 pub(crate) fn credentials(message: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&user, rest) = message.get(1..)?.split_first()?;
     let (user, rest) = rest.split_at_checked(usize::from(user))?;

@@ -11,12 +11,12 @@ use retwist_reactor::{
 use super::error::SocksReply;
 use crate::{Destination, Relay};
 
-/// A client's wish to be connected to somewhere, for the application to fulfil. It has passed the
-/// rules already.
+/// The request of a client for a connection, which the application makes. It has already passed the
+/// rules of the server.
 ///
-/// Mostly that is one line, since a request is the [`Factory`] for the connection that it asks for:
-/// see [`SocksServer`](crate::SocksServer). An application that has a connection already uses
-/// [`outbound`](SocksRequest::outbound). A request that is dropped is refused.
+/// Usually that takes one line, since a request is the [`Factory`] for the connection that it asks
+/// for: see [`SocksServer`](crate::SocksServer). An application that connects in another way uses
+/// [`outbound`](SocksRequest::outbound). Dropping a request refuses it.
 pub struct SocksRequest {
     destination: Destination,
     client: Address,
@@ -48,30 +48,30 @@ impl SocksRequest {
         }
     }
 
-    /// Where the client wants to go.
+    /// What the client asks to be connected to.
     pub fn destination(&self) -> &Destination {
         &self.destination
     }
 
-    /// Where the client is.
+    /// The address of the client.
     pub fn client(&self) -> &Address {
         &self.client
     }
 
-    /// The client's name, as bytes: checked in version 5; in version 4, whatever the client says.
-    /// None without authentication.
+    /// The user name that the client has sent, as bytes. The server has checked it in version 5, and
+    /// not in version 4. `None` without authentication.
     pub fn user(&self) -> Option<&[u8]> {
         self.user.as_deref()
     }
 
-    /// Tells the client that there will be no connection, and closes.
+    /// Tells the client that there will be no connection, and closes its connection.
     pub fn refuse(self, reply: SocksReply) {
         self.pending.refuse(reply);
     }
 
-    /// The protocol for the connection that the application makes. When it hears `connection_made`
-    /// the client is told, and from then on all is relayed, first of all what the client has sent
-    /// already. If it is dropped before that, the request is refused.
+    /// The protocol for the connection that the application makes. When it hears `connection_made`,
+    /// the client is told, and a [`Relay`](crate::Relay) passes on all bytes, beginning with those that
+    /// the client has already sent. Dropping the protocol before that refuses the request.
     pub fn outbound(self) -> ProtocolRef {
         let claim = self.claim.take();
         Outbound(claim).into()
@@ -111,11 +111,12 @@ impl fmt::Debug for SocksRequest {
     }
 }
 
-/// What all who deal with a request share until it is answered.
+/// A request until it is answered, shared by the session of the client, the request and the
+/// connection that is being made.
 pub(crate) struct Pending {
-    /// None once there is an answer, or nobody to give it to.
+    /// `None` once the request is answered, or the client has gone.
     client: Cell<Option<Client>>,
-    /// Whoever connects on the client's behalf just now.
+    /// Connects on behalf of the client.
     connector: RefCell<Option<Connector>>,
 }
 
@@ -125,7 +126,7 @@ struct Client {
 }
 
 impl Pending {
-    /// The client has gone: nobody need connect any more.
+    /// The client has gone: gives up connecting.
     pub(crate) fn abandon(&self) {
         self.client.take();
         let connector = self.connector.take();
@@ -158,7 +159,7 @@ impl Pending {
     }
 }
 
-/// The right and the duty to answer.
+/// The duty to answer. Dropping it refuses the request.
 struct Claim(Rc<Pending>);
 
 impl Drop for Claim {
@@ -167,7 +168,7 @@ impl Drop for Claim {
     }
 }
 
-/// On the connection that was asked for, until it is made.
+/// The protocol of the requested connection until that is made.
 struct Outbound(Option<Claim>);
 
 impl Protocol for Outbound {
@@ -178,8 +179,6 @@ impl Protocol for Outbound {
         }
     }
 
-    fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
-
     fn connection_lost(&mut self, _: &Reason) {
         self.0.take();
     }
@@ -189,7 +188,7 @@ impl Protocol for Outbound {
 const GRANTED: u8 = 90;
 const REJECTED: u8 = 91;
 
-/// Says why not, and closes.
+/// Sends the reason for a refusal, and closes.
 pub(crate) fn refuse(transport: &TransportRef, version: u8, reply: SocksReply) {
     let nowhere = (Ipv4Addr::UNSPECIFIED, 0).into();
     match version {
@@ -216,7 +215,7 @@ fn v5_reply(code: u8, bound: SocketAddr) -> Vec<u8> {
     reply
 }
 
-/// Kind, address and port.
+/// Appends the kind, the address and the port.
 pub(crate) fn put_address(message: &mut Vec<u8>, address: SocketAddr) {
     match address.ip() {
         IpAddr::V4(ip) => {

@@ -10,11 +10,11 @@ use super::request::{Pending, SocksRequest, refuse};
 use crate::timer::Timer;
 use crate::{FrameReceiver, FrameTransport, Framed};
 
-/// A SOCKS proxy, versions 4, 4a and 5, for clients that want to connect: the factory for its port.
+/// The factory for the port of a SOCKS proxy, versions 4, 4a and 5, with the command CONNECT.
 ///
-/// It does not connect itself: `connect` is called with each request that is allowed, and makes the
-/// connection as it sees fit. What the client has sent behind its request goes to the other side
-/// once that is connected, and from there on everything is relayed.
+/// It does not connect itself: it calls `connect` with each allowed request, and `connect` makes the
+/// connection. Once that is made, a [`Relay`](crate::Relay) passes on all bytes, beginning with those
+/// that the client has sent behind its request.
 ///
 /// ```no_run
 /// use retwist_protocols::{Destination, SocksReply, SocksServer};
@@ -36,10 +36,10 @@ use crate::{FrameReceiver, FrameTransport, Framed};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What a rule allows by name it allows for any address that the name leads to: look at those, too,
-/// before connecting.
+/// A rule that allows a name allows every address that the name leads to: check these before
+/// connecting.
 ///
-/// A handshake takes at most 10 s. How long connecting may take is for `connect` to say.
+/// A handshake takes at most 10 s. `connect` decides how long connecting may take.
 #[doc(alias = "SOCKSv4Factory")]
 #[doc(alias = "SOCKSv4")]
 pub struct SocksServer {
@@ -58,8 +58,8 @@ struct Settings {
 const DEADLINE: Duration = Duration::from_secs(10);
 
 impl SocksServer {
-    /// A proxy that calls `connect` with the requests that `allow` approves of. A proxy for
-    /// everyone to everywhere is `|_| true`, and nothing to be left running.
+    /// A proxy that calls `connect` with the requests for which `allow` returns true. `|_| true` makes
+    /// an open proxy, which others will abuse.
     #[doc(alias = "authorize")]
     pub fn new(
         allow: impl Fn(&SocksRequest) -> bool + 'static,
@@ -74,12 +74,11 @@ impl SocksServer {
         }
     }
 
-    /// Demands user and password (RFC 1929), of which `check` says whether they belong together.
-    /// They come over the network as they are. Version 4 has no passwords, and its clients are
-    /// refused.
+    /// Requires a user and a password (RFC 1929), for which `check` returns true if they are valid.
+    /// They are not encrypted. Version 4 has no passwords, so its clients are refused.
     #[must_use]
     pub fn users(mut self, check: impl Fn(&[u8], &[u8]) -> bool + 'static) -> Self {
-        // Nobody else has it before the server is in use.
+        // Nothing else holds it before the server is in use.
         if let Some(settings) = Rc::get_mut(&mut self.settings) {
             settings.users = Some(Box::new(check));
         }
@@ -113,14 +112,14 @@ struct Session {
     settings: Rc<Settings>,
     version: u8,
     user: Option<Vec<u8>>,
-    /// The request, once there is one.
+    /// The request, once it is received.
     pending: Option<Rc<Pending>>,
     deadline: Timer,
 }
 
 type ClientTransport = FrameTransport<SocksMessages>;
 
-/// Ways to authenticate.
+/// Authentication methods.
 const NO_AUTHENTICATION: u8 = 0;
 const USER_AND_PASSWORD: u8 = 2;
 const NO_ACCEPTABLE_METHOD: u8 = 0xff;
@@ -189,7 +188,7 @@ impl Session {
         }
         let request = SocksRequest::new(destination, self.user.take(), transport, self.version);
         self.deadline.stop();
-        // What is behind the request waits for whoever relays it.
+        // The bytes behind the request wait for the relay.
         transport.pause_producing();
         self.pending = Some(request.pending());
         if !(self.settings.allow)(&request) {
