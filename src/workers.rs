@@ -40,15 +40,15 @@ pub use worker::Worker;
 ///
 /// The set-up is called once for each worker, in its thread, one worker after the other. There it
 /// makes all that the worker needs, which lives and dies in that thread: protocols, factories and
-/// whatever they hold in common need no locks, and are common to the connections of one worker
-/// only. So a limit, a throttle, a cache is each worker's own; and what is one for all connections,
-/// as the room of a chat is, wants one reactor and not several. What the set-up refers to is shared
-/// between the threads: the options of a program, an [endpoint](crate::endpoint::ServerEndpoint), a
-/// configuration of TLS, by which a session that one worker has begun is resumed at any other.
+/// what they share need no locks, and belong to the connections of one worker only. So each worker
+/// has a limit, a throttle, a cache of its own, and a program whose connections share one state (the
+/// room of a chat) wants one reactor and not several. What the set-up refers to is shared between the
+/// threads: the options of a program, an [endpoint](crate::endpoint::ServerEndpoint), a configuration
+/// of TLS, by which any worker resumes a session that another one has begun.
 ///
 /// The system gives each connection to one of the workers, where it stays (`SO_REUSEPORT`; Linux
-/// chooses by a hash of the addresses). With many connections each worker gets about its share; one
-/// connection is no faster than it was.
+/// chooses by a hash of the addresses). With many connections each worker gets about its share. A
+/// single connection is no faster than with one reactor.
 ///
 /// A single worker is a plain reactor, in the thread that calls [`run`](Workers::run).
 pub struct Workers {
@@ -57,15 +57,15 @@ pub struct Workers {
     when_listening: Box<dyn FnMut(&Address)>,
 }
 
-/// What a set-up may fail with.
+/// Why a set-up has failed.
 type Cause = Box<dyn Error + Send + Sync>;
 
 impl Workers {
     /// How many workers there can be.
     pub const MAX: usize = 1024;
 
-    /// So many workers, from 1 to [`MAX`](Workers::MAX). As many as there are cores to spare do
-    /// best: [`available_parallelism`](std::thread::available_parallelism) says how many there are.
+    /// This many workers, from 1 to [`MAX`](Workers::MAX). As many as there are cores to spare do best:
+    /// [`available_parallelism`](std::thread::available_parallelism) says how many there are.
     pub fn new(count: usize) -> Self {
         Workers {
             count,
@@ -74,14 +74,14 @@ impl Workers {
         }
     }
 
-    /// The settings of their reactors, where the defaults will not do.
+    /// Sets the settings of their reactors.
     #[must_use]
     pub fn settings(self, settings: ReactorSettings) -> Self {
         Workers { settings, ..self }
     }
 
-    /// Calls `call` once for each port, in the order in which they were opened, as soon as all
-    /// workers listen there and the signals that stop them are heard. In the thread that calls
+    /// Calls `call` once for each port, in the order in which they were opened, as soon as all workers
+    /// listen there and signals stop them. The call comes in the thread that calls
     /// [`run`](Workers::run).
     #[must_use]
     pub fn when_listening(self, call: impl FnMut(&Address) + 'static) -> Self {
@@ -100,8 +100,8 @@ impl Workers {
     /// A callback that does not return cannot be cut short. If a worker is in one when the second
     /// signal comes, and has not ended a second later, the whole process exits with code 1.
     ///
-    /// Where a set-up fails or panics no worker serves: those that listen already stop, and this
-    /// returns the error. If a worker fails later, the others are stopped in order.
+    /// If a set-up fails or panics, no worker serves: those that listen already stop, and this returns
+    /// the error. If a worker fails later, the others are stopped in order.
     pub fn run(
         self,
         set_up: impl Fn(&Worker) -> Result<(), Cause> + Sync,
@@ -122,7 +122,7 @@ impl Workers {
         reactor.run().map_err(WorkersError::Reactor)
     }
 
-    /// Several, beside a reactor in this thread that hears signals and waits for them.
+    /// Several workers, beside a reactor in this thread that hears signals and waits for them.
     fn run_in<'scope, S>(
         self,
         scope: &'scope Scope<'scope, '_>,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 /// Where one end of a transport is.
 ///
-/// What [`Transport::peer`](crate::Transport::peer) and [`Transport::host`](crate::Transport::host)
-/// return, and what a [`Factory`](crate::Factory) is told about whoever connects. A layer may
-/// replace it: above a PROXY header it is the address that the header names.
+/// [`Transport::peer`](crate::Transport::peer) and [`Transport::host`](crate::Transport::host) return
+/// it, and a [`Factory`](crate::Factory) is given that of each peer. A layer may replace it: above a
+/// PROXY header it is the address that the header names.
 #[doc(alias = "IPv4Address")]
 #[doc(alias = "IPv6Address")]
 #[doc(alias = "UNIXAddress")]
@@ -18,7 +18,7 @@ pub enum Address {
     Tcp(SocketAddr),
     /// A UDP port, IPv4 or IPv6 (with its scope, where it has one).
     Udp(SocketAddr),
-    /// A path in the file system; none where that end has not been bound to one.
+    /// A path in the file system, or `None` for an end that is not bound to one.
     Unix(Option<Arc<Path>>),
     /// A port of a host by its name: the destination of a connector. The peer of its connection is
     /// an IP address.

@@ -8,12 +8,12 @@ use crate::panic::log_panic;
 use crate::timers::{TimerKey, Timers};
 use crate::turn::{DatagramTurn, TurnQueue};
 
-/// The time of one reactor, and what is to be called when.
+/// The time of one reactor, and the calls that are to be made later.
 ///
 /// A cheap handle: clones are the same clock. Time is monotonic and stands still within a turn of
-/// the loop: whoever drives the clock (the reactor, or a test through
-/// [`ManualClock`](crate::testing::ManualClock)) moves it on between turns. Code that takes its
-/// time from here, and from nowhere else, runs the same under test, in no time.
+/// the loop. The driver of the clock moves it on between turns: the reactor, or a test through
+/// [`ManualClock`](crate::testing::ManualClock). Code that asks no other clock runs the same under
+/// test, without waiting.
 #[doc(alias = "IReactorTime")]
 #[derive(Clone)]
 pub struct Clock {
@@ -24,23 +24,28 @@ struct Inner {
     start: Instant,
     /// Nanoseconds since `start`.
     elapsed: Cell<u64>,
-    flow: Cell<Flow>,
+    mode: Cell<Mode>,
     timers: RefCell<Timers<Box<dyn FnOnce()>>>,
     turns: TurnQueue,
     /// Nothing is called any more.
     ended: Cell<bool>,
 }
 
-/// Whether time moves.
+/// Where the time comes from.
+///
+/// ```text
+/// Standing <--first question-- Unread <--tick-- Flowing
+///     |                          |                 ^
+///     +----------flow------------+-----------------+
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Flow {
-    /// It stands still.
+enum Mode {
+    /// In a turn: the time stands still. A clock that a test moves is always in this mode.
     Standing,
-    /// A turn has begun, and nobody has asked for its time yet: most turns never do, and are spared
-    /// the question.
-    Unknown,
-    /// Outside of a turn it is that of the system, each time that somebody asks: a delay is counted
-    /// from there.
+    /// A turn has begun, and its time has not been read yet. Most turns never ask, and are spared the
+    /// system call.
+    Unread,
+    /// Outside of a turn: each question reads the system's time, and a delay is counted from then.
     Flowing,
 }
 
@@ -51,7 +56,7 @@ impl Clock {
             inner: Rc::new(Inner {
                 start: Instant::now(),
                 elapsed: Cell::new(0),
-                flow: Cell::new(Flow::Standing),
+                mode: Cell::new(Mode::Standing),
                 timers: RefCell::new(Timers::new()),
                 turns: TurnQueue::default(),
                 ended: Cell::new(false),
@@ -124,22 +129,22 @@ impl Clock {
         self.inner.turns.wants_datagram_flush(port);
     }
 
-    /// How many calls are pending: what a test looks at to see that no timer was leaked.
+    /// How many calls are pending. A test looks at it to see that no timer was leaked.
     #[doc(alias = "getDelayedCalls")]
     pub fn pending_calls(&self) -> usize {
         self.inner.timers.borrow().len()
     }
 
-    // What follows is for whoever drives the clock.
+    // What follows is for the driver of the clock.
 
-    /// A new turn: its time is that of the system when it is first asked for.
+    /// A turn begins. Its time is the system's at the first question.
     pub(crate) fn tick(&self) {
-        self.inner.flow.set(Flow::Unknown);
+        self.inner.mode.set(Mode::Unread);
     }
 
-    /// The turn is over.
+    /// The turn has ended.
     pub(crate) fn flow(&self) {
-        self.inner.flow.set(Flow::Flowing);
+        self.inner.mode.set(Mode::Flowing);
     }
 
     pub(crate) fn elapsed(&self) -> u64 {
@@ -150,7 +155,7 @@ impl Clock {
         self.inner.elapsed.set(self.elapsed().max(elapsed));
     }
 
-    /// Runs the calls that are due, none of those that they ask for.
+    /// Makes the calls that are due, and none of those that they ask for.
     #[inline]
     pub(crate) fn run_due(&self) {
         if self.pending_calls() > 0 {
@@ -171,8 +176,8 @@ impl Clock {
         }
     }
 
-    /// Gives those a turn who asked for one until now, calls what was to be called soon, and
-    /// flushes what was written.
+    /// Gives a turn to each channel that asked for one before this call, makes the calls that were to
+    /// be made soon, and flushes what was written.
     #[inline]
     pub(crate) fn run_turns(&self) {
         if self.has_turns() {
@@ -180,18 +185,18 @@ impl Clock {
         }
     }
 
-    /// Whether somebody waits for a turn, so that the loop must not sleep.
+    /// Whether a turn or a call is due soon, so that the loop must not sleep.
     pub(crate) fn has_turns(&self) -> bool {
         !self.inner.turns.is_empty()
     }
 
-    /// When to look again, in nanoseconds since the start: never later than the first deadline.
+    /// The time of the next look, in nanoseconds since the start: never later than the first deadline.
     #[inline(never)]
     pub(crate) fn next_wake(&self) -> Option<u64> {
         self.inner.timers.borrow_mut().next_wake()
     }
 
-    /// How long it is until then.
+    /// The time until [`next_wake`](Clock::next_wake).
     #[inline]
     pub(crate) fn until_next_wake(&self) -> Option<Duration> {
         if self.pending_calls() == 0 {
@@ -213,11 +218,11 @@ impl Clock {
 
 impl Inner {
     fn elapsed(&self) -> u64 {
-        if self.flow.get() != Flow::Standing {
+        if self.mode.get() != Mode::Standing {
             let elapsed = to_nanos(self.start.elapsed());
             self.elapsed.set(self.elapsed.get().max(elapsed));
-            if self.flow.get() == Flow::Unknown {
-                self.flow.set(Flow::Standing);
+            if self.mode.get() == Mode::Unread {
+                self.mode.set(Mode::Standing);
             }
         }
         self.elapsed.get()

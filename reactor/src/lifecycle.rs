@@ -5,21 +5,21 @@ use std::sync::{Arc, Weak};
 use crate::Remote;
 use crate::panic::log_panic;
 
-/// What happens to a reactor as a whole.
+/// An event of a reactor as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SystemEvent {
     /// The reactor starts to run.
     Startup,
-    /// The reactor was stopped, and ends. Between `before` and `during`, ports and connections are
-    /// closed.
+    /// The reactor was stopped, and ends. Ports and connections are closed between `before` and
+    /// `during`.
     Shutdown,
 }
 
-/// When a trigger is called.
+/// When a trigger is called, relative to its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Before it happens. What a trigger of this phase holds back ([`Hold`]) is waited for, and the
-    /// loop runs meanwhile: a goodbye may need a connection of its own.
+    /// Before it happens. A trigger of this phase may hold back the event ([`Hold`]), and the loop runs
+    /// meanwhile: a goodbye may need a connection of its own.
     Before,
     /// As it happens.
     During,
@@ -29,8 +29,8 @@ pub enum Phase {
 
 /// Keeps the reactor from going on to the next phase as long as it, or a clone of it, lives.
 ///
-/// Given to every trigger; one that does not wait lets it drop. A second signal ends the wait. It
-/// may go to another thread, and be dropped there.
+/// Every trigger is given one; a trigger that has nothing to wait for lets it drop. A second signal
+/// ends the wait. It may be sent to another thread, and be dropped there.
 #[derive(Clone)]
 pub struct Hold {
     _held: Arc<Held>,
@@ -42,7 +42,7 @@ struct Held {
 }
 
 impl Drop for Held {
-    /// The last of them has gone, perhaps in another thread: the loop may go on.
+    /// The last of them has gone, perhaps in another thread: the loop goes on.
     fn drop(&mut self) {
         self.remote.wake();
     }
@@ -56,7 +56,7 @@ pub struct TriggerId(u64);
 pub(crate) struct Triggers {
     waiting: RefCell<Vec<Trigger>>,
     next: Cell<u64>,
-    /// Of the phase that came last: nobody waits for what held back the one before.
+    /// The holds of the phase that was fired last. Those of an earlier phase hold back nothing.
     held: RefCell<Weak<Held>>,
     remote: Remote,
 }
@@ -99,7 +99,7 @@ impl Triggers {
         self.take(|trigger| trigger.id == id).is_some()
     }
 
-    /// Calls the triggers of a phase, one after the other: each may add and remove others.
+    /// Calls the triggers of a phase, in order. Each may add and remove others.
     pub(crate) fn fire(&self, phase: Phase, event: SystemEvent) {
         self.held.take();
         let mut holding = None;
@@ -118,7 +118,7 @@ impl Triggers {
         Hold { _held: held }
     }
 
-    /// Whether somebody holds back the next phase.
+    /// Whether a hold keeps back the next phase.
     pub(crate) fn is_held(&self) -> bool {
         self.held.borrow().strong_count() > 0
     }

@@ -14,7 +14,7 @@
 //!   higher one: the first slot is two bit scans away, however long the empty stretch before it.
 //! - A slot begins no later than any deadline in it. It may end before some: a timer that is moved
 //!   later stays where it is and has only its deadline written, since it will most likely be moved
-//!   again before anyone looks. Whoever reaches the slot puts it where it belongs by then, so a
+//!   again before the slot is reached. When it is, the timer is put where it belongs by then, so a
 //!   thousand resets cost one move.
 //! - What is due in the tick `elapsed` or earlier is off the wheel, in one of two queues sorted by
 //!   deadline and order: `due`, asked for before the mark, and `arrivals`, asked for since. Entries
@@ -24,8 +24,8 @@
 //!
 //! Nodes live in one `Vec`, the vacant ones linked by index: a timer costs no allocation of its
 //! own. The list of a slot is a `Vec` of indices, and each node knows its place there. It has no
-//! order, so whoever leaves is replaced by the last; and unlike a chain of nodes it can be read
-//! ahead, which counts when a slot with thousands of cold nodes is spread over the level below.
+//! order, so the last index takes the place of one that leaves. Unlike a chain of nodes it can be
+//! read ahead, which counts when a slot with thousands of cold nodes is spread over the level below.
 
 use std::collections::VecDeque;
 use std::{iter, mem};
@@ -45,11 +45,11 @@ const NOWHERE: u16 = QUEUED + 1;
 /// No node.
 const NIL: u32 = u32::MAX;
 
-/// So many timers in one slot are looked through for the first of them, rather than waking at the
+/// Up to this many timers in one slot are searched for the first of them, rather than waking at the
 /// start of the slot.
 const FEW: usize = 8;
 
-/// So many timers are read before the first of them is put elsewhere: among a million each is a
+/// This many timers are read before the first of them is put elsewhere: among a million each is a
 /// cache miss, and these overlap.
 const BATCH: usize = 16;
 
@@ -57,7 +57,7 @@ const BATCH: usize = 16;
 /// again and again costs more than the wheel itself.
 const KEPT: usize = 2048;
 
-/// So many stale entries in a queue are not worth a sweep.
+/// Up to this many stale entries in a queue are not worth a sweep.
 const FEW_STALE: usize = 32;
 
 /// Names one pending timer; stale once it has fired or was cancelled.
@@ -141,14 +141,14 @@ impl<T> Timers<T> {
         }
     }
 
-    /// Takes the timer out, and frees its place at once. None if the key is stale.
+    /// Takes the timer out, and frees its place at once. Returns `None` if the key is stale.
     pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<T> {
         self.live(key)?;
         self.detach(key.index);
         self.vacate(key.index)
     }
 
-    /// Gives the timer a new deadline, as if it were inserted now. False if the key is stale.
+    /// Gives the timer a new deadline, as if it were inserted now. Returns false if the key is stale.
     pub(crate) fn reset(&mut self, key: TimerKey, deadline: u64) -> bool {
         let Some(node) = self.live(key) else {
             return false;
@@ -168,7 +168,7 @@ impl<T> Timers<T> {
         true
     }
 
-    /// When the timer is due. None if the key is stale.
+    /// When the timer is due, or `None` if the key is stale.
     pub(crate) fn deadline(&self, key: TimerKey) -> Option<u64> {
         self.live(key).map(|node| node.deadline)
     }
@@ -262,8 +262,8 @@ impl<T> Timers<T> {
         true
     }
 
-    /// Puts the first few timers of the slot where they belong by now. Returns when to wake for
-    /// what stays; none if nothing does.
+    /// Puts the first few timers of the slot where they belong by now. Returns when to wake for those
+    /// that stay, or `None` if none does.
     fn settle(&mut self, slot: usize) -> Option<u64> {
         if self.slots[slot].len() > FEW {
             return Some(self.start_of(slot) << TICK_BITS);
@@ -449,7 +449,7 @@ impl Queue {
     /// The first entry that is not stale.
     fn front<T>(&mut self, nodes: &[Node<T>]) -> Option<Entry> {
         if mem::take(&mut self.unsorted) {
-            // The stable sort, since it merges runs: mostly two, what was here and what came.
+            // The stable sort merges runs, and usually there are two: the old entries and the new.
             self.entries.make_contiguous().sort();
         }
         while let Some(first) = self.entries.front() {

@@ -7,18 +7,18 @@ use retwist_reactor::RunError;
 
 use super::Workers;
 
-/// Why workers could not be set up or run. None runs any more.
+/// Why workers could not be set up or run. No worker runs any more.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WorkersError {
-    /// There were to be none, or more than [`Workers::MAX`].
+    /// The number of workers was 0, or more than [`Workers::MAX`].
     Count,
     /// The set-up of a worker has failed with this.
     SetUp(Box<dyn Error + Send + Sync>),
-    /// The set-up of a worker, or whatever else ran there outside of callbacks, has panicked with
+    /// The set-up of a worker, or other code that ran there outside of callbacks, has panicked with
     /// this message.
     Panicked(Arc<str>),
-    /// The system starts no thread.
+    /// The system cannot start a thread.
     Thread(io::Error),
     /// The reactor of a worker, or the one that waits for them, could not be made or run.
     Reactor(RunError),
@@ -30,7 +30,7 @@ impl fmt::Display for WorkersError {
             WorkersError::Count => write!(f, "there can be 1 to {} workers", Workers::MAX),
             WorkersError::SetUp(_) => f.write_str("a worker cannot be set up"),
             WorkersError::Panicked(message) => write!(f, "a worker panicked: {message}"),
-            WorkersError::Thread(_) => f.write_str("the system starts no thread for a worker"),
+            WorkersError::Thread(_) => f.write_str("the system cannot start a thread for a worker"),
             WorkersError::Reactor(_) => f.write_str("the reactor of a worker failed"),
         }
     }

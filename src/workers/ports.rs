@@ -10,25 +10,25 @@ pub(super) struct Ports {
 }
 
 struct Opened {
-    /// What was asked for, perhaps port 0.
-    wanted: SocketAddr,
-    /// What it became.
+    /// The address that was asked for, perhaps with port 0.
+    requested: SocketAddr,
+    /// The address that it got.
     address: Address,
 }
 
 impl Ports {
-    /// The port that was opened for `wanted`; where several were, the one after `before` others.
-    pub(super) fn find(&self, wanted: SocketAddr, before: usize) -> Option<u16> {
+    /// The port that was opened for `requested`: where several were, the one after `before` others.
+    pub(super) fn find(&self, requested: SocketAddr, before: usize) -> Option<u16> {
         let opened = self.opened();
-        let mut those = opened.iter().filter(|port| port.wanted == wanted);
+        let mut those = opened.iter().filter(|port| port.requested == requested);
         Some(those.nth(before)?.address.socket()?.port())
     }
 
-    pub(super) fn add(&self, wanted: SocketAddr, address: Address) {
-        self.opened().push(Opened { wanted, address });
+    pub(super) fn add(&self, requested: SocketAddr, address: Address) {
+        self.opened().push(Opened { requested, address });
     }
 
-    /// What calls `call` for each port.
+    /// Returns a closure that calls `call` for each port.
     pub(super) fn announcing(self, mut call: Box<dyn FnMut(&Address)>) -> impl FnOnce() {
         move || {
             let opened = std::mem::take(&mut *self.opened());
@@ -37,7 +37,7 @@ impl Ports {
     }
 
     fn opened(&self) -> MutexGuard<'_, Vec<Opened>> {
-        // No code of others runs under the lock.
+        // No code of the application runs under the lock.
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -73,46 +73,52 @@ impl Worker {
         self.listen(address.into_tcp_listen()?, factory.into_factory())
     }
 
-    /// That nobody listens there, which a socket that shares its port is not told.
-    fn check_free(&self, how: &TcpListen) -> Result<(), ListenError> {
+    /// Checks that the port is free. `SO_REUSEPORT` would hide the conflict.
+    fn check_free(&self, options: &TcpListen) -> Result<(), ListenError> {
         self.reactor
-            .listen_tcp(how.clone(), |_| None::<ProtocolRef>)?
+            .listen_tcp(options.clone().max_accepts_on_stop(0), |_| {
+                None::<ProtocolRef>
+            })?
             .stop_listening();
         Ok(())
     }
 }
 
 impl ReactorTcp for Worker {
-    fn listen(&self, how: TcpListen, factory: FactoryRef) -> Result<ListeningPort, ListenError> {
+    fn listen(
+        &self,
+        options: TcpListen,
+        factory: FactoryRef,
+    ) -> Result<ListeningPort, ListenError> {
         if !self.shares {
-            let port = self.reactor.listen(how.clone(), factory)?;
-            self.ports.add(how.requested_addr(), port.address());
+            let port = self.reactor.listen(options.clone(), factory)?;
+            self.ports.add(options.requested_addr(), port.address());
             return Ok(port);
         }
-        let wanted = how.requested_addr();
-        let same = |asked: &&SocketAddr| **asked == wanted;
+        let requested = options.requested_addr();
+        let same = |asked: &&SocketAddr| **asked == requested;
         let before = self.asked.borrow().iter().filter(same).count();
-        let found = self.ports.find(wanted, before);
-        let how = match found {
-            Some(port) => how.on_port(port),
+        let found = self.ports.find(requested, before);
+        let options = match found {
+            Some(port) => options.on_port(port),
             None => {
-                // The system gives nobody a port 0 that is taken.
-                if wanted.port() != 0 && !how.reuses_port() {
-                    self.check_free(&how)?;
+                // For port 0 the system chooses one that is free.
+                if requested.port() != 0 && !options.reuses_port() {
+                    self.check_free(&options)?;
                 }
-                how
+                options
             }
         };
-        let port = self.reactor.listen(how.reuse_port(true), factory)?;
-        self.asked.borrow_mut().push(wanted);
+        let port = self.reactor.listen(options.reuse_port(true), factory)?;
+        self.asked.borrow_mut().push(requested);
         if found.is_none() {
-            self.ports.add(wanted, port.address());
+            self.ports.add(requested, port.address());
         }
         Ok(port)
     }
 
-    fn connect(&self, how: TcpConnect, factory: FactoryRef) -> Connector {
-        self.reactor.connect(how, factory)
+    fn connect(&self, options: TcpConnect, factory: FactoryRef) -> Connector {
+        self.reactor.connect(options, factory)
     }
 
     fn time(&self) -> Clock {

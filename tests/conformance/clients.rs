@@ -15,7 +15,7 @@ use crate::peer::Peer;
 
 type Hook = Box<dyn Fn(&Connector)>;
 
-/// Says what it hears, and does what a case wants when it has failed or lost.
+/// Logs what it hears, and calls the hook of a case when a connection has failed or is lost.
 struct Client {
     log: Log,
     peer: Option<Peer>,
@@ -93,7 +93,7 @@ fn serve(reactor: &Reactor, server: &Peer) -> SocketAddr {
     port.address().socket().unwrap()
 }
 
-/// An address of this machine where nobody listens.
+/// An address of this machine where nothing listens.
 fn closed() -> SocketAddr {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     port.local_addr().unwrap()

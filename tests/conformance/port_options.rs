@@ -12,7 +12,7 @@ use retwist::{
 
 use crate::lifecycle::{reactor, until};
 use crate::peer::{Event, Peer};
-use crate::ports::{address, local, nobody};
+use crate::ports::{address, local, refuse};
 
 #[test]
 fn a_port_of_all_addresses_takes_both_families_unless_it_is_told_otherwise() {
@@ -26,7 +26,7 @@ fn a_port_of_all_addresses_takes_both_families_unless_it_is_told_otherwise() {
     until(&reactor, || peer.is_made());
     let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
     assert_eq!(peer.transport().peer().ip(), Some(mapped));
-    let taken = reactor.listen_tcp(number, nobody);
+    let taken = reactor.listen_tcp(number, refuse);
     assert!(matches!(taken, Err(ListenError::AddressInUse(..))));
 
     let listen = |number, family: IpAddr| {
@@ -52,17 +52,17 @@ fn an_address_is_given_as_the_standard_library_takes_it() {
     let local = IpAddr::from(Ipv4Addr::LOCALHOST);
     let wildcard = IpAddr::from(Ipv4Addr::UNSPECIFIED);
     let ip = |port: Result<ListeningPort, ListenError>| address(&port.unwrap()).ip();
-    assert_eq!(ip(reactor.listen_tcp(0, nobody)), wildcard);
-    assert_eq!(ip(reactor.listen_tcp("127.0.0.1:0", nobody)), local);
+    assert_eq!(ip(reactor.listen_tcp(0, refuse)), wildcard);
+    assert_eq!(ip(reactor.listen_tcp("127.0.0.1:0", refuse)), local);
     assert_eq!(
-        ip(reactor.listen_tcp("127.0.0.1:0".to_owned(), nobody)),
+        ip(reactor.listen_tcp("127.0.0.1:0".to_owned(), refuse)),
         local
     );
-    assert_eq!(ip(reactor.listen_tcp(([127, 0, 0, 1], 0), nobody)), local);
-    assert_eq!(ip(reactor.listen_tcp((local, 0), nobody)), local);
-    assert_eq!(ip(reactor.listen_tcp(("127.0.0.1", 0), nobody)), local);
+    assert_eq!(ip(reactor.listen_tcp(([127, 0, 0, 1], 0), refuse)), local);
+    assert_eq!(ip(reactor.listen_tcp((local, 0), refuse)), local);
+    assert_eq!(ip(reactor.listen_tcp(("127.0.0.1", 0), refuse)), local);
     assert_eq!(
-        ip(reactor.listen_tcp("[::1]:0", nobody)),
+        ip(reactor.listen_tcp("[::1]:0", refuse)),
         Ipv6Addr::LOCALHOST
     );
     for text in [
@@ -73,14 +73,14 @@ fn an_address_is_given_as_the_standard_library_takes_it() {
         "",
         "::1:80",
     ] {
-        let refused = reactor.listen_tcp(text, nobody);
+        let refused = reactor.listen_tcp(text, refuse);
         let Err(ListenError::Address(error)) = refused else {
             panic!("{text:?} is no address");
         };
         assert!(error.to_string().contains(&format!("{text:?}")), "{error}");
     }
     assert!(matches!(
-        reactor.listen_tcp(("localhost", 0), nobody),
+        reactor.listen_tcp(("localhost", 0), refuse),
         Err(ListenError::Address(AddressError::HostName(_)))
     ));
 }
@@ -90,17 +90,17 @@ fn a_keep_alive_time_that_is_not_possible_is_named() {
     let reactor = reactor();
     for seconds in [0, 32_768, 4_000_000_000] {
         let options = local().keep_alive(Duration::from_secs(seconds));
-        let error = reactor.listen_tcp(options, nobody).unwrap_err();
+        let error = reactor.listen_tcp(options, refuse).unwrap_err();
         let text = error_chain(&error);
         assert!(text.contains("a keep-alive time of"), "{text}");
         assert!(text.contains("choose 1 s to 32767 s"), "{text}");
     }
     for possible in [1, 32_767] {
         let options = local().keep_alive(Duration::from_secs(possible));
-        reactor.listen_tcp(options, nobody).unwrap();
+        reactor.listen_tcp(options, refuse).unwrap();
     }
     reactor
-        .listen_tcp(local().keep_alive(true), nobody)
+        .listen_tcp(local().keep_alive(true), refuse)
         .unwrap();
 }
 
@@ -190,7 +190,7 @@ fn a_memory_reactor_takes_the_same_addresses_as_a_machine() {
         .listen_tcp(shared(TcpListen::port(80)), move |_| all_of_them.quiet())
         .unwrap();
     assert!(matches!(
-        reactor.listen_tcp("127.0.0.1:80", nobody),
+        reactor.listen_tcp("127.0.0.1:80", refuse),
         Err(ListenError::AddressInUse(..))
     ));
     reactor

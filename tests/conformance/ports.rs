@@ -1,4 +1,4 @@
-//! Listening: addresses, stopping and starting again, and who is let in.
+//! Listening: stopping and starting again, pausing, and which connections are accepted.
 
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, Read};
@@ -18,16 +18,16 @@ pub fn local() -> TcpListen {
     TcpListen::port(0).interface(Ipv4Addr::LOCALHOST)
 }
 
-pub fn nobody(_: &Address) -> Option<ProtocolRef> {
+pub fn refuse(_: &Address) -> Option<ProtocolRef> {
     None
 }
 
-/// The port's address, as somebody connects to it.
+/// The address to connect to.
 pub fn address(port: &ListeningPort) -> SocketAddr {
     port.address().socket().unwrap()
 }
 
-/// Says what it hears, and lets everyone in.
+/// Logs what it hears, and accepts every connection.
 struct Counted(Log, Peer);
 
 impl Factory for Counted {
@@ -49,7 +49,7 @@ impl Factory for Counted {
 #[test]
 fn port_0_becomes_a_real_one_and_is_kept() {
     let reactor = reactor();
-    let port = reactor.listen_tcp(local(), nobody).unwrap();
+    let port = reactor.listen_tcp(local(), refuse).unwrap();
     let first = address(&port);
     assert_ne!(first.port(), 0);
     port.stop_listening();
@@ -100,7 +100,7 @@ fn a_factory_is_started_by_its_first_port_and_stopped_by_its_last() {
 #[test]
 fn a_factory_that_cannot_listen_is_not_started() {
     let reactor = reactor();
-    let taken = reactor.listen_tcp(local(), nobody).unwrap();
+    let taken = reactor.listen_tcp(local(), refuse).unwrap();
     let log = Log::default();
     let refused = reactor.listen_tcp_factory(address(&taken), Counted(log.clone(), Peer::new()));
     assert!(matches!(refused, Err(ListenError::AddressInUse(at, _)) if at == address(&taken)));
@@ -132,7 +132,7 @@ fn accepted_connections_outlive_their_port() {
 #[test]
 fn a_factory_may_refuse() {
     let reactor = reactor();
-    let port = reactor.listen_tcp(local(), nobody).unwrap();
+    let port = reactor.listen_tcp(local(), refuse).unwrap();
     let mut client = TcpStream::connect(address(&port)).unwrap();
     client.set_nonblocking(true).unwrap();
     until(&reactor, || {
@@ -206,11 +206,11 @@ fn many_connections_at_once_are_all_accepted() {
 fn a_port_is_shared_only_by_those_who_say_so() {
     let reactor = reactor();
     let first = reactor
-        .listen_tcp(local().reuse_port(true), nobody)
+        .listen_tcp(local().reuse_port(true), refuse)
         .unwrap();
     let same = || TcpListen::address(address(&first));
-    reactor.listen_tcp(same().reuse_port(true), nobody).unwrap();
-    let refused = reactor.listen_tcp(same(), nobody);
+    reactor.listen_tcp(same().reuse_port(true), refuse).unwrap();
+    let refused = reactor.listen_tcp(same(), refuse);
     assert!(matches!(refused, Err(ListenError::AddressInUse(..))));
 }
 
@@ -338,7 +338,7 @@ fn a_factory_that_keeps_its_port_frees_with_it() {
     }
 }
 
-/// Pauses its port once so many have come.
+/// Pauses its port when the room is used up.
 struct Full {
     port: RefCell<Option<ListeningPort>>,
     room: Cell<usize>,

@@ -1,4 +1,4 @@
-//! The end of a reactor: everyone hears of it, and what was written goes out.
+//! The end of a reactor: every protocol hears of it, and what was written goes out.
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
@@ -271,7 +271,7 @@ fn a_client_that_half_closed_gets_its_reply_at_the_end() {
 
 #[test]
 fn nobody_is_waited_for_if_it_is_to_end_at_once() {
-    // An end may wait for somebody who holds it back, and for a peer that reads nothing.
+    // An end may wait for a hold, and for a peer that reads nothing.
     for stopped_before in [false, true] {
         let reactor = reactor();
         let (server, handle) = (Peer::new(), reactor.handle());

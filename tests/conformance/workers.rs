@@ -107,7 +107,7 @@ fn connect(address: SocketAddr) -> (TcpStream, u8) {
     (stream, worker[0])
 }
 
-/// A connection with each of so many workers. Who gets a connection is for the system to say.
+/// A connection with each of `count` workers. The system says which worker gets a connection.
 fn connect_to_each(address: SocketAddr, count: u8) -> Vec<TcpStream> {
     let mut found: Vec<Option<TcpStream>> = (0..count).map(|_| None).collect();
     for _ in 0..1_000 {
@@ -149,7 +149,7 @@ fn several_ports_are_told_apart_and_said_once_each() {
     let running = Running::start(2, |worker| {
         serve(worker, any())?;
         if worker.number() == 0 {
-            // A port of its own, which nobody else asks for.
+            // A port of its own, which no other worker asks for.
             serve(worker, any().interface([127, 0, 0, 2]))?;
         }
         Ok(serve(worker, any())?)
@@ -173,7 +173,7 @@ fn a_single_worker_is_a_reactor_in_this_thread() {
         .run(|worker| {
             assert_eq!(thread::current().id(), here);
             let port = worker.listen_tcp(any(), |_| None::<retwist::ProtocolRef>)?;
-            // It shares its port with nobody.
+            // It does not share its port.
             let again = TcpListen::address(port.address().socket().unwrap()).reuse_port(true);
             assert!(matches!(
                 serve(worker, again),
@@ -193,7 +193,7 @@ fn a_port_that_is_taken_is_an_error_with_its_cause() {
     for count in [1, 2] {
         let calls = AtomicUsize::new(0);
         let error = several(count)
-            .when_listening(|_| panic!("nobody listens"))
+            .when_listening(|_| panic!("nothing listens"))
             .run(|worker| {
                 calls.fetch_add(1, Ordering::SeqCst);
                 Ok(serve(worker, address.into())?)
@@ -309,7 +309,7 @@ fn one_signal_ends_all_in_order_and_a_second_at_once() {
         let address = process.says("listening on").parse().unwrap();
         let mut streams = connect_to_each(address, 2);
         if second {
-            // The first worker has something left to send, which nobody takes.
+            // The first worker has something left to send, and its peer does not read.
             streams[0].write_all(b"w").unwrap();
             streams[0].read_exact(&mut [0]).unwrap();
         }

@@ -6,7 +6,7 @@ use crate::Clock;
 /// A clock that a test moves by hand, and the loop that goes with it.
 ///
 /// It dereferences to the [`Clock`] that it moves. Every deadline is met at its own time: `advance`
-/// by ten seconds makes a call that asks for itself again each second ten times, and what one call
+/// by ten seconds makes a call ten times that asks for itself again each second, and what one call
 /// sets going is done before the next is made.
 #[doc(alias = "Clock")]
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct ManualClock {
     clock: Clock,
 }
 
-/// So many passes without coming to rest is a loop.
+/// After this many passes without coming to rest, it is a loop.
 const PASSES: usize = 1_000_000;
 
 impl ManualClock {
@@ -26,8 +26,8 @@ impl ManualClock {
         }
     }
 
-    /// One pass of the loop: the calls that are due, the turns that were asked for, what was
-    /// written.
+    /// Makes one pass of the loop: the calls that are due, the turns that were asked for, and the
+    /// flush of what was written.
     pub fn turn(&self) {
         self.clock.run_due();
         self.clock.run_turns();
@@ -37,7 +37,7 @@ impl ManualClock {
     ///
     /// # Panics
     ///
-    /// If it never comes to rest, which is what a test would want to know.
+    /// If it never comes to rest: some code asks for itself again and again.
     pub fn run(&self) {
         for _ in 0..PASSES {
             self.turn();
