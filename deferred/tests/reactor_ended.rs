@@ -9,10 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use retwist_deferred::{
-    Cooperator, Deferred, Failure, LoopingCall, Promise, Resolver, SystemResolver, ThreadPool,
-    Value, defer_later, wait_from_thread,
+    ClientService, Cooperator, Deferred, Failure, LoopingCall, Promise, Resolver, ServiceState,
+    SystemResolver, ThreadPool, Value, defer_later, wait_from_thread,
 };
-use retwist_reactor::{Reactor, ReactorSettings};
+use retwist_reactor::{FactoryRef, Protocol, Reactor, ReactorSettings, ReactorTcp, TcpConnect};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -71,6 +71,38 @@ fn what_repeats_or_has_a_time_limit_fails_at_the_end() {
     assert_eq!(limited.take(), Some(Err(Failure::ReactorEnded)));
     let (_task, mut done) = cooperator.cooperate(iter::repeat_with(|| ()));
     assert_eq!(done.take(), Some(Err(Failure::ReactorEnded)));
+}
+
+/// Whether the end comes while it waits, or before it starts.
+#[test]
+fn a_service_that_waits_for_its_next_attempt_stops() {
+    struct Client;
+    impl Protocol for Client {}
+    for starts_before in [true, false] {
+        let reactor = quiet();
+        let handle = reactor.handle();
+        // No attempt succeeds: the port is that of no server.
+        let dialer = move |factory: FactoryRef| {
+            handle.connect(TcpConnect::address(([127, 0, 0, 1], 1).into()), factory)
+        };
+        let service = ClientService::new(reactor.clock(), dialer, || Client);
+        let mut connected = service.when_connected(None);
+        if starts_before {
+            service.start();
+            let (handle, at_failure) = (reactor.handle(), service.when_connected(Some(1)));
+            at_failure.done(move |_| handle.stop());
+            reactor.run().unwrap();
+        } else {
+            run_and_stop(&reactor);
+            service.start();
+        }
+        let outcome = connected.take().expect("it is told");
+        assert!(
+            matches!(outcome, Err(Failure::ReactorEnded)),
+            "{starts_before}"
+        );
+        assert_eq!(service.state(), ServiceState::Stopped);
+    }
 }
 
 #[test]

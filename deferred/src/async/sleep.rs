@@ -73,7 +73,6 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        // An error means that the time is over.
         self.timer.cancel();
     }
 }

@@ -159,8 +159,9 @@ impl<P: Protocol> ClientService<P> {
     }
 
     /// Waits for the protocol of a connection; fires at once if there is one. With `fail_after`, it
-    /// fails once that many attempts have failed; without, only when the service is stopped.
-    /// Cancelling ends the wait, not the service.
+    /// fails once that many attempts have failed; without, only when the service is stopped
+    /// ([`Failure::Cancelled`]) or the reactor ends ([`Failure::ReactorEnded`]). Cancelling ends the
+    /// wait, not the service.
     #[doc(alias = "whenConnected")]
     #[doc(alias = "failAfterFailures")]
     pub fn when_connected(
@@ -286,9 +287,20 @@ impl<P: Protocol> Service<P> {
     fn wait(self: &Rc<Self>, why: &str) {
         let delay = self.backoff.borrow().delay(self.failures.get());
         log::info!("{why}; connecting again in {:.1} s", delay.as_secs_f64());
-        let me = self.clone();
-        let timer = self.clock.call_later(delay, move || me.connect());
+        let retry = Retry(Some(self.clone()));
+        let timer = self.clock.call_later(delay, move || retry.connect());
+        let has_ended = !timer.active();
         self.enter(Stage::Waiting(timer));
+        if has_ended {
+            self.reactor_ended();
+        }
+    }
+
+    /// There will be no more attempts.
+    fn reactor_ended(&self) {
+        if matches!(&*self.stage.borrow(), Stage::Waiting(_)) {
+            self.stopped(Failure::ReactorEnded);
+        }
     }
 
     /// The connection of an attempt has ended.
@@ -307,7 +319,7 @@ impl<P: Protocol> Service<P> {
                 }
                 self.wait(&error_chain(reason));
             }
-            Stage::Disconnecting => self.stopped(),
+            Stage::Disconnecting => self.stopped(Failure::Cancelled),
             Stage::Restarting => {
                 self.connect();
                 self.tell_stopped();
@@ -330,31 +342,30 @@ impl<P: Protocol> Service<P> {
                 if watch.is_open() {
                     watch.close();
                 } else if !watch.is_attached() {
-                    self.stopped();
+                    self.stopped(Failure::Cancelled);
                 }
             }
             Stage::Waiting(timer) => {
-                // An error means that the reactor has ended.
                 timer.cancel();
-                self.stopped();
+                self.stopped(Failure::Cancelled);
             }
             Stage::Disconnecting | Stage::Restarting => {}
-            Stage::Init | Stage::Stopped => self.stopped(),
+            Stage::Init | Stage::Stopped => self.stopped(Failure::Cancelled),
         }
-        self.cancel_requests();
+        self.fail_requests(&Failure::Cancelled);
     }
 
-    fn stopped(&self) {
+    fn stopped(&self, why: Failure<ServiceError>) {
         self.failures.set(0);
         self.enter(Stage::Stopped);
-        self.cancel_requests();
+        self.fail_requests(&why);
         self.tell_stopped();
     }
 
     /// There will be no connection for the pending requests.
-    fn cancel_requests(&self) {
+    fn fail_requests(&self, why: &Failure<ServiceError>) {
         for waiter in self.waiting.take_if(|_| true) {
-            waiter.fire(Err(Failure::Cancelled));
+            waiter.fire(Err(why.clone()));
         }
     }
 
@@ -362,6 +373,26 @@ impl<P: Protocol> Service<P> {
     fn tell_stopped(&self) {
         for promise in self.stopping.take() {
             promise.fire(Ok(()));
+        }
+    }
+}
+
+/// The next attempt, as the clock keeps it; `None` once it begins. If the clock drops it before that
+/// while the service waits, the reactor has ended.
+struct Retry<P: Protocol>(Option<Rc<Service<P>>>);
+
+impl<P: Protocol> Retry<P> {
+    fn connect(mut self) {
+        if let Some(service) = self.0.take() {
+            service.connect();
+        }
+    }
+}
+
+impl<P: Protocol> Drop for Retry<P> {
+    fn drop(&mut self) {
+        if let Some(service) = self.0.take() {
+            service.reactor_ended();
         }
     }
 }

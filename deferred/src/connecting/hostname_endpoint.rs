@@ -268,7 +268,6 @@ impl Eyeballs {
 
     fn forget_timer(&self) {
         if let Some(timer) = self.attempts.borrow_mut().timer.take() {
-            // An error means that the timer makes this call.
             timer.cancel();
         }
     }

@@ -32,7 +32,6 @@ pub fn defer_later<R: IntoDeferred>(
         move |promise: &Promise<(), R::Error>| {
             promise.fire(Err(Failure::Cancelled));
             if let Some(timer) = timer.take() {
-                // An error means that the call is being made.
                 timer.cancel();
             }
         }

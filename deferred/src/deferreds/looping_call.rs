@@ -164,7 +164,6 @@ impl<E: IntoBoxedError> LoopingCall<E> {
             None => None,
         };
         if let Some(timer) = timer {
-            // An error means that the reactor has ended.
             timer.cancel();
             self.inner.schedule();
         }
@@ -230,7 +229,6 @@ impl<E: IntoBoxedError> Loop<E> {
         let run = self.run.take();
         if let Some(run) = run {
             if let Some(timer) = run.timer {
-                // An error means that the reactor has ended.
                 timer.cancel();
             }
             run.promise.fire(outcome);
