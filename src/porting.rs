@@ -142,4 +142,30 @@
 //! `ask` calls the method between two lines and returns its Deferred. A promise that is dropped fails
 //! its Deferred, so `connection_lost` only empties the queue.
 //!
+//! ## Datagrams
+//!
+//! Scales that add up what each datagram puts on them. (`examples/porting` also has a client that is
+//! connected to them, and beacons that find each other by broadcast and by multicast.)
+//!
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="min-width:0">
+//!
+//! ```python
+#![doc = include_str!("../examples/porting/scales.py")]
+//! ```
+//!
+//! </div><div style="min-width:0">
+//!
+//! ```no_run
+#![doc = include_str!("../examples/porting/scales.rs")]
+//! ```
+//!
+//! </div></div>
+//!
+//! A send returns nothing. What the system does not send is told to
+//! [`send_failed`](crate::DatagramProtocol::send_failed) in a later turn; the port stays open. All
+//! answers of a turn go out together. A panic closes the port, where Twisted logs the exception and
+//! goes on; a peer that does not listen is told to `connection_refused`, where Twisted's epoll reactor
+//! closes the port.
+//!
 #![doc = include_str!("porting/names.md")]

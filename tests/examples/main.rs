@@ -13,6 +13,7 @@ mod frames;
 mod http;
 mod interop;
 mod porting;
+mod porting_datagrams;
 mod ports;
 mod program;
 mod proxy_protocol;

@@ -23,7 +23,7 @@ fn twisted() -> Option<PathBuf> {
 }
 
 /// A program of the guide, in each of the languages.
-fn both(name: &str, arguments: &[&str]) -> Vec<Command> {
+pub(crate) fn both(name: &str, arguments: &[&str]) -> Vec<Command> {
     let original = twisted().map(|python| {
         let mut command = Command::new(python);
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/porting");
