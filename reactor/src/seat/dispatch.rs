@@ -1,4 +1,5 @@
 use super::*;
+use crate::Address;
 use crate::occupant::Event;
 
 /// What may be due, in the order in which the occupant hears it.
@@ -88,12 +89,25 @@ impl Seat {
 
     fn tell_lost(&self) {
         self.state.enter(Phase::Over);
-        self.take_unread();
+        let unread = self.take_unread();
+        if !unread.is_empty() {
+            self.log_unread(unread.len());
+        }
         if let Some(reason) = self.reason() {
             self.call(Event::Lost(&reason));
         }
         let occupant = self.place.borrow_mut().occupant.take();
         log_panic("dropping a protocol", || drop(occupant));
+    }
+
+    /// Bytes that the protocol left for later are lost with the connection: that is not silent.
+    #[cold]
+    pub(super) fn log_unread(&self, count: usize) {
+        let peer = self.channel().map(|channel| channel.peer());
+        log::info!(
+            "{}: {count} bytes were received and never used: the protocol gave them back, or had paused reading, when the input ended",
+            peer.unwrap_or(Address::Unknown)
+        );
     }
 
     fn call(&self, event: Event<'_>) {

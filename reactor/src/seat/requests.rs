@@ -22,6 +22,9 @@ impl Seat {
         self.note_reading();
         let unread = self.take_unread();
         if !unread.is_empty() {
+            if self.state.is(Facts::INPUT_ENDED) {
+                self.log_unread(unread.len());
+            }
             self.discard(&unread);
         }
         self.state.phase() != before
