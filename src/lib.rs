@@ -107,6 +107,7 @@
 //! | describe where to listen or connect in a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |
 //! | port an application from Twisted | [`porting`] |
 //! | find out why a connection ended or did not begin | [`Reason`], [`ConnectError`], [`ListenError`] |
+//! | connect to a host by its name, `"example.org:25"` | [`Network`](deferred::Network) |
 //! | wait for a value or several, write `async fn`, use threads, look up names, stay connected | [`deferred`] |
 //! | call in from another thread | [`Remote`] |
 //! | use more than one core | [`Workers`] |
