@@ -1,8 +1,8 @@
 //! The reactor of retwist: the loop, the traits [`Protocol`] and [`Transport`], and the only code
 //! that knows a socket, a clock or a thread.
 //!
-//! Users depend on the crate `retwist`, whose documentation starts with the rules; who writes a
-//! layer or a protocol library depends on this one. A floor plan, each floor using only what is
+//! Users depend on the crate `retwist`, whose documentation starts with the rules; authors of a
+//! layer or of a protocol library depend on this one. A floor plan, each floor using only what is
 //! below it:
 //!
 //! ```text
@@ -14,7 +14,7 @@
 //! channel handle seat                    what a transport supplies; what a protocol holds; who listens
 //! protocol transport factory holder      the traits that users meet, and where a protocol is kept
 //! clock turn timers output producer      time, turns, and small machines that are tested alone
-//! address reason error settings          values
+//! address address_error reason error settings log_limit   values
 //! ```
 
 mod address;
