@@ -76,9 +76,10 @@
 //!    transport to another hears `transport_switched` and not `connection_made`.
 //! 6. **A closed transport is closed.** After `lose_connection`, writes are dropped and no more
 //!    data is delivered, on every kind of transport alike. What was written before is sent first,
-//!    however much it is, and a producer that has more to write is waited for. A deadline limits the time without progress, not the whole: a peer that
-//!    takes bytes, however slowly, is served, and one that takes none is aborted. A connection that
-//!    broke is never reported, or passed on, as one that ended cleanly.
+//!    however much it is, and a producer that has more to write is waited for. A deadline limits the
+//!    time without progress, not the whole: a peer that takes bytes, however slowly, is served, and
+//!    one that takes none is aborted. A connection that broke is never reported, or passed on, as
+//!    one that ended cleanly.
 //! 7. **A panic in a callback costs that connection, and nothing else.** The connection is logged
 //!    with its peer and aborted, and `connection_lost` gives the panic as the reason. A callback is
 //!    all code of the application that the reactor runs for a connection: protocols, layers,

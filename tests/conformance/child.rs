@@ -29,6 +29,14 @@ pub fn soon(condition: impl Fn() -> bool) -> bool {
     false
 }
 
+/// What begins a command whose process ignores no signal. The tests may run in the background of a
+/// script: there a shell has SIGINT ignored, by all that they start, too.
+fn heeding_signals() -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT,TERM");
+    command
+}
+
 /// A process that runs one test, and what it prints. Dropped before it ends, it is killed.
 pub struct Process {
     child: Child,
@@ -38,14 +46,17 @@ pub struct Process {
 impl Process {
     /// Runs the ignored test of this name.
     pub fn start(test: &str) -> Self {
-        Process::run(Command::new(env::current_exe().unwrap()), test)
+        let mut program = heeding_signals();
+        program.arg(env::current_exe().unwrap());
+        Process::run(program, test)
     }
 
     /// The same, in a process that ignores this signal, as a shell has it.
     pub fn start_ignoring(signal: &str, test: &str) -> Self {
-        let mut shell = Command::new("sh");
+        let mut shell = heeding_signals();
         let script = format!("trap '' {signal}; exec \"$0\" \"$@\"");
-        shell.args(["-c", &script]).arg(env::current_exe().unwrap());
+        shell.args(["sh", "-c", &script]);
+        shell.arg(env::current_exe().unwrap());
         Process::run(shell, test)
     }
 

@@ -1,7 +1,7 @@
 //! Layers over endpoints, as a string says it, on both sides of real connections.
 
 use crate::files::Files;
-use crate::program::{Program, connect, has, is_reset, pattern, there_and_back};
+use crate::program::{Program, breaks_off, connect, has, pattern, there_and_back};
 
 const LOCAL: &str = "tcp:0:interface=127.0.0.1";
 
@@ -95,7 +95,7 @@ fn tls_goes_through_a_proxy_to_the_host_behind() {
 fn what_cannot_be_reached_is_let_go() {
     for server in ["tcp:localhost:1", "tcp:127.0.0.1:1"] {
         let (forward, address) = Program::serve("forward", &[LOCAL, server]);
-        assert!(is_reset(&mut connect(address)), "{server}");
+        assert!(breaks_off(address), "{server}");
         forward.stop();
     }
 }

@@ -61,6 +61,23 @@ fn wait(child: &mut Child) -> std::process::ExitStatus {
     }
 }
 
+/// The same command, in a process that ignores no signal. The tests may run in the background of a
+/// script: there a shell has SIGINT ignored, by all that they start, too.
+fn heeding_signals(command: &Command) -> Command {
+    let mut heeding = Command::new("env");
+    heeding
+        .arg("--default-signal=INT,TERM")
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => heeding.env(name, value),
+            None => heeding.env_remove(name),
+        };
+    }
+    heeding
+}
+
 impl Program {
     /// Starts an example.
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Program {
@@ -70,7 +87,8 @@ impl Program {
     }
 
     /// Starts any program that keeps the contract of the examples.
-    pub(crate) fn run(mut command: Command) -> Program {
+    pub(crate) fn run(command: Command) -> Program {
+        let mut command = heeding_signals(&command);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the example starts");
         let output = BufReader::new(child.stdout.take().expect("its output is piped"));
@@ -186,6 +204,19 @@ pub(crate) fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     let mut data = Vec::new();
     stream.read_to_end(&mut data).expect("an orderly end");
     data
+}
+
+/// Whether a server breaks the connection off before it has sent anything. That may be so early that
+/// the client does not even hear that it is connected.
+pub(crate) fn breaks_off(address: SocketAddr) -> bool {
+    match TcpStream::connect_timeout(&address, PATIENCE) {
+        Ok(mut stream) => {
+            let limit = stream.set_read_timeout(Some(PATIENCE));
+            limit.expect("a time limit");
+            stream.write_all(b"hello").is_err() || is_reset(&mut stream)
+        }
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    }
 }
 
 /// Whether the connection breaks before anything is received.
