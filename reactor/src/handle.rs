@@ -31,13 +31,13 @@ enum Seating {
     Revoked,
 }
 
-/// A handle, whatever its channel, as the seat that it was made for sees it. Nobody outside can name
+/// A handle, whatever its channel, as the seat that it was made for sees it. Code outside cannot name
 /// this, and so [`Handle`] stays the only transport.
 pub trait SeatHandle {
     fn channel(&self) -> Option<Rc<dyn Channel>>;
     /// A handle on the same channel, for the protocol that sits there next.
     fn for_next(&self) -> TransportRef;
-    /// The protocol that this handle was given to; none if it sits there no more.
+    /// The protocol that this handle was given to; `None` if it sits there no more.
     fn own_protocol(&self) -> Option<ProtocolRef>;
     /// See [`Channel::unread_limit`].
     fn unread_limit(&self) -> usize;

@@ -33,7 +33,7 @@ pub trait Producer {
     ///
     /// `None`, the default, leaves the answer to the kind. A pull producer holds a close until it is
     /// unregistered. A push producer holds it only while it is paused, and from then on until it
-    /// has written again: a producer that nobody has paused has written what it had. One that still
+    /// has written again: a producer that has not been paused has written what it had. One that still
     /// has more to write says `Some(false)`.
     ///
     /// A transport answers `Some(true)` once it, or one below it, has been closed. So when both

@@ -51,8 +51,8 @@ impl Reading {
 /// [`lose_connection`](Transport::lose_connection). So two transports that are joined register each
 /// other: `a.register_producer(b.clone(), ProducerKind::Push)`.
 ///
-/// Nobody else implements it: whoever makes a transport writes a [`Layer`](crate::Layer) or a
-/// [`Channel`](crate::Channel), and has this on top of it.
+/// There is one implementation. To make a kind of transport, write a [`Layer`](crate::Layer) or a
+/// [`Channel`](crate::Channel), and have this on top of it.
 #[doc(alias = "ITransport")]
 #[doc(alias = "IConsumer")]
 pub trait Transport: SeatHandle + Producer + fmt::Debug {
@@ -61,7 +61,7 @@ pub trait Transport: SeatHandle + Producer + fmt::Debug {
     /// ([`output_limit`](crate::StreamSettings::output_limit)), and what a turn has written goes
     /// out together at its end.
     ///
-    /// Dropped, since nobody could get it: after [`lose_connection`](Transport::lose_connection)
+    /// Dropped, since the peer could not get it: after [`lose_connection`](Transport::lose_connection)
     /// (unless a producer is registered: it is waited for), after
     /// [`lose_write_connection`](Transport::lose_write_connection), and when the connection has
     /// gone.
@@ -148,7 +148,7 @@ pub trait Transport: SeatHandle + Producer + fmt::Debug {
     ) -> Result<(), ProducerRegistered>;
 
     /// The producer has finished; a close that waited for it goes on. Returns it, so that a layer
-    /// which comes between the two can register it elsewhere; none if there was none.
+    /// which comes between the two can register it elsewhere; `None` if there was none.
     #[doc(alias = "unregisterProducer")]
     fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)>;
 

@@ -1,4 +1,4 @@
-//! Nothing is unbounded, and nobody is kept waiting by somebody loud.
+//! Nothing is unbounded, and no connection keeps the others waiting.
 
 use std::cell::Cell;
 use std::rc::Rc;

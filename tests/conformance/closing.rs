@@ -140,7 +140,7 @@ fn a_connection_that_has_gone_is_safe_to_use<W: Way>(how: How) {
     let transport = server.transport();
     client.transport().lose_connection();
     world.until_over();
-    transport.write(b"nobody hears this");
+    transport.write(b"not sent");
     transport.write_sequence(&[b"nor", b"this"]);
     transport.unread(b"nor is this read");
     transport.pause_producing();
@@ -190,7 +190,7 @@ fn what_the_peer_still_sends_does_not_destroy_the_reply<W: Way>(how: How) {
             transport.lose_connection();
         }
     });
-    // Every piece of the reply is answered with another request, which nobody reads any more.
+    // Every piece of the reply is answered with another request, which is not read any more.
     let asks = client.reacting(|transport, event| {
         if let Event::Made | Event::Data(_) = event {
             transport.write(b"one more request\r\n");

@@ -215,7 +215,7 @@ fn a_port_is_shared_only_by_those_who_say_so() {
 }
 
 #[test]
-fn a_port_that_is_paused_lets_nobody_in_and_refuses_nobody() {
+fn a_port_that_is_paused_accepts_and_refuses_no_client() {
     let reactor = reactor();
     let log = Log::default();
     let counted = Counted(log.clone(), Peer::new());

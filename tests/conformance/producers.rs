@@ -543,7 +543,7 @@ fn two_transports_hold_each_other_back<W: Way>(how: How) {
     world.comes_to_rest();
     assert!(
         source.transport().buffered() > 0,
-        "nobody held the source back"
+        "the source was not held back"
     );
     assert!(
         outlet.transport().buffered() < W::MUCH / 2,

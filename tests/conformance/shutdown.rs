@@ -109,7 +109,7 @@ fn what_was_written_is_sent_before_the_end() {
 }
 
 #[test]
-fn a_peer_that_reads_nothing_does_not_hold_up_the_end_for_ever() {
+fn a_peer_that_reads_nothing_holds_up_the_end_for_a_limited_time() {
     let settings = ReactorSettings {
         signals: false,
         shutdown_timeout: Duration::from_millis(20),
@@ -270,7 +270,7 @@ fn a_client_that_half_closed_gets_its_reply_at_the_end() {
 }
 
 #[test]
-fn nobody_is_waited_for_if_it_is_to_end_at_once() {
+fn an_end_at_once_waits_for_nothing() {
     // An end may wait for a hold, and for a peer that reads nothing.
     for stopped_before in [false, true] {
         let reactor = reactor();

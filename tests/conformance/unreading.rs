@@ -15,7 +15,7 @@ over_every_way! {
 over_every_way! {
     what_is_given_back_comes_before_what_waits,
     giving_back_nothing_is_nothing,
-    what_nobody_wanted_goes_with_the_connection,
+    bytes_that_are_never_read_go_with_the_connection,
     bytes_given_back_alone_do_not_come_again_by_themselves,
     more_than_the_limit_ends_the_connection,
     as_much_as_the_limit_is_kept,
@@ -95,7 +95,7 @@ fn giving_back_nothing_is_nothing<W: Way>(how: How) {
     world.until(|| server.count() == 5);
 }
 
-fn what_nobody_wanted_goes_with_the_connection<W: Way>(how: How) {
+fn bytes_that_are_never_read_go_with_the_connection<W: Way>(how: How) {
     let (client, server) = (Peer::new(), Peer::new());
     let refuses = server.reacting(|transport, event| {
         if let Event::Data(data) = event {

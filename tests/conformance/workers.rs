@@ -231,7 +231,7 @@ fn a_port_that_others_share_is_taken_unless_it_is_to_be_shared_with_them() {
 }
 
 #[test]
-fn if_the_last_set_up_fails_nobody_serves() {
+fn if_the_last_set_up_fails_no_worker_serves() {
     let (sender, opened) = mpsc::channel();
     let error = several(3)
         .when_listening(|_| panic!("not all listen"))

@@ -59,7 +59,7 @@ def number(error):
 
 
 def asks(connection, question=b"one question"):
-    """Whether somebody is there, who sends back what he is sent."""
+    """Whether a server is there, and sends back what it is sent."""
     try:
         connection.sendall(question)
         answer = b""
@@ -123,7 +123,7 @@ class Faults(TestCase):
                     assert all(asks(connection, LARGE[at : at + 50_000]) for at in range(0, len(LARGE), 50_000))
             assert server.calls("sendto.*INJECTED")
 
-    def test_without_descriptors_somebody_is_refused_and_nobody_else(self):
+    def test_without_descriptors_one_client_is_refused_and_no_other(self):
         for error in ["EMFILE", "ENFILE"]:
             with self.subTest(error=error), self.serve(f"accept4:error={error}:when=1") as server:
                 before = server.descriptors()

@@ -46,7 +46,7 @@ pub enum TlsError {
     /// We do not trust the peer's certificate.
     BadCertificate(CertificateError),
     /// The peer ended its side without close_notify: what came last may have been cut off, by
-    /// anybody.
+    /// any host on the way.
     Truncated,
     /// [`stop_tls`](crate::stop_tls) has waited for the peer's close_notify for this long.
     NoCloseNotify(Duration),

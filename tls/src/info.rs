@@ -17,7 +17,7 @@ pub struct TlsInfo {
     /// The application protocol (ALPN), if one was agreed on.
     #[doc(alias = "negotiatedProtocol")]
     pub alpn_protocol: Option<Box<[u8]>>,
-    /// The name that the client asked for (SNI), in lower case; none if it asked for none or for an
+    /// The name that the client asked for (SNI), in lower case; `None` if it asked for none or for an
     /// address.
     pub server_name: Option<Box<str>>,
     /// The peer's certificate and those that certify it, in that order; empty if it showed none.

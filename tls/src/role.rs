@@ -96,7 +96,7 @@ impl TlsRole {
     }
 
     /// How long [`stop_tls`](crate::stop_tls) waits for the peer's close_notify; 10 s unless set.
-    /// After it the connection fails with [`TlsError::NoCloseNotify`]. A close waits for nobody:
+    /// After it the connection fails with [`TlsError::NoCloseNotify`]. A close does not wait for it:
     /// that bound is the transport's own.
     #[must_use]
     pub fn close_timeout(mut self, limit: Duration) -> Self {

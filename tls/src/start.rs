@@ -13,7 +13,7 @@ use crate::{TlsError, TlsRole, TlsTransport};
 ///
 /// What the peer has already sent, and the protocol gave back with
 /// [`unread`](retwist_reactor::Transport::unread) or has not seen, goes to TLS. Clear text that
-/// somebody slipped in behind a STARTTLS is no record, and ends the connection with an alert.
+/// was slipped in behind a STARTTLS is no record, and ends the connection with an alert.
 ///
 /// ```
 /// use retwist_reactor::{Protocol, TransportRef};
@@ -92,8 +92,8 @@ pub fn stop_tls(transport: &TransportRef) -> Result<(), TlsError> {
 /// [`stop_tls`] for peers that take our close_notify and go on in clear, without one of their own:
 /// the first byte that cannot begin a record ends TLS, too.
 ///
-/// Some FTP clients answer CCC so. Only for them: whoever can change what is under way can end TLS
-/// by such a byte, unnoticed.
+/// Some FTP clients answer CCC so. Only for them: a host on the way can end TLS by such a byte,
+/// unnoticed.
 pub fn stop_tls_without_peer_notify(transport: &TransportRef) -> Result<(), TlsError> {
     TlsTransport::stop(transport, true)
 }

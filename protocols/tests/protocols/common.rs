@@ -1,4 +1,4 @@
-//! What tests of protocols have in common: cuts, addresses, and somebody who listens.
+//! What tests of protocols have in common: cuts, addresses, and a protocol that listens.
 
 use std::cell::RefCell;
 use std::error::Error;

@@ -111,7 +111,7 @@ fn modes_are_set_from_outside() {
     assert_eq!(
         ask(&handle, |keeper| keeper.lines.len()),
         1,
-        "a method calls nobody"
+        "a method calls no protocol"
     );
     recording.clock().run();
     recording.receive(b"ee\r\n");

@@ -267,7 +267,7 @@ fn connect(factory: &Rc<impl Factory>, from: &str) -> Option<RecordingTransport>
 }
 
 #[test]
-fn a_throttled_close_ends_if_nobody_reads() {
+fn a_throttled_close_ends_if_the_peer_does_not_read() {
     let (client, server) = (Ear::default(), Ear::default());
     let throttled = ThrottleWrites::each(1_000_000, 10_000).close_timeout(20 * SECOND);
     let pair = Pair::new(client.clone(), throttled.wrap(server.clone()));

@@ -25,7 +25,7 @@ impl ProtocolRef {
         self.0.is_connected_before()
     }
 
-    /// The same protocol with its type; none if it is not a `P`.
+    /// The same protocol with its type; `None` if it is not a `P`.
     ///
     /// ```
     /// use retwist_reactor::{Protocol, ProtocolRef};

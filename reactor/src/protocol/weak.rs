@@ -82,7 +82,7 @@ impl<P: Protocol> WeakProtocol<P> {
         });
     }
 
-    /// Calls `call` now and returns what it returns. None, and no call, if the protocol is not
+    /// Calls `call` now and returns what it returns. `None`, and no call, if the protocol is not
     /// connected, or if one of its callbacks is running. A panic in `call` is the caller's.
     pub fn try_call<R>(&self, call: impl FnOnce(&mut P, &TransportRef) -> R) -> Option<R> {
         let cell = self.0.upgrade().filter(|cell| is_connected(cell))?;
@@ -94,7 +94,7 @@ impl<P: Protocol> WeakProtocol<P> {
         self.0.upgrade().is_some_and(|cell| is_connected(&cell))
     }
 
-    /// The transport on which the protocol sits now; none if it is not connected.
+    /// The transport on which the protocol sits now; `None` if it is not connected.
     pub fn transport(&self) -> Option<TransportRef> {
         let cell = self.0.upgrade().filter(|cell| is_connected(cell))?;
         cell.transport()

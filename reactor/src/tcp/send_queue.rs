@@ -116,8 +116,8 @@ mod linux {
 
         #[test]
         fn of_a_connection_that_does_not_exist_nothing_is_known() {
-            let nobody = "127.0.0.1:1".parse().unwrap();
-            assert_eq!(unacknowledged(nobody, nobody), None);
+            let unused = "127.0.0.1:1".parse().unwrap();
+            assert_eq!(unacknowledged(unused, unused), None);
         }
     }
 }

@@ -167,12 +167,12 @@ impl Pair {
         &self.clock
     }
 
-    /// The transport of whoever sits at the bottom of the client's side.
+    /// The transport of the protocol, or layer, at the bottom of the client's side.
     pub fn client(&self) -> TransportRef {
         self.client.seat().transport()
     }
 
-    /// The transport of whoever sits at the bottom of the server's side.
+    /// The transport of the protocol, or layer, at the bottom of the server's side.
     pub fn server(&self) -> TransportRef {
         self.server.seat().transport()
     }
@@ -191,7 +191,7 @@ impl Pair {
 }
 
 impl Drop for Pair {
-    /// As at the end of a reactor: whoever is still connected hears `connection_lost`.
+    /// As at the end of a reactor: protocols that are still connected hear `connection_lost`.
     fn drop(&mut self) {
         for stream in [&self.client, &self.server] {
             stream.end(Reason::ReactorStopped);

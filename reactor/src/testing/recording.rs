@@ -176,7 +176,7 @@ impl RecordingTransport {
 }
 
 impl Recording {
-    /// A close is at its end once nobody writes any more.
+    /// A close is at its end once no producer writes any more.
     fn progress(&self) {
         if self.ending.get() == Ending::WriteHalf && !self.has_producer() && !self.seat.is_lost() {
             self.seat.write_connection_lost();

@@ -221,7 +221,7 @@ impl Wire for MemoryWire {
             *to = from;
         }
         let (more, ended, reset) = (!state.arrived.is_empty(), state.ended, state.reset);
-        // As Linux does: of little room nobody is told.
+        // As Linux does: it does not tell of a little room.
         let held = state.sent.len() + state.arrived.len();
         let window = self.inward.window.get();
         let has_room = held <= window - window.div_ceil(3);

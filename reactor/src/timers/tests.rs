@@ -110,7 +110,7 @@ fn what_is_due_can_still_be_cancelled_and_reset() {
 }
 
 #[test]
-fn a_timer_moved_later_stays_in_its_slot_until_somebody_looks() {
+fn a_timer_moved_later_stays_in_its_slot_until_it_is_reached() {
     let mut timers = Timers::new();
     let key = timers.insert(60 * SECOND, ());
     let slot = timers.nodes[0].slot;
@@ -141,7 +141,7 @@ fn a_timer_moved_later_and_then_earlier_is_on_time() {
 }
 
 #[test]
-fn idle_timeouts_hardly_wake_anybody() {
+fn idle_timeouts_hardly_wake_the_loop() {
     let mut timers = Timers::new();
     let keys: Vec<_> = (0..1000)
         .map(|n| timers.insert(60 * SECOND + n, n))

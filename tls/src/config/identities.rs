@@ -34,7 +34,7 @@ struct Known {
 }
 
 impl Identities {
-    /// One for whoever asks for no name, or for one that is not known.
+    /// One for clients that ask for no name, or for one that is not known.
     pub fn new(default: Identity) -> Arc<Self> {
         Self::with(Some(default))
     }

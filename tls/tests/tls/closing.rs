@@ -88,7 +88,7 @@ fn a_peer_that_never_answers_costs_no_wait() {
         assert_eq!(other.received, b"answer");
         assert!(other.closed && other.input_ended);
     });
-    // It keeps its side open for ever, and says nothing.
+    // It keeps its side open, and says nothing.
     pair.advance(Duration::from_secs(60));
     assert_eq!(
         notes.log().last().unwrap(),

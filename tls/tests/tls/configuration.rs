@@ -311,7 +311,7 @@ fn the_post_quantum_exchange_is_preferred_where_there_is_one() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_before_anybody_connects() {
+fn settings_that_cannot_be_are_refused_before_a_connection() {
     let client = || ClientOptions::new(AUTHORITY.roots());
     let server = || ServerOptions::new(AUTHORITY.identity(&["localhost"]));
     let long = "x".repeat(256);

@@ -51,7 +51,7 @@ impl Lines {
         }
     }
 
-    /// True if the rest belongs to somebody else.
+    /// True if the rest belongs to another protocol.
     fn line(&mut self, transport: &TransportRef, line: &str) -> bool {
         self.note(transport, line);
         let is_client = self.script.is_some();

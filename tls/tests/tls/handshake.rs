@@ -179,17 +179,17 @@ fn client_certificates_none_optional_and_required() {
     for (mode, policy) in modes.into_iter().enumerate() {
         let options = ServerOptions::new(AUTHORITY.identity(&["localhost"]));
         let role = TlsRole::server(options.client_certificates(policy).build().unwrap());
-        for who in ["nobody", "known", "stranger"] {
+        for who in ["anonymous", "known", "stranger"] {
             let mut options = ClientOptions::new(AUTHORITY.roots());
             match who {
-                "known" => options = options.identity(AUTHORITY.identity(&["somebody"])),
-                "stranger" => options = options.identity(stranger.identity(&["somebody"])),
+                "known" => options = options.identity(AUTHORITY.identity(&["a client"])),
+                "stranger" => options = options.identity(stranger.identity(&["a client"])),
                 _ => {}
             }
             let dial = TlsRole::client(options.build().unwrap(), "localhost").unwrap();
             let (a, b, pair) = meet(dial, role.clone(), usize::MAX);
             let good = match who {
-                "nobody" => mode < 2,
+                "anonymous" => mode < 2,
                 "known" => true,
                 _ => mode == 0,
             };
@@ -207,7 +207,7 @@ fn client_certificates_none_optional_and_required() {
                 );
             } else {
                 let (ours, theirs) = match who {
-                    "nobody" => ("showed no certificate", "certificate_required"),
+                    "anonymous" => ("showed no certificate", "certificate_required"),
                     _ => ("not among our trust roots", "unknown_ca"),
                 };
                 assert!(b.reason().contains(ours), "{}", b.reason());

@@ -105,7 +105,7 @@ fn the_peer_may_ask_first_and_the_protocol_says_what_follows() {
 }
 
 #[test]
-fn whoever_goes_back_late_still_gets_every_byte() {
+fn a_protocol_that_goes_back_late_still_gets_every_byte() {
     for cut in CUTS {
         let (b, notes) = tape(|heard, transport| {
             if heard == Heard::Made {

@@ -182,7 +182,7 @@ fn a_close_waits_for_it_and_loses_nothing() {
 }
 
 #[test]
-fn one_that_never_finishes_does_not_keep_the_connection_for_ever() {
+fn one_that_never_finishes_keeps_the_connection_for_a_limited_time() {
     for kind in KINDS {
         let (a, a_notes) = tape(move |heard, transport| {
             if heard == Heard::Handshake {
@@ -225,7 +225,7 @@ fn it_can_be_unregistered_whatever_has_been_closed_before() {
             }
             false => {
                 transport.lose_write_connection();
-                // Written already, and not yet handed over: whoever is registered below is none of its protocol's.
+                // Written already, and not yet handed over: a producer that is registered below is not its protocol's.
                 pair.clock().turn();
                 assert!(!transport.has_producer());
                 let idle = Rc::new(Idle);
@@ -267,7 +267,7 @@ fn one_that_is_registered_while_tls_is_left_stays_registered() {
 }
 
 #[test]
-fn after_a_half_close_and_tls_nobody_is_registered_any_more() {
+fn after_a_half_close_and_tls_no_producer_is_registered_any_more() {
     let (a, a_notes) = quiet();
     let (b, b_notes) = tape(|heard, transport| {
         if heard == Heard::ReadLost {

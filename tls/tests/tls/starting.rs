@@ -97,14 +97,14 @@ fn a_header_and_the_client_hello_in_one_segment() {
     }
 }
 
-/// [`ProtocolHandle::call`](retwist_reactor::ProtocolHandle::call), where nobody is in a callback.
+/// [`ProtocolHandle::call`](retwist_reactor::ProtocolHandle::call), where no callback is running.
 pub(crate) trait CallNow<P> {
     fn call_now<R>(&self, call: impl FnOnce(&mut P) -> R) -> R;
 }
 
 impl<P: retwist_reactor::Protocol> CallNow<P> for retwist_reactor::ProtocolHandle<P> {
     fn call_now<R>(&self, call: impl FnOnce(&mut P) -> R) -> R {
-        self.try_call(call).expect("nobody is in a callback")
+        self.try_call(call).expect("no callback is running")
     }
 }
 

@@ -75,7 +75,7 @@ fn a_producer_is_held_back_by_a_slow_reader() {
             received.borrow().is_empty(),
             "{kind:?}: a paused protocol received something"
         );
-        assert!(pauses.get() > 0, "{kind:?}: nobody held the producer back");
+        assert!(pauses.get() > 0, "{kind:?}: the producer was not held back");
         assert!(
             pair.server().buffered() < 300_000,
             "{kind:?}: {}",

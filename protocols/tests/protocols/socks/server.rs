@@ -240,7 +240,7 @@ fn an_address_in_disguise_is_seen_by_the_rule() {
 }
 
 #[test]
-fn a_request_that_nobody_answers_is_refused() {
+fn a_request_without_an_answer_is_refused() {
     for (request, _, _) in REQUESTS {
         let (asked, server) = server();
         let client = receive(&server, request, 64);
@@ -311,7 +311,7 @@ fn a_request_is_the_factory_of_its_connection() {
     reactor.clock().run();
     assert!(
         reactor.connecting().is_empty(),
-        "nobody connects for a client that has gone"
+        "no connection is made for a client that has gone"
     );
 }
 

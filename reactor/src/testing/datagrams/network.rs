@@ -16,8 +16,7 @@ use crate::{
 /// UDP ports that are joined in memory, under a clock that the test moves.
 ///
 /// All that is sent arrives at once and in order, unless [`fates`](DatagramNetwork::fates) says
-/// otherwise. Multicast groups, broadcasts, and the refusal of a port that nobody has opened are
-/// known. Nothing moves until [`run`](DatagramNetwork::run) or [`advance`](DatagramNetwork::advance).
+/// otherwise. Multicast groups, broadcasts, and the refusal of a port that is not open are known. Nothing moves until [`run`](DatagramNetwork::run) or [`advance`](DatagramNetwork::advance).
 ///
 /// ```
 /// use retwist_reactor::testing::{DatagramNetwork, Fate};
@@ -244,7 +243,7 @@ impl Net {
         fate
     }
 
-    /// A datagram has come to its destination. False if nobody is there.
+    /// A datagram has come to its destination. False if no port is open there.
     pub(super) fn arrive(
         &self,
         from: SocketAddr,
