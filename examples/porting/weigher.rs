@@ -47,7 +47,7 @@ impl DatagramProtocol for Weigher {
     }
 
     fn stop_protocol(&mut self, _: &Reason) {
-        let _ = self.reactor.stop();
+        self.reactor.stop();
     }
 }
 

@@ -1,11 +1,11 @@
 //! What only sockets do: both families on one port, other programs, the end of a reactor that runs.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist::{Address, Reactor, ReactorSettings, UdpListen};
+use retwist::{Address, ListeningPort, Reactor, ReactorSettings, UdpListen};
 
 use crate::peer::{Event, Peer};
 use crate::way::{Udp4, Udp6, Way};
@@ -159,4 +159,39 @@ fn descriptors_are_given_back() {
     }
     // Other tests open some of their own meanwhile.
     assert!(count() < before + 200);
+}
+
+/// What was received before the close is not for the port that was opened again.
+#[test]
+fn opened_again_in_a_callback() {
+    let way = Udp4::new();
+    let (server, client) = (Peer::new(), Peer::new());
+    let kept: Rc<RefCell<Option<ListeningPort>>> = Rc::default();
+    let again = kept.clone();
+    let reopens = server.reacting(move |_, event| {
+        if matches!(event, Event::Received(data, _) if data == b"1") {
+            let port = again.borrow();
+            let port = port.as_ref().expect("it is kept");
+            port.stop_listening();
+            port.start_listening().unwrap();
+        }
+    });
+    let (port, there) = way.listen(Udp4::free(), reopens);
+    *kept.borrow_mut() = Some(port);
+    way.listen(Udp4::free(), client.quiet());
+    way.until(|| !client.events().is_empty());
+    for data in [b"1", b"2", b"3"] {
+        client.transport().send_to(data, &there);
+    }
+    way.until(|| server.events().len() == 4);
+    client.transport().send_to(b"4", &there);
+    way.until(|| server.events().len() == 5);
+    let kinds = server.events().into_iter().map(|event| match event {
+        Event::Received(data, _) => String::from_utf8(data).unwrap(),
+        other => format!("{other:?}"),
+    });
+    let expected = ["Started", "1", r#"Stopped("Done")"#, "Started", "4"];
+    assert_eq!(kinds.collect::<Vec<_>>(), expected);
+    // The protocol keeps its port.
+    kept.take();
 }

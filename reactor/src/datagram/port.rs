@@ -12,7 +12,8 @@ use crate::panic::{catch_panic, log_panic};
 use crate::port::Listening;
 use crate::turn::DatagramTurn;
 use crate::{
-    Address, Clock, DatagramProtocolRef, DatagramTransport, ListenError, Reason, UdpError,
+    Address, Clock, DatagramProtocolRef, DatagramTransport, DelayedCall, ListenError, Reason,
+    UdpError,
 };
 
 mod receive;
@@ -56,6 +57,8 @@ pub(crate) struct DatagramPort<W: DatagramWire> {
     turn_due: Cell<bool>,
     flush_due: Cell<bool>,
     owed: RefCell<Owed>,
+    /// The end of `Closing`.
+    deadline: RefCell<Option<DelayedCall>>,
     /// What waits for the system; None if nothing does.
     output: RefCell<Option<Box<DatagramQueue>>>,
     /// The system has not taken the front of `output`, and will say when to try again.
@@ -142,6 +145,7 @@ impl<W: DatagramWire> DatagramPort<W> {
             turn_due: Cell::new(false),
             flush_due: Cell::new(false),
             owed: RefCell::default(),
+            deadline: RefCell::new(None),
             output: RefCell::default(),
             blocked: Cell::new(false),
             held: RefCell::default(),
@@ -168,6 +172,10 @@ impl<W: DatagramWire> DatagramPort<W> {
         if self.state.replace(State::Closed) == State::Closed {
             return;
         }
+        if let Some(deadline) = self.deadline.take() {
+            // Unless it is what closes the port.
+            let _ = deadline.cancel();
+        }
         self.wire.close();
         self.blocked.set(false);
         self.drop_output();
@@ -192,13 +200,12 @@ impl<W: DatagramWire> DatagramPort<W> {
         self.state.set(State::Closing);
         let timeout = self.settings.close_timeout;
         let me = self.me.clone();
-        self.clock.call_later(timeout, move || {
-            if let Some(port) = me.upgrade()
-                && port.state.get() == State::Closing
-            {
+        let deadline = self.clock.call_later(timeout, move || {
+            if let Some(port) = me.upgrade() {
                 port.close(Reason::CloseTimedOut(timeout));
             }
         });
+        *self.deadline.borrow_mut() = Some(deadline);
     }
 
     fn ask_for_turn(&self) {
@@ -397,8 +404,9 @@ impl<W: DatagramWire> DatagramChannel for DatagramPort<W> {
         self.is_open()
     }
 
+    /// Not between a close and its `stop_protocol`, even if the port has been opened again.
     fn is_started(&self) -> bool {
-        self.started.get() && self.is_open()
+        self.started.get() && self.is_open() && self.owed.borrow().stopped.is_none()
     }
 
     fn buffered(&self) -> usize {

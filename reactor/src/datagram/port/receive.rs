@@ -29,6 +29,10 @@ impl<W: DatagramWire> DatagramPort<W> {
             self.settle();
         }
         if !self.may_deliver() {
+            if !self.started.get() {
+                // It was opened again, and its protocol hears of that in the next turn.
+                self.wire.look_again();
+            }
             return;
         }
         if self.is_busy() {
@@ -46,7 +50,7 @@ impl<W: DatagramWire> DatagramPort<W> {
 
     /// Whether the protocol gets datagrams now. What it has been kept from comes first.
     fn may_deliver(&self) -> bool {
-        self.started.get() && self.is_open() && !self.paused.get() && self.held.borrow().is_none()
+        self.is_started() && !self.paused.get() && self.held.borrow().is_none()
     }
 
     /// Receives and delivers, up to the bound of a pass. The system reports datagrams once: whatever
@@ -91,7 +95,7 @@ impl<W: DatagramWire> DatagramPort<W> {
             let (data, from) = batch.get(index);
             if self.may_deliver() {
                 self.deliver_one(data, from);
-            } else if self.is_open() {
+            } else if self.is_started() {
                 let mut held = self.held.borrow_mut();
                 let queue = held.get_or_insert_with(|| self.commons.spares.borrow_mut().take());
                 queue.push(data, Some(from.clone()));
@@ -152,10 +156,10 @@ impl<W: DatagramWire> DatagramPort<W> {
             held.advance(1);
             left -= 1;
         }
-        if held.is_empty() || !self.is_open() {
+        if held.is_empty() || !self.is_started() {
             held.clear();
             self.commons.spares.borrow_mut().give(held);
-            if self.is_open() {
+            if self.is_started() {
                 // What has come behind them was reported while they were in the way.
                 self.wire.look_again();
             }
