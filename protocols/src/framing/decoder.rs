@@ -111,6 +111,18 @@ impl<F: Framing> FrameDecoder<F> {
         Ok(found)
     }
 
+    /// The unit that the end of input completes: `bytes` are all that is left.
+    pub(crate) fn decode_at_end<'a>(
+        &self,
+        bytes: &'a [u8],
+    ) -> Result<Option<Frame<F::Unit<'a>>>, F::Error> {
+        let found = self.framing.decode_at_end(bytes)?;
+        if matches!(&found, Some(frame) if frame.consumed == 0) {
+            self.count_empty_unit(bytes);
+        }
+        Ok(found)
+    }
+
     /// How many bytes of those at hand were shown to the framing and found incomplete. Resets the
     /// number.
     pub(crate) fn take_seen(&self) -> usize {

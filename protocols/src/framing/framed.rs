@@ -206,7 +206,7 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
         let partial = self.decoder.begin();
         let mut rest = &*partial;
         while !rest.is_empty() && transport.is_connected() && self.decoder.goes_on_decoding() {
-            match self.decoder.framing.decode_at_end(rest) {
+            match self.decoder.decode_at_end(rest) {
                 Ok(Some(frame)) => {
                     rest = rest.get(frame.consumed..).unwrap_or_default();
                     self.receiver.frame_received(transport, frame.unit);

@@ -1,11 +1,12 @@
 //! Where units end and no more bytes come: the end of input, and units without any bytes.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::rc::Rc;
 
 use retwist_protocols::{
-    Blocks, BlocksError, ByteFraming, FrameReceiver, FrameTransport, Framed, Int16Strings,
-    LineReceiver, LineTransport, Lines, NetstringError, Netstrings, UnfinishedFrame,
+    Blocks, BlocksError, ByteFraming, Frame, FrameReceiver, FrameTransport, Framed, Framing,
+    Int16Strings, LineReceiver, LineTransport, Lines, NetstringError, Netstrings, UnfinishedFrame,
 };
 use retwist_reactor::testing::{Pair, RecordingTransport};
 use retwist_reactor::{Producer, ProducerKind, Protocol, Reason, TransportRef};
@@ -206,4 +207,47 @@ fn a_producer_does_not_hold_up_the_end_of_a_framing_that_failed() {
             !ends_input
         );
     }
+}
+
+/// A framing that finds an empty unit at the end of input, and never uses what is left.
+struct NeverUses;
+
+impl Framing for NeverUses {
+    type Unit<'a> = ();
+    type Error = Infallible;
+
+    fn decode(&self, bytes: &[u8], _: usize) -> Result<Option<Frame<()>>, Infallible> {
+        Ok((bytes.len() > 2).then_some(Frame {
+            unit: (),
+            consumed: bytes.len(),
+        }))
+    }
+
+    fn decode_at_end(&self, _: &[u8]) -> Result<Option<Frame<()>>, Infallible> {
+        Ok(Some(Frame {
+            unit: (),
+            consumed: 0,
+        }))
+    }
+}
+
+#[test]
+fn empty_units_without_end_at_the_end_of_input_leave_turns_to_others() {
+    struct Counts(Rc<Cell<usize>>);
+    impl FrameReceiver<NeverUses> for Counts {
+        fn frame_received(&mut self, transport: &FrameTransport<NeverUses>, (): ()) {
+            self.0.set(self.0.get() + 1);
+            if self.0.get() == 1 {
+                let transport = transport.clone();
+                let clock = transport.clock();
+                clock.call_soon(move || transport.abort_connection());
+            }
+        }
+    }
+    let count = Rc::new(Cell::new(0));
+    let recording = RecordingTransport::connect(Framed::new(NeverUses, Counts(count.clone())));
+    recording.receive(b"ab");
+    recording.end_input();
+    assert!(recording.is_aborted(), "the other call has its turn");
+    assert!(count.get() >= 64, "{}", count.get());
 }

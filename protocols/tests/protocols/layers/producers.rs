@@ -1,4 +1,4 @@
-//! Who produces is held back through every layer.
+//! Every layer passes on what holds a producer back.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Who sits at an end, and what they have heard.
+//! The protocol at an end, and what it has heard.
 
 use std::cell::RefCell;
 use std::rc::Rc;
