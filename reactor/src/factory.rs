@@ -314,7 +314,14 @@ impl<F: Factory> From<Rc<F>> for FactoryRef {
     }
 }
 
-/// What may be given where a factory is wanted: a [`Factory`], an `Rc` of one, or a [`FactoryRef`].
+/// What may be given where a factory is wanted: a [`Factory`], an `Rc` of one, or a [`FactoryRef`]. A
+/// closure is none of these, and the compiler says to wrap it in [`factory`]:
+///
+/// ```compile_fail,E0277
+/// # use retwist_reactor::{Address, IntoFactory, ProtocolRef};
+/// fn serve(factory: impl IntoFactory) {}
+/// serve(|_: &Address| None::<ProtocolRef>);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a factory",
     label = "not a factory",

@@ -12,11 +12,11 @@ use crate::{Address, ListenError};
 #[doc(alias = "IListeningPort")]
 #[derive(Clone)]
 pub struct ListeningPort {
-    held: Rc<Held>,
+    port: Rc<PortRef>,
 }
 
 /// What the handles to one port share.
-struct Held {
+struct PortRef {
     port: Weak<dyn Listening>,
     /// The address, for when the port has gone.
     address: Address,
@@ -41,7 +41,7 @@ impl KeptPorts {
 }
 
 /// The last handle has gone.
-impl Drop for Held {
+impl Drop for PortRef {
     fn drop(&mut self) {
         if let Some(kept) = self.kept.upgrade() {
             let port = kept.ports.borrow_mut().try_remove(self.key);
@@ -68,7 +68,7 @@ impl ListeningPort {
     /// The first handle to a port that listens.
     pub(crate) fn new(port: Rc<dyn Listening>, kept: &Rc<KeptPorts>) -> Self {
         ListeningPort {
-            held: Rc::new(Held {
+            port: Rc::new(PortRef {
                 port: Rc::downgrade(&port),
                 address: port.address(),
                 key: kept.ports.borrow_mut().insert(port),
@@ -83,7 +83,7 @@ impl ListeningPort {
     pub fn address(&self) -> Address {
         match self.port() {
             Some(port) => port.address(),
-            None => self.held.address.clone(),
+            None => self.port.address.clone(),
         }
     }
 
@@ -133,7 +133,7 @@ impl ListeningPort {
     }
 
     fn port(&self) -> Option<Rc<dyn Listening>> {
-        self.held.port.upgrade()
+        self.port.port.upgrade()
     }
 }
 

@@ -43,7 +43,7 @@ use crate::{ProtocolRef, Reason, TransportRef};
 /// - an occupant that is unopened or withdrawn hears of the loss alone;
 /// - bytes that wait (given back, or come at a bad time) are in `unread`, in order, in front of
 ///   what comes later;
-/// - in one pass of the loop a seat makes a bounded number of callbacks ([`Budget`]).
+/// - in one pass of the loop a seat makes a bounded number of callbacks (`Budget`).
 pub struct Seat {
     /// Borrowed while a callback runs, so that what is called is held in no other way.
     place: RefCell<Place>,
