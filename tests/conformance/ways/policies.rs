@@ -148,6 +148,10 @@ impl<W: Way> Way for Limited<W> {
         self.way.pass(wait);
     }
 
+    fn one_pass(&self) {
+        self.way.one_pass();
+    }
+
     fn clock(&self) -> Clock {
         self.way.clock()
     }
@@ -208,6 +212,10 @@ impl<P: Proxy, W: Way> Way for Through<P, W> {
 
     fn pass(&self, wait: Duration) {
         self.0.pass(wait);
+    }
+
+    fn one_pass(&self) {
+        self.0.one_pass();
     }
 
     fn clock(&self) -> Clock {

@@ -62,6 +62,10 @@ impl<F: Family> Way for Tcp<F> {
         self.reactor.iterate(wait).unwrap();
     }
 
+    fn one_pass(&self) {
+        self.pass(Duration::ZERO);
+    }
+
     fn clock(&self) -> Clock {
         self.reactor.clock().clone()
     }
