@@ -1,5 +1,4 @@
-use std::cell::RefCell;
-use std::mem;
+use std::cell::{Cell, RefCell};
 
 use crate::record::MAX_RECORD;
 
@@ -19,7 +18,8 @@ thread_local! {
     /// The connections of a thread share these, so that an idle one holds none. A connection uses
     /// one, and TLS inside TLS one more for each level.
     static CIPHERTEXTS: [RefCell<Ciphertext>; 8] = const { [const { RefCell::new(Ciphertext::new()) }; 8] };
-    static PLAINTEXTS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    /// The one that was given back last.
+    static PLAINTEXT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 impl Ciphertext {
@@ -34,10 +34,11 @@ impl Ciphertext {
     #[inline]
     pub(crate) fn lend<R>(work: impl FnOnce(&mut Ciphertext) -> R) -> R {
         CIPHERTEXTS.with(|all| {
-            match all
-                .iter()
-                .find_map(|ciphertext| ciphertext.try_borrow_mut().ok())
-            {
+            let [first, others @ ..] = all;
+            if let Ok(mut ciphertext) = first.try_borrow_mut() {
+                return ciphertext.lent(work);
+            }
+            match others.iter().find_map(|one| one.try_borrow_mut().ok()) {
                 Some(mut ciphertext) => ciphertext.lent(work),
                 None => work(&mut Ciphertext::new()),
             }
@@ -96,9 +97,10 @@ pub(crate) struct Plaintext {
 }
 
 impl Plaintext {
+    #[inline]
     pub(crate) fn push(&mut self, data: &[u8]) {
         if self.bytes.capacity() == 0 {
-            self.bytes = PLAINTEXTS.with_borrow_mut(|spare| spare.pop().unwrap_or_default());
+            self.bytes = PLAINTEXT.take();
         }
         self.bytes.extend_from_slice(data);
     }
@@ -124,26 +126,18 @@ impl Plaintext {
     pub(crate) fn is_control(&self) -> bool {
         self.control
     }
-}
 
-impl Drop for Plaintext {
-    fn drop(&mut self) {
-        if (1..=KEPT).contains(&self.bytes.capacity()) {
-            self.bytes.clear();
-            let buffer = mem::take(&mut self.bytes);
+    /// Gives the buffer back to the thread.
+    #[inline]
+    pub(crate) fn recycle(self) {
+        let mut buffer = self.bytes;
+        if buffer.capacity() <= KEPT {
+            buffer.clear();
             // A thread that ends needs none.
-            let _ = PLAINTEXTS.try_with(|spare| {
-                let mut spare = spare.borrow_mut();
-                if spare.len() < SPARES {
-                    spare.push(buffer);
-                }
-            });
+            let _ = PLAINTEXT.try_with(|spare| spare.set(buffer));
         }
     }
 }
-
-/// How many queues are kept for the next connections.
-const SPARES: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -178,7 +172,7 @@ mod tests {
         let mut queue = Plaintext::default();
         queue.push(b"something");
         let place = queue.bytes().as_ptr();
-        drop(queue);
+        queue.recycle();
         let mut next = Plaintext::default();
         assert!(next.is_empty());
         next.push(b"else");

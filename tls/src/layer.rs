@@ -138,7 +138,9 @@ impl Channel for TlsTransport {
     }
 
     fn write(&self, data: &[u8]) {
-        self.write_unit(&[data]);
+        if !self.write_small(data) {
+            self.write_unit(&[data]);
+        }
     }
 
     fn write_sequence(&self, data: &[&[u8]]) {
@@ -222,7 +224,8 @@ impl Channel for TlsTransport {
 
     #[inline]
     fn flush(&self) {
-        if !self.state.is_quiet() || !self.queue.borrow().is_empty() {
+        let quiet = self.state.is_plain() || self.state.is_quiet();
+        if !quiet || !self.queue.borrow().is_empty() {
             self.bring_forward();
         }
     }

@@ -20,6 +20,17 @@ pub(crate) fn missing(input: &[u8], start: &mut usize) -> usize {
     }
 }
 
+/// Whether `input` is one record, as its header says, and nothing behind it.
+#[inline]
+pub(crate) fn is_one(input: &[u8]) -> bool {
+    match input.first_chunk::<HEADER>() {
+        Some(&[_, _, _, high, low]) => {
+            HEADER + usize::from(u16::from_be_bytes([high, low])) == input.len()
+        }
+        None => false,
+    }
+}
+
 /// Whether a record may begin with this byte (RFC 8446 5.1: change_cipher_spec, alert, handshake,
 /// application_data).
 pub(crate) fn begins_record(byte: u8) -> bool {

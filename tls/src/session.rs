@@ -9,9 +9,9 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::{AlertDescription, CommonState, HandshakeKind, InvalidMessage};
 
 use self::greeting::{Greeting, fatal};
-use self::handle::{Next, Outgoing, handle, send};
+use self::handle::{Next, Outgoing, Sent, handle, send};
 use crate::buffers::{Ciphertext, Plaintext};
-use crate::record::{MAX_RECORD, begins_record, is_close_notify, missing};
+use crate::record::{MAX_RECORD, begins_record, is_close_notify, is_one, missing};
 use crate::role::Side;
 use crate::{TlsError, TlsInfo};
 
@@ -79,7 +79,7 @@ pub(crate) trait Surroundings {
     /// What was written in answer to an event, if anything was.
     fn take_written(&self) -> Option<Plaintext>;
     /// Sends the records that this plaintext has become.
-    fn send_sealed(&self, records: &[u8], plaintext: &Plaintext);
+    fn send_sealed(&self, records: &[u8], plaintext: Plaintext);
     /// Sends records of TLS's own.
     fn send_own(&self, records: &[u8]);
 }
@@ -98,7 +98,7 @@ impl Surroundings for Nothing {
         None
     }
 
-    fn send_sealed(&self, _: &[u8], _: &Plaintext) {}
+    fn send_sealed(&self, _: &[u8], _: Plaintext) {}
 
     fn send_own(&self, _: &[u8]) {}
 }
@@ -150,7 +150,12 @@ impl Session {
         out: &mut Ciphertext,
         around: &impl Surroundings,
     ) -> Result<usize, Failure> {
-        let received = self.receive_all(input, out, around);
+        let usual = self.state == State::Open && !self.notified && self.incoming.is_empty();
+        let received = if usual && is_one(input) {
+            self.receive_one(input, out, around)
+        } else {
+            self.receive_all(input, out, around)
+        };
         if received.is_err() {
             self.state = State::Failed;
             self.incoming = Vec::new();
@@ -193,26 +198,61 @@ impl Session {
         self.send(Outgoing::CloseNotify, out)
     }
 
+    // Inlined, so that either kind has code of its own.
+    #[inline(always)]
     fn send(&mut self, what: Outgoing<'_>, out: &mut Ciphertext) -> Result<(), Failure> {
-        let sent = loop {
+        loop {
             let incoming = &mut self.incoming;
             let (discard, sent) = match &mut self.connection {
                 Connection::Client(client) => send(client.process_tls_records(incoming), what, out),
                 Connection::Server(server) => send(server.process_tls_records(incoming), what, out),
-                Connection::Greeting(_) => (0, Some(Err(rustls::Error::HandshakeNotComplete))),
+                Connection::Greeting(_) => {
+                    let early = TlsError::from(rustls::Error::HandshakeNotComplete);
+                    (0, Sent::Failed(early.into()))
+                }
             };
             if discard > 0 {
                 incoming.drain(..discard);
             }
-            if let Some(sent) = sent {
-                break sent;
+            match sent {
+                Sent::Done => return Ok(()),
+                Sent::NotYet => {}
+                Sent::Failed(error) => {
+                    self.state = State::Failed;
+                    self.send_queued(out);
+                    return Err(error);
+                }
             }
+        }
+    }
+
+    /// The usual case: one whole record in a connection that is open, with nothing before it.
+    #[inline]
+    fn receive_one(
+        &mut self,
+        input: &mut [u8],
+        out: &mut Ciphertext,
+        around: &impl Surroundings,
+    ) -> Result<usize, Failure> {
+        let first = &mut Vec::new();
+        let handled = match &mut self.connection {
+            Connection::Client(client) => {
+                let status = client.process_tls_records(input);
+                handle(status, false, first, out, around)?
+            }
+            Connection::Server(server) => {
+                let status = server.process_tls_records(input);
+                handle(status, false, first, out, around)?
+            }
+            Connection::Greeting(_) => (0, Next::Again),
         };
-        sent.map_err(|error| {
-            self.state = State::Failed;
-            self.send_queued(out);
-            TlsError::from(error).into()
-        })
+        if handled == (input.len(), Next::Data) {
+            self.seal_written(out, around)?;
+            if !self.wants_write() {
+                return Ok(input.len());
+            }
+        }
+        self.receive_rest(input, Some(handled), out, around)
     }
 
     fn receive_all(
@@ -229,7 +269,7 @@ impl Session {
             used += piece;
             let mut incoming = std::mem::take(&mut self.incoming);
             let more = used < input.len();
-            let progress = self.process(&mut incoming, more, out, around);
+            let progress = self.process(&mut incoming, None, more, out, around)?;
             if progress.discarded > 0 {
                 incoming.drain(..progress.discarded);
                 self.boundary = 0;
@@ -237,7 +277,6 @@ impl Session {
             if !incoming.is_empty() {
                 self.incoming = incoming;
             }
-            progress.outcome?;
             // rustls counts the message itself; in small records it takes nearly twice the room.
             if self.incoming.len() > 2 * HANDSHAKE_LIMIT + MAX_RECORD {
                 return Err(TlsError::HandshakeTooLarge(HANDSHAKE_LIMIT).into());
@@ -249,13 +288,23 @@ impl Session {
         if !self.is_receiving() || !self.incoming.is_empty() {
             return Ok(used);
         }
-        let progress = self.process(&mut input[used..], false, out, around);
-        used += progress.discarded;
-        progress.outcome?;
+        Ok(used + self.receive_rest(&mut input[used..], None, out, around)?)
+    }
+
+    /// Receives all that came, where it is. rustls may have been shown it, and `begun` is what
+    /// followed.
+    fn receive_rest(
+        &mut self,
+        input: &mut [u8],
+        begun: Option<(usize, Next)>,
+        out: &mut Ciphertext,
+        around: &impl Surroundings,
+    ) -> Result<usize, Failure> {
+        let progress = self.process(input, begun, false, out, around)?;
         if progress.stopped || !self.is_receiving() {
-            return Ok(used);
+            return Ok(progress.discarded);
         }
-        let rest = &input[used..];
+        let rest = &input[progress.discarded..];
         if !rest.is_empty() {
             // With room for the rest of its record, which is copied once then.
             let room = rest.len() + missing(rest, &mut 0).min(MAX_RECORD);
@@ -274,107 +323,98 @@ impl Session {
     fn process(
         &mut self,
         input: &mut [u8],
+        mut begun: Option<(usize, Next)>,
         more: bool,
         out: &mut Ciphertext,
         around: &impl Surroundings,
-    ) -> Progress {
+    ) -> Result<Progress, Failure> {
         let mut progress = Progress {
             discarded: 0,
             stopped: false,
-            outcome: Ok(()),
         };
         if let Connection::Greeting(greeting) = &mut self.connection {
-            match greeting.read(input, out) {
-                Ok(None) => return progress,
-                Ok(Some(answer)) => {
-                    self.connection = Connection::Server(answer.server.into());
-                    self.server_name = answer.server_name;
-                }
-                Err(error) => {
-                    progress.outcome = Err(error.into());
-                    return progress;
-                }
-            }
+            let Some(answer) = greeting.read(input, out)? else {
+                return Ok(progress);
+            };
+            self.connection = Connection::Server(answer.server.into());
+            self.server_name = answer.server_name;
         }
         loop {
             let rest = &mut input[progress.discarded..];
             if self.notified && rest.first().is_some_and(|byte| !begins_record(*byte)) {
                 // Not for rustls, which would want to send an alert.
-                if self.clear_ends {
-                    self.peer_closed(out, around);
-                } else {
-                    progress.outcome =
-                        Err(TlsError::NotTlsPeer(InvalidMessage::InvalidContentType).into());
+                if !self.clear_ends {
+                    return Err(TlsError::NotTlsPeer(InvalidMessage::InvalidContentType).into());
                 }
-                return progress;
+                self.peer_closed(out, around);
+                return Ok(progress);
             }
             let handshaking = self.state == State::Handshaking;
             if handshaking && is_close_notify(rest) {
                 // rustls takes it for a warning, and would wait for more.
-                progress.outcome = Err(TlsError::PeerAlert(AlertDescription::CloseNotify).into());
-                return progress;
+                return Err(TlsError::PeerAlert(AlertDescription::CloseNotify).into());
             }
-            let handled = match &mut self.connection {
-                Connection::Client(client) => {
-                    handle(client.process_tls_records(rest), handshaking, out, around)
+            let mut first = Vec::new();
+            let (discard, next) = match (begun.take(), &mut self.connection) {
+                (Some(begun), _) => begun,
+                (None, Connection::Client(client)) => {
+                    let status = client.process_tls_records(rest);
+                    handle(status, handshaking, &mut first, out, around)?
                 }
-                Connection::Server(server) => {
-                    handle(server.process_tls_records(rest), handshaking, out, around)
+                (None, Connection::Server(server)) => {
+                    let status = server.process_tls_records(rest);
+                    handle(status, handshaking, &mut first, out, around)?
                 }
-                Connection::Greeting(_) => return progress,
+                (None, Connection::Greeting(_)) => return Ok(progress),
             };
-            progress.discarded += handled.discard;
-            let mut heard = false;
-            if handshaking
-                && !matches!(handled.next, Next::Failed(_))
-                && let Some(info) = self.info()
-            {
-                self.state = State::Open;
-                out.send_to(around);
-                around.hear(Event::Completed(info));
-                heard = true;
-            }
-            match handled.next {
-                Next::Again => {}
-                Next::First(data) => {
-                    around.hear(Event::Data(&data));
-                    heard = true;
-                }
-                Next::Delivered => heard = true,
+            progress.discarded += discard;
+            let completed = handshaking && self.complete(&first, out, around);
+            match next {
+                _ if completed => {}
+                Next::Data => {}
+                Next::Again => continue,
                 Next::PeerClosed => {
                     self.peer_closed(out, around);
-                    return progress;
+                    return Ok(progress);
                 }
-                Next::Blocked => return progress,
-                Next::Failed(error) => {
-                    progress.outcome = Err(error);
-                    return progress;
-                }
+                Next::Blocked => return Ok(progress),
             }
-            if heard {
-                if let Err(error) = self.seal_written(out, around) {
-                    progress.outcome = Err(error);
-                    return progress;
-                }
-                let behind = more || progress.discarded < input.len();
-                if !behind && !self.wants_write() {
-                    // The usual end.
-                    return progress;
-                }
-                if behind && !around.wants_more() {
-                    // What the handshake still sends is not held back.
-                    self.send_queued(out);
-                    progress.stopped = true;
-                    return progress;
-                }
+            self.seal_written(out, around)?;
+            let behind = more || progress.discarded < input.len();
+            if behind && !around.wants_more() {
+                // What the handshake still sends is not held back.
+                self.send_queued(out);
+                progress.stopped = true;
+                return Ok(progress);
+            }
+            if !behind && !self.wants_write() && next == Next::Data {
+                // The usual end.
+                return Ok(progress);
             }
         }
+    }
+
+    /// The event of the handshake, if that is over now, and then that of the data that came in the
+    /// same call.
+    #[cold]
+    fn complete(&mut self, first: &[u8], out: &mut Ciphertext, around: &impl Surroundings) -> bool {
+        let Some(info) = self.info() else {
+            return false;
+        };
+        self.state = State::Open;
+        out.send_to(around);
+        around.hear(Event::Completed(info));
+        if !first.is_empty() {
+            around.hear(Event::Data(first));
+        }
+        true
     }
 
     /// Seals what was written in answer to an event, before the next record is looked at: if that
     /// one is bad, nothing can be sealed any more.
     ///
     /// Behind an event rustls holds no part of a handshake message, so it need not be shown any.
+    #[inline]
     fn seal_written(
         &mut self,
         out: &mut Ciphertext,
@@ -384,7 +424,7 @@ impl Session {
             return Ok(());
         };
         self.encrypt(written.bytes(), out)?;
-        around.send_sealed(out.bytes(), &written);
+        around.send_sealed(out.bytes(), written);
         out.clear();
         Ok(())
     }
@@ -431,17 +471,23 @@ impl Session {
     fn send_queued(&mut self, out: &mut Ciphertext) {
         while self.wants_write() {
             let incoming = &mut self.incoming;
+            let first = &mut Vec::new();
             let handled = match &mut self.connection {
                 Connection::Client(client) => {
-                    handle(client.process_tls_records(incoming), true, out, &Nothing)
+                    let status = client.process_tls_records(incoming);
+                    handle(status, true, first, out, &Nothing)
                 }
                 Connection::Server(server) => {
-                    handle(server.process_tls_records(incoming), true, out, &Nothing)
+                    let status = server.process_tls_records(incoming);
+                    handle(status, true, first, out, &Nothing)
                 }
                 Connection::Greeting(_) => return,
             };
-            incoming.drain(..handled.discard);
-            if !matches!(handled.next, Next::Again) {
+            let Ok((discard, next)) = handled else {
+                return;
+            };
+            incoming.drain(..discard);
+            if next != Next::Again {
                 return;
             }
         }
@@ -452,5 +498,4 @@ struct Progress {
     discarded: usize,
     /// The surroundings want no more.
     stopped: bool,
-    outcome: Result<(), Failure>,
 }

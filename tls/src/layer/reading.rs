@@ -149,9 +149,12 @@ impl Surroundings for TlsTransport {
     }
 
     #[inline]
-    fn send_sealed(&self, records: &[u8], plaintext: &Plaintext) {
+    fn send_sealed(&self, records: &[u8], plaintext: Plaintext) {
         self.send(records, plaintext.is_control());
-        self.pass_on_calls();
+        plaintext.recycle();
+        if !self.calls.borrow().is_empty() {
+            self.pass_on_calls();
+        }
     }
 
     #[inline]

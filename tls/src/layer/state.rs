@@ -132,6 +132,12 @@ impl State {
         matches!(self.phase.get(), Phase::Closing | Phase::Over) || self.is(Facts::HALF_CLOSE)
     }
 
+    /// Whether TLS is open and nothing else is going on.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.phase.get() == Phase::Open && self.facts.get().is_empty()
+    }
+
     /// Whether a flush has nothing to do but to seal what was written.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {

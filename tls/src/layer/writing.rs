@@ -13,6 +13,19 @@ const PIECE: usize = 4 << 14;
 // What goes down.
 
 impl TlsTransport {
+    /// Takes a small write in the usual state; false if this is neither.
+    #[inline]
+    pub(super) fn write_small(&self, data: &[u8]) -> bool {
+        let mut queue = self.queue.borrow_mut();
+        let small = self.state.is_plain() && queue.len() + data.len() < LARGE;
+        if small {
+            queue.push(data);
+            drop(queue);
+            self.wants_flush();
+        }
+        small
+    }
+
     /// Takes pieces that are one unit.
     pub(super) fn write_unit(&self, data: &[&[u8]]) {
         if self.state.phase() == Phase::Leaving {
@@ -73,6 +86,7 @@ impl TlsTransport {
 
     /// Has a flush made: at the end of the pass, or when the callback that runs
     /// returns.
+    #[inline]
     pub(super) fn wants_flush(&self) {
         if !self.seat.is_calling() && self.seat.with_lower(|_| ()).is_some() {
             self.seat.wants_flush();
@@ -120,8 +134,8 @@ impl TlsTransport {
         }
         Ciphertext::lend(|out| {
             let sealed = session.encrypt(queue.bytes(), out);
-            match &sealed {
-                Ok(()) => self.send_sealed(out.bytes(), &queue),
+            match sealed {
+                Ok(()) => self.send_sealed(out.bytes(), queue),
                 Err(_) => self.send_own(out.bytes()),
             }
             sealed
@@ -129,12 +143,10 @@ impl TlsTransport {
     }
 
     /// Those that have waited for the queue wait for the transport below now.
-    #[inline]
+    #[cold]
     pub(super) fn pass_on_calls(&self) {
-        if !self.calls.borrow().is_empty() {
-            for call in self.calls.take() {
-                self.seat.with_lower(|lower| lower.when_sent(call));
-            }
+        for call in self.calls.take() {
+            self.seat.with_lower(|lower| lower.when_sent(call));
         }
     }
 

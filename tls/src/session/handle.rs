@@ -6,60 +6,51 @@ use super::{Event, Failure, Surroundings};
 use crate::TlsError;
 use crate::buffers::Ciphertext;
 
-pub(super) struct Handled {
-    pub(super) discard: usize,
-    pub(super) next: Next,
-}
-
+/// What follows from a state of rustls.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     Again,
-    /// Application data that came out of a call that began in the handshake: who waits for the
-    /// handshake is to hear of that first.
-    First(Vec<u8>),
-    Delivered,
+    /// Application data was delivered, or came first.
+    Data,
     PeerClosed,
     Blocked,
-    Failed(Failure),
 }
 
-/// Handles one state of rustls.
+/// Handles one state of rustls, and says how much of the input to discard. Application data that
+/// comes out of a call that began in the handshake goes to `first`: the event of the handshake comes
+/// before it.
 #[inline(always)]
 pub(super) fn handle<Data>(
-    status: UnbufferedStatus<'_, '_, Data>,
+    mut status: UnbufferedStatus<'_, '_, Data>,
     handshaking: bool,
+    first: &mut Vec<u8>,
     out: &mut Ciphertext,
     around: &impl Surroundings,
-) -> Handled {
-    let UnbufferedStatus { mut discard, state } = status;
-    let next = match state {
-        Err(error) => failure(error),
-        Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-            let mut next = Next::Delivered;
-            let mut first = Vec::new();
-            loop {
-                match traffic.next_record() {
-                    Some(Ok(record)) => {
-                        discard += record.discard;
-                        if handshaking {
-                            first.extend_from_slice(record.payload);
-                        } else {
-                            out.send_to(around);
-                            around.hear(Event::Data(record.payload));
-                        }
+) -> Result<(usize, Next), Failure> {
+    let mut discard = status.discard;
+    // By reference: it is large.
+    if let Ok(ConnectionState::ReadTraffic(traffic)) = &mut status.state {
+        loop {
+            match traffic.next_record() {
+                Some(Ok(record)) => {
+                    discard += record.discard;
+                    if handshaking {
+                        first.extend_from_slice(record.payload);
+                    } else {
+                        out.send_to(around);
+                        around.hear(Event::Data(record.payload));
                     }
-                    Some(Err(error)) => next = failure(error),
-                    None => {}
                 }
-                // There is one, nearly always.
-                if traffic.peek_len().is_none() {
-                    break;
-                }
+                Some(Err(error)) => return Err(failure(error)),
+                None => {}
             }
-            match next {
-                Next::Delivered if handshaking => Next::First(first),
-                next => next,
+            // There is one, nearly always.
+            if traffic.peek_len().is_none() {
+                return Ok((discard, Next::Data));
             }
         }
+    }
+    let next = match status.state {
         Ok(ConnectionState::EncodeTlsData(data)) => {
             encode(data, out);
             Next::Again
@@ -68,16 +59,17 @@ pub(super) fn handle<Data>(
             data.done();
             Next::Again
         }
-        Ok(ConnectionState::ReadEarlyData(_)) => Next::Failed(TlsError::EarlyData.into()),
+        Ok(ConnectionState::ReadEarlyData(_)) => return Err(TlsError::EarlyData.into()),
         Ok(ConnectionState::PeerClosed) => Next::PeerClosed,
         Ok(_) => Next::Blocked,
+        Err(error) => return Err(failure(error)),
     };
-    Handled { discard, next }
+    Ok((discard, next))
 }
 
 #[cold]
-fn failure(error: rustls::Error) -> Next {
-    Next::Failed(TlsError::from(error).into())
+fn failure(error: rustls::Error) -> Failure {
+    TlsError::from(error).into()
 }
 
 /// Puts a message of rustls's own into `out`.
@@ -101,35 +93,46 @@ pub(super) enum Outgoing<'a> {
     CloseNotify,
 }
 
-/// Sends once rustls is ready for it; none while it has something of its own to send first. Returns
-/// what to discard, too.
+pub(super) enum Sent {
+    Done,
+    /// Not yet: rustls had something of its own to send first.
+    NotYet,
+    Failed(Failure),
+}
+
+/// Sends once rustls is ready for it. Returns how much of the input to discard, too.
+#[inline(always)]
 pub(super) fn send<Data>(
     status: UnbufferedStatus<'_, '_, Data>,
     what: Outgoing<'_>,
     out: &mut Ciphertext,
-) -> (usize, Option<Result<(), rustls::Error>>) {
-    let UnbufferedStatus { discard, state } = status;
-    let sent = match state {
-        Ok(ConnectionState::WriteTraffic(traffic)) => Some(seal(traffic, what, out)),
+) -> (usize, Sent) {
+    let sent = match status.state {
+        Ok(ConnectionState::WriteTraffic(traffic)) => match seal(traffic, what, out) {
+            true => Sent::Done,
+            false => Sent::Failed(failure(rustls::Error::EncryptError)),
+        },
         Ok(ConnectionState::EncodeTlsData(data)) => {
             encode(data, out);
-            None
+            Sent::NotYet
         }
         Ok(ConnectionState::TransmitTlsData(data)) => {
             data.done();
-            None
+            Sent::NotYet
         }
-        Ok(_) => Some(Err(rustls::Error::HandshakeNotComplete)),
-        Err(error) => Some(Err(error)),
+        Ok(_) => Sent::Failed(failure(rustls::Error::HandshakeNotComplete)),
+        Err(error) => Sent::Failed(failure(error)),
     };
-    (discard, sent)
+    (status.discard, sent)
 }
 
+/// False if the keys may seal no more.
+#[inline(always)]
 fn seal<Data>(
     mut traffic: WriteTraffic<'_, Data>,
     what: Outgoing<'_>,
     out: &mut Ciphertext,
-) -> Result<(), rustls::Error> {
+) -> bool {
     // More than any cipher suite adds, for each record of at most 16 KiB.
     const EXPANSION: usize = 64;
     let mut room = match what {
@@ -144,12 +147,12 @@ fn seal<Data>(
         match sealed {
             Ok(written) => {
                 out.advance(written);
-                return Ok(());
+                return true;
             }
             Err(EncryptError::InsufficientSize(size)) if size.required_size > room => {
                 room = size.required_size;
             }
-            Err(_) => return Err(rustls::Error::EncryptError),
+            Err(_) => return false,
         }
     }
 }

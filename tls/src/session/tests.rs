@@ -39,7 +39,7 @@ impl Surroundings for Heard {
         Some(self.answer.take()).filter(|answer| !answer.is_empty())
     }
 
-    fn send_sealed(&self, records: &[u8], _: &Plaintext) {
+    fn send_sealed(&self, records: &[u8], _: Plaintext) {
         self.send_own(records);
     }
 
