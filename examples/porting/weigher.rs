@@ -33,7 +33,7 @@ impl DatagramProtocol for Weigher {
 
     fn datagram_received(&mut self, transport: &DatagramTransport, data: &[u8], _: &Address) {
         if let Some(again) = self.again.take() {
-            let _ = again.cancel();
+            again.cancel();
         }
         let weight = self.weights.pop_front().unwrap_or_default();
         println!("{weight}: {}", String::from_utf8_lossy(data));
