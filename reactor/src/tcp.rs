@@ -6,15 +6,11 @@ mod connect;
 mod listen;
 mod options;
 mod send_queue;
-mod siblings;
 mod socket_options;
-mod spare_fd;
 mod wire;
 
 pub use addresses::{IntoTcpConnect, IntoTcpListen, IpAddress, SocketAddress};
 pub(crate) use connect::dialer;
 pub(crate) use listen::listen;
 pub use options::{TcpConnect, TcpListen};
-pub(crate) use siblings::Siblings;
 pub use socket_options::{KeepAlive, TcpOptions};
-pub(crate) use spare_fd::SpareFd;

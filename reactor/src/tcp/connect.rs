@@ -8,10 +8,10 @@ use mio::{Interest, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::wire::TcpWire;
-use crate::connector::{Attempt, Dialer, OwnedConnector};
 use crate::core::Core;
-use crate::output::ReadBuffer;
-use crate::sources::Source;
+use crate::core::connector::{Attempt, Dialer, OwnedConnector};
+use crate::core::sources::Source;
+use crate::machines::output::ReadBuffer;
 use crate::stream::{Ready, Stream};
 use crate::{Channel, ConnectError, DelayedCall, Reason, TcpConnect};
 

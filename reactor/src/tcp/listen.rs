@@ -9,12 +9,12 @@ use mio::{Interest, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::accept_error::AcceptError;
-use super::siblings::Siblings;
 use super::wire::TcpWire;
 use crate::core::Core;
-use crate::output::ReadBuffer;
-use crate::port::Listening;
-use crate::sources::Source;
+use crate::core::siblings::Siblings;
+use crate::core::sources::Source;
+use crate::heart::port::Listening;
+use crate::machines::output::ReadBuffer;
 use crate::stream::{Ready, Stream};
 use crate::{
     Address, Channel, FactoryRef, ListenError, ListeningPort, LogLimit, Reason, StreamSettings,

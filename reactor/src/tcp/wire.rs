@@ -11,9 +11,9 @@ use socket2::SockRef;
 
 use super::TcpOptions;
 use super::send_queue::unacknowledged;
-use super::siblings::Siblings;
-use crate::output::ReadBuffer;
-use crate::sources::Source;
+use crate::core::siblings::Siblings;
+use crate::core::sources::Source;
+use crate::machines::output::ReadBuffer;
 use crate::stream::{Ready, Stream, Wire};
 use crate::{Address, Reason};
 

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::{Rc, Weak};
 
-use crate::connector::{Attempt, Dialer, OwnedConnector};
+use crate::core::connector::{Attempt, Dialer, OwnedConnector};
 use crate::{Clock, ConnectError, DelayedCall, TcpConnect};
 
 /// A connection that code under test is making. The
