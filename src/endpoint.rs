@@ -51,7 +51,14 @@
 //! | `udp:PORT:broadcast=yes` | may send to broadcast addresses |
 //! | `udp6:PORT` | receives on all IPv6 addresses; takes the same options |
 //!
-//! UNIX sockets (`unix:`) are not supported yet; the error says so.
+//! | a UNIX socket | |
+//! |---|---|
+//! | `unix:PATH` | a server listens on a socket file, and removes it when it stops. A file that a program left is taken over, and one that is in use is not ([`UnixListen`](retwist_reactor::UnixListen)). A client connects to it |
+//! | `unix:@NAME` | an abstract name, which is no file (Linux). A path that begins with `@` is written `./@…` |
+//! | `unix:PATH:mode=660` | a server: the permissions of the file, in octal; by default what the umask leaves of 777 |
+//! | `unix:PATH:lockfile=yes` | a server: holds a lock on `PATH.lock` while it listens, for programs that may start at the very same moment; default no |
+//! | `unix:PATH:backlog=N` | a server: the connections that the system holds until they are accepted |
+//! | `unix:PATH:timeout=SECONDS` | a client: stops after this time, while the queue of the server is full; default 30 s |
 //!
 //! # Layers
 //!

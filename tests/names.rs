@@ -94,7 +94,8 @@ fn meet(server: TlsRole, connect: impl FnOnce(&Network, Clients)) -> Vec<String>
     reactor.complete(&pending).unwrap().run();
     reactor.clock().run();
     assert_eq!(reactor.clock().pending_calls(), 0);
-    noted.take()
+    let noted = noted.take();
+    noted
 }
 
 #[test]

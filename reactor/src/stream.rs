@@ -11,7 +11,8 @@ mod state;
 mod watch;
 mod wire;
 
-use std::cell::Cell;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
 
@@ -20,7 +21,7 @@ pub use self::options::StreamOptions;
 pub(crate) use self::ready::Ready;
 use self::state::{Facts, Phase};
 pub(crate) use self::wire::{Owner, StreamContext, Wire};
-use crate::machines::output::ReadBuffer;
+use crate::output::ReadBuffer;
 use crate::{ProtocolRef, Reason, Seat, StreamSettings};
 
 /// The channel of every byte stream: reading, writing, producers and the long way to an orderly
@@ -47,6 +48,7 @@ use crate::{ProtocolRef, Reason, Seat, StreamSettings};
 /// Acknowledging --all acknowledged--> Dead, by a reset
 /// Closing, Failing, Lingering, Acknowledging --no progress for close_timeout--> Dead, by a reset
 /// any --abort, a read fails--> Dead, by a reset
+/// Open, ClosingWrite, Closing --the peer takes nothing more, and this side would write--> Dead
 /// Dead --a turn--> TornDown --connection_lost is made, a turn--> Reported
 /// ```
 ///
@@ -60,10 +62,11 @@ use crate::{ProtocolRef, Reason, Seat, StreamSettings};
 /// no producer and an empty queue.
 pub(crate) struct Stream<W: Wire> {
     pub(crate) wire: W,
+    me: Weak<Self>,
     seat: Seat,
     context: Rc<StreamContext>,
     settings: Rc<StreamSettings>,
-    cold: Cell<Option<Box<Cold>>>,
+    cold: RefCell<Option<Box<Cold>>>,
     facts: Cell<Facts>,
     phase: Cell<Phase>,
 }
@@ -85,10 +88,11 @@ impl<W: Wire> Stream<W> {
         });
         let stream = Rc::new_cyclic(|me: &Weak<Self>| Stream {
             wire,
+            me: me.clone(),
             seat: Seat::new(me, protocol),
             context,
             settings,
-            cold: Cell::new(cold),
+            cold: RefCell::new(cold),
             facts: Cell::new(Facts::WRITABLE),
             phase: Cell::new(Phase::Open),
         });
@@ -212,11 +216,8 @@ impl<W: Wire> Stream<W> {
         }
     }
 
-    /// The stream itself, for what is called later. Its seat knows it already.
-    fn me(&self) -> Weak<Self> {
-        let me = self.seat.weak_channel().upgrade();
-        let me = me.and_then(|me| me.downcast::<Self>().ok());
-        me.map_or_else(Weak::new, |me| Rc::downgrade(&me))
+    fn weak_any(&self) -> Weak<dyn Any> {
+        self.me.clone()
     }
 }
 

@@ -1,6 +1,5 @@
-//! TCP: how to listen, how to connect, and the wire between.
+//! TCP: how its sockets are opened and connected, and its options.
 
-mod accept_error;
 mod addresses;
 mod connect;
 mod listen;

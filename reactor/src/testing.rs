@@ -55,6 +55,6 @@ mod wire;
 pub use clock::ManualClock;
 pub use datagrams::{DatagramNetwork, Fate, Passing, RecordingDatagrams};
 pub use pair::{Pair, Side};
-pub use pending_connection::PendingConnection;
+pub use pending_connection::{ConnectOptions, PendingConnection};
 pub use reactor::MemoryReactor;
 pub use recording::RecordingTransport;

@@ -10,6 +10,8 @@ mod throttle;
 mod timeout;
 mod tls;
 mod udp;
+#[cfg(unix)]
+mod unix;
 mod values;
 
 use super::Endpoints;
@@ -19,6 +21,8 @@ pub(super) fn standard(endpoints: Endpoints) -> Endpoints {
         tcp::add,
         tls::add,
         udp::add,
+        #[cfg(unix)]
+        unix::add,
         haproxy::add,
         socks::add,
         connect::add,

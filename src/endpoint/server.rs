@@ -3,7 +3,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use retwist_reactor::{
-    Address, FactoryRef, IntoFactory, IntoProtocol, ListenError, ListeningPort, ReactorTcp,
+    Address, FactoryRef, IntoFactory, IntoProtocol, ListenError, ListeningPort, ReactorStreams,
     StreamSettings, factory,
 };
 use retwist_tls::{TlsFactory, TlsRole};
@@ -24,7 +24,7 @@ pub struct ServerEndpoint {
     settings: StreamSettings,
 }
 
-type Listen = dyn Fn(&dyn ReactorTcp, StreamSettings, FactoryRef) -> Result<ListeningPort, ListenError>
+type Listen = dyn Fn(&dyn ReactorStreams, StreamSettings, FactoryRef) -> Result<ListeningPort, ListenError>
     + Send
     + Sync;
 type Layer = dyn Fn(FactoryRef) -> FactoryRef + Send + Sync;
@@ -39,7 +39,7 @@ impl ServerEndpoint {
     /// An endpoint that listens with `listen`: for kinds of one's own, see [`Endpoints::server`].
     pub fn new(
         listen: impl Fn(
-            &dyn ReactorTcp,
+            &dyn ReactorStreams,
             StreamSettings,
             FactoryRef,
         ) -> Result<ListeningPort, ListenError>
@@ -86,7 +86,7 @@ impl ServerEndpoint {
     /// that [`IntoProtocol`] lists, so that `None` refuses the connection.
     pub fn listen<P: IntoProtocol>(
         &self,
-        reactor: &dyn ReactorTcp,
+        reactor: &dyn ReactorStreams,
         build: impl Fn(&Address) -> P + 'static,
     ) -> Result<ListeningPort, ListenError> {
         self.listen_factory(reactor, factory(build))
@@ -96,7 +96,7 @@ impl ServerEndpoint {
     /// of one.
     pub fn listen_factory(
         &self,
-        reactor: &dyn ReactorTcp,
+        reactor: &dyn ReactorStreams,
         factory: impl IntoFactory,
     ) -> Result<ListeningPort, ListenError> {
         let layers = self.layers.iter().rev();

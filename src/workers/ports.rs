@@ -2,6 +2,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use retwist_reactor::Address;
+#[cfg(unix)]
+use retwist_reactor::{UnixListen, UnixName};
 
 /// The ports that workers share, in the order in which they were opened. A clone is the same.
 #[derive(Clone, Default)]
@@ -9,30 +11,63 @@ pub(super) struct Ports {
     opened: Arc<Mutex<Vec<Opened>>>,
 }
 
-struct Opened {
-    /// The address that was asked for, perhaps with port 0.
-    requested: SocketAddr,
-    /// The address that it got.
-    address: Address,
+enum Opened {
+    Tcp {
+        /// The address that was asked for, perhaps with port 0.
+        requested: SocketAddr,
+        /// The address that it got.
+        address: Address,
+    },
+    #[cfg(unix)]
+    Unix(UnixListen),
+}
+
+impl Opened {
+    fn address(&self) -> Address {
+        match self {
+            Opened::Tcp { address, .. } => address.clone(),
+            #[cfg(unix)]
+            Opened::Unix(options) => options.requested_name().into(),
+        }
+    }
 }
 
 impl Ports {
     /// The port that was opened for `requested`: where several were, the one after `before` others.
-    pub(super) fn find(&self, requested: SocketAddr, before: usize) -> Option<u16> {
+    pub(super) fn find(&self, wanted: SocketAddr, before: usize) -> Option<u16> {
         let opened = self.opened();
-        let mut those = opened.iter().filter(|port| port.requested == requested);
-        Some(those.nth(before)?.address.socket()?.port())
+        let mut those = opened.iter().filter_map(|port| match port {
+            Opened::Tcp { requested, address } if *requested == wanted => address.port(),
+            _ => None,
+        });
+        those.nth(before)
     }
 
     pub(super) fn add(&self, requested: SocketAddr, address: Address) {
-        self.opened().push(Opened { requested, address });
+        self.opened().push(Opened::Tcp { requested, address });
+    }
+
+    /// The options with which the first worker listens under this name.
+    #[cfg(unix)]
+    pub(super) fn find_unix(&self, name: &UnixName) -> Option<UnixListen> {
+        let opened = self.opened();
+        let mut those = opened.iter().filter_map(|port| match port {
+            Opened::Unix(options) if options.requested_name() == name => Some(options.clone()),
+            _ => None,
+        });
+        those.next()
+    }
+
+    #[cfg(unix)]
+    pub(super) fn add_unix(&self, options: UnixListen) {
+        self.opened().push(Opened::Unix(options));
     }
 
     /// Returns a closure that calls `call` for each port.
     pub(super) fn announcing(self, mut call: Box<dyn FnMut(&Address)>) -> impl FnOnce() {
         move || {
             let opened = std::mem::take(&mut *self.opened());
-            opened.iter().for_each(|port| call(&port.address));
+            opened.iter().for_each(|port| call(&port.address()));
         }
     }
 

@@ -7,6 +7,8 @@ use retwist_reactor::{
     Address, Clock, Connector, FactoryRef, IntoFactory, IntoProtocol, IntoTcpListen, ListenError,
     ListeningPort, ProtocolRef, ReactorHandle, ReactorTcp, TcpConnect, TcpListen, factory,
 };
+#[cfg(unix)]
+use retwist_reactor::{IntoUnixListen, ReactorUnix, UnixConnect, UnixListen, UnixName};
 
 use super::Ports;
 
@@ -22,6 +24,8 @@ pub struct Worker {
     ports: Ports,
     /// What it has listened on so far, as it was asked for.
     asked: RefCell<Vec<SocketAddr>>,
+    #[cfg(unix)]
+    asked_unix: RefCell<Vec<UnixName>>,
 }
 
 impl Worker {
@@ -32,6 +36,8 @@ impl Worker {
             shares: false,
             ports: ports.clone(),
             asked: RefCell::default(),
+            #[cfg(unix)]
+            asked_unix: RefCell::default(),
         }
     }
 
@@ -71,6 +77,29 @@ impl Worker {
         factory: impl IntoFactory,
     ) -> Result<ListeningPort, ListenError> {
         self.listen(address.into_tcp_listen()?, factory.into_factory())
+    }
+
+    /// Accepts connections on a UNIX socket together with the other workers, as
+    /// [`ReactorHandle::listen_unix`] does: all of them accept from one socket.
+    #[cfg(unix)]
+    #[doc(alias = "listenUNIX")]
+    pub fn listen_unix<P: IntoProtocol>(
+        &self,
+        name: impl IntoUnixListen,
+        build: impl Fn(&Address) -> P + 'static,
+    ) -> Result<ListeningPort, ListenError> {
+        self.listen_unix_factory(name, factory(build))
+    }
+
+    /// [`listen_unix`](Worker::listen_unix) with a [`Factory`](retwist_reactor::Factory), or an `Rc`
+    /// of one.
+    #[cfg(unix)]
+    pub fn listen_unix_factory(
+        &self,
+        name: impl IntoUnixListen,
+        factory: impl IntoFactory,
+    ) -> Result<ListeningPort, ListenError> {
+        self.listen_unix_socket(name.into_unix_listen()?, factory.into_factory())
     }
 
     /// Checks that the port is free. `SO_REUSEPORT` would hide the conflict.
@@ -123,6 +152,35 @@ impl ReactorTcp for Worker {
 
     fn time(&self) -> Clock {
         self.reactor.time()
+    }
+}
+
+#[cfg(unix)]
+impl ReactorUnix for Worker {
+    fn listen_unix_socket(
+        &self,
+        options: UnixListen,
+        factory: FactoryRef,
+    ) -> Result<ListeningPort, ListenError> {
+        let name = options.requested_name().clone();
+        let again = self.asked_unix.borrow().contains(&name);
+        let found = self.ports.find_unix(&name);
+        let options = match &found {
+            // The second port of one worker finds that the name is in use.
+            _ if again || !self.shares => options,
+            Some(first) => first.clone(),
+            None => options.shared(),
+        };
+        let port = self.reactor.listen_unix_socket(options.clone(), factory)?;
+        self.asked_unix.borrow_mut().push(name);
+        if found.is_none() {
+            self.ports.add_unix(options);
+        }
+        Ok(port)
+    }
+
+    fn connect_unix_socket(&self, options: UnixConnect, factory: FactoryRef) -> Connector {
+        self.reactor.connect_unix_socket(options, factory)
     }
 }
 

@@ -48,7 +48,7 @@ fn an_abort_in_each_callback_is_told_once_and_not_in_it<W: Way>(how: How) {
         assert!(matches!(server.reason(), Reason::Aborted));
         assert_eq!(client.count(), 0);
         // A connection that is aborted before it is made has failed.
-        assert!(!client.is_made() || !client.reason().is_clean());
+        assert!(!client.is_made() || !client.reason().is_clean() || !W::SHOWS_BREAK);
     }
 }
 
@@ -85,7 +85,7 @@ fn a_close_after_an_abort_is_nothing<W: Way>(how: How) {
     server.transport().lose_write_connection();
     world.until_over();
     assert!(matches!(server.reason(), Reason::Aborted));
-    assert!(!client.reason().is_clean());
+    assert!(!client.reason().is_clean() || !W::SHOWS_BREAK);
 }
 
 fn an_abort_throws_away_what_was_not_sent<W: Way>(how: How) {
@@ -99,7 +99,7 @@ fn an_abort_throws_away_what_was_not_sent<W: Way>(how: How) {
     client.transport().resume_producing();
     world.until_over();
     assert!(client.count() < W::MUCH);
-    assert!(!client.reason().is_clean());
+    assert!(!client.reason().is_clean() || !W::SHOWS_BREAK);
 }
 
 fn an_abort_of_a_paused_connection_is_told<W: Way>(how: How) {
@@ -157,6 +157,8 @@ fn a_reset_is_not_an_end_of_input<W: Way>(how: How) {
     let world = World::<W>::connected(how, (&client, uploads), (&server, server.echoing()));
     server.transport().write(b"go");
     world.until_over();
-    assert!(!server.story().contains("read-lost"), "{}", server.story());
-    assert!(!server.reason().is_clean());
+    if W::SHOWS_BREAK {
+        assert!(!server.story().contains("read-lost"), "{}", server.story());
+        assert!(!server.reason().is_clean());
+    }
 }

@@ -72,8 +72,12 @@ fn a_peer_that_never_reads_costs_its_connection_at_the_limit<W: Way>(mut how: Ho
         matches!(reason, Reason::OutputLimit(100_000) | Reason::Aborted),
         "{reason}"
     );
+    if !W::BREAKS_A_PAUSE {
+        // It is told as it would be of a close: when it has read what came before.
+        client.transport().resume_producing();
+    }
     world.until_over();
-    assert!(!client.reason().is_clean());
+    assert!(!client.reason().is_clean() || !W::SHOWS_BREAK);
 }
 
 fn one_large_write_is_within_the_limit<W: Way>(mut how: How) {

@@ -68,7 +68,11 @@ fn a_failed_connection_sends_what_was_written_and_ends_uncleanly<W: Way>(how: Ho
         client.transport().write(b"go");
         world.until_over();
         assert_eq!(client.count(), much);
-        assert!(!client.reason().is_clean(), "{}", client.story());
+        assert!(
+            !client.reason().is_clean() || !W::SHOWS_BREAK,
+            "{}",
+            client.story()
+        );
         assert!(is_refusal(&server), "{}", server.reason());
     }
 }
@@ -164,6 +168,10 @@ fn a_call_for_a_connection_that_ends_first_is_dropped<W: Way>(how: How) {
     world.settle();
     transport.abort_connection();
     transport.when_sent(note(&log, "nor this"));
+    if !W::BREAKS_A_PAUSE {
+        // It is told as it would be of a close: when it has read what came before.
+        client.transport().resume_producing();
+    }
     world.until_over();
     assert_eq!(*log.borrow(), [""; 0]);
     assert_eq!(Rc::strong_count(&log), 1, "a call is kept");
@@ -203,5 +211,5 @@ fn a_panic_in_a_call_costs_its_connection<W: Way>(how: How) {
         matches!(&reason, Reason::Panicked(_) | Reason::Aborted),
         "{reason}"
     );
-    assert!(!client.reason().is_clean());
+    assert!(!client.reason().is_clean() || !W::SHOWS_BREAK);
 }

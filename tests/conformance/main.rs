@@ -39,7 +39,6 @@ mod pausing;
 mod port_options;
 mod ports;
 mod producers;
-mod producers_at_close;
 mod relays;
 mod schedules;
 mod shutdown;
@@ -47,6 +46,8 @@ mod signals;
 mod switching;
 mod threads;
 mod time;
+#[cfg(unix)]
+mod unix;
 mod unreading;
 mod upgrades;
 mod workers;

@@ -139,7 +139,7 @@ fn a_panic_of_a_layer_costs_its_connection<W: Way>(how: How) {
             world.until(|| client.is_over() && server.is_over());
             if bug != Bug::Lost {
                 assert!(matches!(server.reason(), Reason::Panicked(_)), "{bug:?}");
-                assert!(!client.reason().is_clean(), "{bug:?}");
+                assert!(!client.reason().is_clean() || !W::SHOWS_BREAK, "{bug:?}");
             }
         });
     }

@@ -149,6 +149,12 @@ fn a_paused_connection_hears_of_a_reset<W: Way>(how: How) {
     let world = World::<W>::connected(how, (&client, client.quiet()), (&server, server.quiet()));
     server.transport().pause_producing();
     client.transport().abort_connection();
+    if !W::BREAKS_A_PAUSE {
+        // It is told as it would be of a close: when it reads again.
+        world.settle();
+        server.transport().resume_producing();
+        return world.until_over();
+    }
     world.until_over();
     assert_eq!(server.story(), "made lost");
     assert!(!server.reason().is_clean());

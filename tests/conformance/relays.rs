@@ -62,7 +62,11 @@ fn a_server_that_breaks_off_is_no_clean_end<W: Way>(how: How) {
     world.until(|| client.count() == 5_000);
     server.transport().abort_connection();
     world.until_over();
-    assert!(!client.reason().is_clean(), "{}", client.reason());
+    assert!(
+        !client.reason().is_clean() || !W::SHOWS_BREAK,
+        "{}",
+        client.reason()
+    );
 }
 
 fn a_client_that_breaks_off_is_no_clean_end<W: Way>(how: How) {
@@ -72,7 +76,11 @@ fn a_client_that_breaks_off_is_no_clean_end<W: Way>(how: How) {
     world.until(|| server.count() == 5_000);
     client.transport().abort_connection();
     world.until_over();
-    assert!(!server.reason().is_clean(), "{}", server.reason());
+    assert!(
+        !server.reason().is_clean() || !W::SHOWS_BREAK,
+        "{}",
+        server.reason()
+    );
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn more_than_the_limit_ends_the_connection<W: Way>(how: How) {
         "{}",
         server.reason()
     );
-    assert!(!client.reason().is_clean());
+    assert!(!client.reason().is_clean() || !W::SHOWS_BREAK);
 }
 
 fn as_much_as_the_limit_is_kept<W: Way>(how: How) {

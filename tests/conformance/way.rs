@@ -54,6 +54,14 @@ pub trait Way: Sized + 'static {
     /// More bytes than the two ends and the buffers between them take if neither side reads.
     const MUCH: usize;
 
+    /// Whether a side sees that the other one broke off. A UNIX socket has no reset: there, an abort
+    /// looks like a close.
+    const SHOWS_BREAK: bool = true;
+
+    /// Whether a side that is paused hears at once that the other one broke off, and not when it reads
+    /// again.
+    const BREAKS_A_PAUSE: bool = true;
+
     fn new(how: How) -> Self;
 
     /// Begins to connect the two, which hear of it in later passes.
@@ -85,6 +93,7 @@ macro_rules! over_every_way {
     (@ways $($rest:tt)*) => {
         over_every_way!(@way tcp_v4: $crate::ways::TcpV4; $($rest)*);
         over_every_way!(@way tcp_v6: $crate::ways::TcpV6; $($rest)*);
+        over_every_way!(@way unix: $crate::ways::Unix; $($rest)*);
         over_every_way!(@way memory: $crate::ways::Memory; $($rest)*);
         over_every_way!(@way layer_over_tcp: $crate::ways::Layered<$crate::ways::TcpV4>; $($rest)*);
         over_every_way!(@way two_layers: $crate::ways::Layered<$crate::ways::Layered<$crate::ways::Memory>>; $($rest)*);
@@ -96,6 +105,7 @@ macro_rules! over_every_way {
         over_every_way!(@way through_socks: $crate::ways::Through<$crate::ways::Socks, $crate::ways::Memory>; $($rest)*);
         over_every_way!(@way through_http: $crate::ways::Through<$crate::ways::Http, $crate::ways::Memory>; $($rest)*);
         over_every_way!(@way tls_over_tcp: $crate::ways::Tls<$crate::ways::TcpV4>; $($rest)*);
+        over_every_way!(@way tls_over_unix: $crate::ways::Tls<$crate::ways::Unix>; $($rest)*);
         over_every_way!(@way tls_over_memory: $crate::ways::Tls<$crate::ways::Memory>; $($rest)*);
         over_every_way!(@way tls_in_tls: $crate::ways::Tls<$crate::ways::Tls<$crate::ways::Memory>>; $($rest)*);
     };

@@ -2,7 +2,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use retwist_reactor::{
-    Address, AddressError, Connector, IntoFactory, IntoProtocol, ReactorHandle, ReactorTcp, factory,
+    Address, AddressError, Connector, IntoFactory, IntoProtocol, ReactorHandle, ReactorStreams,
+    factory,
 };
 
 use crate::{
@@ -36,7 +37,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Network {
-    reactor: Rc<dyn ReactorTcp>,
+    reactor: Rc<dyn ReactorStreams>,
     resolver: Rc<dyn Resolver>,
 }
 
@@ -51,7 +52,7 @@ impl Network {
 
     /// A network of other parts: a [`MemoryReactor`](retwist_reactor::testing::MemoryReactor), or a
     /// resolver of one's own.
-    pub fn with(reactor: Rc<dyn ReactorTcp>, resolver: Rc<dyn Resolver>) -> Self {
+    pub fn with(reactor: Rc<dyn ReactorStreams>, resolver: Rc<dyn Resolver>) -> Self {
         Network { reactor, resolver }
     }
 
@@ -97,7 +98,7 @@ impl Network {
     }
 
     /// Its reactor.
-    pub fn reactor(&self) -> Rc<dyn ReactorTcp> {
+    pub fn reactor(&self) -> Rc<dyn ReactorStreams> {
         self.reactor.clone()
     }
 

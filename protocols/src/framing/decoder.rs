@@ -27,7 +27,7 @@ pub(crate) struct FrameDecoder<F> {
     unused: Cell<usize>,
     /// Bytes that were pushed back and do not lie at the end of `lent`.
     pushed: Cell<Vec<u8>>,
-    /// What keeps the running delivery from its next unit: [`ENDS`], [`CALLS`], [`OTHER_MODE`].
+    /// What keeps the running delivery from its next unit: [`ENDS`], [`CALLS`].
     interrupted: Cell<u8>,
     /// Calls of the receiver that wait for its running callback to return.
     calls: Cell<Vec<ReceiverCall>>,
@@ -50,8 +50,6 @@ pub(crate) enum Mode {
 const ENDS: u8 = 1;
 /// Calls of the receiver come first.
 const CALLS: u8 = 2;
-/// The mode is not [`Mode::Frames`]. Holds as long as the mode, across deliveries.
-const OTHER_MODE: u8 = 4;
 
 /// After this many units without any bytes, the delivery goes on in another turn: a receiver that
 /// expects empty units without end must not stop the loop.
@@ -80,18 +78,8 @@ impl<F: Framing> FrameDecoder<F> {
         self.mode.get()
     }
 
-    fn enter(&self, mode: Mode) -> Mode {
-        let kept = self.interrupted.get() & !OTHER_MODE;
-        self.interrupted.set(if mode == Mode::Frames {
-            kept
-        } else {
-            kept | OTHER_MODE
-        });
-        self.mode.replace(mode)
-    }
-
     pub(crate) fn set_mode(&self, mode: Mode) {
-        let before = self.enter(mode);
+        let before = self.mode.replace(mode);
         if mode == Mode::Frames && before != Mode::Frames {
             self.reset();
         }
@@ -99,7 +87,7 @@ impl<F: Framing> FrameDecoder<F> {
     }
 
     pub(crate) fn fail(&self, error: Arc<dyn Error + Send + Sync>) {
-        self.enter(Mode::Failed);
+        self.mode.set(Mode::Failed);
         self.failure.replace(Some(error));
     }
 
@@ -189,7 +177,7 @@ impl<F: Framing> FrameDecoder<F> {
     /// Whether the running delivery goes on with a unit.
     #[inline]
     pub(crate) fn goes_on_decoding(&self) -> bool {
-        self.interrupted.get() == 0
+        self.mode.get() == Mode::Frames && self.interrupted.get() == 0
     }
 
     /// Takes bytes back, in a delivery. They come before the rest of it.
@@ -253,9 +241,7 @@ impl<F: Framing> FrameDecoder<F> {
     pub(crate) fn stop(&self) -> Option<Vec<u8>> {
         self.running.set(false);
         self.reset();
-        let interrupted = self.interrupted.get();
-        self.interrupted.set(interrupted & OTHER_MODE);
-        (interrupted & !OTHER_MODE != 0).then(|| self.pushed.take())
+        (self.interrupted.take() != 0).then(|| self.pushed.take())
     }
 
     /// Takes out the beginning of a unit.

@@ -109,23 +109,17 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
         mut bytes: &'a [u8],
     ) -> (&'a [u8], bool) {
         let reading = transport.reading();
-        loop {
-            let (decoder, receiver) = (&*self.decoder, &mut self.receiver);
-            let error = loop {
-                if !decoder.goes_on_decoding() || !reading.is_on() {
-                    return (bytes, false);
+        while self.decoder.goes_on_decoding() && reading.is_on() {
+            match self.decoder.decode(bytes, 0) {
+                Ok(Some(frame)) => {
+                    bytes = bytes.get(frame.consumed..).unwrap_or_default();
+                    self.receiver.frame_received(transport, frame.unit);
                 }
-                match decoder.decode(bytes, 0) {
-                    Ok(Some(frame)) => {
-                        bytes = bytes.get(frame.consumed..).unwrap_or_else(nothing);
-                        receiver.frame_received(transport, frame.unit);
-                    }
-                    Ok(None) => return (bytes, true),
-                    Err(error) => break error,
-                }
-            };
-            bytes = &bytes[self.fail(transport, error, bytes)..];
+                Ok(None) => return (bytes, true),
+                Err(error) => bytes = &bytes[self.fail(transport, error, bytes)..],
+            }
         }
+        (bytes, false)
     }
 
     /// Delivers once from `bytes`. Returns how many bytes are done with; `None` if the unit is not
@@ -231,13 +225,6 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
         }
         transport.end(Vec::new(), rest);
     }
-}
-
-/// What a framing leaves that says it has consumed more than there was. Cold, so that the usual rest
-/// is a branch that is foreseen.
-#[cold]
-fn nothing<'a>() -> &'a [u8] {
-    &[]
 }
 
 impl<F: Framing, R: FrameReceiver<F>> Protocol for Framed<F, R> {

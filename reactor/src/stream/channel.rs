@@ -2,7 +2,7 @@ use std::any::{Any, TypeId};
 use std::rc::Rc;
 
 use super::*;
-use crate::heart::channel::Channel;
+use crate::channel::Channel;
 use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered};
 
 impl<W: Wire> Channel for Stream<W> {
@@ -124,6 +124,6 @@ impl<W: Wire> Channel for Stream<W> {
         if wanted == TypeId::of::<StreamOptions>() {
             return Some(Rc::new(self.options()));
         }
-        self.wire.extension(self.me(), wanted)
+        self.wire.extension(self.weak_any(), wanted)
     }
 }

@@ -1,7 +1,7 @@
 use std::io;
 
 use super::*;
-use crate::values::panic::log_panic;
+use crate::panic::log_panic;
 
 /// The way to the end: see the table of phases.
 impl<W: Wire> Stream<W> {
@@ -86,6 +86,9 @@ impl<W: Wire> Stream<W> {
         let phase = self.phase.get();
         let input_ended = self.is(Facts::INPUT_ENDED);
         match phase {
+            _ if self.writes_in_vain() => {
+                self.break_off(io::ErrorKind::BrokenPipe.into());
+            }
             Phase::ClosingWrite | Phase::Closing => {
                 let pending = self.has_more_to_send();
                 if self.phase.get() != phase {
@@ -112,6 +115,16 @@ impl<W: Wire> Stream<W> {
             Phase::Broken if self.seat.is_paused() => self.end_if_broken(),
             _ => {}
         }
+    }
+
+    /// Whether the peer has gone, all that it said is told, and this side would still write.
+    fn writes_in_vain(&self) -> bool {
+        let phase = self.phase.get();
+        let is_gone = self.is(Facts::GONE) && self.is(Facts::INPUT_ENDED);
+        is_gone
+            && phase.takes_output()
+            && !self.seat.owes_end_of_input()
+            && (phase == Phase::Open || self.has_more_to_send())
     }
 
     fn has_more_to_send(&self) -> bool {
@@ -175,7 +188,7 @@ impl<W: Wire> Stream<W> {
     /// Tells the owner.
     pub(super) fn report(&self) {
         self.set_phase(Phase::Reported);
-        let owner = self.existing_cold(|cold| cold.owner.take()).flatten();
+        let owner = self.existing_cold().and_then(|mut cold| cold.owner.take());
         if let (Some(owner), Some(reason)) = (owner, self.seat.reason()) {
             owner.stream_lost(&reason);
         }

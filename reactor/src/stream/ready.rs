@@ -28,6 +28,7 @@ impl Ready {
         ready.set(Facts::WRITABLE, event.is_writable());
         if event.is_read_closed() || event.is_error() {
             ready |= Ready::hung_up(event.is_error()).0;
+            ready.set(Facts::GONE, event.is_write_closed());
         }
         Ready(ready)
     }

@@ -31,6 +31,9 @@ bitflags! {
         const ENDING = 1 << 11;
         /// Only of what a wire is ready for: the connection has broken.
         const FAULT = 1 << 12;
+        /// The peer has closed both halves, and takes nothing more. A UNIX socket tells so, and TCP
+        /// only by a reset.
+        const GONE = 1 << 13;
 
         /// With none of these, a turn is a read, a callback and a send.
         const UNUSUAL = Self::INPUT_ENDED.bits()

@@ -57,7 +57,7 @@ impl<W: Wire> Stream<W> {
     }
 
     pub(super) fn stop_watch(&self) {
-        let watch = self.existing_cold(|cold| cold.watch.take()).flatten();
+        let watch = self.existing_cold().and_then(|mut cold| cold.watch.take());
         if let Some(timer) = watch.and_then(|watch| watch.timer) {
             // Not pending if it is just being called.
             timer.cancel();
@@ -67,15 +67,17 @@ impl<W: Wire> Stream<W> {
     /// The peer has taken something.
     pub(super) fn note_progress(&self) {
         let now = self.context.clock.now();
-        self.existing_cold(|cold| {
-            if let Some(watch) = cold.watch.as_mut() {
-                watch.since = now;
-            }
-        });
+        if let Some(watch) = self
+            .existing_cold()
+            .as_mut()
+            .and_then(|cold| cold.watch.as_mut())
+        {
+            watch.since = now;
+        }
     }
 
     fn look_in(&self, pause: Duration) {
-        let me = self.me();
+        let me = self.me.clone();
         let timer = self.context.clock.call_later(pause, move || {
             if let Some(stream) = me.upgrade() {
                 stream.look();

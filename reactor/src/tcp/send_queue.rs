@@ -19,37 +19,21 @@ pub(super) use linux::unacknowledged;
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::io::{Read, Write};
     use std::net::{IpAddr, SocketAddr};
 
-    use socket2::{Domain, Protocol, Socket, Type};
+    use crate::socket::ask_about;
 
-    /// `SOCK_DIAG_BY_FAMILY`, the type of both messages.
-    const BY_FAMILY: u16 = 20;
-    const REQUEST: u16 = 1;
-    /// A header of netlink: length, type, flags, sequence, port.
-    const HEADER: usize = 16;
-    const REQUEST_SIZE: usize = HEADER + 56;
+    const REQUEST_SIZE: usize = 56;
     /// Where `idiag_wqueue` lies in the answer.
-    const SEND_QUEUE: usize = HEADER + 60;
+    const SEND_QUEUE: usize = 60;
 
     pub(in super::super) fn unacknowledged(local: SocketAddr, peer: SocketAddr) -> Option<usize> {
-        let domain = Domain::from(libc::AF_NETLINK);
-        let kind = Type::DGRAM.nonblocking();
-        let protocol = Protocol::from(libc::NETLINK_SOCK_DIAG);
-        let socket = Socket::new(domain, kind, Some(protocol)).ok()?;
-        (&socket).write_all(&request(local, peer)).ok()?;
-        let mut answer = [0; 512];
-        let count = (&socket).read(&mut answer).ok()?;
-        let answer = &answer[..count];
-        if answer.get(4..6)? != BY_FAMILY.to_ne_bytes() {
-            return None;
-        }
+        let answer = ask_about(&request(local, peer))?;
         let queue = answer.get(SEND_QUEUE..SEND_QUEUE + 4)?;
         usize::try_from(u32::from_ne_bytes(queue.try_into().ok()?)).ok()
     }
 
-    /// A message with a `struct inet_diag_req_v2`, for sockets in any state.
+    /// A `struct inet_diag_req_v2`, for sockets in any state.
     fn request(local: SocketAddr, peer: SocketAddr) -> Vec<u8> {
         let family = if local.is_ipv4() {
             libc::AF_INET
@@ -60,21 +44,17 @@ mod linux {
             SocketAddr::V4(_) => 0,
             SocketAddr::V6(address) => address.scope_id(),
         };
-        let mut message = Vec::with_capacity(REQUEST_SIZE);
-        message.extend((REQUEST_SIZE as u32).to_ne_bytes());
-        message.extend(BY_FAMILY.to_ne_bytes());
-        message.extend(REQUEST.to_ne_bytes());
-        message.extend([0; 8]);
-        message.extend([family as u8, libc::IPPROTO_TCP as u8, 0, 0]);
-        message.extend(u32::MAX.to_ne_bytes());
-        message.extend(local.port().to_be_bytes());
-        message.extend(peer.port().to_be_bytes());
-        message.extend(address_bytes(local.ip()));
-        message.extend(address_bytes(peer.ip()));
-        message.extend(scope.to_ne_bytes());
+        let mut request = Vec::with_capacity(REQUEST_SIZE);
+        request.extend([family as u8, libc::IPPROTO_TCP as u8, 0, 0]);
+        request.extend(u32::MAX.to_ne_bytes());
+        request.extend(local.port().to_be_bytes());
+        request.extend(peer.port().to_be_bytes());
+        request.extend(address_bytes(local.ip()));
+        request.extend(address_bytes(peer.ip()));
+        request.extend(scope.to_ne_bytes());
         // Whatever the cookie of the socket is.
-        message.extend([0xff; 8]);
-        message
+        request.extend([0xff; 8]);
+        request
     }
 
     fn address_bytes(address: IpAddr) -> [u8; 16] {
@@ -90,6 +70,7 @@ mod linux {
 
     #[cfg(test)]
     mod tests {
+        use std::io::Write;
         use std::net::{TcpListener, TcpStream};
 
         use super::*;

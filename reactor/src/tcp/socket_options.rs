@@ -3,11 +3,11 @@ use std::io;
 use std::rc::Weak;
 use std::time::Duration;
 
+use mio::net::TcpStream;
 use socket2::{SockRef, TcpKeepalive};
 
-use super::wire::TcpWire;
 use crate::TransportRef;
-use crate::stream::Stream;
+use crate::socket::SocketWire;
 
 /// The options of the TCP socket at the bottom of a stack of layers.
 ///
@@ -151,13 +151,6 @@ impl TcpOptions {
     }
 
     fn with_socket<R>(&self, act: impl FnOnce(SockRef<'_>) -> io::Result<R>) -> io::Result<R> {
-        let stream = self.stream.upgrade();
-        match stream
-            .as_deref()
-            .and_then(<dyn Any>::downcast_ref::<Stream<TcpWire>>)
-        {
-            Some(stream) => stream.wire.with_socket(act),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        }
+        SocketWire::<TcpStream>::with_socket_of(&self.stream, |socket| act(SockRef::from(&*socket)))
     }
 }

@@ -1,19 +1,67 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
-use crate::core::connector::{Attempt, Dialer, OwnedConnector};
-use crate::{Clock, ConnectError, DelayedCall, TcpConnect};
+use crate::connector::{Attempt, Dialer, OwnedConnector};
+use crate::{Address, Clock, ConnectError, DelayedCall, StreamSettings, TcpConnect};
 
-/// A connection that code under test is making. The
+/// A connection that code under test is making, over TCP or, with the options
+/// [`UnixConnect`](crate::UnixConnect), to a UNIX socket. The
 /// [`MemoryReactor`](super::MemoryReactor) owns it until it has an outcome.
-#[derive(Clone)]
-pub struct PendingConnection {
-    shared: Rc<Shared>,
+pub struct PendingConnection<O = TcpConnect> {
+    shared: Rc<Shared<O>>,
 }
 
-struct Shared {
-    options: TcpConnect,
+/// The options of a connection that a [`MemoryReactor`](super::MemoryReactor) makes.
+pub trait ConnectOptions: Clone + 'static {
+    /// Where it leads to.
+    fn destination(&self) -> Address;
+    /// How long it may take.
+    fn time_limit(&self) -> Duration;
+    /// The bounds of the connection.
+    fn bounds(&self) -> StreamSettings;
+}
+
+impl ConnectOptions for TcpConnect {
+    fn destination(&self) -> Address {
+        self.address.into()
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.timeout
+    }
+
+    fn bounds(&self) -> StreamSettings {
+        self.settings.clone()
+    }
+}
+
+#[cfg(unix)]
+impl ConnectOptions for crate::UnixConnect {
+    fn destination(&self) -> Address {
+        self.name.address()
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.timeout
+    }
+
+    fn bounds(&self) -> StreamSettings {
+        self.settings.clone()
+    }
+}
+
+impl<O> Clone for PendingConnection<O> {
+    fn clone(&self) -> Self {
+        PendingConnection {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+struct Shared<O> {
+    options: O,
     clock: Clock,
     /// `None` once it is made, has failed or was cancelled.
     waiting: RefCell<Option<Waiting>>,
@@ -24,9 +72,9 @@ struct Waiting {
     timeout: DelayedCall,
 }
 
-impl PendingConnection {
+impl<O> PendingConnection<O> {
     /// How the code wants to connect.
-    pub fn options(&self) -> &TcpConnect {
+    pub fn options(&self) -> &O {
         &self.shared.options
     }
 
@@ -46,7 +94,7 @@ impl PendingConnection {
     }
 }
 
-impl Shared {
+impl<O> Shared<O> {
     fn take(&self) -> Option<Rc<OwnedConnector>> {
         let waiting = self.waiting.take()?;
         waiting.timeout.cancel();
@@ -61,9 +109,9 @@ impl Shared {
 }
 
 /// What the connector keeps: the way to give up.
-struct Canceller(Weak<Shared>);
+struct Canceller<O>(Weak<Shared<O>>);
 
-impl Attempt for Canceller {
+impl<O> Attempt for Canceller<O> {
     fn cancel(&self) {
         if let Some(pending) = self.0.upgrade() {
             pending.fail(ConnectError::Cancelled);
@@ -72,17 +120,17 @@ impl Attempt for Canceller {
 }
 
 /// Connects by leaving a [`PendingConnection`] with the reactor.
-pub(super) struct MemoryDialer {
-    options: TcpConnect,
+pub(super) struct MemoryDialer<O> {
+    options: O,
     clock: Clock,
-    dialled: Weak<RefCell<Vec<PendingConnection>>>,
+    dialled: Weak<RefCell<Vec<PendingConnection<O>>>>,
 }
 
-impl MemoryDialer {
+impl<O> MemoryDialer<O> {
     pub(super) fn new(
-        options: TcpConnect,
+        options: O,
         clock: Clock,
-        dialled: &Rc<RefCell<Vec<PendingConnection>>>,
+        dialled: &Rc<RefCell<Vec<PendingConnection<O>>>>,
     ) -> Self {
         MemoryDialer {
             options,
@@ -92,7 +140,7 @@ impl MemoryDialer {
     }
 }
 
-impl Dialer for MemoryDialer {
+impl<O: ConnectOptions> Dialer for MemoryDialer<O> {
     fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Box<dyn Attempt>> {
         let dialled = self.dialled.upgrade()?;
         let shared = Rc::new(Shared {
@@ -101,9 +149,9 @@ impl Dialer for MemoryDialer {
             waiting: RefCell::default(),
         });
         let timed = Rc::downgrade(&shared);
-        let timeout = self.clock.call_later(self.options.timeout, move || {
+        let timeout = self.clock.call_later(self.options.time_limit(), move || {
             if let Some(pending) = timed.upgrade() {
-                pending.fail(ConnectError::TimedOut(pending.options.timeout));
+                pending.fail(ConnectError::TimedOut(pending.options.time_limit()));
             }
         });
         *shared.waiting.borrow_mut() = Some(Waiting {
@@ -116,7 +164,7 @@ impl Dialer for MemoryDialer {
     }
 }
 
-impl fmt::Debug for PendingConnection {
+impl<O: fmt::Debug> fmt::Debug for PendingConnection<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PendingConnection")
             .field("options", self.options())

@@ -2,28 +2,34 @@ use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use crate::heart::port::Listening;
+use crate::port::Listening;
 use crate::stream::Owner;
 use crate::{Address, FactoryRef, ListenError, ProtocolRef, Reason, StreamSettings, TcpListen};
 
 /// A port of a [`MemoryReactor`](super::MemoryReactor), which owns it.
 pub(super) struct MemoryPort {
-    options: TcpListen,
-    bound: SocketAddr,
+    place: Place,
     factory: FactoryRef,
     open: Cell<bool>,
     paused: Cell<bool>,
     connections: Cell<usize>,
 }
 
+/// What is listened on, as it was asked for.
+pub(super) enum Place {
+    /// With the port that the system would have chosen.
+    Tcp(TcpListen, SocketAddr),
+    #[cfg(unix)]
+    Unix(crate::UnixListen),
+}
+
 /// One side of a connection: what [`Pair::owned`](super::Pair::owned) makes a stream of.
 pub(super) type End = (ProtocolRef, StreamSettings, Option<Rc<dyn Owner>>);
 
 impl MemoryPort {
-    pub(super) fn new(bound: SocketAddr, options: TcpListen, factory: FactoryRef) -> Rc<Self> {
+    pub(super) fn new(place: Place, factory: FactoryRef) -> Rc<Self> {
         Rc::new(MemoryPort {
-            options,
-            bound,
+            place,
             factory,
             open: Cell::new(false),
             paused: Cell::new(false),
@@ -31,8 +37,8 @@ impl MemoryPort {
         })
     }
 
-    pub(super) fn options(&self) -> &TcpListen {
-        &self.options
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     pub(super) fn is_paused(&self) -> bool {
@@ -44,37 +50,76 @@ impl MemoryPort {
         let client = Address::Memory("client".into());
         let protocol = self.factory.build_protocol(&client)?;
         self.connections.set(self.connections.get() + 1);
-        let settings = self.options.settings.clone();
+        let settings = self.place.settings();
         Some((protocol, settings, Some(self)))
     }
 
     /// Whether what is sent to `address` comes here.
-    pub(super) fn takes(&self, address: SocketAddr) -> bool {
-        self.open.get() && self.bound.port() == address.port() && self.covers(address.ip())
-    }
-
-    fn covers(&self, address: IpAddr) -> bool {
-        match self.bound.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => address.is_ipv4(),
-            IpAddr::V6(ip) if ip.is_unspecified() => address.is_ipv6() || !self.options.v6_only,
-            ip => ip == address,
-        }
+    pub(super) fn takes(&self, address: &Address) -> bool {
+        self.open.get() && self.place.takes(address)
     }
 
     /// How many addresses it takes: one, all of IPv4, or all.
     pub(super) fn generality(&self) -> u8 {
-        match self.bound.ip() {
-            ip if !ip.is_unspecified() => 0,
-            IpAddr::V4(_) => 1,
-            IpAddr::V6(_) => 2,
+        match self.place.address().ip() {
+            Some(IpAddr::V4(ip)) if ip.is_unspecified() => 1,
+            Some(IpAddr::V6(ip)) if ip.is_unspecified() => 2,
+            _ => 0,
         }
     }
 
     /// Whether the system would not let `other` listen beside this one.
     pub(super) fn excludes(&self, other: &MemoryPort) -> bool {
-        let shared = self.options.reuse_port && other.options.reuse_port;
-        let overlapping = self.covers(other.bound.ip()) || other.covers(self.bound.ip());
-        self.open.get() && self.bound.port() == other.bound.port() && overlapping && !shared
+        self.open.get() && self.place.excludes(&other.place)
+    }
+}
+
+impl Place {
+    pub(super) fn address(&self) -> Address {
+        match self {
+            Place::Tcp(_, bound) => (*bound).into(),
+            #[cfg(unix)]
+            Place::Unix(options) => options.name.address(),
+        }
+    }
+
+    fn settings(&self) -> StreamSettings {
+        match self {
+            Place::Tcp(options, _) => options.settings.clone(),
+            #[cfg(unix)]
+            Place::Unix(options) => options.settings.clone(),
+        }
+    }
+
+    fn takes(&self, address: &Address) -> bool {
+        match (self, address.socket()) {
+            (Place::Tcp(options, bound), Some(address)) => {
+                bound.port() == address.port() && covers(options, bound.ip(), address.ip())
+            }
+            _ => self.address() == *address,
+        }
+    }
+
+    fn excludes(&self, other: &Place) -> bool {
+        match (self, other) {
+            (Place::Tcp(options, bound), Place::Tcp(others, other)) => {
+                let shared = options.reuse_port && others.reuse_port;
+                let overlapping = covers(options, bound.ip(), other.ip())
+                    || covers(others, other.ip(), bound.ip());
+                bound.port() == other.port() && overlapping && !shared
+            }
+            #[cfg(unix)]
+            _ => self.address() == other.address(),
+        }
+    }
+}
+
+/// Whether a port of the address `bound` takes what comes for this address.
+fn covers(options: &TcpListen, bound: IpAddr, address: IpAddr) -> bool {
+    match bound {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.is_ipv4(),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.is_ipv6() || !options.v6_only,
+        ip => ip == address,
     }
 }
 
@@ -113,7 +158,7 @@ impl Listening for MemoryPort {
     }
 
     fn address(&self) -> Address {
-        self.bound.into()
+        self.place.address()
     }
 
     fn connections(&self) -> usize {

@@ -1,15 +1,17 @@
+#[cfg(unix)]
+mod unix;
+
 use std::cell::RefCell;
 use std::fmt;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::clock::ManualClock;
 use super::datagrams::DatagramNetwork;
 use super::pair::Pair;
-use super::pending_connection::{MemoryDialer, PendingConnection};
-use super::port::MemoryPort;
-use crate::core::connector::{self, OwnedConnector};
-use crate::heart::port::{KeptPorts, Listening};
+use super::pending_connection::{ConnectOptions, MemoryDialer, PendingConnection};
+use super::port::{MemoryPort, Place};
+use crate::connector::{self, OwnedConnector};
+use crate::port::{KeptPorts, Listening};
 use crate::{
     Address, Clock, ConnectError, Connector, DatagramProtocolRef, FactoryRef, IntoFactory,
     IntoProtocol, IntoTcpConnect, IntoTcpListen, ListenError, ListeningPort, ProtocolRef,
@@ -46,6 +48,8 @@ pub struct MemoryReactor {
     ports: RefCell<Vec<Rc<MemoryPort>>>,
     kept_ports: Rc<KeptPorts>,
     dialled: Rc<RefCell<Vec<PendingConnection>>>,
+    #[cfg(unix)]
+    dialled_unix: Rc<RefCell<Vec<PendingConnection<crate::UnixConnect>>>>,
     datagrams: DatagramNetwork,
 }
 
@@ -60,6 +64,8 @@ impl MemoryReactor {
             ports: RefCell::default(),
             kept_ports: Rc::default(),
             dialled: Rc::default(),
+            #[cfg(unix)]
+            dialled_unix: Rc::default(),
         }
     }
 
@@ -124,15 +130,20 @@ impl MemoryReactor {
         &self.datagrams
     }
 
-    /// What is listened on now, in the order of asking.
+    /// What is listened on over TCP now, in the order of asking.
     #[doc(alias = "tcpServers")]
     pub fn listening(&self) -> Vec<TcpListen> {
         let ports = self.ports.borrow();
         let listening = ports.iter().filter(|port| port.is_listening());
-        listening.map(|port| port.options().clone()).collect()
+        let tcp = listening.filter_map(|port| match port.place() {
+            Place::Tcp(options, _) => Some(options.clone()),
+            #[cfg(unix)]
+            Place::Unix(_) => None,
+        });
+        tcp.collect()
     }
 
-    /// The connections that are being made now, in the order of asking. Each waits for the test to
+    /// The connections over TCP that are being made now, in the order of asking. Each waits for the test to
     /// say how it goes.
     #[doc(alias = "tcpClients")]
     pub fn connecting(&self) -> Vec<PendingConnection> {
@@ -147,7 +158,7 @@ impl MemoryReactor {
     /// As on a machine, a port of `0.0.0.0` takes what comes for any IPv4 address, and a port of `::`
     /// what comes for any address at all, unless it is [`v6_only`](TcpListen::v6_only).
     pub fn accept(&self, address: &Address, client: impl Into<ProtocolRef>) -> Option<Pair> {
-        let port = self.port_for(address.socket()?)?;
+        let port = self.port_for(address)?;
         if port.is_paused() {
             return None;
         }
@@ -158,9 +169,9 @@ impl MemoryReactor {
 
     /// Makes the connection, with the port that listens here on its destination. If no port does, the
     /// connection is refused; while that port is paused, nothing happens. Both return `None`.
-    pub fn complete(&self, pending: &PendingConnection) -> Option<Pair> {
-        let destination = pending.options().requested_addr();
-        let port = self.port_for(destination);
+    pub fn complete<O: ConnectOptions>(&self, pending: &PendingConnection<O>) -> Option<Pair> {
+        let destination = pending.options().destination();
+        let port = self.port_for(&destination);
         if port.as_ref().is_some_and(|port| port.is_paused()) {
             return None;
         }
@@ -171,19 +182,34 @@ impl MemoryReactor {
             return None;
         };
         let connector = pending.take()?;
-        let Some(client) = connector.factory().build_protocol(&destination.into()) else {
+        let Some(client) = connector.factory().build_protocol(&destination) else {
             connector.failed(&ConnectError::Refused);
             return None;
         };
         let owner: Rc<dyn crate::stream::Owner> = connector.clone();
-        let client = (client, pending.options().settings.clone(), Some(owner));
+        let client = (client, pending.options().bounds(), Some(owner));
         let pair = Pair::owned(&self.clock, client, server);
         connector.connected(pair.client_channel());
         Some(pair)
     }
 
+    fn open(&self, port: Rc<MemoryPort>) -> Result<ListeningPort, ListenError> {
+        if self
+            .ports
+            .borrow()
+            .iter()
+            .any(|other| other.excludes(&port))
+        {
+            let error = std::io::ErrorKind::AddrInUse.into();
+            return Err(ListenError::AddressInUse(port.address(), error));
+        }
+        port.start()?;
+        self.ports.borrow_mut().push(port.clone());
+        Ok(ListeningPort::new(port, &self.kept_ports))
+    }
+
     /// The port that the system would choose: one of this very address comes before one of all.
-    fn port_for(&self, address: SocketAddr) -> Option<Rc<MemoryPort>> {
+    fn port_for(&self, address: &Address) -> Option<Rc<MemoryPort>> {
         let ports = self.ports.borrow();
         let taking = ports.iter().filter(|port| port.takes(address));
         taking.min_by_key(|port| port.generality()).cloned()
@@ -202,19 +228,7 @@ impl ReactorTcp for MemoryReactor {
             let used = u16::try_from(self.ports.borrow().len()).unwrap_or(0);
             address.set_port(40_000 + used);
         }
-        let port = MemoryPort::new(address, options, factory);
-        if self
-            .ports
-            .borrow()
-            .iter()
-            .any(|other| other.excludes(&port))
-        {
-            let error = std::io::ErrorKind::AddrInUse.into();
-            return Err(ListenError::AddressInUse(address, error));
-        }
-        port.start()?;
-        self.ports.borrow_mut().push(port.clone());
-        Ok(ListeningPort::new(port, &self.kept_ports))
+        self.open(MemoryPort::new(Place::Tcp(options, address), factory))
     }
 
     fn connect(&self, options: TcpConnect, factory: FactoryRef) -> Connector {

@@ -8,7 +8,7 @@ use mio::{Interest, Token};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
 use super::address::{destination, fit};
-use super::calls::{self, Headers};
+use super::calls;
 use crate::core::Core;
 use crate::datagram::{Batch, DatagramPort, DatagramQueue, DatagramWire, Opened, UdpOption};
 use crate::{Address, ListenError, NetworkInterface, SendError, UdpError, UdpListen};
@@ -23,14 +23,12 @@ pub(crate) struct UdpWire {
     /// The address that the system gave; the port number is kept when it is opened again.
     bound: Cell<SocketAddr>,
     broadcast: Cell<bool>,
-    headers: Rc<Headers>,
 }
 
 impl UdpWire {
-    pub(crate) fn new(core: &Rc<Core>, options: UdpListen) -> Self {
+    pub(crate) fn new(core: Weak<Core>, options: UdpListen) -> Self {
         UdpWire {
-            core: Rc::downgrade(core),
-            headers: core.datagrams.of_wires(),
+            core,
             socket: RefCell::new(None),
             token: Cell::new(Token(usize::MAX)),
             bound: Cell::new(options.address),
@@ -101,7 +99,7 @@ impl DatagramWire for UdpWire {
     fn open(&self, port: &Rc<DatagramPort<Self>>) -> Result<Opened, ListenError> {
         let core = self.core.upgrade().filter(|core| !core.is_ending());
         let core = core.ok_or(ListenError::ReactorGone)?;
-        let fail = |error| ListenError::from_io(self.bound.get(), error);
+        let fail = |error| ListenError::from_io(Address::Udp(self.bound.get()), error);
         let mut socket = self.bind().map_err(fail)?;
         let opened = UdpWire::addresses(&socket).map_err(fail)?;
         if let Some(port) = opened.host.port() {
@@ -130,11 +128,12 @@ impl DatagramWire for UdpWire {
 
     fn receive(&self, batch: &mut Batch, most: usize, longest: usize) -> io::Result<bool> {
         let socket = self.socket.borrow();
-        match socket.as_ref() {
-            Some(socket) => {
-                calls::receive(socket, self.is_v4(), batch, most, longest, &self.headers)
+        match (socket.as_ref(), self.core.upgrade()) {
+            (Some(socket), Some(core)) => {
+                let headers = &core.datagrams.headers;
+                calls::receive(socket, self.is_v4(), batch, most, longest, headers)
             }
-            None => Err(io::ErrorKind::WouldBlock.into()),
+            _ => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 

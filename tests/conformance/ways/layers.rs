@@ -11,6 +11,8 @@ pub struct Layered<W>(W);
 
 impl<W: Way> Way for Layered<W> {
     const MUCH: usize = W::MUCH;
+    const SHOWS_BREAK: bool = W::SHOWS_BREAK;
+    const BREAKS_A_PAUSE: bool = W::BREAKS_A_PAUSE;
 
     fn new(how: How) -> Self {
         Layered(W::new(how))
@@ -38,6 +40,8 @@ pub struct Holding<W>(W);
 
 impl<W: Way> Way for Holding<W> {
     const MUCH: usize = W::MUCH;
+    const SHOWS_BREAK: bool = W::SHOWS_BREAK;
+    const BREAKS_A_PAUSE: bool = W::BREAKS_A_PAUSE;
 
     fn new(how: How) -> Self {
         Holding(W::new(how))

@@ -25,6 +25,8 @@ fn standing_by(above: ProtocolRef) -> ProtocolRef {
 
 impl<W: Way> Way for Policies<W> {
     const MUCH: usize = W::MUCH;
+    const SHOWS_BREAK: bool = W::SHOWS_BREAK;
+    const BREAKS_A_PAUSE: bool = W::BREAKS_A_PAUSE;
 
     fn new(how: How) -> Self {
         Policies(W::new(how))
@@ -55,6 +57,8 @@ pub struct Throttled<W> {
 
 impl<W: Way> Way for Throttled<W> {
     const MUCH: usize = W::MUCH;
+    const SHOWS_BREAK: bool = W::SHOWS_BREAK;
+    const BREAKS_A_PAUSE: bool = W::BREAKS_A_PAUSE;
 
     fn new(how: How) -> Self {
         Throttled {
@@ -92,6 +96,8 @@ pub struct Proxied<W>(W);
 
 impl<W: Way> Way for Proxied<W> {
     const MUCH: usize = W::MUCH;
+    const SHOWS_BREAK: bool = W::SHOWS_BREAK;
+    const BREAKS_A_PAUSE: bool = W::BREAKS_A_PAUSE;
 
     fn new(how: How) -> Self {
         Proxied(W::new(how))
@@ -125,6 +131,8 @@ pub struct Limited<W> {
 
 impl<W: Way> Way for Limited<W> {
     const MUCH: usize = W::MUCH;
+    const SHOWS_BREAK: bool = W::SHOWS_BREAK;
+    const BREAKS_A_PAUSE: bool = W::BREAKS_A_PAUSE;
 
     fn new(how: How) -> Self {
         Limited {
@@ -194,6 +202,8 @@ impl<P: Proxy> Opening for Answers<P> {
 
 impl<P: Proxy, W: Way> Way for Through<P, W> {
     const MUCH: usize = W::MUCH;
+    const SHOWS_BREAK: bool = W::SHOWS_BREAK;
+    const BREAKS_A_PAUSE: bool = W::BREAKS_A_PAUSE;
 
     fn new(how: How) -> Self {
         Through(W::new(how), PhantomData)

@@ -13,6 +13,7 @@ pub struct Tls<W>(W);
 
 impl<W: Way> Way for Tls<W> {
     const MUCH: usize = W::MUCH;
+    const BREAKS_A_PAUSE: bool = W::BREAKS_A_PAUSE;
 
     fn new(how: How) -> Self {
         Tls(W::new(how))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::wire::MemoryDatagrams;
 use crate::datagram::{DatagramCommons, DatagramPort};
-use crate::heart::port::{KeptPorts, Listening};
+use crate::port::{KeptPorts, Listening};
 use crate::testing::ManualClock;
 use crate::{
     Address, Clock, DatagramProtocolRef, ListenError, ListeningPort, ReactorUdp, Reason, UdpListen,
@@ -216,7 +216,7 @@ impl Net {
             .any(|other| other.wire.bound.get() == address && !shares(&other.wire));
         if taken {
             let error = io::ErrorKind::AddrInUse.into();
-            return Err(ListenError::AddressInUse(address, error));
+            return Err(ListenError::AddressInUse(Address::Udp(address), error));
         }
         self.ports.borrow_mut().push(port.clone());
         Ok(address)

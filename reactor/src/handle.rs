@@ -1,0 +1,322 @@
+use std::any::{Any, TypeId};
+use std::cell::Cell;
+use std::fmt;
+use std::rc::{Rc, Weak};
+
+use crate::channel::Channel;
+use crate::panic::log_panic;
+use crate::{
+    Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reading, Reason,
+    Transport, TransportRef,
+};
+
+/// The transport that a protocol holds: a weak hold on a channel, good for one seating.
+///
+/// What holds on every kind of transport (a revoked handle is deaf, a closed transport takes
+/// nothing more, a close comes once) is checked here, once, before the channel hears of it.
+pub(crate) struct Handle<C> {
+    channel: Weak<C>,
+    seating: Cell<Seating>,
+    /// Noted here by the seat, since it is asked before each unit of a delivery.
+    reading: Reading,
+}
+
+/// Whether the protocol that a handle was given to still sits in the seat.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seating {
+    Current,
+    /// Switched out in a callback that is still running: what that protocol did not use may still
+    /// be given back.
+    Leaving,
+    Revoked,
+}
+
+/// A handle, whatever its channel, as the seat that it was made for sees it. Code outside cannot name
+/// this, and so [`Handle`] stays the only transport.
+pub trait SeatHandle {
+    fn channel(&self) -> Option<Rc<dyn Channel>>;
+    /// A handle on the same channel, for the protocol that sits there next.
+    fn for_next(&self) -> TransportRef;
+    /// The protocol that this handle was given to; `None` if it sits there no more.
+    fn own_protocol(&self) -> Option<ProtocolRef>;
+    /// See [`Channel::unread_limit`].
+    fn unread_limit(&self) -> usize;
+    /// Whether more may be delivered, as long as its protocol sits there.
+    fn set_reading(&self, reading: bool);
+    /// Its protocol has been switched out, in a callback that is still running.
+    fn leave(&self);
+    /// Its protocol has been switched out.
+    fn revoke(&self);
+}
+
+impl<C: Channel> SeatHandle for Handle<C> {
+    fn channel(&self) -> Option<Rc<dyn Channel>> {
+        self.channel.upgrade().map(|channel| channel as Rc<_>)
+    }
+
+    fn for_next(&self) -> TransportRef {
+        Handle::new(self.channel.clone())
+    }
+
+    fn own_protocol(&self) -> Option<ProtocolRef> {
+        let channel = self.channel.upgrade()?;
+        let seat = channel.seat();
+        let (occupant, transport) = match self.seating.get() {
+            Seating::Current => seat.share()?,
+            Seating::Leaving => seat.share_leaving()?,
+            Seating::Revoked => return None,
+        };
+        occupant.shared(&transport);
+        Some(ProtocolRef(occupant))
+    }
+
+    fn unread_limit(&self) -> usize {
+        self.ask(|channel| channel.unread_limit()).unwrap_or(0)
+    }
+
+    fn set_reading(&self, reading: bool) {
+        self.reading.set(reading);
+    }
+
+    fn leave(&self) {
+        self.seating.set(Seating::Leaving);
+        self.reading.set(false);
+    }
+
+    fn revoke(&self) {
+        self.seating.set(Seating::Revoked);
+        self.reading.set(false);
+    }
+}
+
+impl<C: Channel> Handle<C> {
+    pub(crate) fn new(channel: Weak<C>) -> Rc<Self> {
+        Rc::new(Handle {
+            channel,
+            seating: Cell::new(Seating::Current),
+            reading: Reading::new(),
+        })
+    }
+
+    /// The channel, if this handle may change anything there.
+    #[inline]
+    fn current(&self, wish: &str) -> Option<Rc<C>> {
+        if self.seating.get() != Seating::Current {
+            refuse(wish);
+            return None;
+        }
+        self.channel.upgrade()
+    }
+
+    /// The same, if the connection has not ended.
+    fn live(&self, wish: &str) -> Option<Rc<C>> {
+        self.current(wish)
+            .filter(|channel| !channel.seat().is_lost())
+    }
+
+    fn ask<R>(&self, question: impl FnOnce(&C) -> R) -> Option<R> {
+        self.channel.upgrade().map(|channel| question(&*channel))
+    }
+}
+
+#[cold]
+fn refuse(wish: &str) {
+    log::warn!(
+        "{wish} through a revoked transport was ignored: another protocol sits there now; keep the transport that \
+         connection_made and transport_switched hand over"
+    );
+}
+
+impl<C: Channel> Transport for Handle<C> {
+    fn write(&self, data: &[u8]) {
+        if let Some(channel) = self.current("write") {
+            channel.write_if_open(data);
+        }
+    }
+
+    fn write_sequence(&self, data: &[&[u8]]) {
+        if let Some(channel) = self.current("write_sequence")
+            && data.iter().any(|piece| !piece.is_empty())
+            && channel.seat().takes_writes(|| channel.has_producer())
+        {
+            channel.write_sequence(data);
+        }
+    }
+
+    fn write_control(&self, data: &[u8]) {
+        if let Some(channel) = self.current("write_control")
+            && !data.is_empty()
+            && channel.seat().takes_writes(|| channel.has_producer())
+        {
+            channel.write_control(data);
+        }
+    }
+
+    fn lose_connection(&self) {
+        self.lose_connection_because(Reason::Done);
+    }
+
+    fn lose_connection_because(&self, reason: Reason) {
+        if let Some(channel) = self.live("lose_connection")
+            && channel.seat().begin_close()
+        {
+            channel.lose_connection(reason);
+        }
+    }
+
+    fn fail_connection(&self, reason: Reason) {
+        if let Some(channel) = self.live("fail_connection") {
+            channel.seat().begin_close();
+            channel.fail_connection(reason);
+        }
+    }
+
+    fn when_sent(&self, call: Box<dyn FnOnce()>) {
+        if let Some(channel) = self.live("when_sent") {
+            channel.when_sent(call);
+        }
+    }
+
+    fn lose_write_connection(&self) {
+        if let Some(channel) = self.live("lose_write_connection")
+            && channel.seat().begin_close_write()
+        {
+            channel.lose_write_connection();
+        }
+    }
+
+    fn abort_connection(&self) {
+        if let Some(channel) = self.live("abort_connection") {
+            channel.seat().begin_close();
+            channel.abort_connection(Reason::Aborted);
+        }
+    }
+
+    fn unread(&self, data: &[u8]) {
+        let channel = match self.seating.get() {
+            Seating::Leaving => self.channel.upgrade(),
+            _ => self.live("unread"),
+        };
+        if let Some(channel) = channel {
+            channel.seat().unread(data, &*channel);
+        }
+    }
+
+    fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    fn register_producer(
+        &self,
+        producer: Rc<dyn Producer>,
+        kind: ProducerKind,
+    ) -> Result<(), ProducerRegistered> {
+        match self.live("register_producer") {
+            Some(channel) => channel.register_producer(producer, kind),
+            None => {
+                log_panic("stop_producing", || producer.stop_producing());
+                Ok(())
+            }
+        }
+    }
+
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
+        self.live("unregister_producer")?.unregister_producer()
+    }
+
+    fn has_producer(&self) -> bool {
+        self.ask(|channel| channel.has_producer()) == Some(true)
+    }
+
+    fn waits_for_producer(&self) -> bool {
+        self.ask(|channel| channel.waits_for_producer()) == Some(true)
+    }
+
+    fn protocol(&self) -> Option<ProtocolRef> {
+        let (occupant, transport) = self.ask(|channel| channel.seat().share())??;
+        occupant.shared(&transport);
+        Some(ProtocolRef(occupant))
+    }
+
+    fn switch_protocol(&self, next: ProtocolRef) -> ProtocolRef {
+        match self.live("switch_protocol") {
+            Some(channel) => channel.seat().switch_protocol(next, &*channel),
+            None => next,
+        }
+    }
+
+    fn peer(&self) -> Address {
+        self.ask(|channel| channel.peer())
+            .unwrap_or(Address::Unknown)
+    }
+
+    fn host(&self) -> Address {
+        self.ask(|channel| channel.host())
+            .unwrap_or(Address::Unknown)
+    }
+
+    fn clock(&self) -> Clock {
+        self.ask(|channel| channel.clock()).unwrap_or_else(|| {
+            log::warn!("a transport that has gone was asked for its clock: nothing will be called by the one that it returns");
+            Clock::new()
+        })
+    }
+
+    fn buffered(&self) -> usize {
+        self.ask(|channel| channel.buffered()).unwrap_or(0)
+    }
+
+    fn unacknowledged(&self) -> usize {
+        self.ask(|channel| channel.unacknowledged()).unwrap_or(0)
+    }
+
+    fn is_connected(&self) -> bool {
+        self.seating.get() == Seating::Current
+            && self.ask(|channel| channel.seat().is_connected()) == Some(true)
+    }
+
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+        self.ask(|channel| {
+            let own = channel.extension(wanted);
+            own.or_else(|| channel.seat().with_lower(|lower| lower.extension(wanted))?)
+        })?
+    }
+}
+
+impl<C: Channel> Producer for Handle<C> {
+    fn resume_producing(&self) {
+        if let Some(channel) = self.live("resume_producing") {
+            channel.seat().set_paused(false, &*channel);
+        }
+    }
+
+    fn pause_producing(&self) {
+        if let Some(channel) = self.live("pause_producing") {
+            channel.seat().set_paused(true, &*channel);
+        }
+    }
+
+    fn stop_producing(&self) {
+        self.lose_connection();
+    }
+
+    fn has_finished(&self) -> Option<bool> {
+        let finished = |channel: &C| {
+            let seat = channel.seat();
+            seat.is_closing()
+                || seat.is_lost()
+                || seat.with_lower(|lower| lower.has_finished()).flatten() == Some(true)
+        };
+        let is_closed = self.ask(finished) != Some(false);
+        is_closed.then_some(true)
+    }
+}
+
+impl<C: Channel> fmt::Debug for Handle<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport")
+            .field("peer", &self.peer())
+            .field("connected", &self.is_connected())
+            .finish()
+    }
+}

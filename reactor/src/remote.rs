@@ -1,0 +1,191 @@
+use std::error::Error;
+use std::fmt;
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+
+use mio::Waker;
+
+use crate::ReactorHandle;
+use crate::panic::{catch_panic, log_panic};
+
+/// The one part of a reactor that other threads may hold.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use retwist_reactor::Reactor;
+///
+/// let reactor = Reactor::new()?;
+/// let remote = reactor.remote();
+/// std::thread::spawn(move || {
+///     remote.call_from_thread(|reactor| {
+///         reactor.stop();
+///     })
+/// });
+/// reactor.run()?;
+/// # Ok(()) }
+/// ```
+#[doc(alias = "IReactorFromThreads")]
+#[derive(Clone)]
+pub struct Remote {
+    shared: Arc<Shared>,
+}
+
+type Call = Box<dyn FnOnce(&ReactorHandle) + Send>;
+
+struct Shared {
+    /// `None` once the reactor has ended.
+    calls: Mutex<Option<Vec<Call>>>,
+    /// Whether `calls` is worth a look; also, whether the loop has been woken already.
+    pending: AtomicBool,
+    waker: Waker,
+}
+
+impl Shared {
+    fn calls(&self) -> MutexGuard<'_, Option<Vec<Call>>> {
+        // No code of the application runs under the lock, so a panic leaves nothing half done.
+        self.calls
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Remote {
+    pub(crate) fn new(waker: Waker) -> Self {
+        Remote {
+            shared: Arc::new(Shared {
+                calls: Mutex::new(Some(Vec::new())),
+                pending: AtomicBool::new(false),
+                waker,
+            }),
+        }
+    }
+
+    /// Calls `call` in the reactor's thread, in its next turn. Calls of one thread come in the order in
+    /// which they were made. What they ask for comes in the turn after. A panic in `call` is logged,
+    /// and has no further effect.
+    ///
+    /// It ends the pass of the loop that is under way, wherever it is called from: so `iterate`
+    /// returns when a call has come.
+    #[doc(alias = "callFromThread")]
+    pub fn call_from_thread(
+        &self,
+        call: impl FnOnce(&ReactorHandle) + Send + 'static,
+    ) -> Result<(), ReactorGone> {
+        self.shared
+            .calls()
+            .as_mut()
+            .ok_or(ReactorGone)?
+            .push(Box::new(call));
+        if !self.shared.pending.swap(true, Ordering::AcqRel) {
+            self.wake();
+        }
+        Ok(())
+    }
+
+    /// Ends the pass of the loop that is under way, or the next one if there is none: its poll does
+    /// not sleep. From any thread, the reactor's own among them. For a loop around
+    /// [`iterate`](crate::Reactor::iterate) that is to look at something else.
+    #[doc(alias = "wakeUp")]
+    pub fn wake(&self) {
+        if let Err(error) = self.shared.waker.wake() {
+            log::error!("the reactor cannot be woken from another thread: {error}");
+        }
+    }
+
+    /// [`call_from_thread`](Remote::call_from_thread), and waits for what the call returns. In the
+    /// reactor's own thread it would wait for itself, and never return.
+    #[doc(alias = "blockingCallFromThread")]
+    pub fn blocking_call_from_thread<R: Send + 'static>(
+        &self,
+        call: impl FnOnce(&ReactorHandle) -> R + Send + 'static,
+    ) -> Result<R, CallFromThreadError> {
+        let (sender, receiver) = mpsc::channel();
+        self.call_from_thread(move |reactor| {
+            // The receiver waits, unless its thread has ended.
+            let _ = sender.send(catch_panic(|| call(reactor)));
+        })?;
+        let outcome = receiver.recv().map_err(|_| ReactorGone)?;
+        outcome.map_err(CallFromThreadError::Panicked)
+    }
+
+    /// Makes the calls that have come, in the reactor's thread. Returns false if none had come.
+    #[inline]
+    pub(crate) fn run(&self, reactor: &ReactorHandle) -> bool {
+        let pending = self.is_pending();
+        if pending {
+            self.run_pending(reactor);
+        }
+        pending
+    }
+
+    #[cold]
+    fn run_pending(&self, reactor: &ReactorHandle) {
+        self.shared.pending.store(false, Ordering::Release);
+        let calls = match self.shared.calls().as_mut() {
+            Some(calls) => mem::take(calls),
+            None => return,
+        };
+        for call in calls {
+            log_panic("a call from another thread", || call(reactor));
+        }
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        self.shared.pending.load(Ordering::Acquire)
+    }
+
+    /// The reactor ends: calls from now on, and those that wait for an outcome, return
+    /// [`ReactorGone`].
+    pub(crate) fn close(&self) {
+        let calls = self.shared.calls().take();
+        drop(calls);
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Remote")
+    }
+}
+
+/// The reactor has ended, and calls nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReactorGone;
+
+impl fmt::Display for ReactorGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the reactor has ended")
+    }
+}
+
+impl Error for ReactorGone {}
+
+/// Why [`Remote::blocking_call_from_thread`] returns nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallFromThreadError {
+    /// The reactor has ended, before the call was made or while it was made.
+    ReactorGone,
+    /// The call panicked, with this message.
+    Panicked(Arc<str>),
+}
+
+impl From<ReactorGone> for CallFromThreadError {
+    fn from(_: ReactorGone) -> Self {
+        CallFromThreadError::ReactorGone
+    }
+}
+
+impl fmt::Display for CallFromThreadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallFromThreadError::ReactorGone => ReactorGone.fmt(f),
+            CallFromThreadError::Panicked(message) => {
+                write!(f, "the call in the reactor's thread panicked: {message}")
+            }
+        }
+    }
+}
+
+impl Error for CallFromThreadError {}

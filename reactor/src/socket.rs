@@ -1,0 +1,23 @@
+//! Sockets that carry a stream, of every family: how one is made, accepted, read and written.
+//!
+//! A family supplies three small things: a [`StreamSocket`] that is connected, a [`Listens`] that
+//! opens the socket of a port, and a [`Dials`] that begins a connection. All else is here once: the
+//! edges, the bounds of a turn, the queue of a port that stops, the lack of descriptors, the
+//! time-out, and every way in which an attempt ends.
+
+mod accept_error;
+mod attempt;
+#[cfg(target_os = "linux")]
+mod diagnosis;
+mod port;
+mod siblings;
+mod spare_fd;
+mod wire;
+
+pub(crate) use attempt::{Dials, Progress, dialer};
+#[cfg(target_os = "linux")]
+pub(crate) use diagnosis::ask_about;
+pub(crate) use port::{AcceptLimits, Listens, listen};
+pub(crate) use siblings::Siblings;
+pub(crate) use spare_fd::SpareFd;
+pub(crate) use wire::{SocketWire, StreamSocket};

@@ -1,0 +1,303 @@
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use mio::{Interest, Token, event};
+
+use super::accept_error::AcceptError;
+use super::siblings::Siblings;
+use super::wire::{SocketWire, StreamSocket};
+use crate::core::Core;
+use crate::output::ReadBuffer;
+use crate::port::Listening;
+use crate::sources::Source;
+use crate::stream::{Ready, Stream};
+use crate::{
+    Address, Channel, FactoryRef, ListenError, ListeningPort, LogLimit, Reason, StreamSettings,
+};
+
+/// How long a port waits before it accepts again when the system has nothing left to accept with.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// What a family of sockets supplies for a port: how to open it, and where it is.
+pub(crate) trait Listens: 'static {
+    type Listener: event::Source;
+    type Socket: StreamSocket;
+
+    /// Opens the socket, which then listens. From now on, [`address`](Listens::address) is where.
+    fn open(&self) -> Result<Self::Listener, ListenError>;
+    /// The port stops, and its socket is closed next.
+    fn stopping(&self) {}
+    fn accept(listener: &Self::Listener) -> io::Result<Accepted<Self::Socket>>;
+    fn address(&self) -> Address;
+    /// The error of a socket that was opened, and cannot be watched.
+    fn cannot_watch(&self, error: io::Error) -> ListenError;
+}
+
+/// A connection that was accepted, with the address of its peer.
+pub(crate) type Accepted<S> = (S, <S as StreamSocket>::Peer);
+
+/// How many connections a port accepts.
+#[derive(Clone, Copy)]
+pub(crate) struct AcceptLimits {
+    pub(crate) per_turn: usize,
+    pub(crate) on_stop: usize,
+}
+
+/// A port, listening or stopped.
+///
+/// What is evil here is the edge, and the end. The system tells once that connections wait: a port
+/// that stops accepting early, for whatever reason, comes back to the queue by itself. And it resets
+/// what is still in the queue of a socket that is closed: a port that stops takes that queue with it,
+/// and hands it to the factory in a later turn, since the method that stops it calls no application.
+///
+/// ```text
+/// listening --stop, reactor stops--> stopped --start--> listening
+///     |                                 |
+///     +-- the reactor has ended --------+--> gone
+/// ```
+///
+/// The sources own it while it listens, and the core as long as it has a handle.
+pub(crate) struct SocketPort<L: Listens> {
+    me: Weak<SocketPort<L>>,
+    core: Weak<Core>,
+    family: L,
+    limits: AcceptLimits,
+    factory: FactoryRef,
+    settings: Rc<StreamSettings>,
+    siblings: Rc<Siblings>,
+    socket: RefCell<Option<L::Listener>>,
+    paused: Cell<bool>,
+    /// Accepting is tried again by a timer, and not before.
+    backing_off: Cell<bool>,
+    token: Cell<Token>,
+    refused: LogLimit,
+    failed: LogLimit,
+}
+
+pub(crate) fn listen(
+    core: &Rc<Core>,
+    family: impl Listens,
+    limits: AcceptLimits,
+    settings: StreamSettings,
+    factory: FactoryRef,
+) -> Result<ListeningPort, ListenError> {
+    let port = Rc::new_cyclic(|me| SocketPort {
+        me: me.clone(),
+        core: Rc::downgrade(core),
+        family,
+        limits,
+        factory,
+        settings: Rc::new(settings),
+        siblings: Siblings::new(&core.sources),
+        socket: RefCell::new(None),
+        paused: Cell::new(false),
+        backing_off: Cell::new(false),
+        token: Cell::new(Token(0)),
+        refused: LogLimit::default(),
+        failed: LogLimit::default(),
+    });
+    port.start()?;
+    Ok(ListeningPort::new(port, &core.kept_ports))
+}
+
+impl<L: Listens> SocketPort<L> {
+    /// Accepts the connections that wait, up to the bound of a turn.
+    fn accept(&self, core: &Rc<Core>) {
+        for _ in 0..self.limits.per_turn {
+            let accepted = match self.socket.borrow().as_ref() {
+                Some(socket) if !self.paused.get() && !self.backing_off.get() => L::accept(socket),
+                _ => return,
+            };
+            let error = match accepted {
+                Ok(accepted) => {
+                    self.accepted(core, accepted);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            match AcceptError::from(&error) {
+                AcceptError::Drained => return,
+                AcceptError::ThisConnection => {}
+                // The queue may be empty: without a descriptor the system does not even look.
+                AcceptError::NoDescriptors => {
+                    match core.spare_fd.with_released(|| self.refuse(&error)) {
+                        Some(AcceptError::ThisConnection) => {}
+                        Some(AcceptError::Drained) => return,
+                        _ => return self.back_off(core),
+                    }
+                }
+                AcceptError::System => {
+                    if let Some(left_out) = self.failed.admit() {
+                        let address = self.family.address();
+                        log::error!("accepting on {address} failed: {error}{left_out}");
+                    }
+                    return self.back_off(core);
+                }
+            }
+        }
+        core.sources.again(self.token.get());
+    }
+
+    fn accepted(&self, core: &Rc<Core>, (socket, peer): Accepted<L::Socket>) {
+        let address = L::Socket::address_of(&peer);
+        let Some(protocol) = self.factory.build_protocol(&address) else {
+            return;
+        };
+        let stream = Stream::new(
+            SocketWire::new(socket, peer, &self.siblings),
+            protocol,
+            core.context.clone(),
+            self.settings.clone(),
+            None,
+        );
+        if let Err(error) = SocketWire::register(&stream) {
+            log::error!("the connection with {address} cannot be watched, it is closed: {error}");
+            stream.end(error.into());
+        }
+        stream.turn();
+    }
+
+    /// Accepts a connection only to close it.
+    fn refuse(&self, error: &io::Error) -> AcceptError {
+        let accepted = match self.socket.borrow().as_ref() {
+            Some(socket) => L::accept(socket),
+            None => return AcceptError::Drained,
+        };
+        if let Err(error) = accepted {
+            return AcceptError::from(&error);
+        }
+        if let Some(left_out) = self.refused.admit() {
+            log::warn!(
+                "out of file descriptors: a connection to {} is refused ({error}); raise the limit of open files{left_out}",
+                self.family.address()
+            );
+        }
+        AcceptError::ThisConnection
+    }
+
+    /// Closes the socket. What has connected already is accepted, in a later turn.
+    fn close(&self, core: &Rc<Core>, mut socket: L::Listener) {
+        self.family.stopping();
+        let mut waiting = Vec::new();
+        while !self.paused.get() && waiting.len() < self.limits.on_stop {
+            match L::accept(&socket) {
+                Ok(accepted) => waiting.push(accepted),
+                Err(error) => match AcceptError::from(&error) {
+                    AcceptError::ThisConnection => {}
+                    _ => break,
+                },
+            }
+        }
+        core.sources.remove(self.token.get(), &mut socket);
+        drop(socket);
+        let Some(me) = self.me.upgrade().filter(|_| !waiting.is_empty()) else {
+            return self.factory.stop();
+        };
+        core.context.clock.call_soon(move || {
+            if let Some(core) = me.core.upgrade().filter(|core| !core.has_ended()) {
+                for accepted in waiting {
+                    me.accepted(&core, accepted);
+                }
+            }
+            me.factory.stop();
+        });
+    }
+
+    fn back_off(&self, core: &Rc<Core>) {
+        self.backing_off.set(true);
+        let me = self.me.clone();
+        core.context.clock.call_later(BACK_OFF, move || {
+            if let Some(port) = me.upgrade() {
+                port.backing_off.set(false);
+                port.look_again();
+            }
+        });
+    }
+
+    /// Looks at the queue in the next turn: the edge that told of it may have come and gone.
+    fn look_again(&self) {
+        if self.is_listening()
+            && let Some(core) = self.core.upgrade()
+        {
+            core.sources.again(self.token.get());
+        }
+    }
+}
+
+impl<L: Listens> Listening for SocketPort<L> {
+    fn start(&self) -> Result<(), ListenError> {
+        let core = self.core.upgrade().filter(|core| !core.is_ending());
+        let (Some(core), Some(me)) = (core, self.me.upgrade()) else {
+            return Err(ListenError::ReactorGone);
+        };
+        if self.is_listening() {
+            return Err(ListenError::AlreadyListening);
+        }
+        let mut socket = self.family.open()?;
+        let watched = core.sources.add(me, &mut socket, Interest::READABLE);
+        let token = watched.map_err(|error| {
+            self.family.stopping();
+            self.family.cannot_watch(error)
+        })?;
+        self.token.set(token);
+        self.paused.set(false);
+        *self.socket.borrow_mut() = Some(socket);
+        self.factory.start();
+        Ok(())
+    }
+
+    fn stop(&self) {
+        let socket = self.socket.borrow_mut().take();
+        if let (Some(socket), Some(core)) = (socket, self.core.upgrade()) {
+            self.close(&core, socket);
+        }
+    }
+
+    fn is_listening(&self) -> bool {
+        self.socket.borrow().is_some()
+    }
+
+    fn pause(&self) {
+        self.paused.set(true);
+    }
+
+    fn resume(&self) {
+        if self.paused.replace(false) {
+            self.look_again();
+        }
+    }
+
+    fn address(&self) -> Address {
+        self.family.address()
+    }
+
+    fn connections(&self) -> usize {
+        self.siblings.count()
+    }
+}
+
+impl<L: Listens> Source for SocketPort<L> {
+    fn ready(&self, _: Ready, _: &mut ReadBuffer) {
+        if let Some(core) = self.core.upgrade() {
+            self.accept(&core);
+        }
+    }
+
+    fn stop_listening(&self) {
+        Listening::stop(self);
+    }
+
+    /// It has been closed before.
+    fn stop(&self) {}
+
+    fn abort(&self, _: Reason) {
+        let socket = self.socket.borrow_mut().take();
+        if let (Some(mut socket), Some(core)) = (socket, self.core.upgrade()) {
+            self.family.stopping();
+            core.sources.remove(self.token.get(), &mut socket);
+            self.factory.stop();
+        }
+    }
+}

@@ -1,0 +1,181 @@
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::io::{self, Read, Write};
+use std::rc::{Rc, Weak};
+
+use mio::{Interest, Token, event};
+
+use super::siblings::Siblings;
+use crate::output::ReadBuffer;
+use crate::sources::Source;
+use crate::stream::{Ready, Stream, Wire};
+use crate::{Address, Reason};
+
+/// What a family of sockets supplies for a connection.
+pub(crate) trait StreamSocket: Read + Write + event::Source + 'static {
+    /// The address of the peer, in as few bytes as possible: there may be very many.
+    type Peer: 'static;
+
+    fn address_of(peer: &Self::Peer) -> Address;
+    fn host(&self) -> io::Result<Address>;
+    fn shutdown_write(&self) -> io::Result<()>;
+    /// The socket is closed next, and the peer is to see that the connection broke, where the family
+    /// can show it.
+    fn prepare_reset(&self);
+    /// See [`Wire::unacknowledged`].
+    fn unacknowledged(&self, peer: &Self::Peer) -> Option<usize>;
+    fn take_error(&self) -> io::Result<Option<io::Error>>;
+    /// See [`Wire::extension`].
+    fn extension(stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>>;
+}
+
+/// A connected socket as the wire of a [`Stream`].
+pub(crate) struct SocketWire<S: StreamSocket> {
+    /// None once closed.
+    socket: RefCell<Option<S>>,
+    token: Cell<Token>,
+    siblings: Rc<Siblings>,
+    peer: S::Peer,
+}
+
+impl<S: StreamSocket> SocketWire<S> {
+    pub(super) fn new(socket: S, peer: S::Peer, siblings: &Rc<Siblings>) -> Self {
+        siblings.opened();
+        SocketWire {
+            socket: RefCell::new(Some(socket)),
+            token: Cell::new(Token(usize::MAX)),
+            siblings: siblings.clone(),
+            peer,
+        }
+    }
+
+    /// Registers the socket, which was not registered yet. It is watched for reading alone until a
+    /// send would block: most connections never need more, and are spared one event each.
+    pub(super) fn register(stream: &Rc<Stream<Self>>) -> io::Result<()> {
+        let wire = &stream.wire;
+        wire.with(|socket| {
+            let token = wire
+                .siblings
+                .sources
+                .add(stream.clone(), socket, Interest::READABLE)?;
+            wire.token.set(token);
+            Ok(())
+        })
+    }
+
+    /// Takes over the registration of the attempt that made the connection.
+    pub(super) fn take_over(stream: &Rc<Stream<Self>>, token: Token) {
+        stream.wire.token.set(token);
+        stream.wire.siblings.sources.replace(token, stream.clone());
+    }
+
+    /// Lends the socket, unless it is closed.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, act: impl FnOnce(&mut S) -> io::Result<R>) -> io::Result<R> {
+        match self.socket.borrow_mut().as_mut() {
+            Some(socket) => act(socket),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Lends the socket of a stream that an extension points to.
+    pub(crate) fn with_socket_of<R>(
+        stream: &Weak<dyn Any>,
+        act: impl FnOnce(&mut S) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let stream = stream.upgrade();
+        match stream
+            .as_deref()
+            .and_then(<dyn Any>::downcast_ref::<Stream<Self>>)
+        {
+            Some(stream) => stream.wire.with(act),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+impl<S: StreamSocket> Wire for SocketWire<S> {
+    #[inline(always)]
+    fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.with(|socket| socket.read(buffer))
+    }
+
+    #[inline(always)]
+    fn send(&self, data: &[u8]) -> io::Result<usize> {
+        self.with(|socket| socket.write(data))
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.with(|socket| socket.shutdown_write())
+    }
+
+    fn close(&self, reset: bool) {
+        let Some(socket) = self.socket.borrow_mut().take() else {
+            return;
+        };
+        if reset {
+            socket.prepare_reset();
+        }
+        self.siblings.closed();
+        self.siblings.sources.forget(self.token.get());
+    }
+
+    fn read_again(&self) {
+        self.siblings.sources.again(self.token.get());
+    }
+
+    fn wants_writable(&self) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let sources = &self.siblings.sources;
+        self.with(|socket| sources.reregister(self.token.get(), socket, interest))
+    }
+
+    fn unacknowledged(&self) -> Option<usize> {
+        self.with(|socket| Ok(socket.unacknowledged(&self.peer)))
+            .ok()?
+    }
+
+    fn take_error(&self) -> io::Error {
+        let error = self.with(|socket| socket.take_error());
+        match error {
+            Ok(Some(error)) | Err(error) => error,
+            Ok(None) => io::ErrorKind::ConnectionReset.into(),
+        }
+    }
+
+    fn peer(&self) -> Address {
+        S::address_of(&self.peer)
+    }
+
+    fn host(&self) -> Address {
+        self.with(|socket| socket.host())
+            .unwrap_or(Address::Unknown)
+    }
+
+    fn extension(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>> {
+        S::extension(stream, wanted)
+    }
+}
+
+/// A connection that could not be registered has not been closed.
+impl<S: StreamSocket> Drop for SocketWire<S> {
+    fn drop(&mut self) {
+        if self.socket.get_mut().is_some() {
+            self.siblings.closed();
+        }
+    }
+}
+
+impl<S: StreamSocket> Source for Stream<SocketWire<S>> {
+    fn ready(&self, ready: Ready, buffer: &mut ReadBuffer) {
+        Stream::ready(self, ready, buffer);
+    }
+
+    fn stop(&self) {
+        Stream::stop(self);
+    }
+
+    fn abort(&self, reason: Reason) {
+        self.end(reason);
+    }
+}

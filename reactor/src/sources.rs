@@ -1,0 +1,182 @@
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::mem;
+use std::rc::Rc;
+
+use mio::event::{self, Event};
+use mio::{Interest, Registry, Token};
+use slab::Slab;
+
+use crate::Reason;
+use crate::output::ReadBuffer;
+use crate::stream::Ready;
+
+/// Something that the system reports on: a connection, a port, an attempt to connect.
+pub(crate) trait Source {
+    /// It has become ready for something, or has asked to be looked at again. It reads into `buffer`.
+    fn ready(&self, ready: Ready, buffer: &mut ReadBuffer);
+
+    /// The reactor ends, and this comes before [`stop`](Source::stop): a port closes.
+    fn stop_listening(&self) {}
+
+    /// The reactor ends: come to an orderly end soon.
+    fn stop(&self);
+
+    /// The reactor ends now, without waiting.
+    fn abort(&self, reason: Reason);
+}
+
+/// All that is registered with the system, by token. Owns it: the root of the tree.
+///
+/// Invariant: a token always names the same registration. Slots are used again, so a token carries
+/// the generation of its slot, and an event for a source that was removed in the same batch is
+/// dropped.
+pub(crate) struct Sources {
+    registry: Registry,
+    slots: RefCell<Slab<Slot>>,
+    generation: Cell<u32>,
+    /// The sources that have more to do without a new event: edges come once.
+    again: RefCell<Vec<Token>>,
+}
+
+struct Slot {
+    generation: u32,
+    source: Rc<dyn Source>,
+}
+
+impl Sources {
+    pub(crate) fn new(registry: Registry) -> Self {
+        Sources {
+            registry,
+            slots: RefCell::default(),
+            generation: Cell::new(0),
+            again: RefCell::default(),
+        }
+    }
+
+    /// Registers `what` on behalf of the source, which learns its token before the first event can
+    /// come.
+    pub(crate) fn add(
+        &self,
+        source: Rc<dyn Source>,
+        what: &mut impl event::Source,
+        interest: Interest,
+    ) -> io::Result<Token> {
+        // 31 bits, so that no token looks like one of the reactor's own.
+        let generation = (self.generation.get() + 1) & 0x7fff_ffff;
+        self.generation.set(generation);
+        let index = self.slots.borrow_mut().insert(Slot { generation, source });
+        let token = Token(index | (generation as usize) << 32);
+        if let Err(error) = self.registry.register(what, token, interest) {
+            let slot = self.slots.borrow_mut().remove(index);
+            drop(slot);
+            return Err(error);
+        }
+        Ok(token)
+    }
+
+    /// Another source takes over the token, and what is registered under it.
+    pub(crate) fn replace(&self, token: Token, source: Rc<dyn Source>) {
+        let before = self
+            .slots
+            .borrow_mut()
+            .get_mut(index(token))
+            .map(|slot| mem::replace(&mut slot.source, source));
+        drop(before);
+    }
+
+    pub(crate) fn reregister(
+        &self,
+        token: Token,
+        what: &mut impl event::Source,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.registry.reregister(what, token, interest)
+    }
+
+    pub(crate) fn remove(&self, token: Token, what: &mut impl event::Source) {
+        let _ = self.registry.deregister(what);
+        self.forget(token);
+    }
+
+    /// [`remove`](Sources::remove), for what is closed at once. The system forgets a descriptor that
+    /// is closed; should a forked process keep a copy of it, the events for that copy are dropped.
+    pub(crate) fn forget(&self, token: Token) {
+        let removed = {
+            let mut slots = self.slots.borrow_mut();
+            match slots.get(index(token)) {
+                Some(slot) if slot.generation == generation(token) => {
+                    Some(slots.remove(index(token)))
+                }
+                _ => None,
+            }
+        };
+        drop(removed);
+    }
+
+    /// The source is looked at again in the next turn.
+    pub(crate) fn again(&self, token: Token) {
+        self.again.borrow_mut().push(token);
+    }
+
+    pub(crate) fn has_again(&self) -> bool {
+        !self.again.borrow().is_empty()
+    }
+
+    /// Looks at all sources that asked for it before this call.
+    #[inline]
+    pub(crate) fn run_again(&self, buffer: &mut ReadBuffer) {
+        if self.has_again() {
+            self.look_again(buffer);
+        }
+    }
+
+    #[inline(never)]
+    fn look_again(&self, buffer: &mut ReadBuffer) {
+        let mut batch = mem::take(&mut *self.again.borrow_mut());
+        for token in batch.drain(..) {
+            if let Some(source) = self.get(token) {
+                source.ready(Ready::READABLE, buffer);
+            }
+        }
+        let mut again = self.again.borrow_mut();
+        if again.is_empty() {
+            *again = batch;
+        }
+    }
+
+    /// Tells the source that the event is for. Returns false if there is none.
+    #[inline]
+    pub(crate) fn dispatch(&self, event: &Event, buffer: &mut ReadBuffer) -> bool {
+        let Some(source) = self.get(event.token()) else {
+            return false;
+        };
+        source.ready(Ready::of(event), buffer);
+        true
+    }
+
+    #[inline]
+    fn get(&self, token: Token) -> Option<Rc<dyn Source>> {
+        let slots = self.slots.borrow_mut();
+        let slot = slots.get(index(token))?;
+        (slot.generation == generation(token)).then(|| slot.source.clone())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.borrow().is_empty()
+    }
+
+    /// Everything that is registered now.
+    pub(crate) fn all(&self) -> Vec<Rc<dyn Source>> {
+        let slots = self.slots.borrow();
+        slots.iter().map(|(_, slot)| slot.source.clone()).collect()
+    }
+}
+
+fn index(token: Token) -> usize {
+    token.0 & 0xffff_ffff
+}
+
+fn generation(token: Token) -> u32 {
+    (token.0 >> 32) as u32
+}

@@ -1,0 +1,282 @@
+use std::any::{Any, TypeId};
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::handle::SeatHandle;
+use crate::{
+    Address, Clock, DelayedCall, Producer, ProducerKind, ProducerRegistered, Protocol, ProtocolRef,
+    Reason, WeakProtocol,
+};
+
+/// A protocol's hold on its transport: cheap to clone, safe to keep.
+///
+/// It is weak and it is personal. Weak: it keeps no connection alive, and once the connection has
+/// gone every method is safe and does nothing. Personal: it serves the protocol to which it was
+/// handed. Once [`switch_protocol`](Transport::switch_protocol) has put another protocol in the
+/// seat it is revoked, and what is written through it is dropped with a warning in the log.
+pub type TransportRef = Rc<dyn Transport>;
+
+/// Whether more data may be delivered to a protocol: see [`Transport::reading`].
+#[derive(Debug)]
+pub struct Reading(Cell<bool>);
+
+impl Reading {
+    pub(crate) fn new() -> Self {
+        Reading(Cell::new(true))
+    }
+
+    /// Whether it may just now; any call on the transport can change it.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.0.get()
+    }
+
+    pub(crate) fn set(&self, on: bool) {
+        self.0.set(on);
+    }
+}
+
+/// What a protocol can do with its connection, of whatever kind.
+///
+/// No method calls a protocol: each notes what is wanted, and what follows from it happens in a
+/// turn of the loop. Every method may be called at any time, from any callback, of this connection
+/// or of another.
+///
+/// A transport is a [`Producer`] too, of what its peer sends:
+/// [`pause_producing`](Producer::pause_producing) stops reading at once (no `data_received` after
+/// it, not even of bytes that are already here), [`resume_producing`](Producer::resume_producing)
+/// goes on, and [`stop_producing`](Producer::stop_producing) is
+/// [`lose_connection`](Transport::lose_connection). So two transports that are joined register each
+/// other: `a.register_producer(b.clone(), ProducerKind::Push)`.
+///
+/// There is one implementation. To make a kind of transport, write a [`Layer`](crate::Layer) or a
+/// [`Channel`](crate::Channel), and have this on top of it.
+#[doc(alias = "ITransport")]
+#[doc(alias = "IConsumer")]
+pub trait Transport: SeatHandle + Producer + fmt::Debug {
+    /// Sends `data` after all that was written before. It never waits and never fails: bytes that
+    /// cannot be sent now are kept, up to a limit
+    /// ([`output_limit`](crate::StreamSettings::output_limit)), and what a turn has written goes
+    /// out together at its end.
+    ///
+    /// Dropped, since the peer could not get it: after [`lose_connection`](Transport::lose_connection)
+    /// (unless a producer is registered: it is waited for), after
+    /// [`lose_write_connection`](Transport::lose_write_connection), and when the connection has
+    /// gone.
+    fn write(&self, data: &[u8]);
+
+    /// [`write`](Transport::write) for several pieces that are one unit: either all of them are
+    /// taken, or, at the output limit, none is.
+    #[doc(alias = "writeSequence")]
+    fn write_sequence(&self, data: &[&[u8]]);
+
+    /// [`write`](Transport::write) for a layer's own bytes: a close_notify, an alert, a header. They
+    /// are sent in order with all else. No output limit counts them, because the limits are meant
+    /// for what the application writes.
+    fn write_control(&self, data: &[u8]);
+
+    /// Closes the connection in order: nothing more is delivered, what was written is sent, a
+    /// registered producer is waited for, and then both sides are closed. If nothing can be sent
+    /// for [`close_timeout`](crate::StreamSettings::close_timeout) the connection is aborted.
+    #[doc(alias = "loseConnection")]
+    fn lose_connection(&self);
+
+    /// [`lose_connection`](Transport::lose_connection) with a reason of the caller's own. The peer
+    /// sees an orderly close. [`connection_lost`](crate::Protocol::connection_lost) and the
+    /// [`Connector`](crate::Connector) hear `reason`.
+    fn lose_connection_because(&self, reason: Reason);
+
+    /// Sends what was written, and then ends the connection *uncleanly*: the peer sees a reset on
+    /// TCP, and no close_notify under TLS. A relay calls this when its other side has broken off,
+    /// so that what it passes on never looks complete.
+    ///
+    /// Nothing more is delivered. Sending is under the deadlines of a close.
+    /// [`connection_lost`](crate::Protocol::connection_lost) and the
+    /// [`Connector`](crate::Connector) hear `reason`.
+    fn fail_connection(&self, reason: Reason);
+
+    /// Makes `call` once all that was written so far has been handed to the system, through all
+    /// layers. Calls are made in order, in a turn of the loop, and never from inside this method.
+    /// If the connection ends first, `call` is dropped.
+    fn when_sent(&self, call: Box<dyn FnOnce()>);
+
+    /// Tells the peer that nothing more will come, once all that was written is sent and a
+    /// registered producer has finished, and goes on reading. The protocol hears
+    /// [`write_connection_lost`](crate::Protocol::write_connection_lost).
+    #[doc(alias = "loseWriteConnection")]
+    fn lose_write_connection(&self);
+
+    /// Ends the connection now: what was not sent is thrown away, and the peer sees a reset where
+    /// there is such a thing.
+    #[doc(alias = "abortConnection")]
+    fn abort_connection(&self);
+
+    /// Gives back bytes that this protocol did not use, in front of all that has not been delivered
+    /// yet.
+    ///
+    /// They belong to the transport again. A protocol that is switched in gets them first. A
+    /// protocol that is paused gets them when it resumes. A protocol that stays, and reads on, gets
+    /// them in one piece with the next bytes that come. So each arrival costs a copy of all that was
+    /// given back: keep a long unit in the protocol, and give back what belongs to another one. More
+    /// than [`unread_limit`](crate::StreamSettings::unread_limit) bytes that wait so end the
+    /// connection with [`Reason::UnreadLimit`](crate::Reason::UnreadLimit).
+    ///
+    /// As the one exception to the rule on revoked handles, it works until the callback that has
+    /// made the switch returns.
+    fn unread(&self, data: &[u8]);
+
+    /// Whether more data may be delivered to this protocol: false once it is paused or switched
+    /// out, has closed the connection, or the connection has gone. What a loop over units in one
+    /// delivery asks before each.
+    fn is_reading(&self) -> bool {
+        self.reading().is_on()
+    }
+
+    /// What [`is_reading`](Transport::is_reading) answers, as a flag: a loop over many small units
+    /// gets it once, and then looks at it before each.
+    fn reading(&self) -> &Reading;
+
+    /// Has `producer` held back while much is waiting to be sent, and asked for more when nothing
+    /// is. One at a time. On a connection that has gone it is told to stop.
+    #[doc(alias = "registerProducer")]
+    fn register_producer(
+        &self,
+        producer: Rc<dyn Producer>,
+        kind: ProducerKind,
+    ) -> Result<(), ProducerRegistered>;
+
+    /// The producer has finished; a close that waited for it goes on. Returns it, so that a layer
+    /// which comes between the two can register it elsewhere; `None` if there was none.
+    #[doc(alias = "unregisterProducer")]
+    fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)>;
+
+    /// Whether a producer is registered.
+    fn has_producer(&self) -> bool;
+
+    /// Whether a close that came now would wait for the producer: see
+    /// [`Producer::has_finished`], which this may call. A layer that sends last words of its own
+    /// asks before it sends them.
+    fn waits_for_producer(&self) -> bool;
+
+    /// The protocol in the seat; none once the connection has ended.
+    fn protocol(&self) -> Option<ProtocolRef>;
+
+    /// Puts `next` in the seat and returns the protocol that was there, which hears nothing of it.
+    /// From here on all callbacks go to `next`, first among them `connection_made` if it has never
+    /// been connected and `transport_switched` if it has; then the bytes that were given back.
+    ///
+    /// Returns `next` itself, and changes nothing, where the connection has ended or this handle is
+    /// revoked.
+    fn switch_protocol(&self, next: ProtocolRef) -> ProtocolRef;
+
+    /// Where the other end is; [`Address::Unknown`] when the connection has gone (it is still known
+    /// in `connection_lost`).
+    #[doc(alias = "getPeer")]
+    fn peer(&self) -> Address;
+
+    /// Where this end is.
+    #[doc(alias = "getHost")]
+    fn host(&self) -> Address;
+
+    /// The clock of the reactor that this connection lives in.
+    fn clock(&self) -> Clock;
+
+    /// How many bytes were accepted and not yet handed to the system, in all layers from here down.
+    fn buffered(&self) -> usize;
+
+    /// How many bytes were accepted and not yet acknowledged by the peer: [`buffered`], and what the
+    /// system still holds, where it can tell (TCP on Linux). If it gets less, bytes are moving, even
+    /// while nothing is written and the system takes nothing more.
+    ///
+    /// It may cost several system calls: a question for a timer, not for every write.
+    ///
+    /// [`buffered`]: Transport::buffered
+    fn unacknowledged(&self) -> usize;
+
+    /// True from `connection_made` until `lose_connection`, `abort_connection` or the end: whether
+    /// it makes sense to write.
+    fn is_connected(&self) -> bool;
+
+    /// What a layer, or the kind of transport at the bottom, offers beyond this trait. For authors
+    /// of such an offer: users call a function like [`TcpOptions::of`](crate::TcpOptions::of),
+    /// which asks with the type that it wants; the nearest layer that has one answers.
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>>;
+}
+
+/// What a protocol does with its own transport. `protocol` is always `self`: it names the type, and
+/// the transport knows the rest, since it was handed to that protocol.
+impl dyn Transport {
+    /// The protocol that this transport was handed to, as a weak reference that other code may
+    /// keep: `transport.me(self)`.
+    ///
+    /// Refers to nothing if `protocol` is not the protocol on this transport (a part of it, say),
+    /// or sits there no more; the log says so.
+    pub fn me<P: Protocol>(&self, protocol: &P) -> WeakProtocol<P> {
+        let _ = protocol;
+        self.own()
+    }
+
+    /// [`me`](trait.Transport.html#method.me), for code that is a part of the protocol `P` and has no
+    /// reference to the whole: what a framing calls.
+    pub fn own<P: Protocol>(&self) -> WeakProtocol<P> {
+        let own = self.own_protocol();
+        match own.and_then(|own| own.downcast::<P>()) {
+            Some(own) => own.downgrade(),
+            None => {
+                log::warn!(
+                    "me() was called with something else than the protocol on this transport: it refers to nothing"
+                );
+                WeakProtocol::default()
+            }
+        }
+    }
+
+    /// Calls a method of the protocol, `delay` from now, with the transport on which it sits then.
+    /// The timer ends with the connection.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use retwist_reactor::testing::RecordingTransport;
+    /// use retwist_reactor::{Protocol, TransportRef};
+    ///
+    /// struct Patient;
+    ///
+    /// impl Patient {
+    ///     fn remind(&mut self, transport: &TransportRef) {
+    ///         transport.write(b"are you still there?");
+    ///     }
+    /// }
+    ///
+    /// impl Protocol for Patient {
+    ///     fn connection_made(&mut self, transport: &TransportRef) {
+    ///         transport.call_later(Duration::from_secs(60), self, Self::remind);
+    ///     }
+    /// }
+    ///
+    /// let recording = RecordingTransport::connect(Patient);
+    /// recording.clock().advance(Duration::from_secs(60));
+    /// assert_eq!(recording.take_written(), b"are you still there?");
+    /// ```
+    #[doc(alias = "callLater")]
+    pub fn call_later<P: Protocol>(
+        &self,
+        delay: Duration,
+        protocol: &P,
+        call: impl FnOnce(&mut P, &TransportRef) + 'static,
+    ) -> DelayedCall {
+        self.me(protocol).call_later(delay, call)
+    }
+
+    /// Calls a method of the protocol once all that was written so far has been handed to the
+    /// system: [`when_sent`](Transport::when_sent), in the words of a protocol.
+    pub fn after_sent<P: Protocol>(
+        &self,
+        protocol: &P,
+        call: impl FnOnce(&mut P, &TransportRef) + 'static,
+    ) {
+        let me = self.me(protocol);
+        self.when_sent(Box::new(move || me.call(call)));
+    }
+}

@@ -1,0 +1,54 @@
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Weak;
+use std::time::Duration;
+
+use mio::net::UnixStream;
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::wire::{self, Peer};
+use crate::connector::Dialer;
+use crate::core::Core;
+use crate::socket::{self, Dials, Progress};
+use crate::{ConnectError, StreamSettings, UnixConnect};
+
+/// Makes connections to UNIX sockets for a [`Connector`](crate::Connector).
+pub(crate) fn dialer(core: Weak<Core>, options: UnixConnect) -> impl Dialer + 'static {
+    socket::dialer(core, options)
+}
+
+/// A connection is made at once or not at all. What is evil here is the full queue: the system says
+/// so, tells nothing when there is room, and reports a socket that is not connected as hung up.
+impl Dials for UnixConnect {
+    type Socket = UnixStream;
+
+    fn open(&self) -> Result<UnixStream, ConnectError> {
+        let kind = Type::STREAM.nonblocking().cloexec();
+        let socket = Socket::new(Domain::UNIX, kind, None)?;
+        Ok(UnixStream::from_std(OwnedFd::from(socket).into()))
+    }
+
+    fn connect(&self, socket: &UnixStream) -> Result<Progress, ConnectError> {
+        match SockRef::from(socket).connect(&self.name.sockaddr()?) {
+            Ok(()) => Ok(Progress::Connected),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Progress::QueueFull),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn outcome(&self, socket: &UnixStream) -> io::Result<()> {
+        socket.peer_addr().map(drop)
+    }
+
+    fn peer(&self) -> Peer {
+        wire::peer(self.name.address())
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn settings(&self) -> StreamSettings {
+        self.settings.clone()
+    }
+}

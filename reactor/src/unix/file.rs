@@ -1,0 +1,122 @@
+//! The file of a UNIX socket.
+//!
+//! What is evil here: the system leaves the file behind when its socket is closed, and a name that
+//! exists cannot be bound again. So a port removes the file that it made, and takes over one that a
+//! program left which had no time to do so. It must do neither to a file of another program. Who
+//! made a file is told by its device and inode, and whether a program still listens by asking it.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, Socket, Type};
+
+use super::UnixName;
+use crate::{Address, ListenError};
+
+/// The file that a port made. Dropping it removes the file.
+pub(super) struct SocketFile {
+    /// Absolute: the working directory may change.
+    path: PathBuf,
+    identity: (u64, u64),
+    /// Given back when the file is gone.
+    _lock: Option<Lock>,
+}
+
+impl SocketFile {
+    /// The file that a socket was just bound to.
+    pub(super) fn made(path: &Path, lock: Option<Lock>) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let identity = identity(&fs::symlink_metadata(&path)?);
+        Ok(SocketFile {
+            path,
+            identity,
+            _lock: lock,
+        })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let removed = match fs::symlink_metadata(&self.path) {
+            Ok(found) if identity(&found) == self.identity => fs::remove_file(&self.path),
+            // It was removed or replaced, and that is not the business of this port.
+            _ => Ok(()),
+        };
+        if let Err(error) = removed {
+            let path = self.path.display();
+            log::warn!("the socket file {path} stays, since it cannot be removed: {error}");
+        }
+    }
+}
+
+/// The device and the inode.
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+/// Removes the file that is in the way (`in_use` says so) if it is a socket on which no program
+/// listens any more.
+pub(super) fn remove_stale(
+    name: &UnixName,
+    path: &Path,
+    in_use: io::Error,
+) -> Result<(), ListenError> {
+    let fail = |error| ListenError::from_io(name.address(), error);
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(fail(error)),
+    };
+    if !found.file_type().is_socket() {
+        return Err(ListenError::NotASocket(name.address()));
+    }
+    let kind = Type::STREAM.nonblocking().cloexec();
+    let asking = Socket::new(Domain::UNIX, kind, None).map_err(fail)?;
+    match asking.connect(&name.sockaddr().map_err(fail)?) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(fail(error)),
+        // A program answers, or its queue is full, or it is a socket of another type.
+        _ => return Err(fail(in_use)),
+    }
+    // Not if it was replaced while it was asked.
+    match fs::symlink_metadata(path) {
+        Ok(now) if identity(&now) == identity(&found) => {
+            log::info!("{name} was left by a program that has ended, it is removed");
+            fs::remove_file(path).map_err(fail)
+        }
+        Ok(_) => Err(fail(in_use)),
+        Err(_) => Ok(()),
+    }
+}
+
+/// A lock that is held as long as this lives.
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of a socket's path.
+    pub(super) fn take(path: &Path) -> Result<Self, ListenError> {
+        let mut of_lock = OsString::from(path);
+        of_lock.push(".lock");
+        let path = PathBuf::from(of_lock);
+        let address = || Address::Unix(Some(path.as_path().into()));
+        let fail = |error| ListenError::from_io(address(), error);
+        // The file is never removed: then two programs could hold locks on different files.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(&path).map_err(fail)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(ListenError::AddressInUse(
+                address(),
+                io::ErrorKind::WouldBlock.into(),
+            )),
+            Err(TryLockError::Error(error)) => Err(fail(error)),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+use std::cell::RefCell;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mio::net::{UnixListener, UnixStream};
+use socket2::{Domain, Socket, Type};
+
+use super::file::{self, Lock, SocketFile};
+use super::name::address_of;
+use super::shared::Opened;
+use super::wire::{self, Peer};
+use crate::core::Core;
+use crate::socket::{self, AcceptLimits, Listens};
+use crate::{Address, FactoryRef, ListenError, ListeningPort, UnixListen};
+
+/// A UNIX port, for [`socket::listen`].
+struct UnixPort {
+    options: UnixListen,
+    /// While it listens.
+    opened: RefCell<Option<Arc<Opened>>>,
+}
+
+pub(crate) fn listen(
+    core: &Rc<Core>,
+    options: UnixListen,
+    factory: FactoryRef,
+) -> Result<ListeningPort, ListenError> {
+    let limits = AcceptLimits {
+        per_turn: options.max_accepts_per_turn,
+        on_stop: options.max_accepts_on_stop,
+    };
+    let settings = options.settings.clone();
+    let opened = RefCell::default();
+    let port = UnixPort { options, opened };
+    socket::listen(core, port, limits, settings, factory)
+}
+
+impl UnixPort {
+    fn fail(&self, error: io::Error) -> ListenError {
+        ListenError::from_io(self.address(), error)
+    }
+
+    /// Binds the socket to the path, over a file that another program has left there.
+    fn bind_to_path(&self, socket: &Socket) -> Result<Option<SocketFile>, ListenError> {
+        let name = &self.options.name;
+        let address = name.sockaddr().map_err(|error| self.fail(error))?;
+        let Some(path) = name.as_path() else {
+            return socket
+                .bind(&address)
+                .map(|()| None)
+                .map_err(|error| self.fail(error));
+        };
+        let lock = self
+            .options
+            .lock_file
+            .then(|| Lock::take(path))
+            .transpose()?;
+        match socket.bind(&address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                file::remove_stale(name, path, error)?;
+                socket.bind(&address).map_err(|error| self.fail(error))?;
+            }
+            bound => bound.map_err(|error| self.fail(error))?,
+        }
+        let file = SocketFile::made(path, lock).map_err(|error| self.fail(error))?;
+        if let Some(mode) = self.options.mode {
+            // It does not listen yet, so that no peer has connected under other permissions.
+            fs::set_permissions(path, fs::Permissions::from_mode(mode))
+                .map_err(|error| self.fail(error))?;
+        }
+        Ok(Some(file))
+    }
+
+    fn open_new(&self) -> Result<Opened, ListenError> {
+        let kind = Type::STREAM.nonblocking().cloexec();
+        let socket = Socket::new(Domain::UNIX, kind, None).map_err(|error| self.fail(error))?;
+        let file = self.bind_to_path(&socket)?;
+        socket
+            .listen(self.options.backlog)
+            .map_err(|error| self.fail(error))?;
+        Ok(Opened::new(socket, file))
+    }
+}
+
+impl Listens for UnixPort {
+    type Listener = UnixListener;
+    type Socket = UnixStream;
+
+    fn open(&self) -> Result<UnixListener, ListenError> {
+        let opened = match &self.options.share {
+            Some(share) => share.get_or(|| self.open_new())?,
+            None => Arc::new(self.open_new()?),
+        };
+        let socket = opened.another().map_err(|error| self.fail(error))?;
+        *self.opened.borrow_mut() = Some(opened);
+        Ok(UnixListener::from_std(OwnedFd::from(socket).into()))
+    }
+
+    fn stopping(&self) {
+        let opened = self.opened.take();
+        drop(opened);
+    }
+
+    fn accept(listener: &UnixListener) -> io::Result<(UnixStream, Peer)> {
+        let (socket, peer) = listener.accept()?;
+        Ok((socket, wire::peer(address_of(&peer))))
+    }
+
+    fn address(&self) -> Address {
+        self.options.name.address()
+    }
+
+    fn cannot_watch(&self, error: io::Error) -> ListenError {
+        self.fail(error)
+    }
+}
