@@ -107,7 +107,8 @@ impl Reactor {
     /// its own. It cannot be called from a callback, nor while the reactor runs.
     ///
     /// The sleep ends as soon as something happens: an event of the system, a timer, a
-    /// [call from another thread](Remote::call_from_thread), or [`Remote::wake`].
+    /// [call from another thread](crate::Remote::call_from_thread), or
+    /// [`Remote::wake`](crate::Remote::wake).
     pub fn iterate(&self, wait: Duration) -> Result<(), RunError> {
         self.core.iterate(&self.handle, wait)
     }
