@@ -134,7 +134,7 @@ GROUPS = [
             Figure(
                 "user instructions a 64 B echo, 50 connections",
                 4700,
-                5750,
+                5320,
                 lambda peer: instructions_a_message(peer, [*FIFTY, *TLS], TLS),
             ),
             Figure(
