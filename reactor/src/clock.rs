@@ -115,7 +115,7 @@ impl Clock {
     }
 
     /// Names this pass of the loop, for what is bounded in each.
-    pub(crate) fn pass(&self) -> u16 {
+    pub(crate) fn pass(&self) -> u8 {
         self.inner.turns.pass()
     }
 

@@ -39,6 +39,8 @@ pub trait SeatHandle {
     fn for_next(&self) -> TransportRef;
     /// The protocol that this handle was given to; `None` if it sits there no more.
     fn own_protocol(&self) -> Option<ProtocolRef>;
+    /// The channel, whatever its type.
+    fn weak_channel(&self) -> Weak<dyn Any>;
     /// See [`Channel::unread_limit`].
     fn unread_limit(&self) -> usize;
     /// Whether more may be delivered, as long as its protocol sits there.
@@ -68,6 +70,10 @@ impl<C: Channel> SeatHandle for Handle<C> {
         };
         occupant.shared(&transport);
         Some(ProtocolRef(occupant))
+    }
+
+    fn weak_channel(&self) -> Weak<dyn Any> {
+        self.channel.clone()
     }
 
     fn unread_limit(&self) -> usize {

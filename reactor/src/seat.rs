@@ -3,6 +3,7 @@ mod dispatch;
 mod requests;
 mod state;
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
@@ -421,6 +422,11 @@ impl Seat {
         let result = look(&mut cold);
         self.cold.set(Some(cold));
         result
+    }
+
+    /// The channel that this is the seat of.
+    pub(crate) fn weak_channel(&self) -> Weak<dyn Any> {
+        self.place.borrow().transport.weak_channel()
     }
 
     fn channel(&self) -> Option<Rc<dyn Channel>> {

@@ -11,8 +11,7 @@ mod state;
 mod watch;
 mod wire;
 
-use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::rc::{Rc, Weak};
 
@@ -62,11 +61,10 @@ use crate::{ProtocolRef, Reason, Seat, StreamSettings};
 /// no producer and an empty queue.
 pub(crate) struct Stream<W: Wire> {
     pub(crate) wire: W,
-    me: Weak<Self>,
     seat: Seat,
     context: Rc<StreamContext>,
     settings: Rc<StreamSettings>,
-    cold: RefCell<Option<Box<Cold>>>,
+    cold: Cell<Option<Box<Cold>>>,
     facts: Cell<Facts>,
     phase: Cell<Phase>,
 }
@@ -88,11 +86,10 @@ impl<W: Wire> Stream<W> {
         });
         let stream = Rc::new_cyclic(|me: &Weak<Self>| Stream {
             wire,
-            me: me.clone(),
             seat: Seat::new(me, protocol),
             context,
             settings,
-            cold: RefCell::new(cold),
+            cold: Cell::new(cold),
             facts: Cell::new(Facts::WRITABLE),
             phase: Cell::new(Phase::Open),
         });
@@ -216,8 +213,11 @@ impl<W: Wire> Stream<W> {
         }
     }
 
-    fn weak_any(&self) -> Weak<dyn Any> {
-        self.me.clone()
+    /// The stream itself, for what is called later. Its seat knows it already.
+    fn me(&self) -> Weak<Self> {
+        let me = self.seat.weak_channel().upgrade();
+        let me = me.and_then(|me| me.downcast::<Self>().ok());
+        me.map_or_else(Weak::new, |me| Rc::downgrade(&me))
     }
 }
 

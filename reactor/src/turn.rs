@@ -32,7 +32,7 @@ pub(crate) struct TurnQueue {
     datagram_flushes: RefCell<Vec<Rc<dyn DatagramTurn>>>,
     waiting: Cell<usize>,
     /// How often this has run: what names a pass.
-    pass: Cell<u16>,
+    pass: Cell<u8>,
 }
 
 impl TurnQueue {
@@ -84,7 +84,7 @@ impl TurnQueue {
     }
 
     /// Names this pass, for what is bounded in each.
-    pub(crate) fn pass(&self) -> u16 {
+    pub(crate) fn pass(&self) -> u8 {
         self.pass.get()
     }
 

@@ -8,7 +8,7 @@ use std::cell::Cell;
 /// one read brings are delivered straight and do not count: the read bounds them.
 #[derive(Default)]
 pub(super) struct Budget {
-    pass: Cell<u16>,
+    pass: Cell<u8>,
     made: Cell<u8>,
 }
 
@@ -17,7 +17,7 @@ const CALLS_PER_PASS: u8 = 64;
 
 impl Budget {
     /// Takes one callback of those of this pass; false if none is left.
-    pub(super) fn take(&self, pass: u16) -> bool {
+    pub(super) fn take(&self, pass: u8) -> bool {
         if self.pass.replace(pass) != pass {
             self.made.set(0);
         }

@@ -124,6 +124,6 @@ impl<W: Wire> Channel for Stream<W> {
         if wanted == TypeId::of::<StreamOptions>() {
             return Some(Rc::new(self.options()));
         }
-        self.wire.extension(self.weak_any(), wanted)
+        self.wire.extension(self.me(), wanted)
     }
 }

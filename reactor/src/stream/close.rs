@@ -188,7 +188,7 @@ impl<W: Wire> Stream<W> {
     /// Tells the owner.
     pub(super) fn report(&self) {
         self.set_phase(Phase::Reported);
-        let owner = self.existing_cold().and_then(|mut cold| cold.owner.take());
+        let owner = self.existing_cold(|cold| cold.owner.take()).flatten();
         if let (Some(owner), Some(reason)) = (owner, self.seat.reason()) {
             owner.stream_lost(&reason);
         }

@@ -1,4 +1,3 @@
-use std::cell::RefMut;
 use std::io;
 use std::rc::Rc;
 
@@ -8,7 +7,9 @@ use crate::output::Output;
 use crate::producer::Flow;
 use crate::sent_calls::SentCalls;
 
-/// What a connection that is idle, or answers at once, does not need.
+/// What a connection that is idle, or answers at once, does not need. It is out of its place while
+/// it is looked at, so what looks must not come back here: it calls neither the seat nor the wire's
+/// events.
 #[derive(Default)]
 pub(super) struct Cold {
     pub(super) output: Output,
@@ -25,17 +26,23 @@ pub(super) struct Cold {
 impl<W: Wire> Stream<W> {
     /// Looks at what is cold, and makes a place for it if there was none.
     pub(super) fn cold<R>(&self, look: impl FnOnce(&mut Cold) -> R) -> R {
-        look(self.cold.borrow_mut().get_or_insert_default())
+        let mut cold = self.cold.take().unwrap_or_default();
+        let result = look(&mut cold);
+        self.cold.set(Some(cold));
+        result
     }
 
-    /// What is cold, if there was ever any of it.
-    pub(super) fn existing_cold(&self) -> Option<RefMut<'_, Box<Cold>>> {
-        RefMut::filter_map(self.cold.borrow_mut(), Option::as_mut).ok()
+    /// Looks at what is cold, if there was ever any of it.
+    pub(super) fn existing_cold<R>(&self, look: impl FnOnce(&mut Cold) -> R) -> Option<R> {
+        let mut cold = self.cold.take()?;
+        let result = look(&mut cold);
+        self.cold.set(Some(cold));
+        Some(result)
     }
 
     /// The settings that hold for this connection now.
     pub(super) fn settings(&self) -> Rc<StreamSettings> {
-        let own = self.existing_cold().and_then(|cold| cold.settings.clone());
+        let own = self.existing_cold(|cold| cold.settings.clone()).flatten();
         own.unwrap_or_else(|| self.settings.clone())
     }
 

@@ -84,7 +84,7 @@ impl<W: Wire> LiveSettings for Stream<W> {
 
 impl<W: Wire> Stream<W> {
     pub(super) fn options(&self) -> StreamOptions {
-        let stream: Weak<Self> = self.me.clone();
+        let stream: Weak<Self> = self.me();
         StreamOptions { stream }
     }
 }

@@ -57,7 +57,7 @@ impl<W: Wire> Stream<W> {
     }
 
     pub(super) fn stop_watch(&self) {
-        let watch = self.existing_cold().and_then(|mut cold| cold.watch.take());
+        let watch = self.existing_cold(|cold| cold.watch.take()).flatten();
         if let Some(timer) = watch.and_then(|watch| watch.timer) {
             // Not pending if it is just being called.
             timer.cancel();
@@ -67,17 +67,15 @@ impl<W: Wire> Stream<W> {
     /// The peer has taken something.
     pub(super) fn note_progress(&self) {
         let now = self.context.clock.now();
-        if let Some(watch) = self
-            .existing_cold()
-            .as_mut()
-            .and_then(|cold| cold.watch.as_mut())
-        {
-            watch.since = now;
-        }
+        self.existing_cold(|cold| {
+            if let Some(watch) = cold.watch.as_mut() {
+                watch.since = now;
+            }
+        });
     }
 
     fn look_in(&self, pause: Duration) {
-        let me = self.me.clone();
+        let me = self.me();
         let timer = self.context.clock.call_later(pause, move || {
             if let Some(stream) = me.upgrade() {
                 stream.look();
