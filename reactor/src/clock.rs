@@ -83,16 +83,14 @@ impl Clock {
     /// and the handle is not [`active`](DelayedCall::active).
     #[doc(alias = "callLater")]
     pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
-        let pending = !self.inner.ended.get();
+        if self.inner.ended.get() {
+            return DelayedCall::none();
+        }
+        let deadline = self.inner.after(delay);
+        let mut timers = self.inner.timers.borrow_mut();
         DelayedCall {
             clock: Rc::downgrade(&self.inner),
-            key: if pending {
-                let deadline = self.inner.after(delay);
-                let mut timers = self.inner.timers.borrow_mut();
-                timers.insert(deadline, Box::new(call))
-            } else {
-                TimerKey::NONE
-            },
+            key: timers.insert(deadline, Box::new(call)),
         }
     }
 
@@ -303,15 +301,12 @@ impl DelayedCall {
         .flatten()
     }
 
-    /// Returns `None`, without a call, if the reactor has gone, or had ended already.
+    /// Returns `None`, without a call, if the reactor has gone.
     fn with_timers<R>(
         &self,
         act: impl FnOnce(&mut Timers<Box<dyn FnOnce()>>, TimerKey, &Inner) -> R,
     ) -> Option<R> {
-        let clock = self
-            .clock
-            .upgrade()
-            .filter(|_| self.key != TimerKey::NONE)?;
+        let clock = self.clock.upgrade()?;
         let mut timers = clock.timers.borrow_mut();
         Some(act(&mut timers, self.key, &clock))
     }

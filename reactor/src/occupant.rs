@@ -87,11 +87,11 @@ impl Occupant {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn deliver(&self, data: &mut [u8], transport: &TransportRef) -> Dispatch {
         match self {
             Occupant::Application(protocol) => protocol.deliver(data, transport),
-            Occupant::Layer(layer) => run(&**layer, |layer| layer.data_received(data)),
+            Occupant::Layer(layer) => deliver_to(&**layer, data),
         }
     }
 
@@ -111,6 +111,11 @@ impl Occupant {
             _ => false,
         }
     }
+}
+
+#[inline(never)]
+fn deliver_to(layer: &dyn Layer, data: &mut [u8]) -> Dispatch {
+    run(layer, |layer| layer.data_received(data))
 }
 
 /// Tells the layer, and gives it its turn, in which it tells the protocol above and hands on what

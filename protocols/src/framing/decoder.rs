@@ -27,7 +27,7 @@ pub(crate) struct FrameDecoder<F> {
     unused: Cell<usize>,
     /// Bytes that were pushed back and do not lie at the end of `lent`.
     pushed: Cell<Vec<u8>>,
-    /// What keeps the running delivery from its next unit: [`ENDS`], [`CALLS`].
+    /// What keeps the running delivery from its next unit: [`ENDS`], [`CALLS`], [`OTHER_MODE`].
     interrupted: Cell<u8>,
     /// Calls of the receiver that wait for its running callback to return.
     calls: Cell<Vec<ReceiverCall>>,
@@ -50,6 +50,8 @@ pub(crate) enum Mode {
 const ENDS: u8 = 1;
 /// Calls of the receiver come first.
 const CALLS: u8 = 2;
+/// The mode is not [`Mode::Frames`]. Holds as long as the mode, across deliveries.
+const OTHER_MODE: u8 = 4;
 
 /// After this many units without any bytes, the delivery goes on in another turn: a receiver that
 /// expects empty units without end must not stop the loop.
@@ -78,8 +80,18 @@ impl<F: Framing> FrameDecoder<F> {
         self.mode.get()
     }
 
+    fn enter(&self, mode: Mode) -> Mode {
+        let kept = self.interrupted.get() & !OTHER_MODE;
+        self.interrupted.set(if mode == Mode::Frames {
+            kept
+        } else {
+            kept | OTHER_MODE
+        });
+        self.mode.replace(mode)
+    }
+
     pub(crate) fn set_mode(&self, mode: Mode) {
-        let before = self.mode.replace(mode);
+        let before = self.enter(mode);
         if mode == Mode::Frames && before != Mode::Frames {
             self.reset();
         }
@@ -87,7 +99,7 @@ impl<F: Framing> FrameDecoder<F> {
     }
 
     pub(crate) fn fail(&self, error: Arc<dyn Error + Send + Sync>) {
-        self.mode.set(Mode::Failed);
+        self.enter(Mode::Failed);
         self.failure.replace(Some(error));
     }
 
@@ -177,7 +189,7 @@ impl<F: Framing> FrameDecoder<F> {
     /// Whether the running delivery goes on with a unit.
     #[inline]
     pub(crate) fn goes_on_decoding(&self) -> bool {
-        self.mode.get() == Mode::Frames && self.interrupted.get() == 0
+        self.interrupted.get() == 0
     }
 
     /// Takes bytes back, in a delivery. They come before the rest of it.
@@ -241,7 +253,9 @@ impl<F: Framing> FrameDecoder<F> {
     pub(crate) fn stop(&self) -> Option<Vec<u8>> {
         self.running.set(false);
         self.reset();
-        (self.interrupted.take() != 0).then(|| self.pushed.take())
+        let interrupted = self.interrupted.get();
+        self.interrupted.set(interrupted & OTHER_MODE);
+        (interrupted & !OTHER_MODE != 0).then(|| self.pushed.take())
     }
 
     /// Takes out the beginning of a unit.

@@ -109,17 +109,23 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
         mut bytes: &'a [u8],
     ) -> (&'a [u8], bool) {
         let reading = transport.reading();
-        while self.decoder.goes_on_decoding() && reading.is_on() {
-            match self.decoder.decode(bytes, 0) {
-                Ok(Some(frame)) => {
-                    bytes = bytes.get(frame.consumed..).unwrap_or_default();
-                    self.receiver.frame_received(transport, frame.unit);
+        loop {
+            let (decoder, receiver) = (&*self.decoder, &mut self.receiver);
+            let error = loop {
+                if !decoder.goes_on_decoding() || !reading.is_on() {
+                    return (bytes, false);
                 }
-                Ok(None) => return (bytes, true),
-                Err(error) => bytes = &bytes[self.fail(transport, error, bytes)..],
-            }
+                match decoder.decode(bytes, 0) {
+                    Ok(Some(frame)) => {
+                        bytes = bytes.get(frame.consumed..).unwrap_or_else(nothing);
+                        receiver.frame_received(transport, frame.unit);
+                    }
+                    Ok(None) => return (bytes, true),
+                    Err(error) => break error,
+                }
+            };
+            bytes = &bytes[self.fail(transport, error, bytes)..];
         }
-        (bytes, false)
     }
 
     /// Delivers once from `bytes`. Returns how many bytes are done with; `None` if the unit is not
@@ -225,6 +231,13 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
         }
         transport.end(Vec::new(), rest);
     }
+}
+
+/// What a framing leaves that says it has consumed more than there was. Cold, so that the usual rest
+/// is a branch that is foreseen.
+#[cold]
+fn nothing<'a>() -> &'a [u8] {
+    &[]
 }
 
 impl<F: Framing, R: FrameReceiver<F>> Protocol for Framed<F, R> {

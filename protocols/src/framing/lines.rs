@@ -128,36 +128,40 @@ impl Lines {
 /// A delimiter of one or two bytes, to be looked for where it usually is: near.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Short {
-    before: Before,
+    /// The byte before the last one, which is no part of the line; more than a byte if there is none.
+    before: u16,
+    /// Whether the delimiter is incomplete without it.
+    needs_before: bool,
     /// The last byte, eight times.
     last: u64,
-}
-
-/// What stands before the last byte of a delimiter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
-    Nothing,
-    OptionalCr,
-    Byte(u8),
+    /// [`ONES`], and the high bit eight times. As operands in memory they cost less for each word than
+    /// as constants, which the compiler loads again and again.
+    ones: u64,
+    highs: u64,
 }
 
 /// How many bytes are near.
 const NEAR: usize = 32;
 const ONES: u64 = u64::MAX / 0xff;
+/// Differs from every byte.
+const NO_BEFORE: u16 = 0x100;
 
 impl Short {
     /// `None` if the delimiter is not short, or if a near line can exceed `limit`.
     fn new(end: &[u8], strips_cr: bool, limit: usize) -> Option<Self> {
-        let (before, last) = match *end {
+        let (before, needs_before, last) = match *end {
             _ if limit < NEAR => return None,
-            [last] if strips_cr => (Before::OptionalCr, last),
-            [last] => (Before::Nothing, last),
-            [before, last] => (Before::Byte(before), last),
+            [last] if strips_cr => (b'\r'.into(), false, last),
+            [last] => (NO_BEFORE, false, last),
+            [before, last] => (before.into(), true, last),
             _ => return None,
         };
         Some(Short {
             before,
+            needs_before,
             last: ONES * u64::from(last),
+            ones: ONES,
+            highs: ONES << 7,
         })
     }
 
@@ -171,18 +175,20 @@ impl Short {
             // A byte is zero where the last byte of the delimiter stands, and the lowest byte that
             // borrows is the first of them. Bytes with their high bit set only look like it.
             let zeroed = u64::from_le_bytes(*word) ^ self.last;
-            let candidates = zeroed.wrapping_sub(ONES) & (ONES << 7);
+            let candidates = zeroed.wrapping_sub(self.ones) & self.highs;
             if candidates != 0 && candidates & !zeroed != 0 {
+                // Always below NEAR; the masks only say so to the compiler.
                 let at = 8 * index + (candidates & !zeroed).trailing_zeros() as usize / 8;
-                let before = near.get(at.wrapping_sub(1));
-                let length = match (self.before, before) {
-                    (Before::OptionalCr, Some(b'\r')) => at - 1,
-                    (Before::Byte(byte), Some(before)) if byte == *before => at - 1,
-                    (Before::Byte(_), _) => return None,
-                    (Before::Nothing | Before::OptionalCr, _) => at,
+                let before = near[at.wrapping_sub(1) % NEAR];
+                let length = if at > 0 && u16::from(before) == self.before {
+                    at - 1
+                } else if self.needs_before {
+                    return None;
+                } else {
+                    at
                 };
                 return Some(Frame {
-                    unit: near.get(..length)?,
+                    unit: &near[..length % NEAR],
                     consumed: at + 1,
                 });
             }
