@@ -1,3 +1,15 @@
+pub(crate) mod connect_attempt;
+pub(crate) mod connector;
+pub(crate) mod factory;
+pub(crate) mod handle;
+pub(crate) mod lifecycle;
+pub(crate) mod remote;
+pub(crate) mod settings;
+pub(crate) mod siblings;
+mod signals;
+pub(crate) mod sources;
+mod spare_fd;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
@@ -5,13 +17,14 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token, Waker};
 
+use self::signals::Signals;
+use self::spare_fd::SpareFd;
+use crate::core::lifecycle::{Phase, SystemEvent, Triggers};
+use crate::core::siblings::Siblings;
+use crate::core::sources::Sources;
 use crate::datagram::DatagramCommons;
-use crate::lifecycle::{Phase, SystemEvent, Triggers};
-use crate::output::Buffers;
-use crate::port::KeptPorts;
-use crate::signals::Signals;
-use crate::socket::{Siblings, SpareFd};
-use crate::sources::Sources;
+use crate::heart::port::KeptPorts;
+use crate::machines::output::Buffers;
 use crate::stream::StreamContext;
 use crate::{Clock, ReactorHandle, ReactorSettings, Reason, Remote, RunError};
 

@@ -3,16 +3,15 @@ mod unix;
 
 use std::fmt;
 use std::ops::Deref;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::Duration;
 
-use crate::connector::{self, OwnedConnector};
 use crate::core::Core;
-use crate::lifecycle::{Hold, Phase, SystemEvent, TriggerId};
+use crate::core::connector::{self, OwnedConnector};
 use crate::{
-    Address, Clock, Connector, DatagramProtocolRef, DelayedCall, FactoryRef, IntoFactory,
-    IntoProtocol, IntoTcpConnect, IntoTcpListen, ListenError, ListeningPort, Remote, RunError,
-    TcpConnect, TcpListen, UdpListen, factory, tcp, udp,
+    Address, Clock, Connector, DatagramProtocolRef, FactoryRef, IntoFactory, IntoProtocol,
+    IntoTcpConnect, IntoTcpListen, ListenError, ListeningPort, ReactorHandle, ReactorSettings,
+    RunError, TcpConnect, TcpListen, UdpListen, factory, tcp, udp,
 };
 
 #[cfg(unix)]
@@ -49,32 +48,6 @@ pub struct Reactor {
     handle: ReactorHandle,
 }
 
-/// The settings of a reactor as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReactorSettings {
-    /// Whether SIGINT and SIGTERM stop the reactor while it runs, and a second one cuts its shutdown
-    /// short. Default true.
-    ///
-    /// A signal that the process ignores stays ignored, such as the SIGINT of a program that a shell
-    /// script starts with `&`. When the reactor has run, a signal does again what it did before. If
-    /// the process had a handler of its own, the handler runs as well while the reactor runs.
-    #[doc(alias = "installSignalHandlers")]
-    pub signals: bool,
-    /// How long connections may take, at the end, to send what was written. Those that have not
-    /// finished then are aborted with [`Reason::ReactorStopped`](crate::Reason::ReactorStopped).
-    /// Default 5 s; `Duration::MAX` is without a limit.
-    pub shutdown_timeout: Duration,
-}
-
-impl Default for ReactorSettings {
-    fn default() -> Self {
-        ReactorSettings {
-            signals: true,
-            shutdown_timeout: Duration::from_secs(5),
-        }
-    }
-}
-
 impl Reactor {
     /// A reactor with the default settings.
     pub fn new() -> Result<Self, RunError> {
@@ -84,11 +57,7 @@ impl Reactor {
     /// A reactor with these settings.
     pub fn with_settings(settings: ReactorSettings) -> Result<Self, RunError> {
         let core = Core::new(settings)?;
-        let handle = ReactorHandle {
-            core: Rc::downgrade(&core),
-            clock: core.clock().clone(),
-            remote: core.remote.clone(),
-        };
+        let handle = ReactorHandle::new(&core);
         Ok(Reactor { core, handle })
     }
 
@@ -128,20 +97,7 @@ impl Drop for Reactor {
     }
 }
 
-/// A reactor as its callbacks see it: weak, cheap to clone.
-#[derive(Clone)]
-pub struct ReactorHandle {
-    core: Weak<Core>,
-    clock: Clock,
-    remote: Remote,
-}
-
 impl ReactorHandle {
-    /// This handle, to be kept.
-    pub fn handle(&self) -> ReactorHandle {
-        self.clone()
-    }
-
     /// Accepts connections on a TCP port: `8007`, an address, or a [`TcpListen`]. `build` makes the
     /// protocol of each connection from the address of its peer: anything that [`IntoProtocol`]
     /// lists, so that `None` refuses the connection.
@@ -204,91 +160,6 @@ impl ReactorHandle {
         protocol: impl Into<DatagramProtocolRef>,
     ) -> Result<ListeningPort, ListenError> {
         ReactorUdp::listen_datagrams(self, options.into(), protocol.into())
-    }
-
-    /// Its clock.
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// See [`Clock::call_later`].
-    #[doc(alias = "callLater")]
-    pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
-        self.clock.call_later(delay, call)
-    }
-
-    /// See [`Clock::call_soon`].
-    pub fn call_soon(&self, call: impl FnOnce() + 'static) {
-        self.clock.call_soon(call);
-    }
-
-    /// Calls `call` when the reactor has started: at once, if it has.
-    #[doc(alias = "callWhenRunning")]
-    pub fn call_when_running(&self, call: impl FnOnce() + 'static) {
-        if self.is_running() {
-            call();
-        } else {
-            self.add_system_event_trigger(Phase::After, SystemEvent::Startup, |_| call());
-        }
-    }
-
-    /// Calls `call` once, when the reactor starts or ends. Returns `None` if the reactor has gone.
-    #[doc(alias = "addSystemEventTrigger")]
-    pub fn add_system_event_trigger(
-        &self,
-        phase: Phase,
-        event: SystemEvent,
-        call: impl FnOnce(Hold) + 'static,
-    ) -> Option<TriggerId> {
-        let core = self.core.upgrade()?;
-        Some(core.triggers.add(phase, event, Box::new(call)))
-    }
-
-    /// Removes a trigger, which will not be called. Returns false if it has been called or removed
-    /// before.
-    #[doc(alias = "removeSystemEventTrigger")]
-    pub fn remove_system_event_trigger(&self, id: TriggerId) -> bool {
-        self.core
-            .upgrade()
-            .is_some_and(|core| core.triggers.remove(id))
-    }
-
-    /// Whether it runs: from the `during` phase of its startup to that of its shutdown.
-    pub fn is_running(&self) -> bool {
-        self.core.upgrade().is_some_and(|core| core.is_running())
-    }
-
-    /// Ends the reactor in order, from the next turn on. Does nothing if it has been told to stop
-    /// already. Before it runs there is nothing to stop, which is logged.
-    pub fn stop(&self) {
-        self.tell("stop", Core::stop);
-    }
-
-    /// Ends the reactor from the next turn on, or cuts its shutdown short, as a second signal does: it
-    /// stops waiting for holds and for connections to close, and aborts what is still connected with
-    /// [`Reason::ReactorStopped`](crate::Reason::ReactorStopped).
-    pub fn stop_at_once(&self) {
-        self.tell("stop_at_once", Core::stop_at_once);
-    }
-
-    /// Makes `run` return after this turn, and does nothing else: no trigger is called, no connection
-    /// is closed. The reactor can run again.
-    pub fn crash(&self) {
-        self.tell("crash", Core::crash);
-    }
-
-    fn tell(&self, what: &str, act: impl FnOnce(&Core)) {
-        if let Some(core) = self.core.upgrade() {
-            if core.is_idle() {
-                log::warn!("{what} has no effect: the reactor does not run");
-            }
-            act(&core);
-        }
-    }
-
-    /// The handle for other threads.
-    pub fn remote(&self) -> Remote {
-        self.remote.clone()
     }
 }
 
@@ -454,13 +325,5 @@ impl ReactorUdp for Reactor {
 impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.handle.fmt(f)
-    }
-}
-
-impl fmt::Debug for ReactorHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reactor")
-            .field("running", &self.is_running())
-            .finish_non_exhaustive()
     }
 }

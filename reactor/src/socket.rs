@@ -10,14 +10,10 @@ mod attempt;
 #[cfg(target_os = "linux")]
 mod diagnosis;
 mod port;
-mod siblings;
-mod spare_fd;
 mod wire;
 
 pub(crate) use attempt::{Dials, Progress, dialer};
 #[cfg(target_os = "linux")]
 pub(crate) use diagnosis::ask_about;
 pub(crate) use port::{AcceptLimits, Listens, listen};
-pub(crate) use siblings::Siblings;
-pub(crate) use spare_fd::SpareFd;
 pub(crate) use wire::{SocketWire, StreamSocket};

@@ -20,7 +20,7 @@ pub use self::options::StreamOptions;
 pub(crate) use self::ready::Ready;
 use self::state::{Facts, Phase};
 pub(crate) use self::wire::{Owner, StreamContext, Wire};
-use crate::output::ReadBuffer;
+use crate::machines::output::ReadBuffer;
 use crate::{ProtocolRef, Reason, Seat, StreamSettings};
 
 /// The channel of every byte stream: reading, writing, producers and the long way to an orderly

@@ -13,6 +13,5 @@ mod calls;
 mod calls;
 
 pub(crate) use address::{destination, fit};
-pub(crate) use calls::Headers;
 pub(crate) use listen::listen;
 pub use options::UdpListen;

@@ -39,6 +39,7 @@ mod pausing;
 mod port_options;
 mod ports;
 mod producers;
+mod producers_at_close;
 mod relays;
 mod schedules;
 mod shutdown;

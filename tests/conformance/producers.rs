@@ -16,16 +16,8 @@ over_every_way! {
     a_pull_producer_is_asked_each_time_that_nothing_waits,
     a_pull_producer_that_has_nothing_yet_is_left_alone,
     a_second_producer_is_refused,
-    a_close_waits_for_a_pull_producer,
-    a_close_waits_for_a_push_producer_that_is_paused,
-    a_push_producer_that_is_not_paused_holds_no_close,
-    a_push_producer_that_says_it_has_more_holds_a_close,
-    a_push_producer_that_was_resumed_in_a_close_holds_it_until_it_has_written,
-    a_producer_that_says_it_has_finished_holds_no_close,
-    an_end_of_input_under_a_producer_is_told_at_once,
     a_producer_may_do_anything_when_it_is_asked_whether_it_has_finished,
     a_panic_of_a_producer_costs_its_connection,
-    a_half_close_waits_for_the_producer,
     the_producer_of_a_lost_connection_is_told_to_stop,
     a_producer_on_a_connection_that_has_gone_is_told_to_stop,
     a_producer_that_has_unregistered_hears_nothing_more,
@@ -57,7 +49,7 @@ impl Made {
     }
 
     /// One that answers whether it has finished.
-    fn answering(
+    pub fn answering(
         reaction: impl Fn(Told) + 'static,
         finished: impl Fn() -> Option<bool> + 'static,
     ) -> Rc<Self> {
@@ -68,12 +60,12 @@ impl Made {
         })
     }
 
-    fn quiet() -> Rc<Self> {
+    pub fn quiet() -> Rc<Self> {
         Made::new(|_| ())
     }
 
     /// Writes `pieces` pieces, one for each time that it is asked, and is gone.
-    fn pulled(transport: &TransportRef, pieces: usize) -> Rc<Self> {
+    pub fn pulled(transport: &TransportRef, pieces: usize) -> Rc<Self> {
         let (transport, left) = (transport.clone(), Cell::new(pieces));
         Made::new(move |told| {
             if told == Told::Resume {
@@ -90,11 +82,11 @@ impl Made {
         self.told.borrow().clone()
     }
 
-    fn is_paused(&self) -> bool {
+    pub fn is_paused(&self) -> bool {
         self.told.borrow().last() == Some(&Told::Pause)
     }
 
-    fn hear(&self, told: Told) {
+    pub fn hear(&self, told: Told) {
         self.told.borrow_mut().push(told);
         (self.reaction)(told);
     }
@@ -119,7 +111,7 @@ impl Producer for Made {
 }
 
 /// Two who are connected, the first of whom does not read yet.
-fn connected<W: Way>(how: How) -> (World<W>, Peer, TransportRef, Peer) {
+pub fn connected<W: Way>(how: How) -> (World<W>, Peer, TransportRef, Peer) {
     let (reader, writer) = (Peer::new(), Peer::new());
     let world = World::connected(how, (&reader, reader.quiet()), (&writer, writer.quiet()));
     let transport = writer.transport();
@@ -213,126 +205,6 @@ fn a_second_producer_is_refused<W: Way>(how: How) {
     transport.unregister_producer();
     transport.unregister_producer();
     assert!(!transport.has_producer());
-}
-
-fn a_close_waits_for_a_pull_producer<W: Way>(how: How) {
-    let (world, reader, transport, writer) = connected::<W>(how);
-    let producer = Made::pulled(&transport, 5);
-    transport
-        .register_producer(producer, ProducerKind::Pull)
-        .unwrap();
-    transport.lose_connection();
-    world.until_over();
-    assert_eq!(reader.count(), 5_000);
-    assert!(writer.reason().is_clean());
-}
-
-fn a_close_waits_for_a_push_producer_that_is_paused<W: Way>(how: How) {
-    let (world, reader, transport, writer) = connected::<W>(how);
-    reader.transport().pause_producing();
-    let finishes = transport.clone();
-    let producer = Made::new(move |told| {
-        if told == Told::Resume {
-            finishes.write(b"the end");
-            finishes.unregister_producer();
-        }
-    });
-    transport
-        .register_producer(producer.clone(), ProducerKind::Push)
-        .unwrap();
-    transport.write(&pattern(W::MUCH));
-    assert!(producer.is_paused());
-    transport.lose_connection();
-    world.settle();
-    reader.transport().resume_producing();
-    world.until_over();
-    assert_eq!(reader.count(), W::MUCH + 7);
-    assert_eq!(producer.told(), [Told::Pause, Told::Resume]);
-    assert!(writer.reason().is_clean());
-}
-
-fn a_push_producer_that_is_not_paused_holds_no_close<W: Way>(how: How) {
-    let (world, reader, transport, writer) = connected::<W>(how);
-    let producer = Made::quiet();
-    transport
-        .register_producer(producer.clone(), ProducerKind::Push)
-        .unwrap();
-    transport.write(b"all that it had");
-    transport.lose_connection();
-    world.until_over();
-    assert_eq!(reader.story(), "made 'all that it had' read-lost lost");
-    assert_eq!(producer.told(), [Told::Stop]);
-    assert!(writer.reason().is_clean(), "{}", writer.reason());
-}
-
-fn a_push_producer_that_says_it_has_more_holds_a_close<W: Way>(how: How) {
-    let (world, reader, transport, writer) = connected::<W>(how);
-    let producer = Made::answering(|_| (), || Some(false));
-    transport
-        .register_producer(producer.clone(), ProducerKind::Push)
-        .unwrap();
-    transport.write(b"first ");
-    transport.lose_connection();
-    world.comes_to_rest();
-    assert!(!writer.is_over());
-    transport.write(b"second");
-    world.until(|| reader.count() == 12);
-    transport.unregister_producer();
-    transport.write(b"dropped");
-    world.until_over();
-    assert_eq!(reader.story(), "made 'first second' read-lost lost");
-    assert_eq!(producer.told(), []);
-    assert!(writer.reason().is_clean(), "{}", writer.reason());
-}
-
-fn a_push_producer_that_was_resumed_in_a_close_holds_it_until_it_has_written<W: Way>(how: How) {
-    let (world, reader, transport, writer) = connected::<W>(how);
-    reader.transport().pause_producing();
-    let producer = Made::quiet();
-    transport
-        .register_producer(producer.clone(), ProducerKind::Push)
-        .unwrap();
-    transport.write(&pattern(W::MUCH));
-    assert!(producer.is_paused());
-    transport.lose_connection();
-    world.settle();
-    reader.transport().resume_producing();
-    world.until(|| producer.told() == [Told::Pause, Told::Resume]);
-    world.until(|| reader.count() == W::MUCH);
-    world.comes_to_rest();
-    assert!(!writer.is_over());
-    // What it was paused for comes late.
-    transport.write(b"the rest");
-    world.until_over();
-    assert_eq!(reader.count(), W::MUCH + 8);
-    assert!(writer.reason().is_clean(), "{}", writer.reason());
-}
-
-fn a_producer_that_says_it_has_finished_holds_no_close<W: Way>(how: How) {
-    for kind in [ProducerKind::Push, ProducerKind::Pull] {
-        let (world, reader, transport, writer) = connected::<W>(how.clone());
-        let producer = Made::answering(|_| (), || Some(true));
-        transport.register_producer(producer.clone(), kind).unwrap();
-        transport.write(b"done");
-        transport.lose_connection();
-        world.until_over();
-        assert_eq!(reader.count(), 4);
-        assert!(writer.reason().is_clean(), "{}", writer.reason());
-    }
-}
-
-fn an_end_of_input_under_a_producer_is_told_at_once<W: Way>(how: How) {
-    let (world, reader, transport, writer) = connected::<W>(how);
-    let producer = Made::quiet();
-    transport
-        .register_producer(producer.clone(), ProducerKind::Push)
-        .unwrap();
-    transport.write(b"a word");
-    reader.transport().lose_connection();
-    world.until_over();
-    assert_eq!(writer.story(), "made read-lost lost");
-    assert!(writer.reason().is_clean(), "{}", writer.reason());
-    assert_eq!(producer.told(), [Told::Stop]);
 }
 
 fn a_producer_may_do_anything_when_it_is_asked_whether_it_has_finished<W: Way>(how: How) {
@@ -429,19 +301,6 @@ fn a_panic_of_a_producer_costs_its_connection<W: Way>(how: How) {
         one.transport().write(b"still there");
         world.until(|| one.count() == 11);
     }
-}
-
-fn a_half_close_waits_for_the_producer<W: Way>(how: How) {
-    let (world, reader, transport, writer) = connected::<W>(how);
-    let producer = Made::pulled(&transport, 5);
-    transport
-        .register_producer(producer, ProducerKind::Pull)
-        .unwrap();
-    transport.lose_write_connection();
-    world.until(|| reader.story().ends_with("read-lost lost"));
-    world.until_over();
-    assert_eq!(reader.count(), 5_000);
-    assert_eq!(writer.story(), "made write-lost read-lost lost");
 }
 
 fn the_producer_of_a_lost_connection_is_told_to_stop<W: Way>(how: How) {

@@ -1,4 +1,5 @@
-use std::cell::{Cell, RefCell};
+use std::any::Any;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +9,9 @@ use super::holder::HeldDatagram;
 use super::queue::SpareQueues;
 use super::transport::DatagramChannel;
 use super::{Batch, DatagramQueue, DatagramWire, Opened, UdpOption};
-use crate::panic::{catch_panic, log_panic};
-use crate::port::Listening;
-use crate::turn::DatagramTurn;
+use crate::heart::port::Listening;
+use crate::heart::turn::DatagramTurn;
+use crate::values::panic::{catch_panic, log_panic};
 use crate::{
     Address, Clock, DatagramProtocolRef, DatagramTransport, DelayedCall, ListenError, Reason,
     UdpError,
@@ -74,8 +75,17 @@ pub(crate) struct DatagramPort<W: DatagramWire> {
 pub(crate) struct DatagramCommons {
     /// None until the first datagram arrives.
     batch: RefCell<Option<Batch>>,
-    pub(crate) headers: crate::udp::Headers,
+    /// What the wires of one kind share.
+    of_wires: OnceCell<Rc<dyn Any>>,
     spares: RefCell<SpareQueues>,
+}
+
+impl DatagramCommons {
+    /// What the wires of one kind share, made when the first of them asks.
+    pub(crate) fn of_wires<T: Default + 'static>(&self) -> Rc<T> {
+        let shared = self.of_wires.get_or_init(|| Rc::new(T::default())).clone();
+        shared.downcast().unwrap_or_default()
+    }
 }
 
 /// The bounds of a port; see [`UdpListen`](crate::UdpListen), whose methods they are.

@@ -1,5 +1,5 @@
 use super::{Reactor, ReactorHandle};
-use crate::connector::{self, OwnedConnector};
+use crate::core::connector::{self, OwnedConnector};
 use crate::{
     Address, Connector, FactoryRef, IntoFactory, IntoProtocol, IntoUnixConnect, IntoUnixListen,
     ListenError, ListeningPort, UnixConnect, UnixListen, factory, unix,

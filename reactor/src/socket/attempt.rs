@@ -6,10 +6,10 @@ use std::time::Duration;
 use mio::{Interest, Token};
 
 use super::wire::{SocketWire, StreamSocket};
-use crate::connector::{Attempt, Dialer, OwnedConnector};
 use crate::core::Core;
-use crate::output::ReadBuffer;
-use crate::sources::Source;
+use crate::core::connector::{Attempt, Dialer, OwnedConnector};
+use crate::core::sources::Source;
+use crate::machines::output::ReadBuffer;
 use crate::stream::{Ready, Stream};
 use crate::{Channel, ConnectError, DelayedCall, Reason, StreamSettings};
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use mio::{Interest, Token, event};
 
 use super::accept_error::AcceptError;
-use super::siblings::Siblings;
 use super::wire::{SocketWire, StreamSocket};
 use crate::core::Core;
-use crate::output::ReadBuffer;
-use crate::port::Listening;
-use crate::sources::Source;
+use crate::core::siblings::Siblings;
+use crate::core::sources::Source;
+use crate::heart::port::Listening;
+use crate::machines::output::ReadBuffer;
 use crate::stream::{Ready, Stream};
 use crate::{
     Address, Channel, FactoryRef, ListenError, ListeningPort, LogLimit, Reason, StreamSettings,

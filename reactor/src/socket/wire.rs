@@ -5,9 +5,9 @@ use std::rc::{Rc, Weak};
 
 use mio::{Interest, Token, event};
 
-use super::siblings::Siblings;
-use crate::output::ReadBuffer;
-use crate::sources::Source;
+use crate::core::siblings::Siblings;
+use crate::core::sources::Source;
+use crate::machines::output::ReadBuffer;
 use crate::stream::{Ready, Stream, Wire};
 use crate::{Address, Reason};
 

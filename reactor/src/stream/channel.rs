@@ -2,7 +2,7 @@ use std::any::{Any, TypeId};
 use std::rc::Rc;
 
 use super::*;
-use crate::channel::Channel;
+use crate::heart::channel::Channel;
 use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered};
 
 impl<W: Wire> Channel for Stream<W> {

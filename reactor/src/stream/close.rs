@@ -1,7 +1,7 @@
 use std::io;
 
 use super::*;
-use crate::panic::log_panic;
+use crate::values::panic::log_panic;
 
 /// The way to the end: see the table of phases.
 impl<W: Wire> Stream<W> {

@@ -3,9 +3,9 @@ use std::rc::Rc;
 
 use super::watch::Watch;
 use super::*;
-use crate::output::Output;
-use crate::producer::Flow;
-use crate::sent_calls::SentCalls;
+use crate::machines::output::Output;
+use crate::machines::producer::Flow;
+use crate::machines::sent_calls::SentCalls;
 
 /// What a connection that is idle, or answers at once, does not need. It is out of its place while
 /// it is looked at, so what looks must not come back here: it calls neither the seat nor the wire's

@@ -1,7 +1,7 @@
 use std::io;
 
 use super::*;
-use crate::output::LARGE;
+use crate::machines::output::LARGE;
 
 impl<W: Wire> Stream<W> {
     /// Takes what is written in the usual turn, which has no close, no loss and no producer; false

@@ -1,7 +1,7 @@
 use std::mem;
 
 use super::*;
-use crate::panic::log_panic;
+use crate::values::panic::log_panic;
 
 /// Calls that wait until what was written before them has been handed to the wire.
 impl<W: Wire> Stream<W> {

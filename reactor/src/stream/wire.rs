@@ -2,7 +2,7 @@ use std::any::{Any, TypeId};
 use std::io;
 use std::rc::{Rc, Weak};
 
-use crate::output::Buffers;
+use crate::machines::output::Buffers;
 use crate::{Address, Clock, Reason};
 
 /// What a kind of byte stream supplies: TCP, a UNIX socket, a pipe in memory.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{TcpConnect, TcpListen};
 use crate::AddressError;
-use crate::address_error::{parse, parse_ip};
+use crate::values::address_error::{parse, parse_ip};
 
 /// What [`listen_tcp`](crate::ReactorHandle::listen_tcp) takes: `8007`, every [`SocketAddress`], or a
 /// [`TcpListen`].

@@ -6,8 +6,8 @@ use mio::net::TcpStream;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::wire::Peer;
-use crate::connector::Dialer;
 use crate::core::Core;
+use crate::core::connector::Dialer;
 use crate::socket::{self, Dials, Progress};
 use crate::{ConnectError, StreamSettings, TcpConnect};
 

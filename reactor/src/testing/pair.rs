@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::clock::ManualClock;
 use super::port::End;
 use super::wire::{Fault, MemoryWire, Way};
-use crate::channel::Channel;
-use crate::output::Buffers;
+use crate::heart::channel::Channel;
+use crate::machines::output::Buffers;
 use crate::stream::{Stream, StreamContext};
 use crate::{Clock, ProtocolRef, Reason, StreamSettings, TransportRef};
 

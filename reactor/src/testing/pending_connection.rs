@@ -3,7 +3,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use crate::connector::{Attempt, Dialer, OwnedConnector};
+use crate::core::connector::{Attempt, Dialer, OwnedConnector};
 use crate::{Address, Clock, ConnectError, DelayedCall, StreamSettings, TcpConnect};
 
 /// A connection that code under test is making, over TCP or, with the options

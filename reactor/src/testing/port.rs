@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use crate::port::Listening;
+use crate::heart::port::Listening;
 use crate::stream::Owner;
 use crate::{Address, FactoryRef, ListenError, ProtocolRef, Reason, StreamSettings, TcpListen};
 

@@ -10,8 +10,8 @@ use super::datagrams::DatagramNetwork;
 use super::pair::Pair;
 use super::pending_connection::{ConnectOptions, MemoryDialer, PendingConnection};
 use super::port::{MemoryPort, Place};
-use crate::connector::{self, OwnedConnector};
-use crate::port::{KeptPorts, Listening};
+use crate::core::connector::{self, OwnedConnector};
+use crate::heart::port::{KeptPorts, Listening};
 use crate::{
     Address, Clock, ConnectError, Connector, DatagramProtocolRef, FactoryRef, IntoFactory,
     IntoProtocol, IntoTcpConnect, IntoTcpListen, ListenError, ListeningPort, ProtocolRef,

@@ -3,9 +3,9 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use super::clock::ManualClock;
-use crate::channel::Channel;
-use crate::producer::Flow;
-use crate::sent_calls::SentCalls;
+use crate::heart::channel::Channel;
+use crate::machines::producer::Flow;
+use crate::machines::sent_calls::SentCalls;
 use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason, Seat,
     StreamSettings, TransportRef,

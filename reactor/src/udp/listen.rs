@@ -2,10 +2,10 @@ use std::rc::Rc;
 
 use super::socket::UdpWire;
 use crate::core::Core;
+use crate::core::sources::Source;
 use crate::datagram::DatagramPort;
-use crate::output::ReadBuffer;
-use crate::port::Listening;
-use crate::sources::Source;
+use crate::heart::port::Listening;
+use crate::machines::output::ReadBuffer;
 use crate::stream::Ready;
 use crate::{Address, DatagramProtocolRef, ListenError, ListeningPort, Reason, UdpListen};
 
@@ -17,7 +17,7 @@ pub(crate) fn listen(
     let settings = options.settings.clone();
     let wanted = Address::Udp(options.address);
     let port = DatagramPort::new(
-        UdpWire::new(Rc::downgrade(core), options),
+        UdpWire::new(core, options),
         protocol,
         core.context.clock.clone(),
         core.datagrams.clone(),

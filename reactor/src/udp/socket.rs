@@ -8,7 +8,7 @@ use mio::{Interest, Token};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
 use super::address::{destination, fit};
-use super::calls;
+use super::calls::{self, Headers};
 use crate::core::Core;
 use crate::datagram::{Batch, DatagramPort, DatagramQueue, DatagramWire, Opened, UdpOption};
 use crate::{Address, ListenError, NetworkInterface, SendError, UdpError, UdpListen};
@@ -23,12 +23,14 @@ pub(crate) struct UdpWire {
     /// The address that the system gave; the port number is kept when it is opened again.
     bound: Cell<SocketAddr>,
     broadcast: Cell<bool>,
+    headers: Rc<Headers>,
 }
 
 impl UdpWire {
-    pub(crate) fn new(core: Weak<Core>, options: UdpListen) -> Self {
+    pub(crate) fn new(core: &Rc<Core>, options: UdpListen) -> Self {
         UdpWire {
-            core,
+            core: Rc::downgrade(core),
+            headers: core.datagrams.of_wires(),
             socket: RefCell::new(None),
             token: Cell::new(Token(usize::MAX)),
             bound: Cell::new(options.address),
@@ -128,12 +130,11 @@ impl DatagramWire for UdpWire {
 
     fn receive(&self, batch: &mut Batch, most: usize, longest: usize) -> io::Result<bool> {
         let socket = self.socket.borrow();
-        match (socket.as_ref(), self.core.upgrade()) {
-            (Some(socket), Some(core)) => {
-                let headers = &core.datagrams.headers;
-                calls::receive(socket, self.is_v4(), batch, most, longest, headers)
+        match socket.as_ref() {
+            Some(socket) => {
+                calls::receive(socket, self.is_v4(), batch, most, longest, &self.headers)
             }
-            _ => Err(io::ErrorKind::WouldBlock.into()),
+            None => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 

@@ -7,8 +7,8 @@ use mio::net::UnixStream;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::wire::{self, Peer};
-use crate::connector::Dialer;
 use crate::core::Core;
+use crate::core::connector::Dialer;
 use crate::socket::{self, Dials, Progress};
 use crate::{ConnectError, StreamSettings, UnixConnect};
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use rustls::{ClientConfig, ServerConfig};
 
 use super::*;
+use crate::buffers::Plaintext;
 use crate::{ClientOptions, Identity, ServerOptions, TlsRole, TrustRoots};
 
 /// What a session said, in words.

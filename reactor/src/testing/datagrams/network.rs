@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::wire::MemoryDatagrams;
 use crate::datagram::{DatagramCommons, DatagramPort};
-use crate::port::{KeptPorts, Listening};
+use crate::heart::port::{KeptPorts, Listening};
 use crate::testing::ManualClock;
 use crate::{
     Address, Clock, DatagramProtocolRef, ListenError, ListeningPort, ReactorUdp, Reason, UdpListen,

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
 use crate::datagram::{Batch, DatagramPort, DatagramQueue, DatagramWire, Opened};
-use crate::port::Listening;
+use crate::heart::port::Listening;
 use crate::testing::ManualClock;
 use crate::udp::{destination, fit};
 use crate::{

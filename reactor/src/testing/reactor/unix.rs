@@ -1,8 +1,8 @@
 use std::rc::Rc;
 
 use super::MemoryReactor;
-use crate::connector::{self, OwnedConnector};
-use crate::port::Listening;
+use crate::core::connector::{self, OwnedConnector};
+use crate::heart::port::Listening;
 use crate::testing::PendingConnection;
 use crate::testing::pending_connection::MemoryDialer;
 use crate::testing::port::{MemoryPort, Place};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use mio::Waker;
 
 use crate::ReactorHandle;
-use crate::panic::{catch_panic, log_panic};
+use crate::values::panic::{catch_panic, log_panic};
 
 /// The one part of a reactor that other threads may hold.
 ///

@@ -4,9 +4,9 @@ use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::Channel;
-use crate::panic::log_panic;
-use crate::timers::{TimerKey, Timers};
-use crate::turn::{DatagramTurn, TurnQueue};
+use crate::heart::turn::{DatagramTurn, TurnQueue};
+use crate::machines::timers::{TimerKey, Timers};
+use crate::values::panic::log_panic;
 
 /// The time of one reactor, and the calls that are to be made later.
 ///
@@ -272,8 +272,11 @@ impl DelayedCall {
     /// costs next to nothing, so that an idle timeout can be moved with each message. Returns false
     /// if the call is no longer pending.
     pub fn reset(&self, delay: Duration) -> bool {
-        self.with_timers(|timers, key, clock| timers.reset(key, clock.after(delay)))
-            .unwrap_or(false)
+        let Some(clock) = self.clock.upgrade() else {
+            return false;
+        };
+        let deadline = clock.after(delay);
+        clock.timers.borrow_mut().reset(self.key, deadline)
     }
 
     /// Has the call made `extra` later than it would have been. Returns false if it is no longer

@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::panic::{catch_panic, log_panic};
+use crate::values::panic::{catch_panic, log_panic};
 use crate::{Address, ConnectError, Connector, Protocol, ProtocolHandle, ProtocolRef, Reason};
 
 /// Makes the protocols of a port's or a connector's connections, and hears about both.

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use crate::connector::{Attempt, Dialer, OwnedConnector};
+use crate::core::connector::{Attempt, Dialer, OwnedConnector};
 use crate::stream::Owner;
 use crate::{Address, Clock, ConnectError, Connector, IntoFactory, ProtocolRef, Reason};
 

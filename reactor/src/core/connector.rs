@@ -3,7 +3,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use crate::channel::Channel;
+use crate::heart::channel::Channel;
 use crate::stream::Owner;
 use crate::{Address, AddressError, Clock, ConnectError, DelayedCall, FactoryRef, Reason};
 

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use self::budget::Budget;
 use self::state::{Facts, Phase, State};
-use crate::channel::Channel;
-use crate::handle::Handle;
-use crate::occupant::Occupant;
-use crate::panic::{catch_panic, log_panic};
-use crate::protocol::cell::Dispatch;
+use crate::heart::channel::Channel;
+use crate::heart::handle::Handle;
+use crate::heart::occupant::Occupant;
+use crate::heart::protocol::cell::Dispatch;
+use crate::values::panic::{catch_panic, log_panic};
 use crate::{ProtocolRef, Reason, TransportRef};
 
 /// Who listens to a channel: the occupant, which is an application's protocol or a layer, and all

@@ -2,7 +2,7 @@ use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::occupant::Occupant;
+use crate::heart::occupant::Occupant;
 use crate::{Layer, Protocol, ProtocolHandle};
 
 /// A protocol of any type, or a layer, that can be put on a transport. It remembers whether it has

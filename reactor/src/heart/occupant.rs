@@ -1,7 +1,7 @@
 use std::rc::Rc;
 
-use crate::panic::catch_panic;
-use crate::protocol::cell::{Dispatch, ErasedProtocol};
+use crate::heart::protocol::cell::{Dispatch, ErasedProtocol};
+use crate::values::panic::catch_panic;
 use crate::{Layer, Reason, TransportRef};
 
 /// Who sits in a seat: an application's protocol, or a layer with a seat of its own.

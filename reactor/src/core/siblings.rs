@@ -1,11 +1,11 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::sources::Sources;
+use crate::core::sources::Sources;
 
 /// What the connections of one port share, or all connections that this side made.
 pub(crate) struct Siblings {
-    pub(super) sources: Rc<Sources>,
+    pub(crate) sources: Rc<Sources>,
     open: Cell<usize>,
 }
 
@@ -18,15 +18,15 @@ impl Siblings {
     }
 
     /// How many of them are open.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.open.get()
     }
 
-    pub(super) fn opened(&self) {
+    pub(crate) fn opened(&self) {
         self.open.set(self.open.get() + 1);
     }
 
-    pub(super) fn closed(&self) {
+    pub(crate) fn closed(&self) {
         self.open.set(self.open.get() - 1);
     }
 }

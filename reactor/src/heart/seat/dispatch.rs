@@ -1,6 +1,6 @@
 use super::*;
 use crate::Address;
-use crate::occupant::Event;
+use crate::heart::occupant::Event;
 
 /// What may be due, in the order in which the occupant hears it.
 const ORDER: [Facts; 6] = [

@@ -3,8 +3,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::{Rc, Weak};
 
-use crate::channel::Channel;
-use crate::panic::log_panic;
+use crate::heart::channel::Channel;
+use crate::values::panic::log_panic;
 use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reading, Reason,
     Transport, TransportRef,

@@ -8,7 +8,7 @@ use mio::{Interest, Registry, Token};
 use slab::Slab;
 
 use crate::Reason;
-use crate::output::ReadBuffer;
+use crate::machines::output::ReadBuffer;
 use crate::stream::Ready;
 
 /// Something that the system reports on: a connection, a port, an attempt to connect.

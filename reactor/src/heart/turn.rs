@@ -3,7 +3,7 @@ use std::mem;
 use std::rc::Rc;
 
 use crate::Channel;
-use crate::panic::{catch_panic, log_panic};
+use crate::values::panic::{catch_panic, log_panic};
 
 /// What the loop does for a port of datagrams that asked for it, as for a [`Channel`].
 pub(crate) trait DatagramTurn {

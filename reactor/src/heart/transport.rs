@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::handle::SeatHandle;
+use crate::heart::handle::SeatHandle;
 use crate::{
     Address, Clock, DelayedCall, Producer, ProducerKind, ProducerRegistered, Protocol, ProtocolRef,
     Reason, WeakProtocol,

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use crate::Remote;
-use crate::panic::log_panic;
+use crate::values::panic::log_panic;
 
 /// An event of a reactor as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use crate::occupant::Event;
-use crate::panic::{catch_panic, log_panic};
+use crate::heart::occupant::Event;
+use crate::values::panic::{catch_panic, log_panic};
 use crate::{DelayedCall, Protocol, TransportRef};
 
 /// A protocol in the one place where all that refer to it find it. It is busy while one of them

@@ -1,0 +1,27 @@
+use std::time::Duration;
+
+/// The settings of a reactor as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReactorSettings {
+    /// Whether SIGINT and SIGTERM stop the reactor while it runs, and a second one cuts its shutdown
+    /// short. Default true.
+    ///
+    /// A signal that the process ignores stays ignored, such as the SIGINT of a program that a shell
+    /// script starts with `&`. When the reactor has run, a signal does again what it did before. If
+    /// the process had a handler of its own, the handler runs as well while the reactor runs.
+    #[doc(alias = "installSignalHandlers")]
+    pub signals: bool,
+    /// How long connections may take, at the end, to send what was written. Those that have not
+    /// finished then are aborted with [`Reason::ReactorStopped`](crate::Reason::ReactorStopped).
+    /// Default 5 s; `Duration::MAX` is without a limit.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for ReactorSettings {
+    fn default() -> Self {
+        ReactorSettings {
+            signals: true,
+            shutdown_timeout: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Values: addresses, errors, reasons, settings; and the net that catches the panics of applications.
+
+pub(crate) mod address;
+pub(crate) mod address_error;
+pub(crate) mod error;
+pub(crate) mod log_limit;
+pub(crate) mod panic;
+pub(crate) mod reason;
+pub(crate) mod settings;
