@@ -94,8 +94,7 @@ fn meet(server: TlsRole, connect: impl FnOnce(&Network, Clients)) -> Vec<String>
     reactor.complete(&pending).unwrap().run();
     reactor.clock().run();
     assert_eq!(reactor.clock().pending_calls(), 0);
-    let noted = noted.take();
-    noted
+    noted.take()
 }
 
 #[test]
