@@ -68,7 +68,7 @@ mod linux {
         use std::io::{Read, Write};
         use std::os::unix::net::UnixStream;
 
-        use super::super::unacknowledged;
+        use crate::unix::send_queue::unacknowledged;
 
         #[test]
         fn it_is_zero_when_the_peer_has_read_all() {
