@@ -94,7 +94,6 @@
 //! | to | look at |
 //! |---|---|
 //! | listen, connect, run | [`Reactor`], [`TcpListen`], [`TcpConnect`] |
-//! | send and receive datagrams | [`DatagramProtocol`], [`UdpListen`] |
 //! | define what happens on a connection | [`Protocol`], [`Factory`] |
 //! | write, close, pause, switch, be told what is sent | [`Transport`] |
 //! | receive and send datagrams | [`DatagramProtocol`], [`DatagramTransport`], [`UdpListen`] |
@@ -114,6 +113,11 @@
 //! | use more than one core | [`Workers`] |
 //! | test all this without sockets or waiting | [`testing`] |
 //!
+//! The parts are crates of their own, and a program depends on `retwist` alone. The examples of a part
+//! name its crate. In a program, write `retwist` for `retwist_reactor`, `retwist::protocols` for
+//! `retwist_protocols`, `retwist::deferred` for `retwist_deferred` and `retwist::tls` for
+//! `retwist_tls`.
+//!
 //! # Where a callback comes from
 //!
 //! One pass of the loop runs the timers that are due, then the calls from other threads, then asks
@@ -123,6 +127,22 @@
 //! and sends what was written to other connections on the way. What these ask for comes in the next
 //! pass, so that no connection keeps the others waiting. A reactor with nothing to do makes no system
 //! call at all.
+//!
+//! # The log
+//!
+//! Where these pages say that something is logged, a line goes to the crate [`log`]. It shows once the
+//! program installs a logger, such as `env_logger`. Warnings are for mistakes of the program, such as
+//! a write through a revoked handle. So a test that behaves strangely is easier to understand with a
+//! logger.
+//!
+//! # Features
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `aws-lc-rs` | yes | the cryptography of [`tls`], with post-quantum key exchange; needs a C compiler |
+//! | `ring` | no | other cryptography, which builds in more places; with both, `aws-lc-rs` is used |
+//! | `idna` | yes | names of hosts with letters outside of ASCII |
+//! | `tokio-codec` | no | [`protocols`] gets `Codec`: framings from the decoders and encoders of tokio-util |
 
 pub mod endpoint;
 pub mod porting;

@@ -53,6 +53,9 @@ use crate::{FrameReceiver, FrameTransport, Framed, Framing};
 /// assert_eq!(one.take_written(), b"1: hello\r\n2: you\r\n");
 /// assert_eq!(other.take_written(), b"1: hello\r\n2: you\r\n");
 /// ```
+///
+/// A call to a receiver that is not busy runs at once, inside [`call`](WeakReceiver::call), while the
+/// loop still borrows the room. If what is called changes the room, loop over a clone of the list.
 pub struct WeakReceiver<F: Framing, R> {
     protocol: WeakProtocol<Framed<F, R>>,
     /// Keeps the calls that come in the middle of a delivery. Dangling if the receiver was busy when

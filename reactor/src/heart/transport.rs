@@ -211,8 +211,9 @@ impl dyn Transport {
     /// The protocol that this transport was handed to, as a weak reference that other code may
     /// keep: `transport.me(self)`.
     ///
-    /// Refers to nothing if `protocol` is not the protocol on this transport (a part of it, say),
-    /// or sits there no more; the log says so.
+    /// Refers to nothing if the protocol on this transport is of another type than `protocol` (which
+    /// is a part of it, say), or if the connection has gone; the log says so. Only the type of
+    /// `protocol` counts: another object of the same type is not noticed.
     pub fn me<P: Protocol>(&self, protocol: &P) -> WeakProtocol<P> {
         let _ = protocol;
         self.own()
@@ -226,7 +227,8 @@ impl dyn Transport {
             Some(own) => own.downgrade(),
             None => {
                 log::warn!(
-                    "me() was called with something else than the protocol on this transport: it refers to nothing"
+                    "me, call_later or after_sent was given a {}, but that is not the protocol on this transport, or its connection has ended: nothing will be called",
+                    std::any::type_name::<P>()
                 );
                 WeakProtocol::default()
             }
@@ -234,7 +236,8 @@ impl dyn Transport {
     }
 
     /// Calls a method of the protocol, `delay` from now, with the transport on which it sits then.
-    /// The timer ends with the connection.
+    /// The timer ends with the connection: after `lose_connection` it still runs, until
+    /// `connection_lost`.
     ///
     /// ```
     /// use std::time::Duration;

@@ -30,6 +30,11 @@ use crate::{
 /// assert_eq!(recording.take_written(), b"thank you");
 /// assert!(recording.is_closing());
 /// ```
+///
+/// There is no peer and no system here, so an orderly close is recorded and goes no further:
+/// `connection_lost` comes when the test calls [`lose`](RecordingTransport::lose). Only an abort ends
+/// the connection at once. A recording that is dropped tells the protocol nothing; a
+/// [`Pair`](super::Pair) does. What was written counts as sent once it is taken.
 #[doc(alias = "StringTransport")]
 pub struct RecordingTransport {
     clock: Rc<ManualClock>,
@@ -94,7 +99,7 @@ impl RecordingTransport {
         self.settle();
     }
 
-    /// The connection ends for this reason.
+    /// The connection ends for this reason, and the protocol hears `connection_lost`.
     pub fn lose(&self, reason: Reason) {
         self.channel.seat.lost(reason);
         self.settle();
@@ -106,8 +111,8 @@ impl RecordingTransport {
         self.channel.written.borrow().clone()
     }
 
-    /// Everything that was written since the last time; a producer is asked for more, as if it had
-    /// been sent.
+    /// Everything that was written since the last time. It counts as sent: a producer is asked for
+    /// more, and calls of [`when_sent`](crate::Transport::when_sent) are made.
     #[doc(alias = "clear")]
     pub fn take_written(&self) -> Vec<u8> {
         let written = self.channel.written.take();

@@ -53,6 +53,11 @@ use crate::{DelayedCall, Protocol, ProtocolHandle, TransportRef};
 /// assert_eq!(other.take_written(), b"hello");
 /// ```
 ///
+/// A call to a protocol that is not busy runs at once, inside [`call`](WeakProtocol::call). So what
+/// the loop borrows, here the room, is borrowed while the other members run. A method that changes the
+/// room, for example to remove members that have gone, needs a loop over a clone of the list: with
+/// `RefCell`, the second borrow panics and costs that member its connection.
+///
 /// [`transport.me(self)`]: trait.Transport.html#method.me
 pub struct WeakProtocol<P>(Weak<ProtocolCell<P>>);
 
