@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::core::Core;
 use crate::core::connector::{self, OwnedConnector};
+use crate::testing::MemoryReactor;
 use crate::{
     Address, Clock, Connector, DatagramProtocolRef, FactoryRef, IntoFactory, IntoProtocol,
     IntoTcpConnect, IntoTcpListen, ListenError, ListeningPort, ReactorHandle, ReactorSettings,
@@ -97,56 +98,68 @@ impl Drop for Reactor {
     }
 }
 
-impl ReactorHandle {
-    /// Accepts connections on a TCP port: `8007`, an address, or a [`TcpListen`]. `build` makes the
-    /// protocol of each connection from the address of its peer: anything that [`IntoProtocol`]
-    /// lists, so that `None` refuses the connection.
-    ///
-    /// The port listens when this returns.
-    /// See [`ReactorTcp`] for code that is to run on a recording reactor too.
-    #[doc(alias = "listenTCP")]
-    pub fn listen_tcp<P: IntoProtocol>(
-        &self,
-        address: impl IntoTcpListen,
-        build: impl Fn(&Address) -> P + 'static,
-    ) -> Result<ListeningPort, ListenError> {
-        self.listen_tcp_factory(address, factory(build))
-    }
+/// How a program listens and connects over TCP, on each type of reactor.
+///
+/// The methods are generic, so a `dyn ReactorTcp` could not have them from the trait; and as methods
+/// of the types themselves they need no import.
+macro_rules! tcp_methods {
+    ($($reactor:ty),*) => {$(
+        impl $reactor {
+            /// Accepts connections on a TCP port: `8007`, an address, or a [`TcpListen`]. `build` makes the
+            /// protocol of each connection from the address of its peer: anything that [`IntoProtocol`]
+            /// lists, so that `None` refuses the connection.
+            ///
+            /// The port listens when this returns. See [`ReactorTcp`] for code that is to run on a
+            /// recording reactor too.
+            #[doc(alias = "listenTCP")]
+            pub fn listen_tcp<P: IntoProtocol>(
+                &self,
+                address: impl IntoTcpListen,
+                build: impl Fn(&Address) -> P + 'static,
+            ) -> Result<ListeningPort, ListenError> {
+                self.listen_tcp_factory(address, factory(build))
+            }
 
-    /// [`listen_tcp`](ReactorHandle::listen_tcp) with a [`Factory`](crate::Factory), or an `Rc` of one.
-    pub fn listen_tcp_factory(
-        &self,
-        address: impl IntoTcpListen,
-        factory: impl IntoFactory,
-    ) -> Result<ListeningPort, ListenError> {
-        self.listen(address.into_tcp_listen()?, factory.into_factory())
-    }
+            /// [`listen_tcp`](ReactorHandle::listen_tcp) with a [`Factory`](crate::Factory), or an `Rc` of one.
+            pub fn listen_tcp_factory(
+                &self,
+                address: impl IntoTcpListen,
+                factory: impl IntoFactory,
+            ) -> Result<ListeningPort, ListenError> {
+                self.listen(address.into_tcp_listen()?, factory.into_factory())
+            }
 
-    /// Connects over TCP to an address, or as a [`TcpConnect`] says. `build` makes the protocol of
-    /// the connection once it is made, in a later turn than this one at the earliest; it is called
-    /// again if the [`Connector`] connects again.
-    #[doc(alias = "connectTCP")]
-    pub fn connect_tcp<P: IntoProtocol>(
-        &self,
-        address: impl IntoTcpConnect,
-        build: impl Fn(&Address) -> P + 'static,
-    ) -> Connector {
-        self.connect_tcp_factory(address, factory(build))
-    }
+            /// Connects over TCP to an address, or as a [`TcpConnect`] says. `build` makes the protocol of
+            /// the connection once it is made, in a later turn than this one at the earliest; it is called
+            /// again if the [`Connector`] connects again.
+            #[doc(alias = "connectTCP")]
+            pub fn connect_tcp<P: IntoProtocol>(
+                &self,
+                address: impl IntoTcpConnect,
+                build: impl Fn(&Address) -> P + 'static,
+            ) -> Connector {
+                self.connect_tcp_factory(address, factory(build))
+            }
 
-    /// [`connect_tcp`](ReactorHandle::connect_tcp) with a [`Factory`](crate::Factory), or an `Rc` of one, which
-    /// also hears how it goes.
-    pub fn connect_tcp_factory(
-        &self,
-        address: impl IntoTcpConnect,
-        factory: impl IntoFactory,
-    ) -> Connector {
-        match address.into_tcp_connect() {
-            Ok(options) => self.connect(options, factory.into_factory()),
-            Err(error) => connector::failing(error, factory.into_factory(), self.time()),
+            /// [`connect_tcp`](ReactorHandle::connect_tcp) with a [`Factory`](crate::Factory), or an `Rc` of one, which
+            /// also hears how it goes.
+            pub fn connect_tcp_factory(
+                &self,
+                address: impl IntoTcpConnect,
+                factory: impl IntoFactory,
+            ) -> Connector {
+                match address.into_tcp_connect() {
+                    Ok(options) => self.connect(options, factory.into_factory()),
+                    Err(error) => connector::failing(error, factory.into_factory(), self.time()),
+                }
+            }
         }
-    }
+    )*};
+}
 
+tcp_methods!(ReactorHandle, dyn ReactorTcp + '_, MemoryReactor);
+
+impl ReactorHandle {
     /// Opens a UDP port: `8007`, an address, or a [`UdpListen`], for one protocol. The port is open
     /// when this returns, and the protocol hears
     /// [`start_protocol`](crate::DatagramProtocol::start_protocol) in the next turn.
@@ -176,57 +189,6 @@ pub trait ReactorTcp {
 
     /// Its clock.
     fn time(&self) -> Clock;
-}
-
-/// The same, whatever the reactor.
-impl dyn ReactorTcp + '_ {
-    /// Accepts connections on a TCP port: `8007`, an address, or a [`TcpListen`]. `build` makes the
-    /// protocol of each connection from the address of its peer: anything that [`IntoProtocol`]
-    /// lists, so that `None` refuses the connection.
-    ///
-    /// The port listens when this returns.
-    #[doc(alias = "listenTCP")]
-    pub fn listen_tcp<P: IntoProtocol>(
-        &self,
-        address: impl IntoTcpListen,
-        build: impl Fn(&Address) -> P + 'static,
-    ) -> Result<ListeningPort, ListenError> {
-        self.listen_tcp_factory(address, factory(build))
-    }
-
-    /// `listen_tcp` with a [`Factory`](crate::Factory), or an `Rc` of one.
-    pub fn listen_tcp_factory(
-        &self,
-        address: impl IntoTcpListen,
-        factory: impl IntoFactory,
-    ) -> Result<ListeningPort, ListenError> {
-        self.listen(address.into_tcp_listen()?, factory.into_factory())
-    }
-
-    /// Connects over TCP to an address, or as a [`TcpConnect`] says. `build` makes the protocol of
-    /// the connection once it is made, in a later turn than this one at the earliest; it is called
-    /// again if the [`Connector`] connects again.
-    #[doc(alias = "connectTCP")]
-    pub fn connect_tcp<P: IntoProtocol>(
-        &self,
-        address: impl IntoTcpConnect,
-        build: impl Fn(&Address) -> P + 'static,
-    ) -> Connector {
-        self.connect_tcp_factory(address, factory(build))
-    }
-
-    /// `connect_tcp` with a [`Factory`](crate::Factory), or an `Rc` of one, which
-    /// also hears how it goes.
-    pub fn connect_tcp_factory(
-        &self,
-        address: impl IntoTcpConnect,
-        factory: impl IntoFactory,
-    ) -> Connector {
-        match address.into_tcp_connect() {
-            Ok(options) => self.connect(options, factory.into_factory()),
-            Err(error) => connector::failing(error, factory.into_factory(), self.time()),
-        }
-    }
 }
 
 impl ReactorTcp for ReactorHandle {

@@ -84,23 +84,17 @@ impl SocketAddress for SocketAddr {
     }
 }
 
-impl SocketAddress for &str {
-    fn socket_address(self) -> Result<SocketAddr, AddressError> {
-        parse(self)
-    }
+macro_rules! texts {
+    ($($text:ty),*) => {$(
+        impl SocketAddress for $text {
+            fn socket_address(self) -> Result<SocketAddr, AddressError> {
+                parse(self.as_ref())
+            }
+        }
+    )*};
 }
 
-impl SocketAddress for &String {
-    fn socket_address(self) -> Result<SocketAddr, AddressError> {
-        parse(self)
-    }
-}
-
-impl SocketAddress for String {
-    fn socket_address(self) -> Result<SocketAddr, AddressError> {
-        parse(&self)
-    }
-}
+texts!(&str, &String, String);
 
 impl<I: IpAddress> SocketAddress for (I, u16) {
     fn socket_address(self) -> Result<SocketAddr, AddressError> {
@@ -108,35 +102,17 @@ impl<I: IpAddress> SocketAddress for (I, u16) {
     }
 }
 
-impl IpAddress for IpAddr {
-    fn ip_address(self) -> Result<IpAddr, AddressError> {
-        Ok(self)
-    }
+macro_rules! ip_addresses {
+    ($($address:ty),*) => {$(
+        impl IpAddress for $address {
+            fn ip_address(self) -> Result<IpAddr, AddressError> {
+                Ok(self.into())
+            }
+        }
+    )*};
 }
 
-impl IpAddress for Ipv4Addr {
-    fn ip_address(self) -> Result<IpAddr, AddressError> {
-        Ok(self.into())
-    }
-}
-
-impl IpAddress for Ipv6Addr {
-    fn ip_address(self) -> Result<IpAddr, AddressError> {
-        Ok(self.into())
-    }
-}
-
-impl IpAddress for [u8; 4] {
-    fn ip_address(self) -> Result<IpAddr, AddressError> {
-        Ok(self.into())
-    }
-}
-
-impl IpAddress for [u16; 8] {
-    fn ip_address(self) -> Result<IpAddr, AddressError> {
-        Ok(self.into())
-    }
-}
+ip_addresses!(IpAddr, Ipv4Addr, Ipv6Addr, [u8; 4], [u16; 8]);
 
 impl IpAddress for &str {
     fn ip_address(self) -> Result<IpAddr, AddressError> {

@@ -47,10 +47,7 @@ impl Pair {
         server: impl Into<ProtocolRef>,
     ) -> Self {
         let server_settings = StreamSettings::default();
-        let client_settings = StreamSettings {
-            read_pauses: false,
-            ..StreamSettings::default()
-        };
+        let client_settings = StreamSettings::client();
         Pair::with_settings(clock, client, client_settings, server, server_settings)
     }
 

@@ -10,16 +10,17 @@ use super::datagrams::DatagramNetwork;
 use super::pair::Pair;
 use super::pending_connection::{ConnectOptions, MemoryDialer, PendingConnection};
 use super::port::{MemoryPort, Place};
-use crate::core::connector::{self, OwnedConnector};
+use crate::core::connector::OwnedConnector;
 use crate::heart::port::{KeptPorts, Listening};
 use crate::{
-    Address, Clock, ConnectError, Connector, DatagramProtocolRef, FactoryRef, IntoFactory,
-    IntoProtocol, IntoTcpConnect, IntoTcpListen, ListenError, ListeningPort, ProtocolRef,
-    ReactorTcp, ReactorUdp, StreamSettings, TcpConnect, TcpListen, UdpListen, factory,
+    Address, Clock, ConnectError, Connector, DatagramProtocolRef, FactoryRef, ListenError,
+    ListeningPort, ProtocolRef, ReactorTcp, ReactorUdp, StreamSettings, TcpConnect, TcpListen,
+    UdpListen,
 };
 
 /// A reactor without a network: records what was listened on and connected to, and makes the
-/// connections that a test asks for.
+/// connections that a test asks for, with [`accept`](MemoryReactor::accept) and
+/// [`complete`](MemoryReactor::complete). It opens no socket, and makes no file.
 ///
 /// ```
 /// use retwist_reactor::testing::MemoryReactor;
@@ -66,55 +67,6 @@ impl MemoryReactor {
             dialled: Rc::default(),
             #[cfg(unix)]
             dialled_unix: Rc::default(),
-        }
-    }
-
-    /// Accepts connections on a TCP port: `8007`, an address, or a [`TcpListen`]. `build` makes the
-    /// protocol of each connection from the address of its peer: anything that [`IntoProtocol`]
-    /// lists, so that `None` refuses the connection.
-    ///
-    /// No socket is opened: [`accept`](MemoryReactor::accept) and
-    /// [`complete`](MemoryReactor::complete) make the connections.
-    #[doc(alias = "listenTCP")]
-    pub fn listen_tcp<P: IntoProtocol>(
-        &self,
-        address: impl IntoTcpListen,
-        build: impl Fn(&Address) -> P + 'static,
-    ) -> Result<ListeningPort, ListenError> {
-        self.listen_tcp_factory(address, factory(build))
-    }
-
-    /// [`listen_tcp`](MemoryReactor::listen_tcp) with a [`Factory`](crate::Factory), or an `Rc` of one.
-    pub fn listen_tcp_factory(
-        &self,
-        address: impl IntoTcpListen,
-        factory: impl IntoFactory,
-    ) -> Result<ListeningPort, ListenError> {
-        self.listen(address.into_tcp_listen()?, factory.into_factory())
-    }
-
-    /// Connects to an address, or as a [`TcpConnect`] says, once
-    /// [`complete`](MemoryReactor::complete) is called. `build` makes the protocol of
-    /// the connection once it is made; it is called again if the [`Connector`] connects again.
-    #[doc(alias = "connectTCP")]
-    pub fn connect_tcp<P: IntoProtocol>(
-        &self,
-        address: impl IntoTcpConnect,
-        build: impl Fn(&Address) -> P + 'static,
-    ) -> Connector {
-        self.connect_tcp_factory(address, factory(build))
-    }
-
-    /// [`connect_tcp`](MemoryReactor::connect_tcp) with a [`Factory`](crate::Factory), or an `Rc` of one, which
-    /// also hears how it goes.
-    pub fn connect_tcp_factory(
-        &self,
-        address: impl IntoTcpConnect,
-        factory: impl IntoFactory,
-    ) -> Connector {
-        match address.into_tcp_connect() {
-            Ok(options) => self.connect(options, factory.into_factory()),
-            Err(error) => connector::failing(error, factory.into_factory(), self.time()),
         }
     }
 
