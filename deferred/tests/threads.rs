@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use retwist_deferred::{
     Deferred, Executor, Failure, IntoBoxedError, ResolveError, Resolver, SystemResolver,
-    ThreadPool, gather_results,
+    ThreadPool, Value, gather_results,
 };
 use retwist_reactor::{Reactor, ReactorSettings};
 
@@ -239,4 +239,56 @@ fn a_look_up_is_cancelled_and_times_out() {
     assert!(matches!(failure, Failure::TimedOut(_)));
     go.send(()).unwrap();
     outcome(&reactor, busy).unwrap();
+}
+
+/// What a job holds may panic when it is dropped, in whichever thread that is.
+#[test]
+fn a_panic_in_the_drop_of_a_job_or_of_its_result_spoils_no_other() {
+    struct Fragile;
+
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("a bug in a drop");
+        }
+    }
+
+    let reactor = quiet();
+    let pool = ThreadPool::new(&reactor);
+    pool.set_size(1);
+    // The result of a job that is cancelled while it runs is dropped in its thread.
+    let (begun, has_begun) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    let cancelled = pool.defer_to_thread(move || {
+        begun.send(()).unwrap();
+        wait.recv().unwrap();
+        Value(Fragile)
+    });
+    has_begun.recv().unwrap();
+    cancelled.cancel();
+    drop(cancelled);
+    go.send(()).unwrap();
+    outcome(&reactor, pool.defer_to_thread(|| Value(7))).unwrap();
+
+    let (begun, has_begun) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    let running = pool.defer_to_thread(move || {
+        begun.send(()).unwrap();
+        wait.recv().unwrap_err();
+    });
+    has_begun.recv().unwrap();
+    let pending: Vec<_> = (0..2)
+        .map(|_| {
+            let (fragile, go) = (Fragile, go.clone());
+            pool.defer_to_thread(move || drop((go, fragile)))
+        })
+        .collect();
+    drop(go);
+    let handle = reactor.handle();
+    reactor.call_soon(move || handle.stop());
+    reactor.run().unwrap();
+    assert_eq!(pool.threads(), 0);
+    for mut job in pending {
+        assert_eq!(job.take(), Some(Err(Failure::ReactorEnded)));
+    }
+    drop(running);
 }

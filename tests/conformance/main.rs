@@ -27,6 +27,7 @@ mod crowd;
 mod deadlines;
 mod delivery;
 mod descriptors;
+mod drops;
 mod endings;
 mod fairness;
 mod half_close;

@@ -5,7 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// A job for another thread. It does not panic.
+use retwist_reactor::catch_panic;
+
+/// A job for another thread.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads of a pool, and the pending jobs in order.
@@ -23,6 +25,13 @@ struct PoolState {
     threads: usize,
     idle: usize,
     stopping: bool,
+}
+
+/// Drops a job that is never done, with what it captured: values of an application.
+fn drop_job((_, job): (u64, Job)) {
+    if let Err(message) = catch_panic(|| drop(job)) {
+        log::error!("the drop of a job of a thread pool panicked: {message}");
+    }
 }
 
 impl PoolThreads {
@@ -70,7 +79,7 @@ impl PoolThreads {
             let index = state.jobs.iter().position(|(pending, _)| *pending == id);
             index.and_then(|index| state.jobs.remove(index))
         };
-        drop(job);
+        job.into_iter().for_each(drop_job);
     }
 
     /// Sets the limit. Threads above it end as soon as they are idle.
@@ -90,7 +99,7 @@ impl PoolThreads {
             state.stopping = true;
             mem::take(&mut state.jobs)
         };
-        drop(jobs);
+        jobs.into_iter().for_each(drop_job);
         self.news.notify_all();
     }
 
@@ -114,7 +123,11 @@ impl PoolThreads {
     /// The life of a thread.
     fn work(&self) {
         while let Some(job) = self.next() {
-            job();
+            // The job catches the panics of the application's code, but not one in the drop of its
+            // result, for which no code waits any more.
+            if let Err(message) = catch_panic(job) {
+                log::error!("the drop of a result of a thread pool panicked: {message}");
+            }
         }
         self.ended.notify_all();
     }

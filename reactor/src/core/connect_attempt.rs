@@ -25,7 +25,7 @@ impl ConnectAttempt {
     /// The connection is made. [`Connector::disconnect`] calls `disconnect`, which closes it in
     /// order.
     pub fn connected(&self, disconnect: impl Fn() + 'static) {
-        self.connector.connected_by(Box::new(disconnect));
+        self.connector.connected_by(Rc::new(disconnect));
     }
 
     /// The connection could not be made. The factory hears of it, and may connect again.
@@ -60,11 +60,11 @@ impl Connector {
 struct Custom<S>(S);
 
 impl<S: Fn(ConnectAttempt) -> Option<Box<dyn Fn()>>> Dialer for Custom<S> {
-    fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Box<dyn Attempt>> {
+    fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Rc<dyn Attempt>> {
         let attempt = ConnectAttempt {
             connector: connector.clone(),
         };
-        Some(Box::new(Cancel((self.0)(attempt)?)))
+        Some(Rc::new(Cancel((self.0)(attempt)?)))
     }
 }
 

@@ -44,21 +44,22 @@ pub(crate) struct OwnedConnector {
 enum State {
     Disconnected,
     Waiting(DelayedCall),
-    Connecting(Box<dyn Attempt>),
+    Connecting(Rc<dyn Attempt>),
     Connected(Connection),
 }
 
 /// What a [`Connector`] closes when it disconnects.
+#[derive(Clone)]
 enum Connection {
     Channel(Weak<dyn Channel>),
-    Custom(Box<dyn Fn()>),
+    Custom(Rc<dyn Fn()>),
 }
 
 /// How connections of one kind are begun.
 pub(crate) trait Dialer {
     /// Begins, and later calls [`OwnedConnector::connected`] or [`OwnedConnector::failed`]; never from
     /// inside this call. Returns `None` once the reactor ends.
-    fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Box<dyn Attempt>>;
+    fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Rc<dyn Attempt>>;
 }
 
 /// A connection that is being made.
@@ -219,15 +220,16 @@ impl OwnedConnector {
     }
 
     fn stop_connecting(&self) -> bool {
-        match &*self.state.borrow() {
-            State::Connecting(attempt) => {
-                attempt.cancel();
-                return true;
-            }
-            State::Waiting(_) => {}
+        // The code of an application may cancel the attempt, so nothing is borrowed meanwhile.
+        let attempt = match &*self.state.borrow() {
+            State::Connecting(attempt) => Some(attempt.clone()),
+            State::Waiting(_) => None,
             _ => return false,
+        };
+        match attempt {
+            Some(attempt) => attempt.cancel(),
+            None => self.enter(State::Disconnected),
         }
-        self.enter(State::Disconnected);
         true
     }
 
@@ -235,14 +237,17 @@ impl OwnedConnector {
         if self.stop_connecting() {
             return;
         }
-        let channel = match &*self.state.borrow() {
-            State::Connected(Connection::Channel(channel)) => channel.upgrade(),
-            // It changes no state: the end comes in a later turn.
-            State::Connected(Connection::Custom(disconnect)) => return disconnect(),
+        let connection = match &*self.state.borrow() {
+            State::Connected(connection) => connection.clone(),
             _ => return,
         };
-        if let Some(channel) = channel {
-            channel.seat().close();
+        match connection {
+            Connection::Channel(channel) => {
+                if let Some(channel) = channel.upgrade() {
+                    channel.seat().close();
+                }
+            }
+            Connection::Custom(disconnect) => disconnect(),
         }
     }
 
@@ -272,7 +277,7 @@ impl OwnedConnector {
     }
 
     /// The same for a connection that `disconnect` closes.
-    pub(crate) fn connected_by(&self, disconnect: Box<dyn Fn()>) {
+    pub(crate) fn connected_by(&self, disconnect: Rc<dyn Fn()>) {
         self.enter(State::Connected(Connection::Custom(disconnect)));
     }
 
@@ -315,10 +320,10 @@ pub(crate) fn failing(error: AddressError, factory: FactoryRef, clock: Clock) ->
 struct FailingDialer(AddressError, Clock);
 
 impl Dialer for FailingDialer {
-    fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Box<dyn Attempt>> {
+    fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Rc<dyn Attempt>> {
         let (connector, error) = (connector.clone(), self.0.clone());
         self.1.call_soon(move || connector.failed(&error.into()));
-        Some(Box::new(Failing))
+        Some(Rc::new(Failing))
     }
 }
 

@@ -212,29 +212,45 @@ trait ErasedFactory {
     fn client_connection_lost(&self, connector: &Connector, reason: &Reason);
 }
 
-impl<F: Factory> ErasedFactory for Rc<F> {
+/// A factory of the application. The loop may drop the last reference to it, so a panic in its drop is
+/// caught; the drop alone empties it.
+struct Owned<F>(Option<Rc<F>>);
+
+impl<F: Factory> ErasedFactory for Owned<F> {
     fn build_protocol(&self, peer: &Address) -> Option<ProtocolRef> {
-        F::build_protocol(self, peer).into_protocol()
+        F::build_protocol(self.0.as_ref()?, peer).into_protocol()
     }
 
     fn start_factory(&self) {
-        F::start_factory(self);
+        self.0.iter().for_each(F::start_factory);
     }
 
     fn stop_factory(&self) {
-        F::stop_factory(self);
+        self.0.iter().for_each(F::stop_factory);
     }
 
     fn started_connecting(&self, connector: &Connector) {
-        F::started_connecting(self, connector);
+        self.0
+            .iter()
+            .for_each(|me| me.started_connecting(connector));
     }
 
     fn client_connection_failed(&self, connector: &Connector, error: &ConnectError) {
-        F::client_connection_failed(self, connector, error);
+        self.0
+            .iter()
+            .for_each(|me| me.client_connection_failed(connector, error));
     }
 
     fn client_connection_lost(&self, connector: &Connector, reason: &Reason) {
-        F::client_connection_lost(self, connector, reason);
+        self.0
+            .iter()
+            .for_each(|me| me.client_connection_lost(connector, reason));
+    }
+}
+
+impl<F> Drop for Owned<F> {
+    fn drop(&mut self) {
+        log_panic("the drop of a factory", || drop(self.0.take()));
     }
 }
 
@@ -308,7 +324,7 @@ impl<F: Factory> From<Rc<F>> for FactoryRef {
         FactoryRef {
             shared: Rc::new(Shared {
                 users: Cell::new(0),
-                factory,
+                factory: Owned(Some(factory)),
             }),
         }
     }

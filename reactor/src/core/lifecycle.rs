@@ -130,6 +130,14 @@ impl Triggers {
     }
 }
 
+impl Drop for Triggers {
+    fn drop(&mut self) {
+        for trigger in self.waiting.take() {
+            log_panic("the drop of a system event trigger", || drop(trigger));
+        }
+    }
+}
+
 impl fmt::Debug for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hold")

@@ -139,7 +139,9 @@ impl Remote {
     /// [`ReactorGone`].
     pub(crate) fn close(&self) {
         let calls = self.shared.calls().take();
-        drop(calls);
+        for call in calls.into_iter().flatten() {
+            log_panic("the drop of a call from another thread", || drop(call));
+        }
     }
 }
 

@@ -209,7 +209,9 @@ impl Clock {
     pub(crate) fn end(&self) {
         self.inner.ended.set(true);
         let calls = self.inner.timers.borrow_mut().drain();
-        drop(calls);
+        for call in calls {
+            log_panic("the drop of a delayed call", || drop(call));
+        }
         self.inner.turns.clear();
     }
 }

@@ -106,7 +106,9 @@ impl TurnQueue {
         // What is dropped here may ask for more while it is dropped.
         while !self.is_empty() {
             self.each(&self.turns, drop);
-            self.each(&self.soon, drop);
+            self.each(&self.soon, |call| {
+                log_panic("the drop of a call", || drop(call))
+            });
             self.each(&self.flushes, drop);
             self.each(&self.datagram_turns, drop);
             self.each(&self.datagram_flushes, drop);

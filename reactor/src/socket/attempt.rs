@@ -55,7 +55,7 @@ struct SocketDialer<D> {
 }
 
 impl<D: Dials> Dialer for SocketDialer<D> {
-    fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Box<dyn Attempt>> {
+    fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Rc<dyn Attempt>> {
         let core = self.core.upgrade().filter(|core| !core.is_ending())?;
         let attempt = Rc::new_cyclic(|me| SocketAttempt {
             me: me.clone(),
@@ -71,7 +71,7 @@ impl<D: Dials> Dialer for SocketDialer<D> {
         if let Err(error) = attempt.begin(&core) {
             attempt.fail_soon(error);
         }
-        Some(Box::new(Canceller(Rc::downgrade(&attempt))))
+        Some(Rc::new(Canceller(Rc::downgrade(&attempt))))
     }
 }
 

@@ -141,7 +141,7 @@ impl<O> MemoryDialer<O> {
 }
 
 impl<O: ConnectOptions> Dialer for MemoryDialer<O> {
-    fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Box<dyn Attempt>> {
+    fn dial(&self, connector: &Rc<OwnedConnector>) -> Option<Rc<dyn Attempt>> {
         let dialled = self.dialled.upgrade()?;
         let shared = Rc::new(Shared {
             options: self.options.clone(),
@@ -160,7 +160,7 @@ impl<O: ConnectOptions> Dialer for MemoryDialer<O> {
         });
         let canceller = Canceller(Rc::downgrade(&shared));
         dialled.borrow_mut().push(PendingConnection { shared });
-        Some(Box::new(canceller))
+        Some(Rc::new(canceller))
     }
 }
 
