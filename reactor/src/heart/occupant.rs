@@ -97,10 +97,11 @@ impl Occupant {
 
     /// The same, for bytes that are not the channel's own: a layer, which may change them, gets a
     /// copy.
+    #[inline(always)]
     pub(crate) fn deliver_shared(&self, data: &[u8], transport: &TransportRef) -> Dispatch {
         match self {
             Occupant::Application(protocol) => protocol.deliver(data, transport),
-            Occupant::Layer(_) => self.deliver(&mut data.to_vec(), transport),
+            Occupant::Layer(layer) => deliver_to(&**layer, &mut data.to_vec()),
         }
     }
 
