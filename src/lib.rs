@@ -93,7 +93,7 @@
 //!
 //! | to | look at |
 //! |---|---|
-//! | listen, connect, run | [`Reactor`], [`TcpListen`], [`TcpConnect`] |
+//! | listen, connect, run | [`Reactor`], [`TcpListen`], [`TcpConnect`], [`UnixListen`], [`UnixConnect`] |
 //! | define what happens on a connection | [`Protocol`], [`Factory`] |
 //! | write, close, pause, switch, be told what is sent | [`Transport`] |
 //! | receive and send datagrams | [`DatagramProtocol`], [`DatagramTransport`], [`UdpListen`] |

@@ -33,6 +33,7 @@ An endpoint is a kind and its arguments, with colons between them:
 
 tcp:PORT, tcp6:PORT           to listen; with :interface=ADDRESS on one address alone
 udp:PORT, udp6:PORT           to receive datagrams; with :interface=ADDRESS on one address alone
+unix:PATH                     to listen on a UNIX socket, or to connect to one; with :mode=660 for the group too
 tcp:HOST:PORT                 to connect; with :timeout=SECONDS no longer than that
 tls:PORT:privateKey=FILE      to listen with TLS; the PEM file has the key and the certificate
 tls:HOST:PORT                 to connect with TLS; with :trustRoots=FILE to servers that these certify
