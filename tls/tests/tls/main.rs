@@ -1,6 +1,7 @@
 //! TLS over transports in memory, in every way that it is started, used, closed and left.
 
 mod certificates;
+mod choosing;
 mod closing;
 mod common;
 mod configuration;
