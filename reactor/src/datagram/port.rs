@@ -60,7 +60,7 @@ pub(crate) struct DatagramPort<W: DatagramWire> {
     owed: RefCell<Owed>,
     /// The end of `Closing`.
     deadline: RefCell<Option<DelayedCall>>,
-    /// What waits for the system; None if nothing does.
+    /// What waits for the system; `None` if nothing does.
     output: RefCell<Option<Box<DatagramQueue>>>,
     /// The system has not taken the front of `output`, and will say when to try again.
     blocked: Cell<bool>,

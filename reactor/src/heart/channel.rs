@@ -5,7 +5,7 @@ use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, Reason, Seat, TransportRef,
 };
 
-/// What goes down: what a kind of transport does with the wishes of the protocol above it.
+/// What goes down: what a kind of transport does with the requests of the protocol above it.
 ///
 /// An implementer of a transport writes it. An application never calls it: a protocol holds a
 /// [`TransportRef`](crate::TransportRef), which checks each call before it passes it on. So an

@@ -117,7 +117,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Gives the producer up; nothing is called on it any more. None if there was none.
+    /// Gives the producer up; nothing is called on it any more. Returns `None` without a producer.
     pub fn unregister(&mut self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         self.registered.take().map(|r| (r.producer, r.kind))
     }
@@ -137,7 +137,7 @@ impl Flow {
         }
     }
 
-    /// The producer that a close may have to wait for; None if there is none. The caller asks
+    /// The producer that a close may have to wait for; `None` without a producer. The caller asks
     /// [`holds_close`](Awaited::holds_close) with no borrow held.
     pub fn awaited(&self) -> Option<Awaited> {
         let registered = self.registered.as_ref()?;

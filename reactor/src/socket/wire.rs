@@ -31,7 +31,7 @@ pub(crate) trait StreamSocket: Read + Write + event::Source + 'static {
 
 /// A connected socket as the wire of a [`Stream`].
 pub(crate) struct SocketWire<S: StreamSocket> {
-    /// None once closed.
+    /// `None` once closed.
     socket: RefCell<Option<S>>,
     token: Cell<Token>,
     siblings: Rc<Siblings>,

@@ -29,14 +29,14 @@ pub struct StreamOptions {
 }
 
 impl StreamOptions {
-    /// The options of the stream that `transport` ends in; None if that is no byte stream of the
+    /// The options of the stream that `transport` ends in; `None` if that is no byte stream of the
     /// reactor's own.
     pub fn of(transport: &TransportRef) -> Option<StreamOptions> {
         let found = Transport::extension(&**transport, TypeId::of::<StreamOptions>())?;
         found.downcast_ref::<StreamOptions>().cloned()
     }
 
-    /// The settings that hold now; None once the connection has gone.
+    /// The settings that hold now; `None` once the connection has gone.
     pub fn settings(&self) -> Option<StreamSettings> {
         Some((*self.stream.upgrade()?.live_settings()?).clone())
     }
@@ -64,7 +64,7 @@ impl fmt::Debug for StreamOptions {
 
 /// A stream, whatever its wire, as its options see it.
 trait LiveSettings {
-    /// None once the connection has gone.
+    /// `None` once the connection has gone.
     fn live_settings(&self) -> Option<Rc<StreamSettings>>;
     fn set_live_settings(&self, settings: StreamSettings);
 }

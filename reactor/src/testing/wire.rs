@@ -110,9 +110,10 @@ impl Way {
                 way.step();
             }
         };
-        match delay.is_zero() {
-            true => self.clock.call_soon(step),
-            false => drop(self.clock.call_later(delay, step)),
+        if delay.is_zero() {
+            self.clock.call_soon(step);
+        } else {
+            self.clock.call_later(delay, step);
         }
     }
 
@@ -168,9 +169,10 @@ impl Way {
 
     fn tell_receiver(&self) {
         let state = self.state.borrow();
-        let ready = match state.ended || state.reset {
-            true => Ready::hung_up(state.reset),
-            false => Ready::READABLE,
+        let ready = if state.ended || state.reset {
+            Ready::hung_up(state.reset)
+        } else {
+            Ready::READABLE
         };
         drop(state);
         let to = self.to.borrow().upgrade();

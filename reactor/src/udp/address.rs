@@ -9,7 +9,7 @@ const LONGEST_V6: usize = 65_535 - 8;
 
 /// The address in the family of a port that is bound to `bound`: an IPv4 address is written as an
 /// IPv6 one for a port of both families, and an IPv6 address that stands for an IPv4 one as that.
-/// None if the port cannot send there.
+/// `None` if the port cannot send there.
 pub(crate) fn fit(bound: SocketAddr, dual_stack: bool, address: SocketAddr) -> Option<SocketAddr> {
     match (bound, address) {
         (SocketAddr::V4(_), SocketAddr::V4(_)) => Some(address),

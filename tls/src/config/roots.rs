@@ -65,10 +65,10 @@ impl TrustRoots {
     }
 
     fn some(store: RootCertStore) -> Result<Self, ConfigError> {
-        match store.is_empty() {
-            true => Err(ConfigError::NoRoots),
-            false => Ok(TrustRoots { store }),
+        if store.is_empty() {
+            return Err(ConfigError::NoRoots);
         }
+        Ok(TrustRoots { store })
     }
 
     /// These and those.

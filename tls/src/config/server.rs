@@ -167,8 +167,8 @@ const MOST_SESSIONS: usize = 1_000_000;
 const MOST_TICKETS: usize = 100;
 
 fn at_most(most: usize, asked: usize, what: &'static str) -> Result<usize, ConfigError> {
-    match asked <= most {
-        true => Ok(asked),
-        false => Err(ConfigError::TooMany { what, asked, most }),
+    if asked > most {
+        return Err(ConfigError::TooMany { what, asked, most });
     }
+    Ok(asked)
 }

@@ -3,7 +3,7 @@ use std::fmt;
 
 use bitflags::bitflags;
 
-/// How far TLS has come, one at a time. The wishes of the protocol above and the facts from below
+/// How far TLS has come, one at a time. The requests of the protocol above and the facts from below
 /// move it on:
 ///
 /// ```text

@@ -108,10 +108,13 @@ pub(super) fn send<Data>(
     out: &mut Ciphertext,
 ) -> (usize, Sent) {
     let sent = match status.state {
-        Ok(ConnectionState::WriteTraffic(traffic)) => match seal(traffic, what, out) {
-            true => Sent::Done,
-            false => Sent::Failed(failure(rustls::Error::EncryptError)),
-        },
+        Ok(ConnectionState::WriteTraffic(traffic)) => {
+            if seal(traffic, what, out) {
+                Sent::Done
+            } else {
+                Sent::Failed(failure(rustls::Error::EncryptError))
+            }
+        }
         Ok(ConnectionState::EncodeTlsData(data)) => {
             encode(data, out);
             Sent::NotYet

@@ -101,7 +101,7 @@ impl<W: DatagramWire> DatagramPort<W> {
         }
     }
 
-    /// Hands some of what waits to the system: how many it took, and the error of the next. None if
+    /// Hands some of what waits to the system: how many it took, and the error of the next. `None` if
     /// nothing waits.
     #[inline]
     fn send_some(&self) -> Option<(usize, Option<io::Error>)> {
