@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use retwist::{
-    ListenError, Phase, Protocol, ReactorHandle, ReactorSettings, SystemEvent, TcpListen,
+    Address, ListenError, Phase, Protocol, ReactorHandle, ReactorSettings, SystemEvent, TcpListen,
     TransportRef, Worker, Workers, WorkersError,
 };
 use rustix::process::Signal;
@@ -19,6 +19,8 @@ use crate::child::{Process, is_child, soon};
 use crate::delivery::pattern;
 
 mod tls;
+#[cfg(unix)]
+mod unix;
 
 /// Says first which worker it is of, and then does what it is told by a letter.
 struct Server {
@@ -69,7 +71,7 @@ type Cause = Box<dyn Error + Send + Sync>;
 
 /// Workers that run in a thread, and where they listen.
 struct Running {
-    listening: Receiver<SocketAddr>,
+    listening: Receiver<Address>,
     thread: JoinHandle<Result<(), WorkersError>>,
 }
 
@@ -81,13 +83,18 @@ impl Running {
         let (sender, listening) = mpsc::channel();
         let thread = thread::spawn(move || {
             several(count)
-                .when_listening(move |address| sender.send(address.socket().unwrap()).unwrap())
+                .when_listening(move |address| sender.send(address.clone()).unwrap())
                 .run(set_up)
         });
         Running { listening, thread }
     }
 
     fn address(&self) -> SocketAddr {
+        self.told().socket().unwrap()
+    }
+
+    /// The next port that is said.
+    fn told(&self) -> Address {
         self.listening.recv().unwrap()
     }
 
