@@ -1,7 +1,9 @@
 use std::fmt;
 use std::rc::Rc;
 
-use retwist_reactor::{Address, Channel, Layer, ProtocolRef, Reason, Seat, error_chain};
+use retwist_reactor::{
+    Address, Channel, Layer, ProtocolRef, Reason, Seat, catch_panic, error_chain,
+};
 
 use crate::{HexDump, Policy};
 
@@ -74,7 +76,7 @@ impl Tap {
     }
 
     /// Calls `sink` with the peer and the event, instead of writing into the log. `Display` prints an
-    /// event as the log has it.
+    /// event as the log has it. A panic in `sink` is logged, and the connection goes on.
     #[must_use]
     pub fn to(self, sink: impl Fn(&Address, &TapEvent<'_>) + 'static) -> Self {
         Tap {
@@ -109,8 +111,12 @@ pub struct TapLayer {
 }
 
 impl TapLayer {
+    /// Any code may write or close, so a panic in the sink must not reach the caller.
     fn note(&self, event: TapEvent<'_>) {
-        (self.tap.sink)(&self.peer(), &event);
+        let peer = self.peer();
+        if let Err(message) = catch_panic(|| (self.tap.sink)(&peer, &event)) {
+            log::error!("the sink of a tap on the connection with {peer} panicked: {message}");
+        }
     }
 
     fn traffic<'a>(&self, data: &'a [u8]) -> Traffic<'a> {

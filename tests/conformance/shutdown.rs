@@ -252,6 +252,16 @@ fn nothing_begins_on_a_reactor_that_has_ended() {
     assert!(!port.is_listening());
     let refused = reactor.listen_tcp(0, |_| None::<ProtocolRef>);
     assert!(matches!(refused, Err(ListenError::ReactorGone)));
+    // A call that will not be made frees at once what it holds.
+    let held = Rc::new(());
+    for delay in [Duration::ZERO, Duration::MAX] {
+        let holds = held.clone();
+        let call = reactor.call_later(delay, move || drop(holds));
+        assert!(!call.active() && call.when().is_none() && !call.cancel());
+    }
+    let holds = held.clone();
+    reactor.call_soon(move || drop(holds));
+    assert_eq!(Rc::strong_count(&held), 1);
 }
 
 #[test]

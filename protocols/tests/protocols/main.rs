@@ -9,6 +9,7 @@ mod idle;
 mod layers;
 mod lines;
 mod openings;
+mod panics;
 mod policies;
 mod proxy_protocol;
 mod receivers;
