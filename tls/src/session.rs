@@ -184,17 +184,7 @@ impl Session {
         around: &impl Surroundings,
     ) -> Result<usize, Failure> {
         let first = &mut Vec::new();
-        let handled = match &mut self.connection {
-            Connection::Client(client) => {
-                let status = client.process_tls_records(input);
-                handle(status, false, first, out, around)?
-            }
-            Connection::Server(server) => {
-                let status = server.process_tls_records(input);
-                handle(status, false, first, out, around)?
-            }
-            Connection::Greeting(_) => (0, Next::Again),
-        };
+        let handled = self.connection.show(input, false, first, out, around)?;
         if handled == (input.len(), Next::Data) {
             self.seal_written(out, around)?;
             if !self.wants_write() {
@@ -304,17 +294,12 @@ impl Session {
                 return Err(TlsError::PeerAlert(AlertDescription::CloseNotify).into());
             }
             let mut first = Vec::new();
-            let (discard, next) = match (begun.take(), &mut self.connection) {
-                (Some(begun), _) => begun,
-                (None, Connection::Client(client)) => {
-                    let status = client.process_tls_records(rest);
-                    handle(status, handshaking, &mut first, out, around)?
+            let (discard, next) = match begun.take() {
+                Some(begun) => begun,
+                None => {
+                    let connection = &mut self.connection;
+                    connection.show(rest, handshaking, &mut first, out, around)?
                 }
-                (None, Connection::Server(server)) => {
-                    let status = server.process_tls_records(rest);
-                    handle(status, handshaking, &mut first, out, around)?
-                }
-                (None, Connection::Greeting(_)) => return Ok(progress),
             };
             progress.discarded += discard;
             let completed = handshaking && self.complete(&first, out, around);
@@ -421,24 +406,40 @@ impl Session {
         while self.wants_write() {
             let incoming = &mut self.incoming;
             let first = &mut Vec::new();
-            let handled = match &mut self.connection {
-                Connection::Client(client) => {
-                    let status = client.process_tls_records(incoming);
-                    handle(status, true, first, out, &Nothing)
-                }
-                Connection::Server(server) => {
-                    let status = server.process_tls_records(incoming);
-                    handle(status, true, first, out, &Nothing)
-                }
-                Connection::Greeting(_) => return,
-            };
-            let Ok((discard, next)) = handled else {
+            let shown = self.connection.show(incoming, true, first, out, &Nothing);
+            let Ok((discard, next)) = shown else {
                 return;
             };
             incoming.drain(..discard);
             if next != Next::Again {
                 return;
             }
+        }
+    }
+}
+
+impl Connection {
+    /// Shows input to rustls, and handles what it says: see [`handle`].
+    // Inlined, so that either kind has code of its own.
+    #[inline(always)]
+    fn show(
+        &mut self,
+        input: &mut [u8],
+        handshaking: bool,
+        first: &mut Vec<u8>,
+        out: &mut Ciphertext,
+        around: &impl Surroundings,
+    ) -> Result<(usize, Next), Failure> {
+        match self {
+            Connection::Client(client) => {
+                let status = client.process_tls_records(input);
+                handle(status, handshaking, first, out, around)
+            }
+            Connection::Server(server) => {
+                let status = server.process_tls_records(input);
+                handle(status, handshaking, first, out, around)
+            }
+            Connection::Greeting(_) => Ok((0, Next::Blocked)),
         }
     }
 }

@@ -47,41 +47,6 @@ pub(crate) enum Then {
     Leave,
 }
 
-impl Phase {
-    fn completed(self) -> Phase {
-        match self {
-            Phase::Handshaking(Then::Stay) => Phase::Open,
-            Phase::Handshaking(Then::Close) => Phase::Closing,
-            Phase::Handshaking(Then::Leave) => Phase::Leaving,
-            other => other,
-        }
-    }
-
-    fn closed(self) -> Phase {
-        match self {
-            Phase::Handshaking(_) => Phase::Handshaking(Then::Close),
-            Phase::Open | Phase::Leaving => Phase::Closing,
-            other => other,
-        }
-    }
-
-    /// `None` if it is too late to leave.
-    fn left(self) -> Option<Phase> {
-        match self {
-            Phase::Handshaking(Then::Stay | Then::Leave) => Some(Phase::Handshaking(Then::Leave)),
-            Phase::Open | Phase::Leaving => Some(Phase::Leaving),
-            _ => None,
-        }
-    }
-
-    fn failed(self) -> Phase {
-        match self {
-            Phase::Over => Phase::Over,
-            _ => Phase::Failing,
-        }
-    }
-}
-
 bitflags! {
     /// What is independent of the phase, and of each other.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,24 +115,38 @@ impl State {
 
     /// The handshake is over.
     pub(crate) fn complete(&self) {
-        self.phase.set(self.phase.get().completed());
+        self.phase.set(match self.phase.get() {
+            Phase::Handshaking(Then::Stay) => Phase::Open,
+            Phase::Handshaking(Then::Close) => Phase::Closing,
+            Phase::Handshaking(Then::Leave) => Phase::Leaving,
+            other => other,
+        });
     }
 
     /// The protocol above closes.
     pub(crate) fn close(&self) {
-        self.phase.set(self.phase.get().closed());
+        self.phase.set(match self.phase.get() {
+            Phase::Handshaking(_) => Phase::Handshaking(Then::Close),
+            Phase::Open | Phase::Leaving => Phase::Closing,
+            other => other,
+        });
     }
 
     /// The protocol above leaves TLS. Returns false if it is too late for that.
     pub(crate) fn leave(&self) -> bool {
-        let left = self.phase.get().left();
-        self.phase.set(left.unwrap_or(self.phase.get()));
-        left.is_some()
+        self.phase.set(match self.phase.get() {
+            Phase::Handshaking(Then::Stay | Then::Leave) => Phase::Handshaking(Then::Leave),
+            Phase::Open | Phase::Leaving => Phase::Leaving,
+            _ => return false,
+        });
+        true
     }
 
     /// The protocol above ends the connection uncleanly.
     pub(crate) fn fail(&self) {
-        self.phase.set(self.phase.get().failed());
+        if !self.is_over() {
+            self.phase.set(Phase::Failing);
+        }
     }
 
     /// Nothing is left to do here.
