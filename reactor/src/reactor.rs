@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::core::Core;
-use crate::core::connector::{self, OwnedConnector};
+use crate::core::connector;
 use crate::testing::MemoryReactor;
 use crate::{
     Address, Clock, Connector, DatagramProtocolRef, FactoryRef, IntoFactory, IntoProtocol,
     IntoTcpConnect, IntoTcpListen, ListenError, ListeningPort, ReactorHandle, ReactorSettings,
-    RunError, TcpConnect, TcpListen, UdpListen, factory, tcp, udp,
+    RunError, TcpConnect, TcpListen, UdpListen, factory, socket, tcp, udp,
 };
 
 #[cfg(unix)]
@@ -197,18 +197,11 @@ impl ReactorTcp for ReactorHandle {
         options: TcpListen,
         factory: FactoryRef,
     ) -> Result<ListeningPort, ListenError> {
-        let core = self.core.upgrade().filter(|core| !core.is_ending());
-        tcp::listen(&core.ok_or(ListenError::ReactorGone)?, options, factory)
+        tcp::listen(&self.open_core()?, options, factory)
     }
 
     fn connect(&self, options: TcpConnect, factory: FactoryRef) -> Connector {
-        OwnedConnector::new(
-            options.requested_addr().into(),
-            factory,
-            self.clock.clone(),
-            tcp::dialer(self.core.clone(), options),
-        )
-        .begin()
+        socket::connect(self, options, factory)
     }
 
     fn time(&self) -> Clock {
@@ -269,8 +262,7 @@ impl ReactorUdp for ReactorHandle {
         options: UdpListen,
         protocol: DatagramProtocolRef,
     ) -> Result<ListeningPort, ListenError> {
-        let core = self.core.upgrade().filter(|core| !core.is_ending());
-        udp::listen(&core.ok_or(ListenError::ReactorGone)?, options, protocol)
+        udp::listen(&self.open_core()?, options, protocol)
     }
 }
 

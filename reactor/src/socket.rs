@@ -12,7 +12,7 @@ mod diagnosis;
 mod port;
 mod wire;
 
-pub(crate) use attempt::{Dials, Progress, dialer};
+pub(crate) use attempt::{Dials, Progress, connect};
 #[cfg(target_os = "linux")]
 pub(crate) use diagnosis::ask_about;
 pub(crate) use port::{AcceptLimits, Listens, listen};

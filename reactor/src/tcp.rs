@@ -9,7 +9,6 @@ mod socket_options;
 mod wire;
 
 pub use addresses::{IntoTcpConnect, IntoTcpListen, IpAddress, SocketAddress};
-pub(crate) use connect::dialer;
 pub(crate) use listen::listen;
 pub use options::{TcpConnect, TcpListen};
 pub use socket_options::{KeepAlive, TcpOptions};

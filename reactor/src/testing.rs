@@ -52,9 +52,10 @@ mod reactor;
 mod recording;
 mod wire;
 
+pub use crate::core::connector::ConnectOptions;
 pub use clock::ManualClock;
 pub use datagrams::{DatagramNetwork, Fate, Passing, RecordingDatagrams};
 pub use pair::{Pair, Side};
-pub use pending_connection::{ConnectOptions, PendingConnection};
+pub use pending_connection::PendingConnection;
 pub use reactor::MemoryReactor;
 pub use recording::RecordingTransport;

@@ -12,7 +12,6 @@ mod socket_options;
 mod wire;
 
 pub use addresses::{IntoUnixConnect, IntoUnixListen};
-pub(crate) use connect::dialer;
 pub(crate) use listen::listen;
 pub use name::UnixName;
 pub use options::{UnixConnect, UnixListen};

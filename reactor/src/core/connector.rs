@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::heart::channel::Channel;
 use crate::stream::Owner;
-use crate::{Address, AddressError, Clock, ConnectError, DelayedCall, FactoryRef, Reason};
+use crate::{
+    Address, AddressError, Clock, ConnectError, DelayedCall, FactoryRef, Reason, StreamSettings,
+};
 
 /// One destination, and the way to it: connects, can be cancelled, disconnects, connects again. A
 /// cheap, weak handle, which its factory may keep.
@@ -53,6 +55,16 @@ enum State {
 enum Connection {
     Channel(Weak<dyn Channel>),
     Custom(Rc<dyn Fn()>),
+}
+
+/// The options of a connection that is to be made, whatever its kind.
+pub trait ConnectOptions: Clone + 'static {
+    /// Where it leads to.
+    fn destination(&self) -> Address;
+    /// How long it may take.
+    fn time_limit(&self) -> Duration;
+    /// The bounds of the connection.
+    fn bounds(&self) -> StreamSettings;
 }
 
 /// How connections of one kind are begun.

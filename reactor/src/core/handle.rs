@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::core::Core;
 use crate::core::lifecycle::{Hold, Phase, SystemEvent, TriggerId};
-use crate::{Clock, DelayedCall, Remote};
+use crate::{Clock, DelayedCall, ListenError, Remote};
 
 /// A reactor as its callbacks see it: weak, cheap to clone.
 #[derive(Clone)]
@@ -21,6 +21,12 @@ impl ReactorHandle {
             clock: core.clock().clone(),
             remote: core.remote.clone(),
         }
+    }
+
+    /// The core, as long as something new may begin.
+    pub(crate) fn open_core(&self) -> Result<Rc<Core>, ListenError> {
+        let core = self.core.upgrade().filter(|core| !core.is_ending());
+        core.ok_or(ListenError::ReactorGone)
     }
 
     /// This handle, to be kept.

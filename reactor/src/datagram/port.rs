@@ -222,7 +222,7 @@ impl<W: DatagramWire> DatagramPort<W> {
         if !self.turn_due.replace(true)
             && let Some(me) = self.me.upgrade()
         {
-            self.clock.wants_datagram_turn(me);
+            self.clock.turns().wants_datagram_turn(me);
         }
     }
 

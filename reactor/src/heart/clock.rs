@@ -3,8 +3,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::Channel;
-use crate::heart::turn::{DatagramTurn, TurnQueue};
+use crate::heart::turn::TurnQueue;
 use crate::machines::timers::{TimerKey, Timers};
 use crate::values::panic::log_panic;
 
@@ -102,29 +101,10 @@ impl Clock {
         }
     }
 
-    /// Gives `channel` a turn before this pass of the loop ends, or in the next one.
-    pub(crate) fn wants_turn(&self, channel: Rc<dyn Channel>) {
-        self.inner.turns.wants_turn(channel);
-    }
-
-    /// Has `channel` flushed before this pass of the loop ends.
-    pub(crate) fn wants_flush(&self, channel: Rc<dyn Channel>) {
-        self.inner.turns.wants_flush(channel);
-    }
-
-    /// Names this pass of the loop, for what is bounded in each.
-    pub(crate) fn pass(&self) -> u8 {
-        self.inner.turns.pass()
-    }
-
-    /// Gives a port of datagrams a turn at the end of this pass of the loop, or in the next one.
-    pub(crate) fn wants_datagram_turn(&self, port: Rc<dyn DatagramTurn>) {
-        self.inner.turns.wants_datagram_turn(port);
-    }
-
-    /// Has a port of datagrams hand over what was sent before this pass of the loop ends.
-    pub(crate) fn wants_datagram_flush(&self, port: Rc<dyn DatagramTurn>) {
-        self.inner.turns.wants_datagram_flush(port);
+    /// What is to be done before this pass of the loop ends.
+    #[inline]
+    pub(crate) fn turns(&self) -> &TurnQueue {
+        &self.inner.turns
     }
 
     /// How many calls are pending. A test looks at it to see that no timer was leaked.

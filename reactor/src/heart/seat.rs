@@ -349,7 +349,7 @@ impl Seat {
             && let Some(channel) = self.channel()
         {
             self.state.set(Facts::TURN_REQUESTED);
-            channel.clock().wants_turn(channel);
+            channel.clock().turns().wants_turn(channel);
         }
     }
 
@@ -360,7 +360,7 @@ impl Seat {
             && let Some(channel) = self.channel()
         {
             self.state.set(Facts::FLUSH_REQUESTED);
-            channel.clock().wants_flush(channel);
+            channel.clock().turns().wants_flush(channel);
         }
     }
 

@@ -36,21 +36,25 @@ pub(crate) struct TurnQueue {
 }
 
 impl TurnQueue {
+    /// Gives `channel` a turn before this pass of the loop ends, or in the next one.
     pub(crate) fn wants_turn(&self, channel: Rc<dyn Channel>) {
         self.turns.borrow_mut().push(channel);
         self.waiting.set(self.waiting.get() + 1);
     }
 
+    /// Has `channel` flushed before this pass of the loop ends.
     pub(crate) fn wants_flush(&self, channel: Rc<dyn Channel>) {
         self.flushes.borrow_mut().push(channel);
         self.waiting.set(self.waiting.get() + 1);
     }
 
+    /// Gives a port of datagrams a turn at the end of this pass of the loop, or in the next one.
     pub(crate) fn wants_datagram_turn(&self, port: Rc<dyn DatagramTurn>) {
         self.datagram_turns.borrow_mut().push(port);
         self.waiting.set(self.waiting.get() + 1);
     }
 
+    /// Has a port of datagrams hand over what was sent before this pass of the loop ends.
     pub(crate) fn wants_datagram_flush(&self, port: Rc<dyn DatagramTurn>) {
         self.datagram_flushes.borrow_mut().push(port);
         self.waiting.set(self.waiting.get() + 1);

@@ -1,9 +1,9 @@
 use super::{Reactor, ReactorHandle};
-use crate::core::connector::{self, OwnedConnector};
+use crate::core::connector;
 use crate::testing::MemoryReactor;
 use crate::{
     Address, Connector, FactoryRef, IntoFactory, IntoProtocol, IntoUnixConnect, IntoUnixListen,
-    ListenError, ListeningPort, ReactorTcp, UnixConnect, UnixListen, factory, unix,
+    ListenError, ListeningPort, ReactorTcp, UnixConnect, UnixListen, factory, socket, unix,
 };
 
 /// How a program listens and connects over UNIX sockets, on each type of reactor: as `tcp_methods` has
@@ -110,18 +110,11 @@ impl ReactorUnix for ReactorHandle {
         options: UnixListen,
         factory: FactoryRef,
     ) -> Result<ListeningPort, ListenError> {
-        let core = self.core.upgrade().filter(|core| !core.is_ending());
-        unix::listen(&core.ok_or(ListenError::ReactorGone)?, options, factory)
+        unix::listen(&self.open_core()?, options, factory)
     }
 
     fn connect_unix_socket(&self, options: UnixConnect, factory: FactoryRef) -> Connector {
-        OwnedConnector::new(
-            options.name.address(),
-            factory,
-            self.clock.clone(),
-            unix::dialer(self.core.clone(), options),
-        )
-        .begin()
+        socket::connect(self, options, factory)
     }
 }
 

@@ -7,17 +7,17 @@ use mio::{Interest, Token};
 
 use super::wire::{SocketWire, StreamSocket};
 use crate::core::Core;
-use crate::core::connector::{Attempt, Dialer, OwnedConnector};
+use crate::core::connector::{Attempt, ConnectOptions, Dialer, OwnedConnector};
 use crate::core::sources::Source;
 use crate::machines::output::ReadBuffer;
 use crate::stream::{Ready, Stream};
-use crate::{Channel, ConnectError, DelayedCall, Reason, StreamSettings};
+use crate::{Channel, ConnectError, Connector, DelayedCall, FactoryRef, ReactorHandle, Reason};
 
 /// How long an attempt waits before it asks a peer again whose queue was full.
 const QUEUE_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a family of sockets supplies to make a connection.
-pub(crate) trait Dials: 'static {
+pub(crate) trait Dials: ConnectOptions {
     type Socket: StreamSocket;
 
     /// Makes the socket, which does not block and is not connected yet.
@@ -27,8 +27,6 @@ pub(crate) trait Dials: 'static {
     /// What became of a connection that was under way. `NotConnected`: nothing yet.
     fn outcome(&self, socket: &Self::Socket) -> io::Result<()>;
     fn peer(&self) -> <Self::Socket as StreamSocket>::Peer;
-    fn timeout(&self) -> Duration;
-    fn settings(&self) -> StreamSettings;
 }
 
 /// How far a connection has come.
@@ -41,14 +39,21 @@ pub(crate) enum Progress {
     QueueFull,
 }
 
-/// Makes connections for a [`Connector`](crate::Connector).
-pub(crate) fn dialer<D: Dials>(core: Weak<Core>, family: D) -> impl Dialer + 'static {
-    SocketDialer {
-        core,
+/// Begins to connect.
+pub(crate) fn connect(
+    reactor: &ReactorHandle,
+    family: impl Dials,
+    factory: FactoryRef,
+) -> Connector {
+    let destination = family.destination();
+    let dialer = SocketDialer {
+        core: reactor.core.clone(),
         family: Rc::new(family),
-    }
+    };
+    OwnedConnector::new(destination, factory, reactor.clock.clone(), dialer).begin()
 }
 
+/// Makes connections for a [`Connector`].
 struct SocketDialer<D> {
     core: Weak<Core>,
     family: Rc<D>,
@@ -107,9 +112,9 @@ impl<D: Dials> SocketAttempt<D> {
         let timeout = core
             .context
             .clock
-            .call_later(self.family.timeout(), move || {
+            .call_later(self.family.time_limit(), move || {
                 if let Some(attempt) = me.upgrade() {
-                    attempt.fail(&ConnectError::TimedOut(attempt.family.timeout()));
+                    attempt.fail(&ConnectError::TimedOut(attempt.family.time_limit()));
                 }
             });
         self.timeout.set(Some(timeout));
@@ -191,7 +196,7 @@ impl<D: Dials> SocketAttempt<D> {
             SocketWire::new(socket, peer, &core.outgoing),
             protocol,
             core.context.clone(),
-            Rc::new(self.family.settings()),
+            Rc::new(self.family.bounds()),
             Some(connector.clone()),
         );
         SocketWire::take_over(&stream, self.token.get());

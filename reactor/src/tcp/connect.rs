@@ -1,19 +1,26 @@
 use std::io;
-use std::rc::Weak;
 use std::time::Duration;
 
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::wire::Peer;
-use crate::core::Core;
-use crate::core::connector::Dialer;
-use crate::socket::{self, Dials, Progress};
-use crate::{ConnectError, StreamSettings, TcpConnect};
+use crate::core::connector::ConnectOptions;
+use crate::socket::{Dials, Progress};
+use crate::{Address, ConnectError, StreamSettings, TcpConnect};
 
-/// Makes TCP connections for a [`Connector`](crate::Connector).
-pub(crate) fn dialer(core: Weak<Core>, options: TcpConnect) -> impl Dialer + 'static {
-    socket::dialer(core, options)
+impl ConnectOptions for TcpConnect {
+    fn destination(&self) -> Address {
+        self.address.into()
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.timeout
+    }
+
+    fn bounds(&self) -> StreamSettings {
+        self.settings.clone()
+    }
 }
 
 impl Dials for TcpConnect {
@@ -62,14 +69,6 @@ impl Dials for TcpConnect {
 
     fn peer(&self) -> Peer {
         self.address.into()
-    }
-
-    fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    fn settings(&self) -> StreamSettings {
-        self.settings.clone()
     }
 }
 

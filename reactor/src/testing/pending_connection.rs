@@ -1,55 +1,15 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::{Rc, Weak};
-use std::time::Duration;
 
-use crate::core::connector::{Attempt, Dialer, OwnedConnector};
-use crate::{Address, Clock, ConnectError, DelayedCall, StreamSettings, TcpConnect};
+use crate::core::connector::{Attempt, ConnectOptions, Dialer, OwnedConnector};
+use crate::{Clock, ConnectError, DelayedCall, TcpConnect};
 
 /// A connection that code under test is making, over TCP or, with the options
 /// [`UnixConnect`](crate::UnixConnect), to a UNIX socket. The
 /// [`MemoryReactor`](super::MemoryReactor) owns it until it has an outcome.
 pub struct PendingConnection<O = TcpConnect> {
     shared: Rc<Shared<O>>,
-}
-
-/// The options of a connection that a [`MemoryReactor`](super::MemoryReactor) makes.
-pub trait ConnectOptions: Clone + 'static {
-    /// Where it leads to.
-    fn destination(&self) -> Address;
-    /// How long it may take.
-    fn time_limit(&self) -> Duration;
-    /// The bounds of the connection.
-    fn bounds(&self) -> StreamSettings;
-}
-
-impl ConnectOptions for TcpConnect {
-    fn destination(&self) -> Address {
-        self.address.into()
-    }
-
-    fn time_limit(&self) -> Duration {
-        self.timeout
-    }
-
-    fn bounds(&self) -> StreamSettings {
-        self.settings.clone()
-    }
-}
-
-#[cfg(unix)]
-impl ConnectOptions for crate::UnixConnect {
-    fn destination(&self) -> Address {
-        self.name.address()
-    }
-
-    fn time_limit(&self) -> Duration {
-        self.timeout
-    }
-
-    fn bounds(&self) -> StreamSettings {
-        self.settings.clone()
-    }
 }
 
 impl<O> Clone for PendingConnection<O> {

@@ -8,9 +8,9 @@ use std::rc::Rc;
 use super::clock::ManualClock;
 use super::datagrams::DatagramNetwork;
 use super::pair::Pair;
-use super::pending_connection::{ConnectOptions, MemoryDialer, PendingConnection};
+use super::pending_connection::{MemoryDialer, PendingConnection};
 use super::port::{MemoryPort, Place};
-use crate::core::connector::OwnedConnector;
+use crate::core::connector::{ConnectOptions, OwnedConnector};
 use crate::heart::port::{KeptPorts, Listening};
 use crate::{
     Address, Clock, ConnectError, Connector, DatagramProtocolRef, FactoryRef, ListenError,

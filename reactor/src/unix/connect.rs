@@ -1,20 +1,27 @@
 use std::io;
 use std::os::fd::OwnedFd;
-use std::rc::Weak;
 use std::time::Duration;
 
 use mio::net::UnixStream;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::wire::{self, Peer};
-use crate::core::Core;
-use crate::core::connector::Dialer;
-use crate::socket::{self, Dials, Progress};
-use crate::{ConnectError, StreamSettings, UnixConnect};
+use crate::core::connector::ConnectOptions;
+use crate::socket::{Dials, Progress};
+use crate::{Address, ConnectError, StreamSettings, UnixConnect};
 
-/// Makes connections to UNIX sockets for a [`Connector`](crate::Connector).
-pub(crate) fn dialer(core: Weak<Core>, options: UnixConnect) -> impl Dialer + 'static {
-    socket::dialer(core, options)
+impl ConnectOptions for UnixConnect {
+    fn destination(&self) -> Address {
+        self.name.address()
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.timeout
+    }
+
+    fn bounds(&self) -> StreamSettings {
+        self.settings.clone()
+    }
 }
 
 /// A connection is made at once or not at all. What is evil here is the full queue: the system says
@@ -42,13 +49,5 @@ impl Dials for UnixConnect {
 
     fn peer(&self) -> Peer {
         wire::peer(self.name.address())
-    }
-
-    fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    fn settings(&self) -> StreamSettings {
-        self.settings.clone()
     }
 }

@@ -43,7 +43,7 @@ impl<W: DatagramWire> DatagramPort<W> {
         } else if !self.flush_due.replace(true)
             && let Some(me) = self.me.upgrade()
         {
-            self.clock.wants_datagram_flush(me);
+            self.clock.turns().wants_datagram_flush(me);
         }
     }
 

@@ -33,7 +33,7 @@ impl Seat {
         let Some(channel) = self.channel() else {
             return;
         };
-        let pass = channel.clock().pass();
+        let pass = channel.clock().turns().pass();
         while !self.is_calling() && self.is_owed() {
             if self.is_busy() || !self.budget.take(pass) {
                 return self.wants_turn();
