@@ -153,7 +153,8 @@ impl<B> fmt::Debug for BuildFactory<B> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the protocol of a connection",
     label = "not a protocol",
-    note = "a factory returns a value whose type implements `Protocol`, a `ProtocolRef`, a `ProtocolHandle`, or an `Option` of one of these"
+    note = "a factory returns a value whose type implements `Protocol`, a `ProtocolRef`, a `ProtocolHandle`, or an `Option` of one of these",
+    note = "what receives lines or other units is put into a `Framed`, such as `Framed::lines(receiver)`"
 )]
 pub trait IntoProtocol {
     /// The protocol, or `None` to refuse the connection.
