@@ -223,7 +223,8 @@ impl fmt::Debug for Clock {
 }
 
 fn to_nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    let whole = duration.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(duration.subsec_nanos().into())
 }
 
 /// One call that [`Clock::call_later`] promised. A weak handle: dropping it leaves the call in place.

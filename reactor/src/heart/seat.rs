@@ -39,7 +39,7 @@ use crate::{ProtocolRef, Reason, TransportRef};
 ///
 /// Invariants, on which every kind of transport relies:
 /// - callbacks do not nest: none is made while the occupant is in one (`CALLING`);
-/// - the order is introduction, handshake, bytes, shutting down, end of input, end of output, loss;
+/// - the order is introduction, handshake, shutting down, bytes, end of input, end of output, loss;
 ///   each is made once, and nothing follows loss;
 /// - an occupant that is unopened or withdrawn hears of the loss alone;
 /// - bytes that wait (given back, or come at a bad time) are in `unread`, in order, in front of

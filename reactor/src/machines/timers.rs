@@ -149,23 +149,35 @@ impl<T> Timers<T> {
     }
 
     /// Gives the timer a new deadline, as if it were inserted now. Returns false if the key is stale.
+    #[inline]
     pub(crate) fn reset(&mut self, key: TimerKey, deadline: u64) -> bool {
-        let Some(node) = self.live(key) else {
+        let (elapsed, order) = (self.elapsed, self.order);
+        let Some(node) = self.nodes.get_mut(key.index as usize) else {
             return false;
         };
-        let slot = node.slot;
-        let stays = slot != QUEUED && tick(deadline) >= self.start_of(usize::from(slot));
-        if !stays {
-            self.detach(key.index);
+        if node.generation != key.generation {
+            return false;
         }
+        let slot = node.slot;
+        // Usually a timer moves to later, and its slot is looked at before that.
+        if slot != QUEUED && tick(deadline) >= start_of(usize::from(slot), elapsed) {
+            node.deadline = deadline;
+            node.order = order;
+            self.order = order + 1;
+            return true;
+        }
+        self.move_slot(key.index, deadline);
+        true
+    }
+
+    #[inline(never)]
+    fn move_slot(&mut self, index: u32, deadline: u64) {
+        self.detach(index);
         let order = self.take_order();
-        let node = self.node_mut(key.index);
+        let node = self.node_mut(index);
         node.deadline = deadline;
         node.order = order;
-        if !stays {
-            self.attach(key.index, deadline);
-        }
-        true
+        self.attach(index, deadline);
     }
 
     /// When the timer is due, or `None` if the key is stale.
@@ -238,7 +250,9 @@ impl<T> Timers<T> {
     /// Turns the wheel on to the first slot that holds anything, but not past `now`. False once
     /// there is no such slot.
     fn turn_wheel(&mut self, now: u64) -> bool {
-        let first = self.first_slot().map(|slot| (slot, self.start_of(slot)));
+        let first = self
+            .first_slot()
+            .map(|slot| (slot, start_of(slot, self.elapsed)));
         let Some((slot, start)) = first.filter(|(_, start)| *start <= now) else {
             self.elapsed = self.elapsed.max(now);
             return false;
@@ -266,7 +280,7 @@ impl<T> Timers<T> {
     /// that stay, or `None` if none does.
     fn settle(&mut self, slot: usize) -> Option<u64> {
         if self.slots[slot].len() > FEW {
-            return Some(self.start_of(slot) << TICK_BITS);
+            return Some(start_of(slot, self.elapsed) << TICK_BITS);
         }
         let mut first: Option<u64> = None;
         for at in (0..self.slots[slot].len()).rev() {
@@ -286,13 +300,6 @@ impl<T> Timers<T> {
     fn first_slot(&self) -> Option<usize> {
         let level = self.occupied.iter().position(|slots| *slots != 0)?;
         Some(level * SLOTS + self.occupied[level].trailing_zeros() as usize)
-    }
-
-    /// The tick with which a slot begins: above its level the digits of `elapsed`, below it zeros.
-    fn start_of(&self, slot: usize) -> u64 {
-        let shift = (slot / SLOTS) as u32 * DIGIT_BITS;
-        let above = (self.elapsed >> shift) & !(SLOTS as u64 - 1);
-        (above | (slot % SLOTS) as u64) << shift
     }
 
     /// The slot of a tick, which has to be after `elapsed`.
@@ -405,6 +412,13 @@ impl<T> Timers<T> {
         self.order += 1;
         self.order - 1
     }
+}
+
+/// The tick with which a slot begins: above its level the digits of `elapsed`, below it zeros.
+fn start_of(slot: usize, elapsed: u64) -> u64 {
+    let shift = (slot / SLOTS) as u32 * DIGIT_BITS;
+    let above = (elapsed >> shift) & !(SLOTS as u64 - 1);
+    (above | (slot % SLOTS) as u64) << shift
 }
 
 fn tick(deadline: u64) -> u64 {

@@ -119,9 +119,16 @@ impl TlsTransport {
         }
         // What was written still goes out, as after any close. A producer is not waited for: the
         // connection has failed, and the protocol is to hear of it.
-        self.seat.fail(Reason::failed(TlsError::Truncated));
+        let reason = Reason::failed(TlsError::Truncated);
+        let unfinished = self.has_any_producer();
+        self.seat.fail(reason.clone());
         self.stop_producer();
-        self.seat.transport().lose_connection();
+        // A producer has more to write, and stops here: what has been sent of it must not look whole.
+        if unfinished {
+            self.seat.transport().fail_connection(reason);
+        } else {
+            self.seat.transport().lose_connection();
+        }
     }
 }
 

@@ -468,3 +468,46 @@ fn a_truncated_connection_waits_for_no_producer() {
         assert_eq!(pair.clock().pending_calls(), 0);
     }
 }
+
+/// The peer ends its side without close_notify in the middle of what a producer writes. It may still
+/// read, and must not take what has come for all of it.
+#[test]
+fn what_a_producer_has_begun_does_not_look_whole_to_a_truncated_peer() {
+    for kind in KINDS {
+        let source = Rc::<RefCell<Option<Rc<Source>>>>::default();
+        let kept = source.clone();
+        let (b, notes) = tape(move |heard, transport| {
+            if let Heard::Data(_) = heard {
+                let source = Source::register(transport, kind, 1_000_000);
+                *kept.borrow_mut() = Some(source);
+            }
+        });
+        let other = Other::client();
+        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol()).window(50_000);
+        pair.run();
+        other.call_now(|other| {
+            other.write(b"go");
+            other.wire().pause_producing();
+        });
+        pair.run();
+        let source = source.take().unwrap();
+        source.resume_producing();
+        pair.run();
+        assert!(source.left.get() > 0);
+        other.call_now(|other| {
+            other.wire().lose_write_connection();
+            other.wire().resume_producing();
+        });
+        pair.run();
+        pair.advance(Duration::from_secs(60));
+        assert!(
+            notes.reason().contains("without close_notify"),
+            "{kind:?}: {}",
+            notes.reason()
+        );
+        other.call_now(|other| {
+            assert!(!other.closed, "{kind:?}: the end looks orderly");
+            assert!(other.lost.as_ref().is_some_and(|reason| !reason.is_clean()));
+        });
+    }
+}

@@ -6,8 +6,9 @@ use crate::heart::occupant::Event;
 const ORDER: [Facts; 6] = [
     Facts::ANNOUNCE,
     Facts::HANDSHAKE,
-    Facts::REDELIVER,
+    // Before the bytes, which a protocol may give back again and again.
     Facts::SHUT_DOWN,
+    Facts::REDELIVER,
     Facts::END_OF_INPUT,
     Facts::END_OF_OUTPUT,
 ];
