@@ -20,13 +20,13 @@ use crate::lifecycle::{Log, reactor};
 use crate::peer::{Event, Peer};
 
 /// A port for one connection with `protocol`.
-fn serve(reactor: &Reactor, protocol: ProtocolRef) -> ListeningPort {
+pub fn serve(reactor: &Reactor, protocol: ProtocolRef) -> ListeningPort {
     let once = Cell::new(Some(protocol));
     let listen = TcpListen::port(0).interface(Ipv4Addr::LOCALHOST);
     reactor.listen_tcp(listen, move |_| once.take()).unwrap()
 }
 
-fn connect(port: &ListeningPort) -> TcpStream {
+pub fn connect(port: &ListeningPort) -> TcpStream {
     let client = TcpStream::connect(port.address().socket().unwrap()).unwrap();
     client
         .set_read_timeout(Some(Duration::from_secs(20)))
@@ -62,7 +62,7 @@ fn idle_and_paused_connections_hear_of_the_end() {
 }
 
 /// Stops the reactor in the first pass in which it is true.
-fn stop_when(reactor: &Reactor, condition: impl Fn() -> bool + 'static) {
+pub fn stop_when(reactor: &Reactor, condition: impl Fn() -> bool + 'static) {
     let handle = reactor.handle();
     when(reactor, condition, move || handle.stop());
 }
@@ -473,38 +473,4 @@ fn a_goodbye_is_not_destroyed_by_what_the_peer_still_sends() {
         reactor.run().unwrap();
         assert_eq!(client.join().unwrap().unwrap(), "421 closing");
     }
-}
-
-/// Gives its input back again and again, and resumes: bytes are always due.
-struct Restless(Log);
-
-impl Protocol for Restless {
-    fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
-        self.0.say("data");
-        transport.unread(data);
-        transport.pause_producing();
-        transport.resume_producing();
-    }
-
-    fn shutting_down(&mut self, transport: &TransportRef) {
-        self.0.say("asked");
-        transport.lose_connection();
-    }
-}
-
-#[test]
-fn a_protocol_that_is_never_done_with_its_input_hears_that_the_reactor_stops() {
-    let reactor = Reactor::with_settings(ReactorSettings {
-        signals: false,
-        shutdown_timeout: Duration::from_secs(3600),
-    })
-    .unwrap();
-    let log = Log::default();
-    let port = serve(&reactor, Restless(log.clone()).into());
-    let mut client = connect(&port);
-    client.write_all(b"x").unwrap();
-    let seen = log.clone();
-    stop_when(&reactor, move || seen.story().contains("data"));
-    reactor.run().unwrap();
-    assert!(log.story().ends_with("asked"), "it was never asked");
 }

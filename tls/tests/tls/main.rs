@@ -14,3 +14,4 @@ mod pausing;
 mod producers;
 mod random;
 mod starting;
+mod truncation;

@@ -12,19 +12,23 @@ use crate::common::{CUTS, Heard, Other, client, quiet, server, tape};
 use crate::starting::CallNow;
 
 /// Writes a piece whenever it may, until it has written all.
-struct Source {
-    transport: RefCell<TransportRef>,
-    kind: ProducerKind,
-    left: Cell<usize>,
-    running: Cell<bool>,
-    stopped: Cell<bool>,
-    log: RefCell<Vec<&'static str>>,
+pub(crate) struct Source {
+    pub(crate) transport: RefCell<TransportRef>,
+    pub(crate) kind: ProducerKind,
+    pub(crate) left: Cell<usize>,
+    pub(crate) running: Cell<bool>,
+    pub(crate) stopped: Cell<bool>,
+    pub(crate) log: RefCell<Vec<&'static str>>,
 }
 
 const PIECE: usize = 10_000;
 
 impl Source {
-    fn register(transport: &TransportRef, kind: ProducerKind, pieces: usize) -> Rc<Self> {
+    pub(crate) fn register(
+        transport: &TransportRef,
+        kind: ProducerKind,
+        pieces: usize,
+    ) -> Rc<Self> {
         let source = Rc::new(Source {
             transport: RefCell::new(transport.clone()),
             kind,
@@ -37,7 +41,7 @@ impl Source {
         source
     }
 
-    fn produce(&self) {
+    pub(crate) fn produce(&self) {
         let transport = self.transport.borrow().clone();
         while self.running.get() && self.left.get() > 0 {
             self.left.set(self.left.get() - 1);
@@ -77,7 +81,7 @@ impl Producer for Source {
     }
 }
 
-const KINDS: [ProducerKind; 2] = [ProducerKind::Push, ProducerKind::Pull];
+pub(crate) const KINDS: [ProducerKind; 2] = [ProducerKind::Push, ProducerKind::Pull];
 
 /// What TLS was put under before, with or without a producer there already.
 #[test]
@@ -428,86 +432,5 @@ fn registering_twice_is_an_error_and_unregistering_twice_is_nothing() {
         transport.unregister_producer();
         assert!(!transport.has_producer());
         Source::register(&transport, ProducerKind::Pull, 1);
-    }
-}
-
-/// The peer has gone without close_notify: nothing that the producer has left can arrive, and the
-/// protocol hears of it at once.
-#[test]
-fn a_truncated_connection_waits_for_no_producer() {
-    for kind in KINDS {
-        let source = Rc::<RefCell<Option<Rc<Source>>>>::default();
-        let kept = source.clone();
-        let (b, notes) = tape(move |heard, transport| {
-            if let Heard::Data(_) = heard {
-                let source = Source::register(transport, kind, 1_000_000);
-                *kept.borrow_mut() = Some(source);
-            }
-        });
-        let other = Other::client();
-        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol()).window(50_000);
-        pair.run();
-        other.call_now(|other| {
-            other.write(b"go");
-            // It reads no more.
-            other.wire().pause_producing();
-        });
-        pair.run();
-        let source = source.take().unwrap();
-        source.resume_producing();
-        pair.run();
-        assert!(!notes.log().is_empty() && source.left.get() > 0);
-        other.call_now(|other| other.wire().lose_connection());
-        pair.run();
-        assert!(source.stopped.get(), "{kind:?}");
-        assert!(
-            notes.reason().contains("without close_notify"),
-            "{kind:?} {:?}",
-            notes.log()
-        );
-        assert_eq!(pair.clock().pending_calls(), 0);
-    }
-}
-
-/// The peer ends its side without close_notify in the middle of what a producer writes. It may still
-/// read, and must not take what has come for all of it.
-#[test]
-fn what_a_producer_has_begun_does_not_look_whole_to_a_truncated_peer() {
-    for kind in KINDS {
-        let source = Rc::<RefCell<Option<Rc<Source>>>>::default();
-        let kept = source.clone();
-        let (b, notes) = tape(move |heard, transport| {
-            if let Heard::Data(_) = heard {
-                let source = Source::register(transport, kind, 1_000_000);
-                *kept.borrow_mut() = Some(source);
-            }
-        });
-        let other = Other::client();
-        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol()).window(50_000);
-        pair.run();
-        other.call_now(|other| {
-            other.write(b"go");
-            other.wire().pause_producing();
-        });
-        pair.run();
-        let source = source.take().unwrap();
-        source.resume_producing();
-        pair.run();
-        assert!(source.left.get() > 0);
-        other.call_now(|other| {
-            other.wire().lose_write_connection();
-            other.wire().resume_producing();
-        });
-        pair.run();
-        pair.advance(Duration::from_secs(60));
-        assert!(
-            notes.reason().contains("without close_notify"),
-            "{kind:?}: {}",
-            notes.reason()
-        );
-        other.call_now(|other| {
-            assert!(!other.closed, "{kind:?}: the end looks orderly");
-            assert!(other.lost.as_ref().is_some_and(|reason| !reason.is_clean()));
-        });
     }
 }
