@@ -5,40 +5,62 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_reactor::testing::Pair;
-use retwist_reactor::{Layer, Producer};
+use retwist_reactor::{Layer, Producer, ProducerKind, ProtocolHandle};
 use retwist_tls::TlsTransport;
 
-use crate::common::{Heard, Other, server, tape};
+use crate::common::{Heard, Notes, Other, server, tape};
 use crate::producers::{KINDS, Source};
 use crate::starting::CallNow;
+
+/// A transfer that a producer has begun, to a peer that has stopped reading.
+struct Begun {
+    pair: Pair,
+    peer: ProtocolHandle<Other>,
+    source: Rc<Source>,
+    notes: Rc<Notes>,
+}
+
+fn begun(kind: ProducerKind) -> Begun {
+    let source = Rc::<RefCell<Option<Rc<Source>>>>::default();
+    let kept = source.clone();
+    let (b, notes) = tape(move |heard, transport| {
+        if let Heard::Data(_) = heard {
+            let source = Source::register(transport, kind, 1_000_000);
+            *kept.borrow_mut() = Some(source);
+        }
+    });
+    let peer = Other::client();
+    let pair = Pair::new(&peer, TlsTransport::new(server(), b).as_protocol()).window(50_000);
+    pair.run();
+    peer.call_now(|peer| {
+        peer.write(b"go");
+        peer.wire().pause_producing();
+    });
+    pair.run();
+    let source = source.take().unwrap();
+    source.resume_producing();
+    pair.run();
+    assert!(!notes.log().is_empty() && source.left.get() > 0);
+    Begun {
+        pair,
+        peer,
+        source,
+        notes,
+    }
+}
 
 /// The peer has gone without close_notify: nothing that the producer has left can arrive, and the
 /// protocol hears of it at once.
 #[test]
 fn a_truncated_connection_waits_for_no_producer() {
     for kind in KINDS {
-        let source = Rc::<RefCell<Option<Rc<Source>>>>::default();
-        let kept = source.clone();
-        let (b, notes) = tape(move |heard, transport| {
-            if let Heard::Data(_) = heard {
-                let source = Source::register(transport, kind, 1_000_000);
-                *kept.borrow_mut() = Some(source);
-            }
-        });
-        let other = Other::client();
-        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol()).window(50_000);
-        pair.run();
-        other.call_now(|other| {
-            other.write(b"go");
-            // It reads no more.
-            other.wire().pause_producing();
-        });
-        pair.run();
-        let source = source.take().unwrap();
-        source.resume_producing();
-        pair.run();
-        assert!(!notes.log().is_empty() && source.left.get() > 0);
-        other.call_now(|other| other.wire().lose_connection());
+        let Begun {
+            pair,
+            peer,
+            source,
+            notes,
+        } = begun(kind);
+        peer.call_now(|peer| peer.wire().lose_connection());
         pair.run();
         assert!(source.stopped.get(), "{kind:?}");
         assert!(
@@ -55,29 +77,12 @@ fn a_truncated_connection_waits_for_no_producer() {
 #[test]
 fn what_a_producer_has_begun_does_not_look_whole_to_a_truncated_peer() {
     for kind in KINDS {
-        let source = Rc::<RefCell<Option<Rc<Source>>>>::default();
-        let kept = source.clone();
-        let (b, notes) = tape(move |heard, transport| {
-            if let Heard::Data(_) = heard {
-                let source = Source::register(transport, kind, 1_000_000);
-                *kept.borrow_mut() = Some(source);
-            }
-        });
-        let other = Other::client();
-        let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol()).window(50_000);
-        pair.run();
-        other.call_now(|other| {
-            other.write(b"go");
-            other.wire().pause_producing();
-        });
-        pair.run();
-        let source = source.take().unwrap();
-        source.resume_producing();
-        pair.run();
-        assert!(source.left.get() > 0);
-        other.call_now(|other| {
-            other.wire().lose_write_connection();
-            other.wire().resume_producing();
+        let Begun {
+            pair, peer, notes, ..
+        } = begun(kind);
+        peer.call_now(|peer| {
+            peer.wire().lose_write_connection();
+            peer.wire().resume_producing();
         });
         pair.run();
         pair.advance(Duration::from_secs(60));
@@ -86,9 +91,9 @@ fn what_a_producer_has_begun_does_not_look_whole_to_a_truncated_peer() {
             "{kind:?}: {}",
             notes.reason()
         );
-        other.call_now(|other| {
-            assert!(!other.closed, "{kind:?}: the end looks orderly");
-            assert!(other.lost.as_ref().is_some_and(|reason| !reason.is_clean()));
+        peer.call_now(|peer| {
+            assert!(!peer.closed, "{kind:?}: the end looks orderly");
+            assert!(peer.lost.as_ref().is_some_and(|reason| !reason.is_clean()));
         });
     }
 }
