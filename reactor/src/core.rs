@@ -157,7 +157,7 @@ impl Core {
             sources.run_again(&mut buffer);
             for event in &*events {
                 if !sources.dispatch(event, &mut buffer) && event.token() == SIGNALS {
-                    self.signalled();
+                    self.signals_came();
                 }
             }
             clock.run_turns();
@@ -226,7 +226,8 @@ impl Core {
             _ => return Err(RunError::AlreadyRunning),
         }
         if self.settings.signals {
-            let signals = Signals::listen(self.system.borrow().poll.registry(), SIGNALS);
+            let system = self.system.borrow();
+            let signals = Signals::listen(system.poll.registry(), SIGNALS, &self.remote);
             *self.signals.borrow_mut() = Some(signals.map_err(RunError::Signals)?);
         }
         self.state.set(State::Starting);
@@ -323,23 +324,25 @@ impl Core {
     }
 
     #[cold]
-    fn signalled(&self) {
-        let count = match self.signals.borrow_mut().as_mut() {
-            Some(signals) => signals.count(),
-            None => 0,
-        };
-        for _ in 0..count {
-            match self.state.get() {
-                State::Starting | State::Running => {
-                    log::info!("stopping: a signal came; a second one stops at once");
-                    self.state.set(State::Stopping);
-                }
-                State::Stopping | State::Closing => {
-                    log::warn!("stopping at once: a second signal came");
-                    self.state.set(State::Hurrying);
-                }
-                _ => {}
+    fn signals_came(&self) {
+        let mut signals = self.signals.borrow_mut();
+        let count = signals.as_mut().map_or(0, Signals::count);
+        drop(signals);
+        (0..count).for_each(|_| self.signalled());
+    }
+
+    /// A signal came.
+    pub(crate) fn signalled(&self) {
+        match self.state.get() {
+            State::Starting | State::Running => {
+                log::info!("stopping: a signal came; a second one stops at once");
+                self.state.set(State::Stopping);
             }
+            State::Stopping | State::Closing => {
+                log::warn!("stopping at once: a second signal came");
+                self.state.set(State::Hurrying);
+            }
+            _ => {}
         }
     }
 

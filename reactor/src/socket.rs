@@ -9,11 +9,19 @@ mod accept_error;
 mod attempt;
 #[cfg(target_os = "linux")]
 mod diagnosis;
+mod new;
 mod port;
+mod shared;
 mod wire;
 
 pub(crate) use attempt::{Dials, Progress, connect};
 #[cfg(target_os = "linux")]
 pub(crate) use diagnosis::ask_about;
+pub(crate) use new::new_socket;
+#[cfg(unix)]
+pub(crate) use new::share_port;
+#[cfg(target_vendor = "apple")]
+pub(crate) use new::silence;
 pub(crate) use port::{AcceptLimits, Listens, listen};
+pub(crate) use shared::{Opened, Share};
 pub(crate) use wire::{SocketWire, StreamSocket};

@@ -7,7 +7,6 @@ mod listen;
 mod name;
 mod options;
 mod send_queue;
-mod shared;
 mod socket_options;
 mod wire;
 

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use retwist_reactor::Address;
+use retwist_reactor::{Address, TcpListen};
 #[cfg(unix)]
 use retwist_reactor::{UnixListen, UnixName};
 
@@ -15,6 +15,8 @@ enum Opened {
     Tcp {
         /// The address that was asked for, perhaps with port 0.
         requested: SocketAddr,
+        /// With these the other workers listen too.
+        options: TcpListen,
         /// The address that it got.
         address: Address,
     },
@@ -33,18 +35,27 @@ impl Opened {
 }
 
 impl Ports {
-    /// The port that was opened for `requested`: where several were, the one after `before` others.
-    pub(super) fn find(&self, wanted: SocketAddr, before: usize) -> Option<u16> {
+    /// The options for the port that was opened for `requested`: where several were, the one after
+    /// `before` others.
+    pub(super) fn find(&self, wanted: SocketAddr, before: usize) -> Option<TcpListen> {
         let opened = self.opened();
         let mut those = opened.iter().filter_map(|port| match port {
-            Opened::Tcp { requested, address } if *requested == wanted => address.port(),
+            Opened::Tcp {
+                requested,
+                options,
+                address,
+            } if *requested == wanted => Some(options.clone().on_port(address.port()?)),
             _ => None,
         });
         those.nth(before)
     }
 
-    pub(super) fn add(&self, requested: SocketAddr, address: Address) {
-        self.opened().push(Opened::Tcp { requested, address });
+    pub(super) fn add(&self, requested: SocketAddr, options: TcpListen, address: Address) {
+        self.opened().push(Opened::Tcp {
+            requested,
+            options,
+            address,
+        });
     }
 
     /// The options with which the first worker listens under this name.

@@ -59,7 +59,7 @@ impl Worker {
     /// worker alone, use that of [its reactor](ReactorHandle::handle).
     ///
     /// If another program listens on the port it is in use, even if that program would share it. To
-    /// share it with other programs, say [`reuse_port`](TcpListen::reuse_port).
+    /// share it with other programs, say `TcpListen::reuse_port`.
     #[doc(alias = "listenTCP")]
     pub fn listen_tcp<P: IntoProtocol>(
         &self,
@@ -102,7 +102,26 @@ impl Worker {
         self.listen_unix_socket(name.into_unix_listen()?, factory.into_factory())
     }
 
+    /// Options with which all workers can listen: each with a socket of its own, among which the
+    /// system shares the connections out.
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    fn shared(&self, options: TcpListen) -> Result<TcpListen, ListenError> {
+        // For port 0 the system chooses one that is free.
+        if options.requested_addr().port() != 0 && !options.reuses_port() {
+            self.check_free(&options)?;
+        }
+        Ok(options.reuse_port(true))
+    }
+
+    /// Options with which all workers can listen: with one socket, since this system shares nothing
+    /// out among several.
+    #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+    fn shared(&self, options: TcpListen) -> Result<TcpListen, ListenError> {
+        Ok(options.shared())
+    }
+
     /// Checks that the port is free. `SO_REUSEPORT` would hide the conflict.
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
     fn check_free(&self, options: &TcpListen) -> Result<(), ListenError> {
         self.reactor
             .listen_tcp(options.clone().max_accepts_on_stop(0), |_| {
@@ -121,27 +140,23 @@ impl ReactorTcp for Worker {
     ) -> Result<ListeningPort, ListenError> {
         if !self.shares {
             let port = self.reactor.listen(options.clone(), factory)?;
-            self.ports.add(options.requested_addr(), port.address());
+            let requested = options.requested_addr();
+            self.ports.add(requested, options, port.address());
             return Ok(port);
         }
         let requested = options.requested_addr();
         let same = |asked: &&SocketAddr| **asked == requested;
         let before = self.asked.borrow().iter().filter(same).count();
         let found = self.ports.find(requested, before);
+        let is_first = found.is_none();
         let options = match found {
-            Some(port) => options.on_port(port),
-            None => {
-                // For port 0 the system chooses one that is free.
-                if requested.port() != 0 && !options.reuses_port() {
-                    self.check_free(&options)?;
-                }
-                options
-            }
+            Some(shared) => shared,
+            None => self.shared(options)?,
         };
-        let port = self.reactor.listen(options.reuse_port(true), factory)?;
+        let port = self.reactor.listen(options.clone(), factory)?;
         self.asked.borrow_mut().push(requested);
-        if found.is_none() {
-            self.ports.add(requested, port.address());
+        if is_first {
+            self.ports.add(requested, options, port.address());
         }
         Ok(port)
     }

@@ -203,6 +203,30 @@ fn many_connections_at_once_are_all_accepted() {
 }
 
 #[test]
+fn ports_of_several_reactors_accept_from_one_socket() {
+    let shared = local().shared();
+    let server = Peer::new();
+    let (one, other) = (reactor(), reactor());
+    let first = one.listen_tcp(shared.clone(), refuse).unwrap();
+    let quiet = server.clone();
+    let second = other
+        .listen_tcp(shared.clone(), move |_| quiet.quiet())
+        .unwrap();
+    let number = address(&first);
+    assert_eq!(address(&second), number);
+    let alone = one.listen_tcp(TcpListen::address(number), refuse);
+    assert!(matches!(alone, Err(ListenError::AddressInUse(..))));
+    first.stop_listening();
+    let _client = TcpStream::connect(number).unwrap();
+    until(&other, || server.is_made());
+    second.stop_listening();
+    assert!(TcpStream::connect(number).is_err());
+    first.start_listening().unwrap();
+    TcpStream::connect(number).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
 fn a_port_is_shared_only_by_those_who_say_so() {
     let reactor = reactor();
     let first = reactor

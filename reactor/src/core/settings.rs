@@ -8,7 +8,12 @@ pub struct ReactorSettings {
     ///
     /// A signal that the process ignores stays ignored, such as the SIGINT of a program that a shell
     /// script starts with `&`. When the reactor has run, a signal does again what it did before. If
-    /// the process had a handler of its own, the handler runs as well while the reactor runs.
+    /// the process had a handler of its own, the handler runs as well while the reactor runs. Only
+    /// Linux tells what the process did with a signal before; elsewhere it is taken to have done
+    /// nothing with it.
+    ///
+    /// On Windows, these signals are Ctrl-C, Ctrl-Break and the end of the console, by the crate
+    /// ctrlc: a program that has set a handler with that crate cannot run a reactor with this true.
     #[doc(alias = "installSignalHandlers")]
     pub signals: bool,
     /// How long connections may take, at the end, to send what was written. Those that have not

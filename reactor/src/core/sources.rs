@@ -34,13 +34,13 @@ pub(crate) trait Source {
 pub(crate) struct Sources {
     registry: Registry,
     slots: RefCell<Slab<Slot>>,
-    generation: Cell<u32>,
+    generation: Cell<usize>,
     /// The sources that have more to do without a new event: edges come once.
     again: RefCell<Vec<Token>>,
 }
 
 struct Slot {
-    generation: u32,
+    generation: usize,
     source: Rc<dyn Source>,
 }
 
@@ -62,11 +62,16 @@ impl Sources {
         what: &mut impl event::Source,
         interest: Interest,
     ) -> io::Result<Token> {
-        // 31 bits, so that no token looks like one of the reactor's own.
-        let generation = (self.generation.get() + 1) & 0x7fff_ffff;
+        let generation = (self.generation.get() + 1) & GENERATIONS;
         self.generation.set(generation);
-        let index = self.slots.borrow_mut().insert(Slot { generation, source });
-        let token = Token(index | (generation as usize) << 32);
+        let mut slots = self.slots.borrow_mut();
+        if slots.vacant_key() > INDICES {
+            let message = "there are more connections and ports than one reactor can name";
+            return Err(io::Error::other(message));
+        }
+        let index = slots.insert(Slot { generation, source });
+        drop(slots);
+        let token = Token(index | generation << INDEX_BITS);
         if let Err(error) = self.registry.register(what, token, interest) {
             let slot = self.slots.borrow_mut().remove(index);
             drop(slot);
@@ -173,10 +178,17 @@ impl Sources {
     }
 }
 
+/// The lower bits of a token, its index: a million sources where a word has 32 bits.
+const INDEX_BITS: u32 = if usize::BITS < 64 { 20 } else { 32 };
+const INDICES: usize = (1 << INDEX_BITS) - 1;
+/// The upper bits, but for one: no token looks like one of the reactor's own. A generation may come
+/// again after as many sources. Only the events of one pass are told apart by it.
+const GENERATIONS: usize = usize::MAX >> (INDEX_BITS + 1);
+
 fn index(token: Token) -> usize {
-    token.0 & 0xffff_ffff
+    token.0 & INDICES
 }
 
-fn generation(token: Token) -> u32 {
-    (token.0 >> 32) as u32
+fn generation(token: Token) -> usize {
+    token.0 >> INDEX_BITS
 }

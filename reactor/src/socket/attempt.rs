@@ -30,6 +30,13 @@ pub(crate) trait Dials: ConnectOptions {
 }
 
 /// How far a connection has come.
+#[cfg_attr(
+    not(unix),
+    expect(
+        dead_code,
+        reason = "only a UNIX socket is connected at once, or finds a full queue"
+    )
+)]
 pub(crate) enum Progress {
     /// It is under way, and an event tells how it goes.
     UnderWay,

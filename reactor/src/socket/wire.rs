@@ -97,7 +97,16 @@ impl<S: StreamSocket> SocketWire<S> {
 impl<S: StreamSocket> Wire for SocketWire<S> {
     #[inline(always)]
     fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.with(|socket| socket.read(buffer))
+        let received = self.with(|socket| socket.read(buffer));
+        // Windows tells of further bytes only when a read has found that there are none.
+        #[cfg(windows)]
+        if received
+            .as_ref()
+            .is_ok_and(|count| (1..buffer.len()).contains(count))
+        {
+            self.read_again();
+        }
+        received
     }
 
     #[inline(always)]

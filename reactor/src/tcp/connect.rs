@@ -2,11 +2,11 @@ use std::io;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Type};
 
 use super::wire::Peer;
 use crate::core::connector::ConnectOptions;
-use crate::socket::{Dials, Progress};
+use crate::socket::{Dials, Progress, new_socket};
 use crate::{Address, ConnectError, StreamSettings, TcpConnect};
 
 impl ConnectOptions for TcpConnect {
@@ -27,11 +27,8 @@ impl Dials for TcpConnect {
     type Socket = TcpStream;
 
     fn open(&self) -> Result<TcpStream, ConnectError> {
-        let socket = Socket::new(
-            Domain::for_address(self.address),
-            Type::STREAM.nonblocking().cloexec(),
-            Some(Protocol::TCP),
-        )?;
+        let domain = Domain::for_address(self.address);
+        let socket = new_socket(domain, Type::STREAM, Some(Protocol::TCP))?;
         if let Some(address) = self.bind_address {
             socket
                 .bind(&address.into())

@@ -1,14 +1,17 @@
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::wire::Peer;
 use crate::core::Core;
-use crate::socket::{self, AcceptLimits, Listens};
+#[cfg(unix)]
+use crate::socket::share_port;
+use crate::socket::{self, AcceptLimits, Listens, Opened, new_socket};
 use crate::{Address, FactoryRef, ListenError, ListeningPort, TcpListen};
 
 /// A TCP port, for [`socket::listen`].
@@ -16,6 +19,8 @@ struct TcpPort {
     options: TcpListen,
     /// The address that the system gave; port 0 is kept when it is started again.
     bound: Cell<SocketAddr>,
+    /// The socket that it shares with other reactors, while it listens.
+    opened: RefCell<Option<Arc<Opened<()>>>>,
 }
 
 pub(crate) fn listen(
@@ -28,21 +33,25 @@ pub(crate) fn listen(
         on_stop: options.max_accepts_on_stop,
     };
     let settings = options.settings.clone();
-    let bound = Cell::new(options.address);
-    socket::listen(core, TcpPort { options, bound }, limits, settings, factory)
+    let port = TcpPort {
+        bound: Cell::new(options.address),
+        options,
+        opened: RefCell::default(),
+    };
+    socket::listen(core, port, limits, settings, factory)
 }
 
 impl TcpPort {
-    fn bind(&self) -> io::Result<TcpListener> {
+    fn bind(&self) -> io::Result<Socket> {
         let address = self.bound.get();
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::STREAM.nonblocking().cloexec(),
-            Some(Protocol::TCP),
-        )?;
+        let domain = Domain::for_address(address);
+        let socket = new_socket(domain, Type::STREAM, Some(Protocol::TCP))?;
+        // On Windows this would take the port from the program that listens there.
+        #[cfg(unix)]
         socket.set_reuse_address(true)?;
+        #[cfg(unix)]
         if self.options.reuse_port {
-            socket.set_reuse_port(true)?;
+            share_port(&socket)?;
         }
         if address.is_ipv6() {
             socket.set_only_v6(self.options.v6_only)?;
@@ -54,6 +63,19 @@ impl TcpPort {
             .apply_to_new(&SockRef::from(&socket))?;
         socket.bind(&address.into())?;
         socket.listen(self.options.backlog)?;
+        Ok(socket)
+    }
+
+    fn bind_or_share(&self) -> io::Result<TcpListener> {
+        let socket = match &self.options.share {
+            None => self.bind()?,
+            Some(share) => {
+                let opened = share.get_or(|| self.bind().map(|socket| Opened::new(socket, ())))?;
+                let socket = opened.another()?;
+                *self.opened.borrow_mut() = Some(opened);
+                socket
+            }
+        };
         Ok(TcpListener::from_std(socket.into()))
     }
 }
@@ -64,13 +86,20 @@ impl Listens for TcpPort {
 
     fn open(&self) -> Result<TcpListener, ListenError> {
         let fail = |error| ListenError::from_io(self.address(), error);
-        let listener = self.bind().map_err(fail)?;
+        let listener = self.bind_or_share().map_err(fail)?;
         self.bound.set(listener.local_addr().map_err(fail)?);
         Ok(listener)
     }
 
+    fn stopping(&self) {
+        let opened = self.opened.take();
+        drop(opened);
+    }
+
     fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
         let (socket, peer) = listener.accept()?;
+        #[cfg(target_vendor = "apple")]
+        socket::silence(&socket)?;
         Ok((socket, peer.into()))
     }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::KeepAlive;
 use crate::StreamSettings;
+use crate::socket::Share;
 
 /// How to listen on a TCP port.
 ///
@@ -20,7 +21,9 @@ pub struct TcpListen {
     pub(crate) address: SocketAddr,
     pub(crate) backlog: i32,
     pub(crate) v6_only: bool,
+    #[cfg(unix)]
     pub(crate) reuse_port: bool,
+    pub(super) share: Option<Share<()>>,
     pub(crate) no_delay: bool,
     pub(crate) keep_alive: KeepAlive,
     pub(crate) max_accepts_per_turn: usize,
@@ -41,7 +44,9 @@ impl TcpListen {
             address,
             backlog: 1024,
             v6_only: false,
+            #[cfg(unix)]
             reuse_port: false,
+            share: None,
             no_delay: true,
             keep_alive: KeepAlive::Off,
             max_accepts_per_turn: 64,
@@ -79,9 +84,19 @@ impl TcpListen {
     }
 
     /// Whether several sockets may listen on this port, in this process or in others, among which
-    /// the system shares the connections out (`SO_REUSEPORT`). Default false.
+    /// the system shares the connections out (`SO_REUSEPORT`, on FreeBSD `SO_REUSEPORT_LB`). Default
+    /// false. On macOS one of them gets all: use [`shared`](TcpListen::shared) within a process.
+    /// Windows has nothing of the kind.
+    #[cfg(unix)]
     pub fn reuse_port(mut self, several: bool) -> Self {
         self.reuse_port = several;
+        self
+    }
+
+    /// Makes all ports that are opened with clones of these options accept from one socket, whatever
+    /// their reactors and threads: the first opens it, and the last that stops closes it.
+    pub fn shared(mut self) -> Self {
+        self.share = Some(Share::default());
         self
     }
 
@@ -122,12 +137,18 @@ impl TcpListen {
         self
     }
 
+    /// Whether both are clones of the same options that are [`shared`](TcpListen::shared).
+    pub(crate) fn is_shared_with(&self, other: &TcpListen) -> bool {
+        self.share.is_some() && self.share == other.share
+    }
+
     /// The address that was asked for, perhaps with port 0.
     pub fn requested_addr(&self) -> SocketAddr {
         self.address
     }
 
     /// Whether [`reuse_port`](TcpListen::reuse_port) was asked for.
+    #[cfg(unix)]
     pub fn reuses_port(&self) -> bool {
         self.reuse_port
     }

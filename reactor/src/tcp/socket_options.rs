@@ -82,6 +82,7 @@ impl KeepAlive {
         }
     }
 
+    #[cfg(unix)]
     fn of(socket: &SockRef<'_>) -> io::Result<Self> {
         if socket.keepalive()? {
             socket.tcp_keepalive_time().map(KeepAlive::After)
@@ -115,6 +116,8 @@ impl TcpOptions {
     }
 
     /// Whether the system asks a silent peer if it is still there, and after how much silence.
+    /// Windows does not tell.
+    #[cfg(unix)]
     #[doc(alias = "getTcpKeepAlive")]
     pub fn keep_alive(&self) -> io::Result<KeepAlive> {
         self.with_socket(|socket| KeepAlive::of(&socket))

@@ -103,7 +103,7 @@ impl Place {
     fn excludes(&self, other: &Place) -> bool {
         match (self, other) {
             (Place::Tcp(options, bound), Place::Tcp(others, other)) => {
-                let shared = options.reuse_port && others.reuse_port;
+                let shared = share_a_port(options, others);
                 let overlapping = covers(options, bound.ip(), other.ip())
                     || covers(others, other.ip(), bound.ip());
                 bound.port() == other.port() && overlapping && !shared
@@ -112,6 +112,14 @@ impl Place {
             _ => self.address() == other.address(),
         }
     }
+}
+
+/// Whether both may listen on one port.
+fn share_a_port(one: &TcpListen, other: &TcpListen) -> bool {
+    #[cfg(unix)]
+    return one.reuse_port && other.reuse_port || one.is_shared_with(other);
+    #[cfg(not(unix))]
+    one.is_shared_with(other)
 }
 
 /// Whether a port of the address `bound` takes what comes for this address.

@@ -11,7 +11,7 @@ use crate::datagram::DatagramSettings;
 /// use std::net::Ipv4Addr;
 ///
 /// // Several programs of this machine may share the port of a multicast group.
-/// let shared = UdpListen::port(1900).reuse_address(true).reuse_port(true);
+/// let shared = UdpListen::port(1900).reuse_address(true);
 /// // A client of one server, from any port.
 /// let client = UdpListen::connect("192.0.2.1:53".parse().unwrap());
 /// ```
@@ -21,6 +21,7 @@ pub struct UdpListen {
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) dual_stack: bool,
     pub(crate) reuse_address: bool,
+    #[cfg(unix)]
     pub(crate) reuse_port: bool,
     pub(crate) broadcast: bool,
     pub(crate) receive_buffer: Option<usize>,
@@ -42,6 +43,7 @@ impl UdpListen {
             peer: None,
             dual_stack: false,
             reuse_address: false,
+            #[cfg(unix)]
             reuse_port: false,
             broadcast: false,
             receive_buffer: None,
@@ -89,7 +91,9 @@ impl UdpListen {
     }
 
     /// Several sockets may open this port, and the system shares the senders out among them
-    /// (`SO_REUSEPORT`). Default false.
+    /// (`SO_REUSEPORT`, on FreeBSD `SO_REUSEPORT_LB`). Default false. On macOS one of them gets all.
+    /// Windows has nothing of the kind.
+    #[cfg(unix)]
     pub fn reuse_port(mut self, several: bool) -> Self {
         self.reuse_port = several;
         self

@@ -11,6 +11,9 @@ use super::address::{destination, fit};
 use super::calls::{self, Headers};
 use crate::core::Core;
 use crate::datagram::{Batch, DatagramPort, DatagramQueue, DatagramWire, Opened, UdpOption};
+use crate::socket::new_socket;
+#[cfg(unix)]
+use crate::socket::share_port;
 use crate::{Address, ListenError, NetworkInterface, SendError, UdpError, UdpListen};
 
 /// A UDP socket as the wire of a [`DatagramPort`].
@@ -41,16 +44,17 @@ impl UdpWire {
 
     fn bind(&self) -> io::Result<UdpSocket> {
         let (address, options) = (self.bound.get(), &self.options);
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::DGRAM.nonblocking().cloexec(),
-            Some(Protocol::UDP),
-        )?;
+        let domain = Domain::for_address(address);
+        let socket = new_socket(domain, Type::DGRAM, Some(Protocol::UDP))?;
         if options.reuse_address {
             socket.set_reuse_address(true)?;
-        }
-        if options.reuse_port {
+            // Where it means the same to TCP, it takes both to open a port again for all groups.
+            #[cfg(all(unix, not(target_os = "linux")))]
             socket.set_reuse_port(true)?;
+        }
+        #[cfg(unix)]
+        if options.reuse_port {
+            share_port(&socket)?;
         }
         if address.is_ipv6() {
             socket.set_only_v6(!options.dual_stack)?;

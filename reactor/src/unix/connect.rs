@@ -3,11 +3,11 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use mio::net::UnixStream;
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, SockRef, Type};
 
 use super::wire::{self, Peer};
 use crate::core::connector::ConnectOptions;
-use crate::socket::{Dials, Progress};
+use crate::socket::{Dials, Progress, new_socket};
 use crate::{Address, ConnectError, StreamSettings, UnixConnect};
 
 impl ConnectOptions for UnixConnect {
@@ -30,8 +30,7 @@ impl Dials for UnixConnect {
     type Socket = UnixStream;
 
     fn open(&self) -> Result<UnixStream, ConnectError> {
-        let kind = Type::STREAM.nonblocking().cloexec();
-        let socket = Socket::new(Domain::UNIX, kind, None)?;
+        let socket = new_socket(Domain::UNIX, Type::STREAM, None)?;
         Ok(UnixStream::from_std(OwnedFd::from(socket).into()))
     }
 

@@ -11,9 +11,10 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Type};
 
 use super::UnixName;
+use crate::socket::new_socket;
 use crate::{Address, ListenError};
 
 /// The file that a port made. Dropping it removes the file.
@@ -73,8 +74,7 @@ pub(super) fn remove_stale(
     if !found.file_type().is_socket() {
         return Err(ListenError::NotASocket(name.address()));
     }
-    let kind = Type::STREAM.nonblocking().cloexec();
-    let asking = Socket::new(Domain::UNIX, kind, None).map_err(fail)?;
+    let asking = new_socket(Domain::UNIX, Type::STREAM, None).map_err(fail)?;
     match asking.connect(&name.sockaddr().map_err(fail)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

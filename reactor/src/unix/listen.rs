@@ -11,17 +11,19 @@ use socket2::{Domain, Socket, Type};
 
 use super::file::{self, Lock, SocketFile};
 use super::name::address_of;
-use super::shared::Opened;
 use super::wire::{self, Peer};
 use crate::core::Core;
-use crate::socket::{self, AcceptLimits, Listens};
+use crate::socket::{self, AcceptLimits, Listens, Opened, new_socket};
 use crate::{Address, FactoryRef, ListenError, ListeningPort, UnixListen};
+
+/// A socket that listens, with its file unless its name is abstract.
+type OpenedFile = Opened<Option<SocketFile>>;
 
 /// A UNIX port, for [`socket::listen`].
 struct UnixPort {
     options: UnixListen,
     /// While it listens.
-    opened: RefCell<Option<Arc<Opened>>>,
+    opened: RefCell<Option<Arc<OpenedFile>>>,
 }
 
 pub(crate) fn listen(
@@ -75,9 +77,9 @@ impl UnixPort {
         Ok(Some(file))
     }
 
-    fn open_new(&self) -> Result<Opened, ListenError> {
-        let kind = Type::STREAM.nonblocking().cloexec();
-        let socket = Socket::new(Domain::UNIX, kind, None).map_err(|error| self.fail(error))?;
+    fn open_new(&self) -> Result<OpenedFile, ListenError> {
+        let socket = new_socket(Domain::UNIX, Type::STREAM, None);
+        let socket = socket.map_err(|error| self.fail(error))?;
         let file = self.bind_to_path(&socket)?;
         socket
             .listen(self.options.backlog)
@@ -107,6 +109,8 @@ impl Listens for UnixPort {
 
     fn accept(listener: &UnixListener) -> io::Result<(UnixStream, Peer)> {
         let (socket, peer) = listener.accept()?;
+        #[cfg(target_vendor = "apple")]
+        socket::silence(&socket)?;
         Ok((socket, wire::peer(address_of(&peer))))
     }
 

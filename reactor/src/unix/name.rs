@@ -1,8 +1,7 @@
-use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use socket2::SockAddr;
@@ -39,10 +38,13 @@ impl UnixName {
     /// An abstract name, any bytes.
     #[cfg(target_os = "linux")]
     pub fn abstract_name(name: impl AsRef<[u8]>) -> Result<Self, AddressError> {
+        use std::ffi::OsStr;
+
+        let as_path = |bytes| Path::new(OsStr::from_bytes(bytes));
         let name = name.as_ref();
-        let too_long = || AddressError::PathTooLong(PathBuf::from(OsStr::from_bytes(name)));
+        let too_long = || AddressError::PathTooLong(as_path(name).to_owned());
         let raw = [&[0], name].concat();
-        UnixName::of(Path::new(OsStr::from_bytes(&raw))).ok_or_else(too_long)
+        UnixName::of(as_path(&raw)).ok_or_else(too_long)
     }
 
     /// Reads a text: a path, or on Linux an abstract name with `@` before it. A path that begins with

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use super::UnixName;
-use super::shared::Share;
+use super::file::SocketFile;
 use crate::StreamSettings;
+use crate::socket::Share;
 
 /// How to listen on a UNIX socket.
 ///
@@ -22,7 +23,7 @@ pub struct UnixListen {
     pub(crate) max_accepts_per_turn: usize,
     pub(crate) max_accepts_on_stop: usize,
     pub(crate) settings: StreamSettings,
-    pub(super) share: Option<Share>,
+    pub(super) share: Option<Share<Option<SocketFile>>>,
 }
 
 impl UnixListen {

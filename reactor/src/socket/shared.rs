@@ -3,23 +3,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use socket2::Socket;
 
-use super::file::SocketFile;
-
-/// A socket that listens, with its file. The file goes before the socket: who connects from now on
-/// meets no port that is closing.
-pub(super) struct Opened {
-    _file: Option<SocketFile>,
+/// A socket that listens, with what ends when it does: its file, if it has one. The file goes before
+/// the socket: who connects from now on meets no port that is closing.
+pub(crate) struct Opened<F> {
+    _file: F,
     socket: Socket,
 }
 
 /// The socket that the ports of several reactors listen with, if one of them does.
-#[derive(Clone, Default)]
-pub(super) struct Share {
-    opened: Arc<Mutex<Weak<Opened>>>,
+pub(crate) struct Share<F> {
+    opened: Arc<Mutex<Weak<Opened<F>>>>,
 }
 
-impl Opened {
-    pub(super) fn new(socket: Socket, file: Option<SocketFile>) -> Self {
+impl<F> Opened<F> {
+    pub(crate) fn new(socket: Socket, file: F) -> Self {
         Opened {
             _file: file,
             socket,
@@ -27,17 +24,17 @@ impl Opened {
     }
 
     /// The same socket once more, for one port.
-    pub(super) fn another(&self) -> io::Result<Socket> {
+    pub(crate) fn another(&self) -> io::Result<Socket> {
         self.socket.try_clone()
     }
 }
 
-impl Share {
+impl<F> Share<F> {
     /// What another port has opened, or what `open` opens.
-    pub(super) fn get_or<E>(
+    pub(crate) fn get_or<E>(
         &self,
-        open: impl FnOnce() -> Result<Opened, E>,
-    ) -> Result<Arc<Opened>, E> {
+        open: impl FnOnce() -> Result<Opened<F>, E>,
+    ) -> Result<Arc<Opened<F>>, E> {
         let mut shared = self.lock();
         if let Some(opened) = shared.upgrade() {
             return Ok(opened);
@@ -47,22 +44,38 @@ impl Share {
         Ok(opened)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Weak<Opened>> {
+    fn lock(&self) -> MutexGuard<'_, Weak<Opened<F>>> {
         // No code of the application runs under the lock.
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl<F> Clone for Share<F> {
+    fn clone(&self) -> Self {
+        Share {
+            opened: self.opened.clone(),
+        }
+    }
+}
+
+impl<F> Default for Share<F> {
+    fn default() -> Self {
+        Share {
+            opened: Arc::default(),
+        }
+    }
+}
+
 /// The same if they share the same socket.
-impl PartialEq for Share {
+impl<F> PartialEq for Share<F> {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.opened, &other.opened)
     }
 }
 
-impl Eq for Share {}
+impl<F> Eq for Share<F> {}
 
-impl std::fmt::Debug for Share {
+impl<F> std::fmt::Debug for Share<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Share")
     }
