@@ -10,6 +10,9 @@
 //! [`ProxyProtocol`] and [`SendProxyHeader`], [`SocksClient`], [`HttpConnect`]. A layer that talks to
 //! the peer before the application does is an [`Opening`]; your own takes one trait.
 //!
+//! **STARTTLS** in every [`Dialect`]: [`StartTlsServer`] and [`StartTlsClient`] hold the conversation
+//! before TLS, under a protocol that begins with TLS.
+//!
 //! **Proxies**: a [`SocksServer`], and a [`Relay`] between any two connections.
 //!
 //! Nothing in this crate does I/O or reads a clock: all of it runs over any transport, and is tested
@@ -30,6 +33,7 @@ mod policy;
 mod proxy;
 mod relay;
 mod socks;
+mod starttls;
 mod tap;
 mod throttle_reads;
 mod throttle_writes;
@@ -66,6 +70,10 @@ pub use socks::client::{SocksClient, SocksHandshake};
 pub use socks::error::{SocksError, SocksReply};
 pub use socks::request::SocksRequest;
 pub use socks::server::SocksServer;
+pub use starttls::{
+    Dialect, HideStartTls, HideStartTlsLayer, PlainServer, PlainServerGreeting, StartTlsClient,
+    StartTlsError, StartTlsExchange, StartTlsServer, UnknownDialect,
+};
 pub use tap::{Tap, TapEvent, TapLayer, Traffic};
 pub use throttle_reads::{ReadThrottle, ThrottleReads};
 pub use throttle_writes::{ThrottleWrites, WriteThrottle};

@@ -15,3 +15,4 @@ mod proxy_protocol;
 mod receivers;
 mod relay;
 mod socks;
+mod starttls;

@@ -1,0 +1,27 @@
+mod client;
+mod dialect;
+mod error;
+mod exchange;
+mod ftp;
+mod greeting;
+mod hide;
+mod imap;
+mod irc;
+mod ldap;
+mod lines;
+mod nntp;
+mod pop3;
+mod postgres;
+mod replies;
+mod server;
+mod sieve;
+mod smtp;
+mod xmpp;
+
+pub use client::StartTlsClient;
+pub use dialect::{Dialect, UnknownDialect};
+pub use error::StartTlsError;
+pub use exchange::StartTlsExchange;
+pub use greeting::{PlainServer, PlainServerGreeting};
+pub use hide::{HideStartTls, HideStartTlsLayer};
+pub use server::StartTlsServer;

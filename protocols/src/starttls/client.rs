@@ -1,0 +1,69 @@
+use std::rc::Rc;
+use std::time::Duration;
+
+use retwist_reactor::ProtocolRef;
+
+use super::server::host;
+use super::{Dialect, StartTlsExchange};
+use crate::{OpeningLayer, Policy};
+
+/// Asks a server of a [`Dialect`] to start TLS, for a protocol that begins with TLS.
+///
+/// The protocol above hears `connection_made` when the server has agreed. If the server does not offer
+/// TLS, refuses it or does not answer, the protocol above hears only `connection_lost`, with
+/// [`StartTlsError`](super::StartTlsError) or [`OpeningError`](crate::OpeningError). Nothing is ever
+/// said in clear but what asks for TLS: no password, and no name of a user.
+///
+/// What the server sends behind its agreement goes to TLS, so that an answer that was slipped in ends
+/// the connection. What it said before is forgotten, its greeting too.
+///
+/// ```
+/// use retwist_protocols::{Dialect, Policy, StartTlsClient};
+/// use retwist_reactor::ProtocolRef;
+///
+/// /// `tls` begins with a handshake, such as `TlsTransport::new(role, protocol).as_protocol()`.
+/// fn to_mail_server(tls: ProtocolRef) -> ProtocolRef {
+///     StartTlsClient::new(Dialect::Imap).wrap(tls)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct StartTlsClient {
+    dialect: Dialect,
+    name: Rc<str>,
+    deadline: Duration,
+}
+
+impl StartTlsClient {
+    /// A client that speaks this dialect.
+    pub fn new(dialect: Dialect) -> Self {
+        StartTlsClient {
+            dialect,
+            name: "localhost".into(),
+            deadline: Duration::from_secs(30),
+        }
+    }
+
+    /// What the client calls itself (SMTP, LMTP), or the domain that it wants to talk to (XMPP):
+    /// `localhost` by default. Characters that no host has in its name are left out.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = host(name);
+        self
+    }
+
+    /// How long the server may take to agree: 30 s by default.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+}
+
+impl Policy for StartTlsClient {
+    type Layer = OpeningLayer<StartTlsExchange>;
+
+    fn layer(&self, above: ProtocolRef) -> Rc<Self::Layer> {
+        let exchange = self.dialect.client(&self.name);
+        OpeningLayer::new(StartTlsExchange::new(exchange, self.deadline), above)
+    }
+}

@@ -1,0 +1,84 @@
+use super::error::excerpt;
+use super::exchange::{Exchange, UNIT_LIMIT};
+use super::{Dialect, StartTlsError};
+use crate::Step;
+
+/// What stands where a version would (PostgreSQL, "Message Formats").
+const SSL_REQUEST: u32 = 80_877_103;
+const GSSENC_REQUEST: u32 = 80_877_104;
+const CANCEL_REQUEST: u32 = 80_877_102;
+
+/// The message in front of `bytes`, which has a length and no type: its code, and how many bytes it
+/// has. `None` if its head is not all there.
+fn startup(bytes: &[u8]) -> Result<Option<(u32, usize)>, StartTlsError> {
+    let Some((length, rest)) = bytes.split_first_chunk() else {
+        return Ok(None);
+    };
+    let Some(code) = rest.first_chunk() else {
+        return Ok(None);
+    };
+    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    if !(8..=UNIT_LIMIT).contains(&length) {
+        return Err(unexpected(bytes));
+    }
+    Ok(Some((u32::from_be_bytes(*code), length)))
+}
+
+fn unexpected(bytes: &[u8]) -> StartTlsError {
+    StartTlsError::Unexpected(Dialect::Postgres, excerpt(bytes))
+}
+
+/// A fatal ErrorResponse.
+fn error_response(reply: &mut Vec<u8>) {
+    let fields = b"SFATAL\0VFATAL\0C28000\0Mthis server wants TLS: set sslmode=require\0\0";
+    reply.push(b'E');
+    let length = u32::try_from(fields.len() + 4).unwrap_or(u32::MAX);
+    reply.extend(length.to_be_bytes());
+    reply.extend_from_slice(fields);
+}
+
+pub(super) struct Server;
+
+impl Exchange for Server {
+    fn advance(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Result<Step, StartTlsError> {
+        // A client may begin with TLS (sslnegotiation=direct): a record of a handshake.
+        if bytes.first() == Some(&0x16) {
+            return Ok(Step::done(0));
+        }
+        match startup(bytes)? {
+            None => Ok(Step::used(0)),
+            Some((SSL_REQUEST, 8)) => {
+                reply.push(b'S');
+                Ok(Step::done(8))
+            }
+            // This server has no such encryption; the client asks for TLS next.
+            Some((GSSENC_REQUEST, 8)) => {
+                reply.push(b'N');
+                Ok(Step::used(8))
+            }
+            Some((CANCEL_REQUEST, _)) => Err(StartTlsError::Left),
+            Some(_) => {
+                error_response(reply);
+                Err(StartTlsError::Left)
+            }
+        }
+    }
+}
+
+pub(super) struct Client;
+
+impl Exchange for Client {
+    fn begin(&mut self, reply: &mut Vec<u8>) {
+        reply.extend(8_u32.to_be_bytes());
+        reply.extend(SSL_REQUEST.to_be_bytes());
+    }
+
+    fn advance(&mut self, bytes: &[u8], _: &mut Vec<u8>) -> Result<Step, StartTlsError> {
+        match bytes.first() {
+            None => Ok(Step::used(0)),
+            Some(b'S') => Ok(Step::done(1)),
+            Some(b'N') => Err(StartTlsError::NotOffered(Dialect::Postgres)),
+            Some(_) => Err(unexpected(bytes)),
+        }
+    }
+}
