@@ -66,7 +66,10 @@ pub use udp::UdpListen;
 #[cfg(target_os = "linux")]
 pub use unix::PeerCredentials;
 #[cfg(unix)]
-pub use unix::{IntoUnixConnect, IntoUnixListen, UnixConnect, UnixListen, UnixName, UnixOptions};
+pub use unix::{
+    DescriptorError, IntoUnixConnect, IntoUnixListen, NotPassed, UnixConnect, UnixDescriptors,
+    UnixListen, UnixName, UnixOptions,
+};
 pub use values::address::Address;
 pub use values::address_error::AddressError;
 pub use values::error::{ConnectError, ListenError, RunError, error_chain};

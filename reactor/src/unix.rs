@@ -2,15 +2,20 @@
 
 mod addresses;
 mod connect;
+mod descriptor_error;
+mod descriptors;
 mod file;
 mod listen;
 mod name;
 mod options;
+mod passing;
 mod send_queue;
 mod socket_options;
 mod wire;
 
 pub use addresses::{IntoUnixConnect, IntoUnixListen};
+pub use descriptor_error::{DescriptorError, NotPassed};
+pub use descriptors::UnixDescriptors;
 pub(crate) use listen::listen;
 pub use name::UnixName;
 pub use options::{UnixConnect, UnixListen};

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 /// Set for a test that has been started by another one.
 const STARTED: &str = "RETWIST_TEST_CHILD";
@@ -58,6 +58,17 @@ impl Process {
         shell.args(["sh", "-c", &script]);
         shell.arg(env::current_exe().unwrap());
         Process::run(shell, test)
+    }
+
+    /// The same, in a process without the privileges of the administrator, for whom some bounds of the
+    /// system do not hold.
+    pub fn start_unprivileged(test: &str) -> Self {
+        let mut program = heeding_signals();
+        if geteuid().is_root() {
+            program.args(["setpriv", "--bounding-set=-all", "--inh-caps=-all"]);
+        }
+        program.arg(env::current_exe().unwrap());
+        Process::run(program, test)
     }
 
     fn run(mut program: Command, test: &str) -> Self {

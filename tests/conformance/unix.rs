@@ -1,6 +1,7 @@
 //! UNIX sockets: their names, their files, and who is at the other end.
 
 mod files;
+mod passing;
 
 use std::cell::RefCell;
 use std::fs;

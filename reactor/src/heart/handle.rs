@@ -43,6 +43,8 @@ pub trait SeatHandle {
     fn weak_channel(&self) -> Weak<dyn Any>;
     /// See [`Channel::unread_limit`].
     fn unread_limit(&self) -> usize;
+    /// Whether a write through this handle would be taken.
+    fn takes_writes(&self) -> bool;
     /// Whether more may be delivered, as long as its protocol sits there.
     fn set_reading(&self, reading: bool);
     /// Its protocol has been switched out, in a callback that is still running.
@@ -78,6 +80,12 @@ impl<C: Channel> SeatHandle for Handle<C> {
 
     fn unread_limit(&self) -> usize {
         self.ask(|channel| channel.unread_limit()).unwrap_or(0)
+    }
+
+    fn takes_writes(&self) -> bool {
+        self.seating.get() == Seating::Current
+            && self.ask(|channel| channel.seat().takes_writes(|| channel.has_producer()))
+                == Some(true)
     }
 
     fn set_reading(&self, reading: bool) {

@@ -29,7 +29,7 @@ pub(crate) trait Listens: 'static {
     fn open(&self) -> Result<Self::Listener, ListenError>;
     /// The port stops, and its socket is closed next.
     fn stopping(&self) {}
-    fn accept(listener: &Self::Listener) -> io::Result<Accepted<Self::Socket>>;
+    fn accept(&self, listener: &Self::Listener) -> io::Result<Accepted<Self::Socket>>;
     fn address(&self) -> Address;
     /// The error of a socket that was opened, and cannot be watched.
     fn cannot_watch(&self, error: io::Error) -> ListenError;
@@ -107,7 +107,9 @@ impl<L: Listens> SocketPort<L> {
     fn accept(&self, core: &Rc<Core>) {
         for _ in 0..self.limits.per_turn {
             let accepted = match self.socket.borrow().as_ref() {
-                Some(socket) if !self.paused.get() && !self.backing_off.get() => L::accept(socket),
+                Some(socket) if !self.paused.get() && !self.backing_off.get() => {
+                    self.family.accept(socket)
+                }
                 _ => return,
             };
             let error = match accepted {
@@ -162,7 +164,7 @@ impl<L: Listens> SocketPort<L> {
     /// Accepts a connection only to close it.
     fn refuse(&self, error: &io::Error) -> AcceptError {
         let accepted = match self.socket.borrow().as_ref() {
-            Some(socket) => L::accept(socket),
+            Some(socket) => self.family.accept(socket),
             None => return AcceptError::Drained,
         };
         if let Err(error) = accepted {
@@ -182,7 +184,7 @@ impl<L: Listens> SocketPort<L> {
         self.family.stopping();
         let mut waiting = Vec::new();
         while !self.paused.get() && waiting.len() < self.limits.on_stop {
-            match L::accept(&socket) {
+            match self.family.accept(&socket) {
                 Ok(accepted) => waiting.push(accepted),
                 Err(error) => match AcceptError::from(&error) {
                     AcceptError::ThisConnection => {}

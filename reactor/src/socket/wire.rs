@@ -18,6 +18,12 @@ pub(crate) trait StreamSocket: Read + Write + event::Source + 'static {
 
     fn address_of(peer: &Self::Peer) -> Address;
     fn host(&self) -> io::Result<Address>;
+    /// The socket has become this stream.
+    fn established(&mut self, _stream: &Rc<Stream<SocketWire<Self>>>)
+    where
+        Self: Sized,
+    {
+    }
     fn shutdown_write(&self) -> io::Result<()>;
     /// The socket is closed next, and the peer is to see that the connection broke, where the family
     /// can show it.
@@ -25,6 +31,16 @@ pub(crate) trait StreamSocket: Read + Write + event::Source + 'static {
     /// See [`Wire::unacknowledged`].
     fn unacknowledged(&self, peer: &Self::Peer) -> Option<usize>;
     fn take_error(&self) -> io::Result<Option<io::Error>>;
+    /// The last read was short, and there may be more all the same.
+    #[inline(always)]
+    fn stopped_early(&self) -> bool {
+        false
+    }
+    /// The last write was short, and the system does not tell when to go on: the socket calls
+    /// [`Stream::ready`] itself.
+    fn resumes_by_itself(&self) -> bool {
+        false
+    }
     /// See [`Wire::extension`].
     fn extension(stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>>;
 }
@@ -54,6 +70,7 @@ impl<S: StreamSocket> SocketWire<S> {
     pub(super) fn register(stream: &Rc<Stream<Self>>) -> io::Result<()> {
         let wire = &stream.wire;
         wire.with(|socket| {
+            socket.established(stream);
             let token = wire
                 .siblings
                 .sources
@@ -65,6 +82,9 @@ impl<S: StreamSocket> SocketWire<S> {
 
     /// Takes over the registration of the attempt that made the connection.
     pub(super) fn take_over(stream: &Rc<Stream<Self>>, token: Token) {
+        if let Some(socket) = stream.wire.socket.borrow_mut().as_mut() {
+            socket.established(stream);
+        }
         stream.wire.token.set(token);
         stream.wire.siblings.sources.replace(token, stream.clone());
     }
@@ -97,7 +117,13 @@ impl<S: StreamSocket> SocketWire<S> {
 impl<S: StreamSocket> Wire for SocketWire<S> {
     #[inline(always)]
     fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let received = self.with(|socket| socket.read(buffer));
+        let received = self.with(|socket| {
+            let received = socket.read(buffer);
+            if socket.stopped_early() {
+                self.read_again();
+            }
+            received
+        });
         // Windows tells of further bytes only when a read has found that there are none.
         #[cfg(windows)]
         if received
@@ -136,7 +162,12 @@ impl<S: StreamSocket> Wire for SocketWire<S> {
     fn wants_writable(&self) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         let sources = &self.siblings.sources;
-        self.with(|socket| sources.reregister(self.token.get(), socket, interest))
+        self.with(|socket| {
+            if socket.resumes_by_itself() {
+                return Ok(());
+            }
+            sources.reregister(self.token.get(), socket, interest)
+        })
     }
 
     fn unacknowledged(&self) -> Option<usize> {

@@ -96,7 +96,7 @@ impl Listens for TcpPort {
         drop(opened);
     }
 
-    fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
+    fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
         let (socket, peer) = listener.accept()?;
         #[cfg(target_vendor = "apple")]
         socket::silence(&socket)?;

@@ -6,12 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use mio::net::{UnixListener, UnixStream};
+use mio::net::UnixListener;
 use socket2::{Domain, Socket, Type};
 
 use super::file::{self, Lock, SocketFile};
 use super::name::address_of;
-use super::wire::{self, Peer};
+use super::wire::{self, Peer, UnixSocket};
 use crate::core::Core;
 use crate::socket::{self, AcceptLimits, Listens, Opened, new_socket};
 use crate::{Address, FactoryRef, ListenError, ListeningPort, UnixListen};
@@ -90,7 +90,7 @@ impl UnixPort {
 
 impl Listens for UnixPort {
     type Listener = UnixListener;
-    type Socket = UnixStream;
+    type Socket = UnixSocket;
 
     fn open(&self) -> Result<UnixListener, ListenError> {
         let opened = match &self.options.share {
@@ -107,10 +107,11 @@ impl Listens for UnixPort {
         drop(opened);
     }
 
-    fn accept(listener: &UnixListener) -> io::Result<(UnixStream, Peer)> {
-        let (socket, peer) = listener.accept()?;
+    fn accept(&self, listener: &UnixListener) -> io::Result<(UnixSocket, Peer)> {
+        let (stream, peer) = listener.accept()?;
         #[cfg(target_vendor = "apple")]
-        socket::silence(&socket)?;
+        socket::silence(&stream)?;
+        let socket = UnixSocket::new(stream, self.options.descriptors);
         Ok((socket, wire::peer(address_of(&peer))))
     }
 

@@ -23,6 +23,7 @@ pub struct UnixListen {
     pub(crate) max_accepts_per_turn: usize,
     pub(crate) max_accepts_on_stop: usize,
     pub(crate) settings: StreamSettings,
+    pub(super) descriptors: Option<usize>,
     pub(super) share: Option<Share<Option<SocketFile>>>,
 }
 
@@ -43,6 +44,7 @@ impl UnixListen {
             max_accepts_per_turn: 64,
             max_accepts_on_stop: 1024,
             settings: StreamSettings::default(),
+            descriptors: None,
             share: None,
         }
     }
@@ -92,6 +94,13 @@ impl UnixListen {
         self
     }
 
+    /// Each connection [accepts](crate::UnixDescriptors::accept) the descriptors that its client passes,
+    /// from the first byte on; at most `limit` wait to be taken. By default none is accepted.
+    pub fn accept_descriptors(mut self, limit: usize) -> Self {
+        self.descriptors = Some(limit);
+        self
+    }
+
     /// Makes all ports that are opened with clones of these options accept from one socket, whatever
     /// their reactors and threads: the first opens it, and the last that stops removes the file.
     pub fn shared(mut self) -> Self {
@@ -111,6 +120,7 @@ pub struct UnixConnect {
     pub(crate) name: UnixName,
     pub(crate) timeout: Duration,
     pub(crate) settings: StreamSettings,
+    pub(super) descriptors: Option<usize>,
 }
 
 impl UnixConnect {
@@ -120,6 +130,7 @@ impl UnixConnect {
             name,
             timeout: Duration::from_secs(30),
             settings: StreamSettings::client(),
+            descriptors: None,
         }
     }
 
@@ -134,6 +145,13 @@ impl UnixConnect {
     /// is false here unless it is given.
     pub fn settings(mut self, settings: StreamSettings) -> Self {
         self.settings = settings;
+        self
+    }
+
+    /// The connection [accepts](crate::UnixDescriptors::accept) the descriptors that the server passes,
+    /// from the first byte on; at most `limit` wait to be taken. By default none is accepted.
+    pub fn accept_descriptors(mut self, limit: usize) -> Self {
+        self.descriptors = Some(limit);
         self
     }
 

@@ -2,9 +2,9 @@ use std::any::{Any, TypeId};
 use std::io;
 use std::rc::Weak;
 
-use mio::net::UnixStream;
 use socket2::SockRef;
 
+use super::wire::UnixSocket;
 use crate::TransportRef;
 use crate::socket::SocketWire;
 
@@ -49,8 +49,8 @@ impl UnixOptions {
     pub fn peer_credentials(&self) -> io::Result<PeerCredentials> {
         use nix::sys::socket::{getsockopt, sockopt};
 
-        SocketWire::<UnixStream>::with_socket_of(&self.stream, |socket| {
-            let found = getsockopt(socket, sockopt::PeerCredentials)?;
+        SocketWire::<UnixSocket>::with_socket_of(&self.stream, |socket| {
+            let found = getsockopt(socket.stream(), sockopt::PeerCredentials)?;
             Ok(PeerCredentials {
                 pid: u32::try_from(found.pid()).ok().filter(|pid| *pid != 0),
                 uid: found.uid(),
@@ -71,8 +71,8 @@ impl UnixOptions {
     }
 
     fn with_socket<R>(&self, act: impl FnOnce(SockRef<'_>) -> io::Result<R>) -> io::Result<R> {
-        SocketWire::<UnixStream>::with_socket_of(&self.stream, |socket| {
-            act(SockRef::from(&*socket))
+        SocketWire::<UnixSocket>::with_socket_of(&self.stream, |socket| {
+            act(SockRef::from(socket.stream()))
         })
     }
 }

@@ -1,15 +1,25 @@
 use std::any::{Any, TypeId};
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::rc::{Rc, Weak};
 
 use mio::net::UnixStream;
+use mio::{Interest, Registry, Token, event};
 
-use super::UnixOptions;
+use super::descriptors::Found;
 use super::name::address_of;
+use super::passing::{Passing, UnixStreamChannel};
 use super::send_queue::unacknowledged;
+use super::{UnixDescriptors, UnixOptions};
 use crate::Address;
 use crate::socket::StreamSocket;
+
+/// A connected UNIX socket.
+pub(crate) struct UnixSocket {
+    stream: UnixStream,
+    /// The descriptors that go with the bytes; `None` unless the application has asked for any.
+    passing: Option<Box<Passing>>,
+}
 
 /// The address of a peer that has a name. Clients rarely have one, and there may be very many.
 pub(crate) type Peer = Option<Box<Address>>;
@@ -19,7 +29,78 @@ pub(super) fn peer(address: Address) -> Peer {
     (address != Address::Unix(None)).then(|| Box::new(address))
 }
 
-impl StreamSocket for UnixStream {
+impl UnixSocket {
+    /// A socket that accepts so many descriptors, or none.
+    pub(super) fn new(stream: UnixStream, descriptors: Option<usize>) -> Self {
+        UnixSocket {
+            stream,
+            passing: descriptors.map(|limit| Box::new(Passing::accepting(limit))),
+        }
+    }
+
+    pub(super) fn stream(&self) -> &UnixStream {
+        &self.stream
+    }
+
+    /// The descriptors of this connection, which from now on has some.
+    pub(super) fn passing(&mut self) -> &mut Passing {
+        self.passing.get_or_insert_default()
+    }
+
+    pub(super) fn existing_passing(&mut self) -> Option<&mut Passing> {
+        self.passing.as_deref_mut()
+    }
+}
+
+impl Read for UnixSocket {
+    #[inline(always)]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.passing {
+            None => self.stream.read(buffer),
+            Some(passing) => passing.receive(&self.stream, buffer),
+        }
+    }
+}
+
+impl Write for UnixSocket {
+    #[inline(always)]
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match &mut self.passing {
+            None => self.stream.write(data),
+            Some(passing) => passing.send(&self.stream, data),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl event::Source for UnixSocket {
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.stream.register(registry, token, interest)
+    }
+
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.stream.reregister(registry, token, interest)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.stream.deregister(registry)
+    }
+}
+
+impl StreamSocket for UnixSocket {
     type Peer = Peer;
 
     fn address_of(peer: &Peer) -> Address {
@@ -27,26 +108,45 @@ impl StreamSocket for UnixStream {
     }
 
     fn host(&self) -> io::Result<Address> {
-        self.local_addr().map(|host| address_of(&host))
+        self.stream.local_addr().map(|host| address_of(&host))
+    }
+
+    fn established(&mut self, stream: &Rc<UnixStreamChannel>) {
+        if let Some(passing) = &mut self.passing {
+            passing.set_stream(stream);
+        }
     }
 
     fn shutdown_write(&self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
+        self.stream.shutdown(Shutdown::Write)
     }
 
     /// There is no reset: the peer sees a broken connection only if it sent what was not read.
     fn prepare_reset(&self) {}
 
     fn unacknowledged(&self, _: &Peer) -> Option<usize> {
-        unacknowledged(self)
+        unacknowledged(&self.stream)
     }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {
-        UnixStream::take_error(self)
+        self.stream.take_error()
+    }
+
+    #[inline(always)]
+    fn stopped_early(&self) -> bool {
+        let passing = self.passing.as_deref();
+        passing.is_some_and(Passing::stopped_early)
+    }
+
+    fn resumes_by_itself(&self) -> bool {
+        let passing = self.passing.as_deref();
+        passing.is_some_and(Passing::is_stalled)
     }
 
     fn extension(stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>> {
-        (wanted == TypeId::of::<UnixOptions>())
-            .then(|| Rc::new(UnixOptions::new(stream)) as Rc<dyn Any>)
+        if wanted == TypeId::of::<UnixOptions>() {
+            return Some(Rc::new(UnixOptions::new(stream)));
+        }
+        (wanted == TypeId::of::<UnixDescriptors>()).then(|| Rc::new(Found(stream)) as Rc<dyn Any>)
     }
 }

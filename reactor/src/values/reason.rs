@@ -64,8 +64,12 @@ impl Reason {
 }
 
 impl From<io::Error> for Reason {
+    /// An error that carries a reason is that reason: so a wire ends its connection for one of its own.
     fn from(error: io::Error) -> Self {
-        Reason::Lost(Arc::new(error))
+        match error.downcast() {
+            Ok(reason) => reason,
+            Err(error) => Reason::Lost(Arc::new(error)),
+        }
     }
 }
 
