@@ -1,6 +1,6 @@
 //! The identities of the examples under TLS, and what they trust.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lexopt::{Arg, Parser};
 use rcgen::{
@@ -65,8 +65,7 @@ impl Credentials {
         }
         let authority = Authority::new()?;
         if let Some(path) = &self.authority_out {
-            std::fs::write(path, &authority.certificate)
-                .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            authority.write(path)?;
         }
         authority.identity()
     }
@@ -92,6 +91,12 @@ impl Authority {
             issuer,
             certificate,
         })
+    }
+
+    /// Writes its certificate to a file, for others to trust.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Mistake> {
+        std::fs::write(path, &self.certificate)
+            .map_err(|error| format!("cannot write {}: {error}", path.display()).into())
     }
 
     /// This machine, by the names that it has for itself.

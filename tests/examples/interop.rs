@@ -32,6 +32,11 @@ fn starttls() {
 }
 
 #[test]
+fn starttls_proxy() {
+    with_others("starttls_proxy.py");
+}
+
+#[test]
 fn tls() {
     with_others("tls.py");
 }

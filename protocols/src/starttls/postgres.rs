@@ -24,6 +24,15 @@ fn startup(bytes: &[u8]) -> Result<Option<(u32, usize)>, StartTlsError> {
     Ok(Some((u32::from_be_bytes(*code), length)))
 }
 
+/// How many bytes the request for encryption in front of `bytes` has; 0 if it is some other message,
+/// `None` if that cannot be told yet.
+pub(super) fn encryption_request(bytes: &[u8]) -> Result<Option<usize>, StartTlsError> {
+    Ok(startup(bytes)?.map(|message| match message {
+        (SSL_REQUEST | GSSENC_REQUEST, used @ 8) => used,
+        _ => 0,
+    }))
+}
+
 fn unexpected(bytes: &[u8]) -> StartTlsError {
     StartTlsError::Unexpected(Dialect::Postgres, excerpt(bytes))
 }

@@ -1,6 +1,6 @@
 //! A server that would offer TLS inside TLS.
 
-use retwist_protocols::{Dialect, HideStartTls, PlainServer, Policy, StartTlsError};
+use retwist_protocols::{Dialect, HideStartTls, PlainClient, PlainServer, Policy, StartTlsError};
 
 use super::heard;
 use crate::common::{CUTS, Ear};
@@ -164,6 +164,35 @@ fn the_greeting_of_a_plain_server_is_taken() {
             if error.is_none() {
                 assert_eq!(*above.heard.borrow(), b"behind", "{dialect}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_client_in_clear_is_told_that_there_is_no_tls() {
+    let start = b"\0\0\0\x09\0\x03\0\0\0";
+    let tls = b"\0\0\0\x08\x04\xd2\x16\x2f";
+    let gss = b"\0\0\0\x08\x04\xd2\x16\x30";
+    for (dialect, sent, said, seen) in [
+        (
+            Dialect::Postgres,
+            [&gss[..], tls, start].concat(),
+            &b"NN"[..],
+            &start[..],
+        ),
+        (Dialect::Postgres, start.to_vec(), b"", start),
+        (
+            Dialect::Imap,
+            b"a STARTTLS\r\n".to_vec(),
+            b"",
+            b"a STARTTLS\r\n",
+        ),
+    ] {
+        for cut in CUTS {
+            let (above, recording) =
+                heard(|above| PlainClient::new(dialect).wrap(above), &sent, cut);
+            assert_eq!(recording.written(), said);
+            assert_eq!(*above.heard.borrow(), seen);
         }
     }
 }
