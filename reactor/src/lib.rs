@@ -11,7 +11,7 @@
 //!
 //! ```text
 //! 8  reactor, testing   the public face of the loop; transports in memory, a clock moved by hand
-//! 7  tcp, unix, udp     kinds of transport
+//! 7  tcp, unix, udp, descriptor   kinds of transport
 //! 6  socket             sockets that carry a stream, of every family
 //! 5  core               one pass of the loop: startup, shutdown, signals, sources, ports, connectors
 //! 4  stream, datagram   byte streams, and ports of datagrams, of every kind
@@ -22,6 +22,8 @@
 
 mod core;
 mod datagram;
+#[cfg(unix)]
+mod descriptor;
 mod heart;
 mod machines;
 mod reactor;
@@ -45,6 +47,8 @@ pub use datagram::{
     DatagramProtocol, DatagramProtocolHandle, DatagramProtocolRef, DatagramTransport,
     NetworkInterface, SendError, SendFailure, UdpError, UdpOption, WeakDatagramProtocol,
 };
+#[cfg(unix)]
+pub use descriptor::{DescriptorStream, OpenError};
 pub use heart::channel::Channel;
 pub use heart::clock::{Clock, DelayedCall};
 pub use heart::layer::Layer;
@@ -54,9 +58,9 @@ pub use heart::seat::Seat;
 pub use heart::transport::{Reading, Transport, TransportRef};
 pub use machines::producer::{Awaited, Flow, Producer, ProducerKind, ProducerRegistered};
 pub use machines::sent_calls::SentCalls;
-#[cfg(unix)]
-pub use reactor::ReactorUnix;
 pub use reactor::{Reactor, ReactorStreams, ReactorTcp, ReactorUdp};
+#[cfg(unix)]
+pub use reactor::{ReactorDescriptors, ReactorUnix};
 pub use stream::StreamOptions;
 pub use tcp::{
     IntoTcpConnect, IntoTcpListen, IpAddress, KeepAlive, SocketAddress, TcpConnect, TcpListen,

@@ -1,4 +1,6 @@
 #[cfg(unix)]
+mod descriptor;
+#[cfg(unix)]
 mod unix;
 
 use std::fmt;
@@ -15,6 +17,8 @@ use crate::{
     RunError, TcpConnect, TcpListen, UdpListen, factory, socket, tcp, udp,
 };
 
+#[cfg(unix)]
+pub use descriptor::ReactorDescriptors;
 #[cfg(unix)]
 pub use unix::ReactorUnix;
 

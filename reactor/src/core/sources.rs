@@ -62,6 +62,17 @@ impl Sources {
         what: &mut impl event::Source,
         interest: Interest,
     ) -> io::Result<Token> {
+        let token = self.add_unwatched(source)?;
+        if let Err(error) = self.registry.register(what, token, interest) {
+            self.forget(token);
+            return Err(error);
+        }
+        Ok(token)
+    }
+
+    /// A token for a source that the system does not watch. It is looked at when it asks for it:
+    /// see [`again`](Sources::again).
+    pub(crate) fn add_unwatched(&self, source: Rc<dyn Source>) -> io::Result<Token> {
         let generation = (self.generation.get() + 1) & GENERATIONS;
         self.generation.set(generation);
         let mut slots = self.slots.borrow_mut();
@@ -70,14 +81,7 @@ impl Sources {
             return Err(io::Error::other(message));
         }
         let index = slots.insert(Slot { generation, source });
-        drop(slots);
-        let token = Token(index | generation << INDEX_BITS);
-        if let Err(error) = self.registry.register(what, token, interest) {
-            let slot = self.slots.borrow_mut().remove(index);
-            drop(slot);
-            return Err(error);
-        }
-        Ok(token)
+        Ok(Token(index | generation << INDEX_BITS))
     }
 
     /// Another source takes over the token, and what is registered under it.

@@ -149,9 +149,43 @@ impl<W: Wire> Stream<W> {
             return self.finish(error.into(), true);
         }
         if is_half {
-            self.seat.write_connection_lost();
+            self.tell_output_end();
+        } else if !self.wire.lingers() {
+            self.set(Facts::SKIP_LINGER);
         }
         self.progress();
+    }
+
+    /// The peer takes nothing more, and may go on to send: a wire says so that has a way of its own
+    /// for each direction.
+    ///
+    /// Nothing is lost yet if nothing was to be sent. Then the protocol hears that its output has
+    /// ended, unless the input ends as well: a peer that closes both at once has closed in order. A
+    /// write after that fails, as any write to a peer that has gone.
+    #[cold]
+    pub(crate) fn output_gone(&self, buffer: &mut ReadBuffer) {
+        if self.phase.get().takes_output() && self.waiting() == 0 {
+            self.set(Facts::GONE | Facts::GONE_UNTOLD);
+            self.ready_further(Ready::READABLE, buffer);
+        } else {
+            self.fault();
+            self.advance();
+        }
+    }
+
+    /// The input has nothing more to say just now.
+    pub(super) fn tell_gone(&self) {
+        if self.is(Facts::GONE_UNTOLD) {
+            self.clear(Facts::GONE_UNTOLD);
+            self.tell_output_end();
+        }
+    }
+
+    fn tell_output_end(&self) {
+        if !self.is(Facts::OUTPUT_END_TOLD) {
+            self.set(Facts::OUTPUT_END_TOLD);
+            self.seat.write_connection_lost();
+        }
     }
 
     /// The end, whatever the way: the wire is closed here and nowhere else. The protocol is told by

@@ -50,6 +50,7 @@ impl<W: Wire> Stream<W> {
         match error.kind() {
             io::ErrorKind::WouldBlock => {
                 self.clear(Facts::READABLE);
+                self.tell_gone();
                 self.end_if_broken();
             }
             io::ErrorKind::Interrupted => self.look_again(),

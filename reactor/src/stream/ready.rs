@@ -28,9 +28,20 @@ impl Ready {
         ready.set(Facts::WRITABLE, event.is_writable());
         if event.is_read_closed() || event.is_error() {
             ready |= Ready::hung_up(event.is_error()).0;
-            ready.set(Facts::GONE, event.is_write_closed());
         }
+        ready.set(Facts::GONE, event.is_write_closed());
         Ready(ready)
+    }
+
+    /// What is said of a descriptor that is only read from says nothing about the output.
+    pub(crate) fn of_input_alone(self) -> Self {
+        Ready(self.0 & (Facts::READABLE | Facts::HUNG_UP))
+    }
+
+    /// Whether something has come to its end, in whatever way.
+    pub(crate) fn tells_of_an_end(self) -> bool {
+        self.0
+            .intersects(Facts::HUNG_UP | Facts::FAULT | Facts::GONE)
     }
 
     /// Whether there may be something to read, an error included.

@@ -35,6 +35,11 @@ bitflags! {
         /// only by a reset.
         const GONE = 1 << 13;
 
+        /// The peer takes nothing more, and the protocol has not heard so.
+        const GONE_UNTOLD = 1 << 14;
+        /// The protocol has heard that its output has ended.
+        const OUTPUT_END_TOLD = 1 << 15;
+
         /// With none of these, a turn is a read, a callback and a send.
         const UNUSUAL = Self::INPUT_ENDED.bits()
             | Self::PRODUCER.bits()

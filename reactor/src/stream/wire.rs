@@ -27,6 +27,11 @@ pub(crate) trait Wire: 'static {
     /// How many bytes were sent and not acknowledged by the peer; None where the system cannot tell.
     /// It costs several system calls, so only timers and connections that end ask.
     fn unacknowledged(&self) -> Option<usize>;
+    /// Whether a close waits for the peer to close too. Where this end can go at once without harm to
+    /// what was sent, and the other end need not answer, it does not.
+    fn lingers(&self) -> bool {
+        true
+    }
     /// Why the connection has broken.
     fn take_error(&self) -> io::Error;
     fn peer(&self) -> Address;

@@ -25,6 +25,8 @@ pub enum Address {
     /// A port of a host by its name: the destination of a connector. The peer of its connection is
     /// an IP address.
     Host(Arc<str>, u16),
+    /// A descriptor that is no socket, by the name that was given to it: a pipe, a terminal.
+    Descriptor(Arc<str>),
     /// One end of a connection in memory, by the name that its maker gave to it.
     Memory(Arc<str>),
     /// Not known: the end has gone, or the system does not say.
@@ -69,7 +71,7 @@ impl fmt::Display for Address {
             Address::Unix(None) => f.write_str("unnamed UNIX socket"),
             Address::Host(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
             Address::Host(host, port) => write!(f, "{host}:{port}"),
-            Address::Memory(name) => f.write_str(name),
+            Address::Memory(name) | Address::Descriptor(name) => f.write_str(name),
             Address::Unknown => f.write_str("unknown address"),
         }
     }

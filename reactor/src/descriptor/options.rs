@@ -1,0 +1,96 @@
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use crate::{Address, StreamSettings};
+
+/// Descriptors that are to be one stream of bytes, and its settings.
+///
+/// The stream owns them, and closes them when it ends.
+///
+/// ```
+/// use retwist_reactor::DescriptorStream;
+///
+/// let (theirs, to_them) = std::io::pipe()?;
+/// let (from_them, of_theirs) = std::io::pipe()?;
+/// let stream = DescriptorStream::pair(from_them, to_them).name("the gauge");
+/// # let _ = (theirs, of_theirs, stream);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct DescriptorStream {
+    pub(super) ends: Ends,
+    pub(super) name: Option<Arc<str>>,
+    pub(super) settings: StreamSettings,
+}
+
+#[derive(Debug)]
+pub(super) enum Ends {
+    /// One descriptor for both directions.
+    Same(OwnedFd),
+    /// One for each, or for one direction alone.
+    Separate {
+        reading: Option<OwnedFd>,
+        writing: Option<OwnedFd>,
+    },
+}
+
+impl DescriptorStream {
+    /// One descriptor to read from and to write to: a socket, a serial port, a terminal, a tun
+    /// interface.
+    pub fn new(descriptor: impl Into<OwnedFd>) -> Self {
+        DescriptorStream::of(Ends::Same(descriptor.into()))
+    }
+
+    /// One descriptor to read from and another one to write to: two pipes, two FIFOs, a file and
+    /// another file.
+    pub fn pair(reading: impl Into<OwnedFd>, writing: impl Into<OwnedFd>) -> Self {
+        DescriptorStream::of(Ends::Separate {
+            reading: Some(reading.into()),
+            writing: Some(writing.into()),
+        })
+    }
+
+    /// A descriptor to read from. What is written to the stream cannot go anywhere: the first write
+    /// ends it, with an error.
+    pub fn reading(descriptor: impl Into<OwnedFd>) -> Self {
+        DescriptorStream::of(Ends::Separate {
+            reading: Some(descriptor.into()),
+            writing: None,
+        })
+    }
+
+    /// A descriptor to write to. No bytes come. The stream ends when it is closed, or when the
+    /// last reader at the other end has gone.
+    pub fn writing(descriptor: impl Into<OwnedFd>) -> Self {
+        DescriptorStream::of(Ends::Separate {
+            reading: None,
+            writing: Some(descriptor.into()),
+        })
+    }
+
+    fn of(ends: Ends) -> Self {
+        DescriptorStream {
+            ends,
+            name: None,
+            settings: StreamSettings::default(),
+        }
+    }
+
+    /// What the log and [`Transport::peer`](crate::Transport::peer) call the other end:
+    /// [`Address::Descriptor`].
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The bounds of the stream.
+    pub fn settings(mut self, settings: StreamSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    pub(super) fn address(&self) -> Address {
+        let name = self.name.clone();
+        Address::Descriptor(name.unwrap_or_else(|| "a descriptor".into()))
+    }
+}
