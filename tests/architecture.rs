@@ -112,6 +112,16 @@ fn the_dependencies_point_one_way() {
         ours("retwist-deferred"),
         BTreeSet::from(["retwist-reactor"])
     );
+    assert_eq!(
+        ours("retwist-conformance"),
+        BTreeSet::from(["retwist-protocols", "retwist-reactor"])
+    );
+    assert!(
+        !metadata
+            .dependencies("retwist")
+            .contains("retwist-conformance"),
+        "the suite is for tests alone"
+    );
 }
 
 #[test]
@@ -140,6 +150,7 @@ fn only_the_reactor_knows_the_system() {
         "retwist-deferred",
         "retwist-protocols",
         "retwist-tls",
+        "retwist-conformance",
         "retwist",
     ] {
         for unwanted in ["mio", "socket2", "libc", "signal-hook", "signal-hook-mio"] {

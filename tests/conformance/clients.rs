@@ -11,7 +11,7 @@ use retwist::{
 };
 
 use crate::lifecycle::{Log, reactor, until};
-use crate::peer::Peer;
+use retwist_conformance::streams::Peer;
 
 type Hook = Box<dyn Fn(&Connector)>;
 

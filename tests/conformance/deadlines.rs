@@ -6,9 +6,9 @@ use std::time::Duration;
 use retwist::testing::{ManualClock, Pair, Side};
 use retwist::{ProducerKind, ProtocolRef, Reason, StreamSettings};
 
-use crate::delivery::pattern;
-use crate::peer::{Event, Peer};
-use crate::producers::{Made, Told};
+use retwist_conformance::streams::pattern;
+use retwist_conformance::streams::{Event, Peer};
+use retwist_conformance::streams::{PeerProducer, Told};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -60,7 +60,7 @@ fn a_close_waits_for_its_producer_no_longer_than_for_its_peer() {
     let (client, server) = (Peer::new(), Peer::new());
     let pair = Pair::new(client.quiet(), server.quiet());
     pair.run();
-    let producer = Made::new(|_| ());
+    let producer = PeerProducer::new(|_| ());
     let transport = server.transport();
     transport
         .register_producer(producer.clone(), ProducerKind::Pull)

@@ -8,15 +8,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist::{Address, TcpListen};
+use retwist_conformance::streams::{
+    Event, How, Kind, Layered, Peer, Plain, TcpV4, Way, World, pattern,
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::child::{Process, is_child};
-use crate::delivery::pattern;
 use crate::lifecycle::{reactor, until};
-use crate::peer::{Event, Peer};
-use crate::way::{How, Way};
-use crate::ways::{Layered, TcpV4};
-use crate::world::World;
 
 /// How many descriptors the server of this case has left for its connections.
 const LEFT: usize = 10;
@@ -148,7 +146,7 @@ fn comes_and_goes() {
     for _ in 0..3 {
         for end in ends {
             come_and_go::<TcpV4>(end);
-            come_and_go::<Layered<TcpV4>>(end);
+            come_and_go::<Layered<Plain, TcpV4>>(end);
         }
         let reactor = reactor();
         let refuse = |_: &Address| None::<retwist::ProtocolRef>;
@@ -168,7 +166,8 @@ fn comes_and_goes() {
 
 fn come_and_go<W: Way>(end: fn(&Peer)) {
     let (client, server) = (Peer::new(), Peer::new());
-    let world = World::<W>::connected(
+    let world = World::connected(
+        Kind::of::<W>(),
         How::default(),
         (&client, client.quiet()),
         (&server, server.quiet()),

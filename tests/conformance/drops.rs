@@ -13,7 +13,7 @@ use retwist::{
 };
 
 use crate::lifecycle::{reactor, until};
-use crate::peer::Peer;
+use retwist_conformance::streams::Peer;
 
 /// Counts its drop, and panics in it.
 struct Fragile(Rc<Cell<u32>>);

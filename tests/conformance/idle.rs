@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use retwist::{Address, Reactor, TcpListen};
 
 use crate::lifecycle::{reactor, until};
-use crate::peer::Peer;
+use retwist_conformance::streams::Peer;
 
 /// As long as a pass may sleep.
 const LONG: Duration = Duration::from_millis(100);

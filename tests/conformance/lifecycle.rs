@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use retwist::{Phase, Reactor, ReactorSettings, RunError, SystemEvent};
 
-use crate::peer::Peer;
+use retwist_conformance::streams::Peer;
 
 /// What happened, in words.
 #[derive(Clone, Default)]

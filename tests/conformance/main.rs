@@ -1,55 +1,60 @@
-//! What users of retwist rely on, on every kind of transport alike.
+//! What users of retwist rely on: the suite of `retwist-conformance` over every kind of transport,
+//! and, below it, what concerns the loop, ports, clients and processes, over sockets alone.
 //!
-//! A case is written once, against two [`peer`]s in a [`world`], and runs over each [`way`] of
-//! connecting them; [`way`] says how to add one. What concerns the loop, ports, clients and
-//! processes is below it, over sockets alone; and in `schedules` and `upgrades`, random conversations
-//! are compared with a model.
+//! The cases of the suite are in `conformance/`. To run them over one more kind, give it a line here;
+//! `ARCHITECTURE.md` says how to add a kind.
 
 #![allow(
     unreachable_pub,
     reason = "a test has no users outside; pub is what the modules offer each other"
 )]
 
-#[macro_use]
-mod way;
-mod peer;
-mod ways;
-mod world;
+use retwist_conformance::streams::{Holding, Layered, Memory, Plain, TcpV4, TcpV6};
 
-mod aborting;
-mod application_code;
-mod bounds;
-mod calls;
+use ways::{Http, Limited, Policies, Proxied, Socks, Throttled, Through, Tls};
+
+mod ways;
+
 mod child;
 mod clients;
-mod closing;
 mod crowd;
 mod deadlines;
-mod delivery;
 mod descriptors;
 mod drops;
-mod endings;
 mod fairness;
-mod half_close;
 mod idle;
-mod large_units;
 mod lifecycle;
-mod ownership;
-mod panics;
-mod pausing;
 mod port_options;
 mod ports;
-mod producers;
-mod producers_at_close;
 mod relays;
-mod schedules;
 mod shutdown;
 mod signals;
-mod switching;
 mod threads;
 mod time;
 #[cfg(unix)]
 mod unix;
-mod unreading;
 mod upgrades;
 mod workers;
+
+retwist_conformance::streams! {
+    tcp_v4: TcpV4,
+    tcp_v6: TcpV6,
+    #[cfg(unix)]
+    unix_stream: retwist_conformance::streams::Unix,
+    memory: Memory,
+    layer_over_tcp: Layered<Plain, TcpV4>,
+    two_layers: Layered<Plain, Layered<Plain, Memory>>,
+    holding_layer: Layered<Holding, Memory>,
+    layer_over_holding_layer: Layered<Plain, Layered<Holding, Memory>>,
+    policies: Layered<Policies, Memory>,
+    write_throttle: Layered<Throttled, Memory>,
+    proxy_header: Layered<Proxied, Memory>,
+    limits: Layered<Limited, Memory>,
+    through_socks: Layered<Through<Socks>, Memory>,
+    through_http: Layered<Through<Http>, Memory>,
+    tls_over_tcp: Layered<Tls, TcpV4>,
+    #[cfg(unix)]
+    tls_over_unix: Layered<Tls, retwist_conformance::streams::Unix>,
+    tls_over_memory: Layered<Tls, Memory>,
+    tls_in_tls: Layered<Tls, Layered<Tls, Memory>>,
+}

@@ -11,8 +11,8 @@ use retwist::{
 };
 
 use crate::lifecycle::{reactor, until};
-use crate::peer::{Event, Peer};
 use crate::ports::{address, local, refuse};
+use retwist_conformance::streams::{Event, Peer};
 
 #[test]
 fn a_port_of_all_addresses_takes_both_families_unless_it_is_told_otherwise() {
@@ -106,9 +106,7 @@ fn a_keep_alive_time_that_is_not_possible_is_named() {
 
 #[test]
 fn the_options_of_the_socket_can_be_reached_from_any_layer() {
-    use crate::way::{How, Way};
-    use crate::ways::{Layered, Memory, TcpV4};
-    use crate::world::World;
+    use retwist_conformance::streams::{How, Kind, Layered, Memory, Plain, TcpV4, Way, World};
     fn options<W: Way>() -> Option<TcpOptions> {
         let (client, server) = (Peer::new(), Peer::new());
         let found = Rc::new(RefCell::new(None));
@@ -139,16 +137,17 @@ fn the_options_of_the_socket_can_be_reached_from_any_layer() {
                 result.replace(options);
             }
         });
-        drop(World::<W>::connected(
+        drop(World::connected(
+            Kind::of::<W>(),
             How::default(),
             (&client, client.quiet()),
             (&server, asks),
         ));
         found.take()
     }
-    let gone = options::<Layered<Layered<TcpV4>>>().unwrap();
+    let gone = options::<Layered<Plain, Layered<Plain, TcpV4>>>().unwrap();
     assert!(gone.set_no_delay(true).is_err() && gone.keep_alive().is_err());
-    assert!(options::<Layered<Memory>>().is_none());
+    assert!(options::<Layered<Plain, Memory>>().is_none());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use retwist::{
 
 use crate::child::soon;
 use crate::lifecycle::{Log, reactor, until};
-use crate::peer::Peer;
+use retwist_conformance::streams::Peer;
 
 pub fn local() -> TcpListen {
     TcpListen::port(0).interface(Ipv4Addr::LOCALHOST)

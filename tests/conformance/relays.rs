@@ -8,80 +8,8 @@ use std::time::Duration;
 use retwist::protocols::Relay;
 use retwist::{Protocol, TcpListen, TransportRef};
 
-use crate::delivery::pattern;
 use crate::lifecycle::reactor;
-use crate::peer::{Event, Peer};
-use crate::way::{How, Way};
-use crate::world::World;
-
-over_every_way! {
-    at every cut:
-    what_ends_in_order_ends_in_order_behind_a_relay,
-}
-
-over_every_way! {
-    a_server_that_breaks_off_is_no_clean_end,
-    a_client_that_breaks_off_is_no_clean_end,
-}
-
-/// Two peers and a relay between them.
-fn joined<W: Way>(
-    how: How,
-    client: (&Peer, retwist::ProtocolRef),
-    server: (&Peer, retwist::ProtocolRef),
-) -> World<W> {
-    let (inbound, outbound) = Relay::pair();
-    let mut world = World::<W>::new(how);
-    let (one, other) = (client.0.clone(), server.0.clone());
-    world.connect(client, (&Peer::new(), inbound.into()));
-    world.connect((&Peer::new(), outbound.into()), server);
-    world.until(move || one.is_made() && other.is_made());
-    world
-}
-
-fn what_ends_in_order_ends_in_order_behind_a_relay<W: Way>(how: How) {
-    let (client, server) = (Peer::new(), Peer::new());
-    let answers = server.reacting(|transport, event| {
-        if let Event::Data(_) = event {
-            transport.write(&pattern(3_000));
-            transport.lose_connection();
-        }
-    });
-    let world = joined::<W>(how, (&client, client.quiet()), (&server, answers));
-    client.transport().write(b"?");
-    world.until_over();
-    assert_eq!(client.received(), pattern(3_000));
-    assert!(client.reason().is_clean(), "{}", client.reason());
-    assert!(server.reason().is_clean(), "{}", server.reason());
-}
-
-fn a_server_that_breaks_off_is_no_clean_end<W: Way>(how: How) {
-    let (client, server) = (Peer::new(), Peer::new());
-    let world = joined::<W>(how, (&client, client.quiet()), (&server, server.quiet()));
-    server.transport().write(&pattern(5_000));
-    world.until(|| client.count() == 5_000);
-    server.transport().abort_connection();
-    world.until_over();
-    assert!(
-        !client.reason().is_clean() || !W::SHOWS_BREAK,
-        "{}",
-        client.reason()
-    );
-}
-
-fn a_client_that_breaks_off_is_no_clean_end<W: Way>(how: How) {
-    let (client, server) = (Peer::new(), Peer::new());
-    let world = joined::<W>(how, (&client, client.quiet()), (&server, server.quiet()));
-    client.transport().write(&pattern(5_000));
-    world.until(|| server.count() == 5_000);
-    client.transport().abort_connection();
-    world.until_over();
-    assert!(
-        !server.reason().is_clean() || !W::SHOWS_BREAK,
-        "{}",
-        server.reason()
-    );
-}
+use retwist_conformance::streams::pattern;
 
 #[test]
 fn what_is_being_passed_on_when_the_reactor_ends_does_not_look_complete() {

@@ -15,9 +15,9 @@ use retwist::{
 
 use retwist::protocols::{Policy, Timeout};
 
-use crate::delivery::pattern;
 use crate::lifecycle::{Log, reactor};
-use crate::peer::{Event, Peer};
+use retwist_conformance::streams::pattern;
+use retwist_conformance::streams::{Event, Peer};
 
 /// A port for one connection with `protocol`.
 pub fn serve(reactor: &Reactor, protocol: ProtocolRef) -> ListeningPort {
@@ -133,7 +133,10 @@ fn what_a_layer_holds_back_is_sent_before_the_end() {
     let reactor = reactor();
     let server = Peer::new();
     let farewell = server.quiet();
-    let mut client = connect(&serve(&reactor, crate::ways::last_words(farewell)));
+    let mut client = connect(&serve(
+        &reactor,
+        retwist_conformance::streams::Farewell::under(farewell),
+    ));
     let made = server.clone();
     stop_when(&reactor, move || made.is_made());
     reactor.run().unwrap();

@@ -11,7 +11,7 @@ use retwist::{Address, Phase, Reactor, ReactorSettings, SystemEvent, TcpListen};
 use rustix::process::Signal;
 
 use crate::child::{Process, is_child};
-use crate::peer::{Event, Peer};
+use retwist_conformance::streams::{Event, Peer};
 
 #[test]
 fn a_signal_ends_a_reactor_in_order() {

@@ -21,8 +21,8 @@ use retwist::{
 use crate::child::{Process, is_child};
 use crate::descriptors::open_files;
 use crate::lifecycle::{reactor, until};
-use crate::peer::Peer;
 use crate::ports::refuse;
+use retwist_conformance::streams::Peer;
 
 /// A folder of one case, which goes with it.
 struct Folder(PathBuf);

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use retwist::testing::Pair;
 use retwist::tls::{TlsRole, TlsTransport, start_tls, stop_tls};
 use retwist::{Protocol, ProtocolHandle, Reason, TransportRef};
+use retwist_conformance::streams::{conversations, pattern_from};
 
-use crate::schedules::{config, pattern_from};
 use crate::ways::configs;
 
 /// One side asks and the other answers, each with this many bytes; then both make the change.
@@ -248,7 +248,7 @@ fn converse(script: Vec<Exchange>, cut: usize, delay: u64) {
 }
 
 proptest! {
-    #![proptest_config(config(50))]
+    #![proptest_config(conversations(50))]
 
     #[test]
     fn any_way_into_tls_and_out_of_it_loses_nothing(

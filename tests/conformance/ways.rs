@@ -1,15 +1,9 @@
-//! All [`Way`](crate::way::Way)s.
+//! The ways of the project beside those of the suite: TLS, and layers of the library.
 
-mod layers;
-mod memory;
 mod policies;
-mod tcp;
+mod proxies;
 mod tls;
-mod unix;
 
-pub use layers::{Bug, Cut, Faulty, Holding, Layered, last_words};
-pub use memory::Memory;
-pub use policies::{Http, Limited, Policies, Proxied, Socks, Throttled, Through};
-pub use tcp::{TcpV4, TcpV6};
+pub use policies::{Limited, Policies, Proxied, Throttled};
+pub use proxies::{Http, Socks, Through};
 pub use tls::{Tls, configs};
-pub use unix::Unix;

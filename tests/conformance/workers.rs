@@ -16,7 +16,7 @@ use retwist::{
 use rustix::process::Signal;
 
 use crate::child::{Process, is_child, soon};
-use crate::delivery::pattern;
+use retwist_conformance::streams::pattern;
 
 mod tls;
 #[cfg(unix)]

@@ -9,8 +9,8 @@ use retwist::{AddressError, ConnectError, ListenError, UnixName, error_chain};
 
 use super::{Folder, failure, leave_behind, listen};
 use crate::lifecycle::{reactor, until};
-use crate::peer::Peer;
 use crate::ports::refuse;
+use retwist_conformance::streams::Peer;
 
 #[test]
 fn a_port_removes_its_file_when_it_stops_and_makes_it_again_when_it_starts() {

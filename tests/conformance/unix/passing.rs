@@ -24,7 +24,7 @@ use rustix::net::{
 
 use super::Folder;
 use crate::lifecycle::{reactor, until};
-use crate::peer::{Event, Peer};
+use retwist_conformance::streams::{Event, Peer};
 
 /// A file that has this text in it, and no name.
 fn file(folder: &Folder, text: &str) -> OwnedFd {

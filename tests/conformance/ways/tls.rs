@@ -1,44 +1,30 @@
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use rcgen::generate_simple_self_signed;
 use retwist::tls::rustls::{ClientConfig, ServerConfig};
 use retwist::tls::{ClientOptions, Identity, ServerOptions, TlsRole, TlsTransport, TrustRoots};
-use retwist::{Clock, Layer, ProtocolRef};
+use retwist::{Layer, ProtocolRef};
+use retwist_conformance::streams::{Ability, Facts, How, Layering};
 
-use crate::way::{How, Way};
+/// TLS. A break below it shows, since it has an end of its own.
+pub struct Tls;
 
-/// TLS, on any way, itself included.
-pub struct Tls<W>(W);
-
-impl<W: Way> Way for Tls<W> {
-    const MUCH: usize = W::MUCH;
-    const BREAKS_A_PAUSE: bool = W::BREAKS_A_PAUSE;
-
-    fn new(how: How) -> Self {
-        Tls(W::new(how))
+impl Layering for Tls {
+    fn new(_: &How) -> Self {
+        Tls
     }
 
-    fn connect(&mut self, client: ProtocolRef, server: ProtocolRef) {
-        let (accepting, connecting) = configs();
-        let server_role = TlsRole::server(accepting.clone());
-        let client_role = TlsRole::client(connecting.clone(), "localhost").unwrap();
-        self.0.connect(
-            TlsTransport::new(client_role, client).as_protocol(),
-            TlsTransport::new(server_role, server).as_protocol(),
-        );
+    fn client(&self, above: ProtocolRef) -> ProtocolRef {
+        let role = TlsRole::client(configs().1.clone(), "localhost").unwrap();
+        TlsTransport::new(role, above).as_protocol()
     }
 
-    fn pass(&self, wait: Duration) {
-        self.0.pass(wait);
+    fn server(&self, above: ProtocolRef) -> ProtocolRef {
+        TlsTransport::new(TlsRole::server(configs().0.clone()), above).as_protocol()
     }
 
-    fn one_pass(&self) {
-        self.0.one_pass();
-    }
-
-    fn clock(&self) -> Clock {
-        self.0.clock()
+    fn facts(below: Facts) -> Facts {
+        below.with(Ability::ShowBreak)
     }
 }
 
