@@ -96,7 +96,8 @@
 //! | listen, connect, run | [`Reactor`], [`TcpListen`], [`TcpConnect`], [`UnixListen`], [`UnixConnect`] |
 //! | define what happens on a connection | [`Protocol`], [`Factory`] |
 //! | write, close, pause, switch, be told what is sent | [`Transport`] |
-//! | receive and send datagrams | [`DatagramProtocol`], [`DatagramTransport`], [`UdpListen`] |
+//! | receive and send datagrams | [`DatagramProtocol`], [`DatagramTransport`], [`UdpListen`], [`UnixDatagramListen`] |
+//! | pass open files to another program | [`UnixDescriptors`] |
 //! | call later | [`Clock`]; in a protocol `transport.call_later` |
 //! | call a protocol from other code, from a timer, from a Deferred | [`WeakProtocol`], by `transport.me(self)` |
 //! | send more than fits at once | [`Producer`] |

@@ -3,6 +3,8 @@
 use std::alloc::System;
 use std::cell::Cell;
 use std::net::{Ipv4Addr, UdpSocket};
+#[cfg(unix)]
+use std::os::unix::net::UnixDatagram;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -45,6 +47,8 @@ fn datagrams_are_cheap() {
     an_echo_in_its_steady_state_allocates_nothing();
     a_relay_in_its_steady_state_allocates_nothing();
     an_idle_port_costs_at_most_1024_bytes();
+    #[cfg(unix)]
+    unix_sockets_in_their_steady_state_allocate_nothing();
 }
 
 fn an_echo_in_its_steady_state_allocates_nothing() {
@@ -77,24 +81,63 @@ fn a_relay_in_its_steady_state_allocates_nothing() {
 fn steady(reactor: &Reactor, there: &Address, heard: &Cell<usize>) {
     let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let there = there.socket().unwrap();
-    let mut answer = vec![0; 70_000];
     client
         .set_read_timeout(Some(Duration::from_secs(30)))
         .unwrap();
     // The system keeps a burst of 20 short datagrams for a reader, and 3 long ones.
-    for (length, most) in [(0, 20), (1, 20), (100, 20), (1400, 20), (9000, 3)] {
+    let bursts = [(0, 20), (1, 20), (100, 20), (1400, 20), (9000, 3)];
+    let send = |data: &[u8]| client.send_to(data, there).unwrap();
+    steady_with(reactor, heard, &bursts, send, |answer| {
+        client.recv(answer).unwrap()
+    });
+}
+
+/// A client that has a name, of either kind.
+#[cfg(unix)]
+fn unix_sockets_in_their_steady_state_allocate_nothing() {
+    let folder = std::env::temp_dir();
+    let path = |name| folder.join(format!("retwist-counting-{}-{name}", std::process::id()));
+    let (server, client) = (path("server"), path("client"));
+    let reactor = Reactor::new().unwrap();
+    let heard = Rc::new(Cell::new(0));
+    let echo = Relay {
+        by: None,
+        heard: heard.clone(),
+    };
+    reactor.listen_unix_datagram(&server, echo).unwrap();
+    let socket = UnixDatagram::bind(&client).unwrap();
+    socket.connect(&server).unwrap();
+    // Linux keeps 10 for a reader.
+    let bursts = [(0, 8), (1, 8), (9000, 3)];
+    let send = |data: &[u8]| socket.send(data).unwrap();
+    steady_with(&reactor, &heard, &bursts, send, |answer| {
+        socket.recv(answer).unwrap()
+    });
+    std::fs::remove_file(&client).unwrap();
+}
+
+/// With any client: `bursts` are lengths, each with how many of it the system keeps for a reader.
+fn steady_with(
+    reactor: &Reactor,
+    heard: &Cell<usize>,
+    bursts: &[(usize, usize)],
+    send: impl Fn(&[u8]) -> usize,
+    receive: impl Fn(&mut [u8]) -> usize,
+) {
+    let mut answer = vec![0; 70_000];
+    for &(length, most) in bursts {
         let data = vec![7; length];
         for burst in [1, 3, most] {
             let mut round = || {
                 let before = heard.get();
                 for _ in 0..burst {
-                    client.send_to(&data, there).unwrap();
+                    send(&data);
                 }
                 while heard.get() < before + burst {
                     reactor.iterate(Duration::from_secs(1)).unwrap();
                 }
                 for _ in 0..burst {
-                    assert_eq!(client.recv(&mut answer).unwrap(), length);
+                    assert_eq!(receive(&mut answer), length);
                 }
             };
             for _ in 0..20 {

@@ -1,4 +1,5 @@
-//! Datagrams of every kind: who is called, what waits, what is told. UDP and memory supply the wire.
+//! Datagrams of every kind: who is called, what waits, what is told. UDP, UNIX sockets and
+//! memory supply the wire.
 
 mod batch;
 mod error;
@@ -11,9 +12,11 @@ mod queue;
 mod transport;
 mod wire;
 
+#[cfg(unix)]
+pub(crate) use batch::STRIDE;
 pub(crate) use batch::{Batch, Received};
 #[cfg(target_os = "linux")]
-pub(crate) use batch::{SLOTS, STRIDE, Slots};
+pub(crate) use batch::{SLOTS, Slots};
 pub use error::{SendError, SendFailure, UdpError};
 pub use holder::{DatagramProtocolHandle, DatagramProtocolRef, WeakDatagramProtocol};
 pub use option::UdpOption;

@@ -60,7 +60,7 @@ pub use machines::producer::{Awaited, Flow, Producer, ProducerKind, ProducerRegi
 pub use machines::sent_calls::SentCalls;
 pub use reactor::{Reactor, ReactorStreams, ReactorTcp, ReactorUdp};
 #[cfg(unix)]
-pub use reactor::{ReactorDescriptors, ReactorUnix};
+pub use reactor::{ReactorDescriptors, ReactorUnix, ReactorUnixDatagram};
 pub use stream::StreamOptions;
 pub use tcp::{
     IntoTcpConnect, IntoTcpListen, IpAddress, KeepAlive, SocketAddress, TcpConnect, TcpListen,
@@ -71,8 +71,8 @@ pub use udp::UdpListen;
 pub use unix::PeerCredentials;
 #[cfg(unix)]
 pub use unix::{
-    DescriptorError, IntoUnixConnect, IntoUnixListen, NotPassed, UnixConnect, UnixDescriptors,
-    UnixListen, UnixName, UnixOptions,
+    DescriptorError, IntoUnixConnect, IntoUnixDatagram, IntoUnixListen, NotPassed, UnixConnect,
+    UnixDatagramListen, UnixDescriptors, UnixListen, UnixName, UnixOptions,
 };
 pub use values::address::Address;
 pub use values::address_error::AddressError;

@@ -2,6 +2,8 @@
 mod descriptor;
 #[cfg(unix)]
 mod unix;
+#[cfg(unix)]
+mod unix_datagram;
 
 use std::fmt;
 use std::ops::Deref;
@@ -21,6 +23,8 @@ use crate::{
 pub use descriptor::ReactorDescriptors;
 #[cfg(unix)]
 pub use unix::ReactorUnix;
+#[cfg(unix)]
+pub use unix_datagram::ReactorUnixDatagram;
 
 /// The loop: one thread, all its connections, timers and signals.
 ///

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod connect;
+pub(crate) mod datagram;
 mod descriptor_error;
 mod descriptors;
 mod file;
@@ -14,6 +15,7 @@ mod socket_options;
 mod wire;
 
 pub use addresses::{IntoUnixConnect, IntoUnixListen};
+pub use datagram::{IntoUnixDatagram, UnixDatagramListen};
 pub use descriptor_error::{DescriptorError, NotPassed};
 pub use descriptors::UnixDescriptors;
 pub(crate) use listen::listen;

@@ -24,4 +24,6 @@ mod panics;
 mod pausing;
 mod recording;
 mod sockets;
+#[cfg(unix)]
+mod unix;
 mod weak;

@@ -17,6 +17,10 @@ pub enum SendError {
     /// without [`dual_stack`](crate::UdpListen::dual_stack), or no IP address at all.
     #[doc(alias = "InvalidAddressError")]
     AddressFamily,
+    /// The destination is the end of a UNIX socket that has no name, so that nothing can be sent to it.
+    Unnamed,
+    /// No program receives datagrams at the UNIX socket of this name: it has gone, or was never there.
+    NoReceiver(io::Error),
     /// [`send`](crate::DatagramTransport::send) was called on a port that is not connected.
     NotConnected,
     /// [`send_to`](crate::DatagramTransport::send_to) named another destination than the peer of a
@@ -67,6 +71,7 @@ impl SendError {
             SendError::BroadcastForbidden(error)
             | SendError::PermissionDenied(error)
             | SendError::Unreachable(error)
+            | SendError::NoReceiver(error)
             | SendError::Failed(error) => Some(error),
             _ => None,
         }
@@ -83,6 +88,10 @@ impl fmt::Display for SendError {
             SendError::AddressFamily => f.write_str(
                 "the destination is not of the family of this port; listen on an address of that family, or on :: with dual_stack",
             ),
+            SendError::Unnamed => f.write_str(
+                "the destination has no name to send to; a client that wants answers listens under a name",
+            ),
+            SendError::NoReceiver(_) => f.write_str("no program receives datagrams there"),
             SendError::NotConnected => {
                 f.write_str("the port is not connected; use send_to, or connect it first")
             }

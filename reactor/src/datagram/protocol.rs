@@ -32,7 +32,7 @@ use crate::{Address, DatagramTransport, Reason, SendFailure};
 #[allow(unused_variables, reason = "the names are documentation")]
 pub trait DatagramProtocol: 'static {
     /// The port is open. Called once for each time that the port is opened, before everything else,
-    /// in the first turn after `listen_udp`.
+    /// in the first turn after `listen_udp` or `listen_unix_datagram`.
     #[doc(alias = "startProtocol")]
     fn start_protocol(&mut self, transport: &DatagramTransport) {}
 
@@ -52,7 +52,7 @@ pub trait DatagramProtocol: 'static {
     }
 
     /// The peer of a connected port does not listen: the answer to something sent earlier was ICMP
-    /// "port unreachable". The port stays open, and the peer may listen later. Several answers may
+    /// "port unreachable", or no program is there at the name of a UNIX socket. The port stays open, and the peer may listen later. Several answers may
     /// be told as one. Never called on a port that is not connected, whose sender the system does
     /// not tell.
     #[doc(alias = "connectionRefused")]

@@ -12,6 +12,7 @@ use crate::{Address, Clock, DatagramProtocol, DelayedCall, UdpError, WeakDatagra
 /// A cheap, weak handle: it may be cloned and kept, by the protocol too. Once the port has gone, it
 /// does nothing, and says so when asked. No method calls the protocol.
 #[doc(alias = "IUDPTransport")]
+#[doc(alias = "IUNIXDatagramTransport")]
 #[doc(alias = "IMulticastTransport")]
 #[derive(Clone)]
 pub struct DatagramTransport {

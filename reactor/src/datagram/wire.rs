@@ -4,11 +4,15 @@ use std::rc::Rc;
 use super::{Batch, DatagramPort, DatagramQueue, UdpOption};
 use crate::{Address, ListenError, SendError, UdpError};
 
-/// What a kind of datagram port supplies: UDP, or a network in memory.
+/// What a kind of datagram port supplies: UDP, UNIX sockets, or a network in memory.
 ///
 /// `receive` and `send` never block: `WouldBlock` means that [`DatagramPort::ready`] will be called
 /// when it is worth trying again.
 pub(crate) trait DatagramWire: Sized + 'static {
+    /// Whether a refusal is about the datagram that meets it. Where it is ICMP's answer, it is about an
+    /// earlier one.
+    const REFUSES_AT_ONCE: bool = false;
+
     /// Opens the port, or opens it again on the same address; returns where it listens and who it is
     /// connected to.
     fn open(&self, port: &Rc<DatagramPort<Self>>) -> Result<Opened, ListenError>;
@@ -36,11 +40,25 @@ pub(crate) trait DatagramWire: Sized + 'static {
     /// What an error of a send means, for a datagram of this length.
     fn send_error(&self, error: io::Error, length: usize) -> SendError;
 
+    /// Whether what comes from there, to the connected port, comes from its peer.
+    fn is_from_peer(&self, peer: &Address, from: &Address) -> bool {
+        is_same_place(peer, from)
+    }
+
     /// Connects the port; returns where it listens then.
     fn connect(&self, to: &Address) -> Result<Opened, UdpError>;
 
     /// Changes a setting of the open port.
     fn set(&self, option: UdpOption) -> Result<(), UdpError>;
+}
+
+/// Whether datagrams to the two addresses go to the same place.
+pub(super) fn is_same_place(one: &Address, other: &Address) -> bool {
+    match (one.socket(), other.socket()) {
+        // The scope, where there is one, need not be said.
+        (Some(one), Some(other)) => (one.ip(), one.port()) == (other.ip(), other.port()),
+        _ => one == other,
+    }
 }
 
 /// The addresses of an open port.

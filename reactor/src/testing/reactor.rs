@@ -51,6 +51,9 @@ pub struct MemoryReactor {
     dialled: Rc<RefCell<Vec<PendingConnection>>>,
     #[cfg(unix)]
     dialled_unix: Rc<RefCell<Vec<PendingConnection<crate::UnixConnect>>>>,
+    #[cfg(unix)]
+    unix_datagrams: Rc<super::datagrams::UnixDatagrams>,
+    /// Last: when it is dropped, it tells all protocols of datagrams that their ports are closed.
     datagrams: DatagramNetwork,
 }
 
@@ -61,6 +64,8 @@ impl MemoryReactor {
         let clock = Rc::new(ManualClock::new());
         MemoryReactor {
             datagrams: DatagramNetwork::on(&clock),
+            #[cfg(unix)]
+            unix_datagrams: super::datagrams::UnixDatagrams::on(Clock::clone(&clock)),
             clock,
             ports: RefCell::default(),
             kept_ports: Rc::default(),

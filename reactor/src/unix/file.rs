@@ -8,14 +8,42 @@
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, Type};
+use socket2::{Domain, Socket, Type};
 
 use super::UnixName;
 use crate::socket::new_socket;
 use crate::{Address, ListenError};
+
+/// Binds a socket to its name: to a path over a file that another program has left there, with this
+/// mode, and under a lock if that is wanted.
+pub(super) fn bind(
+    socket: &Socket,
+    name: &UnixName,
+    mode: Option<u32>,
+    lock: bool,
+) -> Result<Option<SocketFile>, ListenError> {
+    let fail = |error| ListenError::from_io(name.address(), error);
+    let address = name.sockaddr().map_err(fail)?;
+    let Some(path) = name.as_path() else {
+        return socket.bind(&address).map(|()| None).map_err(fail);
+    };
+    let lock = lock.then(|| Lock::take(path)).transpose()?;
+    match socket.bind(&address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            remove_stale(name, path, error)?;
+            socket.bind(&address).map_err(fail)?;
+        }
+        bound => bound.map_err(fail)?,
+    }
+    let file = SocketFile::made(path, lock).map_err(fail)?;
+    if let Some(mode) = mode {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(fail)?;
+    }
+    Ok(Some(file))
+}
 
 /// The file that a port made. Dropping it removes the file.
 pub(super) struct SocketFile {
@@ -28,7 +56,7 @@ pub(super) struct SocketFile {
 
 impl SocketFile {
     /// The file that a socket was just bound to.
-    pub(super) fn made(path: &Path, lock: Option<Lock>) -> io::Result<Self> {
+    fn made(path: &Path, lock: Option<Lock>) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let identity = identity(&fs::symlink_metadata(&path)?);
         Ok(SocketFile {
@@ -60,11 +88,7 @@ fn identity(file: &Metadata) -> (u64, u64) {
 
 /// Removes the file that is in the way (`in_use` says so) if it is a socket on which no program
 /// listens any more.
-pub(super) fn remove_stale(
-    name: &UnixName,
-    path: &Path,
-    in_use: io::Error,
-) -> Result<(), ListenError> {
+fn remove_stale(name: &UnixName, path: &Path, in_use: io::Error) -> Result<(), ListenError> {
     let fail = |error| ListenError::from_io(name.address(), error);
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
@@ -94,13 +118,13 @@ pub(super) fn remove_stale(
 }
 
 /// A lock that is held as long as this lives.
-pub(super) struct Lock {
+struct Lock {
     _file: File,
 }
 
 impl Lock {
     /// Takes the lock of a socket's path.
-    pub(super) fn take(path: &Path) -> Result<Self, ListenError> {
+    fn take(path: &Path) -> Result<Self, ListenError> {
         let mut of_lock = OsString::from(path);
         of_lock.push(".lock");
         let path = PathBuf::from(of_lock);

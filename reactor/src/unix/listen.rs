@@ -1,15 +1,13 @@
 use std::cell::RefCell;
-use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use mio::net::UnixListener;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Type};
 
-use super::file::{self, Lock, SocketFile};
+use super::file::{self, SocketFile};
 use super::name::address_of;
 use super::wire::{self, Peer, UnixSocket};
 use crate::core::Core;
@@ -46,41 +44,12 @@ impl UnixPort {
         ListenError::from_io(self.address(), error)
     }
 
-    /// Binds the socket to the path, over a file that another program has left there.
-    fn bind_to_path(&self, socket: &Socket) -> Result<Option<SocketFile>, ListenError> {
-        let name = &self.options.name;
-        let address = name.sockaddr().map_err(|error| self.fail(error))?;
-        let Some(path) = name.as_path() else {
-            return socket
-                .bind(&address)
-                .map(|()| None)
-                .map_err(|error| self.fail(error));
-        };
-        let lock = self
-            .options
-            .lock_file
-            .then(|| Lock::take(path))
-            .transpose()?;
-        match socket.bind(&address) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                file::remove_stale(name, path, error)?;
-                socket.bind(&address).map_err(|error| self.fail(error))?;
-            }
-            bound => bound.map_err(|error| self.fail(error))?,
-        }
-        let file = SocketFile::made(path, lock).map_err(|error| self.fail(error))?;
-        if let Some(mode) = self.options.mode {
-            // It does not listen yet, so that no peer has connected under other permissions.
-            fs::set_permissions(path, fs::Permissions::from_mode(mode))
-                .map_err(|error| self.fail(error))?;
-        }
-        Ok(Some(file))
-    }
-
     fn open_new(&self) -> Result<OpenedFile, ListenError> {
         let socket = new_socket(Domain::UNIX, Type::STREAM, None);
         let socket = socket.map_err(|error| self.fail(error))?;
-        let file = self.bind_to_path(&socket)?;
+        // It does not listen yet, so that no peer connects under other permissions.
+        let options = &self.options;
+        let file = file::bind(&socket, &options.name, options.mode, options.lock_file)?;
         socket
             .listen(self.options.backlog)
             .map_err(|error| self.fail(error))?;

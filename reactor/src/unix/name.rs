@@ -4,6 +4,8 @@ use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(target_os = "linux")]
+use rustix::net::SocketAddrUnix;
 use socket2::SockAddr;
 
 use crate::{Address, AddressError};
@@ -55,6 +57,29 @@ impl UnixName {
             return UnixName::abstract_name(name);
         }
         UnixName::path(text)
+    }
+
+    /// The name in an address, if it has one.
+    pub(crate) fn from_address(address: &Address) -> Option<Self> {
+        match address {
+            Address::Unix(path) => UnixName::path(path.as_deref()?).ok(),
+            #[cfg(target_os = "linux")]
+            Address::UnixAbstract(name) => UnixName::abstract_name(name).ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether an address has a name that a socket can have. It costs no allocation.
+    pub(crate) fn is_in(address: &Address) -> bool {
+        match address {
+            Address::Unix(Some(path)) => {
+                let bytes = path.as_os_str().as_bytes();
+                !bytes.is_empty() && !bytes.contains(&0) && SockAddr::unix(path).is_ok()
+            }
+            #[cfg(target_os = "linux")]
+            Address::UnixAbstract(name) => SocketAddrUnix::new_abstract_name(name).is_ok(),
+            _ => false,
+        }
     }
 
     fn of(raw: &Path) -> Option<Self> {

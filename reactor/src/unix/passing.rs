@@ -245,12 +245,12 @@ const STOPS_BEFORE: bool = cfg!(not(target_os = "linux"));
 
 /// No SIGPIPE: a program may have given it back its default.
 #[cfg(not(target_vendor = "apple"))]
-fn send_flags() -> SendFlags {
+pub(super) fn send_flags() -> SendFlags {
     SendFlags::NOSIGNAL
 }
 
 #[cfg(target_vendor = "apple")]
-fn send_flags() -> SendFlags {
+pub(super) fn send_flags() -> SendFlags {
     SendFlags::empty()
 }
 

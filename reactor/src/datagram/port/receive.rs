@@ -126,14 +126,8 @@ impl<W: DatagramWire> DatagramPort<W> {
     /// not received until then.
     fn is_from_stranger(&self, from: &Address) -> bool {
         let addresses = self.addresses.borrow();
-        let place = |address: &Address| (address.ip(), address.port());
-        match &addresses.peer {
-            Some(peer) => match from.socket() {
-                Some(_) => place(peer) != place(from),
-                None => peer != from,
-            },
-            None => false,
-        }
+        let peer = addresses.peer.as_ref();
+        peer.is_some_and(|peer| !self.wire.is_from_peer(peer, from))
     }
 
     /// Delivers what was received before the protocol paused, up to the bound of a pass.

@@ -1,6 +1,7 @@
 use std::io;
 
 use super::{DatagramPort, State};
+use crate::datagram::wire::is_same_place;
 use crate::datagram::{DatagramQueue, DatagramWire};
 use crate::{Address, Reason, SendError};
 
@@ -56,7 +57,7 @@ impl<W: DatagramWire> DatagramPort<W> {
             (Some(to), None) => self.wire.destination(to, length).map(Some),
             (Some(to), Some(peer)) => {
                 let to = self.wire.destination(to, length)?;
-                if to.socket() == peer.socket() {
+                if is_same_place(&to, peer) {
                     Ok(None)
                 } else {
                     Err(SendError::Connected)
@@ -89,6 +90,14 @@ impl<W: DatagramWire> DatagramPort<W> {
                     return self.wait_for_system();
                 }
                 Some(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Some(error) if is_refusal(&error) && W::REFUSES_AT_ONCE => {
+                    if self.peer_address().is_some() {
+                        self.take_front();
+                        self.refused();
+                    } else {
+                        self.fail_front(error);
+                    }
+                }
                 Some(error) if is_refusal(&error) && !tried_again => {
                     tried_again = true;
                     self.refused();
@@ -125,21 +134,22 @@ impl<W: DatagramWire> DatagramPort<W> {
 
     /// The first datagram that waits is not to be sent.
     fn fail_front(&self, error: io::Error) {
+        if let Some((length, to)) = self.take_front() {
+            self.fail(to, self.wire.send_error(error, length));
+        }
+    }
+
+    /// Drops the first datagram that waits; returns its length, and where it was to go.
+    fn take_front(&self) -> Option<(usize, Option<Address>)> {
         let mut output = self.output.borrow_mut();
-        let Some(queue) = output.as_mut() else {
-            return;
-        };
-        let Some((data, to)) = queue.front() else {
-            return;
-        };
-        let length = data.len();
-        let to = to.cloned().or_else(|| self.peer_address());
+        let queue = output.as_mut()?;
+        let (data, to) = queue.front()?;
+        let front = (data.len(), to.cloned().or_else(|| self.peer_address()));
         queue.advance(1);
         if queue.is_empty() {
             self.give_back(&mut output);
         }
-        drop(output);
-        self.fail(to, self.wire.send_error(error, length));
+        Some(front)
     }
 
     fn wait_for_system(&self) {
@@ -199,11 +209,11 @@ impl<W: DatagramWire> DatagramPort<W> {
     }
 }
 
-/// Whether an error is ICMP's answer to an earlier datagram: nothing listens there. Windows calls it
-/// a reset.
+/// Whether an error says that nothing listens there. Windows calls it a reset, and of a UNIX socket
+/// the file may have gone.
 pub(super) fn is_refusal(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset | io::ErrorKind::NotFound
     )
 }

@@ -7,8 +7,8 @@ use crate::testing::PendingConnection;
 use crate::testing::pending_connection::MemoryDialer;
 use crate::testing::port::{MemoryPort, Place};
 use crate::{
-    Connector, FactoryRef, ListenError, ListeningPort, ReactorTcp, ReactorUnix, UnixConnect,
-    UnixListen,
+    Connector, DatagramProtocolRef, FactoryRef, ListenError, ListeningPort, ReactorTcp,
+    ReactorUnix, ReactorUnixDatagram, UnixConnect, UnixDatagramListen, UnixListen,
 };
 
 impl MemoryReactor {
@@ -46,6 +46,23 @@ impl MemoryReactor {
         let mut dialled = self.dialled_unix.borrow_mut();
         dialled.retain(PendingConnection::is_pending);
         dialled.clone()
+    }
+
+    /// The ports of UNIX datagrams that are open now, in the order of asking. They reach each other by
+    /// their names, in memory.
+    #[doc(alias = "unixDatagramPorts")]
+    pub fn listening_unix_datagrams(&self) -> Vec<UnixDatagramListen> {
+        self.unix_datagrams.listening()
+    }
+}
+
+impl ReactorUnixDatagram for MemoryReactor {
+    fn listen_unix_datagrams(
+        &self,
+        options: UnixDatagramListen,
+        protocol: DatagramProtocolRef,
+    ) -> Result<ListeningPort, ListenError> {
+        self.unix_datagrams.listen(options, protocol)
     }
 }
 

@@ -1,0 +1,456 @@
+//! UNIX sockets: names, receivers that are full or gone, and strangers; over paths, abstract names and
+//! memory.
+
+mod sockets;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use retwist::testing::MemoryReactor;
+use retwist::{
+    Address, DatagramProtocolRef, ListeningPort, Reactor, ReactorUnixDatagram, UdpError,
+    UnixDatagramListen, UnixName,
+};
+
+use crate::peer::{Event, Peer};
+
+/// A folder of one case, which goes with it.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("retwist-datagrams-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name();
+        let names = fs::read_dir(&self.0).unwrap().map(name);
+        names.map(|name| name.into_string().unwrap()).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A loop, and names that are free.
+trait Names {
+    fn new() -> Self;
+    fn reactor(&self) -> &dyn ReactorUnixDatagram;
+    fn pass(&self, wait: Duration);
+    fn name(&self, name: &str) -> UnixName;
+
+    fn open(
+        &self,
+        options: UnixDatagramListen,
+        protocol: impl Into<DatagramProtocolRef>,
+    ) -> ListeningPort {
+        let port = self
+            .reactor()
+            .listen_unix_datagrams(options, protocol.into());
+        port.expect("a name that is free")
+    }
+
+    fn named(&self, name: &str) -> UnixDatagramListen {
+        UnixDatagramListen::name(self.name(name))
+    }
+
+    #[track_caller]
+    fn until(&self, condition: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !condition() {
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "it never happens"
+            );
+            self.pass(Duration::from_millis(20));
+        }
+    }
+
+    fn comes_to_rest(&self) {
+        for _ in 0..50 {
+            self.pass(Duration::ZERO);
+        }
+    }
+}
+
+struct Paths(Reactor, Folder);
+struct Memory(MemoryReactor);
+
+impl Names for Paths {
+    fn new() -> Self {
+        Paths(Reactor::new().unwrap(), Folder::new())
+    }
+
+    fn reactor(&self) -> &dyn ReactorUnixDatagram {
+        &self.0
+    }
+
+    fn pass(&self, wait: Duration) {
+        self.0.iterate(wait).unwrap();
+    }
+
+    fn name(&self, name: &str) -> UnixName {
+        UnixName::path(self.1.path(name)).unwrap()
+    }
+}
+
+impl Names for Memory {
+    fn new() -> Self {
+        Memory(MemoryReactor::new())
+    }
+
+    fn reactor(&self) -> &dyn ReactorUnixDatagram {
+        &self.0
+    }
+
+    fn pass(&self, wait: Duration) {
+        self.0.clock().advance(wait);
+    }
+
+    fn name(&self, name: &str) -> UnixName {
+        UnixName::path(format!("/run/{name}")).unwrap()
+    }
+}
+
+#[cfg(target_os = "linux")]
+struct Abstract(Paths);
+
+#[cfg(target_os = "linux")]
+impl Names for Abstract {
+    fn new() -> Self {
+        Abstract(Paths::new())
+    }
+
+    fn reactor(&self) -> &dyn ReactorUnixDatagram {
+        self.0.reactor()
+    }
+
+    fn pass(&self, wait: Duration) {
+        self.0.pass(wait);
+    }
+
+    fn name(&self, name: &str) -> UnixName {
+        UnixName::abstract_name(format!("{}/{name}", self.0.1.0.display())).unwrap()
+    }
+}
+
+macro_rules! over_all_names {
+    ($($case:ident),* $(,)?) => {
+        over_all_names!(@ paths: Paths; $($case),*);
+        #[cfg(target_os = "linux")]
+        over_all_names!(@ abstract_names: Abstract; $($case),*);
+        over_all_names!(@ memory: Memory; $($case),*);
+    };
+    (@ $name:ident: $names:ident; $($case:ident),*) => {
+        mod $name {
+            $(
+                #[test]
+                fn $case() {
+                    super::$case(&<super::$names as super::Names>::new());
+                }
+            )*
+        }
+    };
+}
+
+over_all_names! {
+    a_name_can_be_answered,
+    what_has_no_name_cannot,
+    a_receiver_that_is_full_loses_nothing,
+    a_connected_receiver_that_is_full_loses_nothing,
+    more_than_the_queue_takes_is_told,
+    a_receiver_that_has_gone_is_told,
+    a_peer_that_has_gone_is_told_and_found_again,
+    a_peer_may_come_later,
+    only_the_peer_is_heard,
+    what_came_before_the_connection_is_from_the_peer_alone,
+    a_close_waits_for_a_receiver,
+    it_has_no_groups,
+}
+
+fn a_name_can_be_answered(names: &impl Names) {
+    let (server, client) = (Peer::new(), Peer::new());
+    let port = names.open(names.named("server"), server.echoing());
+    let there = port.address();
+    assert_eq!(there, Address::from(&names.name("server")));
+    let to = there.clone();
+    names.open(
+        names.named("client"),
+        client.reacting(move |transport, event| {
+            if *event == Event::Started {
+                transport.send_to(b"hello", &to);
+                transport.send_to(b"", &to);
+            }
+        }),
+    );
+    names.until(|| client.received().len() == 2);
+    let here = Address::from(&names.name("client"));
+    assert_eq!(
+        server.events()[1..],
+        [
+            Event::Received(b"hello".to_vec(), here.clone()),
+            Event::Received(Vec::new(), here)
+        ]
+    );
+    assert_eq!(
+        client.events()[1],
+        Event::Received(b"hello".to_vec(), there)
+    );
+}
+
+fn what_has_no_name_cannot(names: &impl Names) {
+    let (server, client) = (Peer::new(), Peer::new());
+    let port = names.open(names.named("server"), server.echoing());
+    let there = port.address();
+    let sends = client.reacting(move |transport, event| {
+        if *event == Event::Started {
+            transport.send_to(b"hello", &there);
+        }
+    });
+    let client_port = names.open(UnixDatagramListen::unnamed(), sends);
+    assert_eq!(client_port.address(), Address::Unix(None));
+    names.until(|| server.events().len() == 3);
+    assert_eq!(
+        server.events()[1..],
+        [
+            Event::Received(b"hello".to_vec(), Address::Unix(None)),
+            Event::Failed("Unnamed".to_owned(), 1)
+        ]
+    );
+}
+
+fn numbered(count: u16) -> Vec<Vec<u8>> {
+    (0..count)
+        .map(|number| number.to_be_bytes().to_vec())
+        .collect()
+}
+
+/// Far more than the system keeps for a receiver (10 on Linux), which is paused at first.
+fn a_receiver_that_is_full_loses_nothing(names: &impl Names) {
+    let (server, client) = (Peer::new(), Peer::new());
+    let port = names.open(names.named("server"), server.quiet());
+    names.until(|| !server.events().is_empty());
+    port.pause_accepting();
+    let there = port.address();
+    let sends = client.reacting(move |transport, event| {
+        if *event == Event::Started {
+            for data in numbered(1000) {
+                transport.send_to(&data, &there);
+            }
+        }
+    });
+    names.open(UnixDatagramListen::unnamed(), sends);
+    for _ in 0..5 {
+        names.pass(Duration::from_millis(5));
+    }
+    assert!(client.transport().buffered() > 0);
+    port.resume_accepting();
+    names.until(|| server.received().len() == 1000);
+    assert_eq!(server.received(), numbered(1000));
+    names.comes_to_rest();
+    assert_eq!(client.events(), [Event::Started]);
+}
+
+fn a_connected_receiver_that_is_full_loses_nothing(names: &impl Names) {
+    let (server, client) = (Peer::new(), Peer::new());
+    let port = names.open(names.named("server"), server.quiet());
+    names.until(|| !server.events().is_empty());
+    port.pause_accepting();
+    let sends = client.reacting(move |transport, event| {
+        if *event == Event::Started {
+            for data in numbered(1000) {
+                transport.send(&data);
+            }
+        }
+    });
+    names.open(UnixDatagramListen::connect(names.name("server")), sends);
+    for _ in 0..5 {
+        names.pass(Duration::from_millis(5));
+    }
+    assert!(client.transport().buffered() > 0);
+    port.resume_accepting();
+    names.until(|| server.received().len() == 1000);
+    assert_eq!(server.received(), numbered(1000));
+    assert_eq!(client.events(), [Event::Started]);
+}
+
+fn more_than_the_queue_takes_is_told(names: &impl Names) {
+    let (server, client) = (Peer::new(), Peer::new());
+    let port = names.open(names.named("server"), server.quiet());
+    names.until(|| !server.events().is_empty());
+    port.pause_accepting();
+    let sends = client.reacting(move |transport, event| {
+        if *event == Event::Started {
+            for data in numbered(1000) {
+                transport.send(&data);
+            }
+        }
+    });
+    let options = UnixDatagramListen::connect(names.name("server")).send_queue(50 * 66);
+    names.open(options, sends);
+    names.until(|| client.events().len() == 2);
+    port.resume_accepting();
+    names.until(|| client.has(&Event::CanSendAgain));
+    names.until(|| client.transport().buffered() == 0);
+    names.comes_to_rest();
+    let arrived = server.received().len();
+    assert_eq!(server.received(), numbered(1000)[..arrived]);
+    let full = Event::Failed("QueueFull".to_owned(), 1000 - arrived);
+    assert_eq!(client.events()[1], full);
+}
+
+fn a_receiver_that_has_gone_is_told(names: &impl Names) {
+    let (server, client) = (Peer::new(), Peer::new());
+    let port = names.open(names.named("server"), server.quiet());
+    let there = port.address();
+    names.open(UnixDatagramListen::unnamed(), client.quiet());
+    names.until(|| !client.events().is_empty() && !server.events().is_empty());
+    client.transport().send_to(b"one", &there);
+    names.until(|| server.received().len() == 1);
+    port.stop_listening();
+    for _ in 0..3 {
+        client.transport().send_to(b"lost", &there);
+    }
+    names.until(|| client.events().len() == 2);
+    assert_eq!(
+        client.events()[1],
+        Event::Failed("NoReceiver".to_owned(), 3)
+    );
+    port.start_listening().unwrap();
+    client.transport().send_to(b"two", &there);
+    names.until(|| server.received().len() == 2);
+}
+
+fn a_peer_that_has_gone_is_told_and_found_again(names: &impl Names) {
+    let (server, client) = (Peer::new(), Peer::new());
+    let port = names.open(names.named("server"), server.echoing());
+    let options = names.named("client").connected_to(names.name("server"));
+    let client_port = names.open(options, client.quiet());
+    names.until(|| !client.events().is_empty() && !server.events().is_empty());
+    for round in 1..4 {
+        client.transport().send(b"here?");
+        names.until(|| client.received().len() == round);
+        port.stop_listening();
+        client.transport().send(b"lost");
+        names.until(|| client.count(|event| *event == Event::Refused) == round);
+        port.start_listening().unwrap();
+        names.until(|| server.count(|event| *event == Event::Started) == round + 1);
+    }
+    assert!(client_port.is_listening());
+    assert_eq!(client.count(|event| matches!(event, Event::Failed(..))), 0);
+}
+
+fn a_peer_may_come_later(names: &impl Names) {
+    let (server, client) = (Peer::new(), Peer::new());
+    let options = names.named("client").connected_to(names.name("server"));
+    names.open(options, client.quiet());
+    names.until(|| !client.events().is_empty());
+    client.transport().send(b"lost");
+    names.until(|| client.has(&Event::Refused));
+    names.open(names.named("server"), server.echoing());
+    client.transport().send(b"hello");
+    names.until(|| client.received().len() == 1);
+    assert_eq!(server.received(), [b"hello"]);
+}
+
+fn only_the_peer_is_heard(names: &impl Names) {
+    let (server, stranger, client) = (Peer::new(), Peer::new(), Peer::new());
+    names.open(names.named("server"), server.quiet());
+    names.open(names.named("stranger"), stranger.quiet());
+    let options = names.named("client").connected_to(names.name("server"));
+    let port = names.open(options, client.quiet());
+    let peers = [&server, &stranger, &client];
+    names.until(|| peers.iter().all(|peer| !peer.events().is_empty()));
+    stranger.transport().send_to(b"false", &port.address());
+    server.transport().send_to(b"true", &port.address());
+    names.until(|| !client.received().is_empty() && stranger.events().len() == 2);
+    names.comes_to_rest();
+    assert_eq!(client.received(), [b"true"]);
+    let told = Event::Failed("PermissionDenied".to_owned(), 1);
+    assert_eq!(stranger.events()[1], told);
+}
+
+fn what_came_before_the_connection_is_from_the_peer_alone(names: &impl Names) {
+    let (server, stranger, client) = (Peer::new(), Peer::new(), Peer::new());
+    names.open(names.named("server"), server.quiet());
+    names.open(names.named("stranger"), stranger.quiet());
+    let port = names.open(names.named("client"), client.quiet());
+    let peers = [&server, &stranger, &client];
+    names.until(|| peers.iter().all(|peer| !peer.events().is_empty()));
+    port.pause_accepting();
+    for _ in 0..3 {
+        stranger.transport().send_to(b"false", &port.address());
+        server.transport().send_to(b"true", &port.address());
+    }
+    names.comes_to_rest();
+    let there = Address::from(&names.name("server"));
+    client.transport().connect(&there).unwrap();
+    assert_eq!(client.transport().peer(), Some(there.clone()));
+    let again = client.transport().connect(&there);
+    assert!(matches!(again, Err(UdpError::AlreadyConnected(_))));
+    port.resume_accepting();
+    names.until(|| client.received().len() == 3);
+    names.comes_to_rest();
+    assert_eq!(client.received(), [b"true"; 3]);
+}
+
+fn a_close_waits_for_a_receiver(names: &impl Names) {
+    let (server, client) = (Peer::new(), Peer::new());
+    let port = names.open(names.named("server"), server.quiet());
+    names.until(|| !server.events().is_empty());
+    port.pause_accepting();
+    let there = port.address();
+    let sends = client.reacting(move |transport, event| {
+        if *event == Event::Started {
+            for data in numbered(100) {
+                transport.send_to(&data, &there);
+            }
+            transport.stop_listening();
+        }
+    });
+    names.open(UnixDatagramListen::unnamed(), sends);
+    names.comes_to_rest();
+    assert!(!client.is_stopped());
+    port.resume_accepting();
+    names.until(|| client.is_stopped() && server.received().len() == 100);
+    assert_eq!(client.events()[1], Event::Stopped("Done".to_owned()));
+}
+
+fn it_has_no_groups(names: &impl Names) {
+    let client = Peer::new();
+    names.open(names.named("client"), client.quiet());
+    names.until(|| !client.events().is_empty());
+    let group: std::net::Ipv4Addr = [239, 255, 1, 1].into();
+    let joined = client.transport().join_group(group, Default::default());
+    assert!(matches!(joined, Err(UdpError::AddressFamily)));
+    assert!(client.transport().set_broadcast(true).is_err());
+    let nowhere = Address::Udp(([127, 0, 0, 1], 9).into());
+    let connected = client.transport().connect(&nowhere);
+    assert!(matches!(connected, Err(UdpError::AddressFamily)));
+    client.transport().send_to(b"lost", &nowhere);
+    client.transport().send(b"lost");
+    names.until(|| client.events().len() == 3);
+    assert_eq!(
+        client.events()[1],
+        Event::Failed("AddressFamily".to_owned(), 1)
+    );
+    assert_eq!(
+        client.events()[2],
+        Event::Failed("NotConnected".to_owned(), 1)
+    );
+}
