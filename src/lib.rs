@@ -112,6 +112,7 @@
 //! | wait for a value or several, write `async fn`, use threads, look up names, stay connected | [`deferred`] |
 //! | call in from another thread | [`Remote`] |
 //! | use more than one core | [`Workers`] |
+//! | turn inside another loop, pass by pass | [`embedding`] |
 //! | test all this without sockets or waiting | [`testing`] |
 //!
 //! The parts are crates of their own, and a program depends on `retwist` alone. The examples of a part

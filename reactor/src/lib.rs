@@ -10,7 +10,7 @@
 //! and two walks through the floors.
 //!
 //! ```text
-//! 8  reactor, testing   the public face of the loop; transports in memory, a clock moved by hand
+//! 8  reactor, testing, embedding   the public face of the loop; transports in memory; inside another loop
 //! 7  tcp, unix, udp, descriptor   kinds of transport
 //! 6  socket             sockets that carry a stream, of every family
 //! 5  core               one pass of the loop: startup, shutdown, signals, sources, ports, connectors
@@ -24,6 +24,7 @@ mod core;
 mod datagram;
 #[cfg(unix)]
 mod descriptor;
+pub mod embedding;
 mod heart;
 mod machines;
 mod reactor;
@@ -43,6 +44,8 @@ pub use core::handle::ReactorHandle;
 pub use core::lifecycle::{Hold, Phase, SystemEvent, TriggerId};
 pub use core::remote::{CallFromThreadError, ReactorGone, Remote};
 pub use core::settings::ReactorSettings;
+pub use core::sleep::Sleep;
+pub use core::state::ReactorState;
 pub use datagram::{
     DatagramProtocol, DatagramProtocolHandle, DatagramProtocolRef, DatagramTransport,
     NetworkInterface, SendError, SendFailure, UdpError, UdpOption, WeakDatagramProtocol,

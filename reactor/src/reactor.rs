@@ -7,6 +7,8 @@ mod unix_datagram;
 
 use std::fmt;
 use std::ops::Deref;
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use crate::testing::MemoryReactor;
 use crate::{
     Address, Clock, Connector, DatagramProtocolRef, FactoryRef, IntoFactory, IntoProtocol,
     IntoTcpConnect, IntoTcpListen, ListenError, ListeningPort, ReactorHandle, ReactorSettings,
-    RunError, TcpConnect, TcpListen, UdpListen, factory, socket, tcp, udp,
+    ReactorState, RunError, TcpConnect, TcpListen, UdpListen, factory, socket, tcp, udp,
 };
 
 #[cfg(unix)]
@@ -81,14 +83,52 @@ impl Reactor {
         self.core.run(&self.handle)
     }
 
-    /// Makes one pass of the loop, which sleeps for at most `wait`. For a program that has a loop of
-    /// its own. It cannot be called from a callback, nor while the reactor runs.
+    /// Begins to run, for a program that has a loop of its own and makes each pass with
+    /// [`iterate`](Reactor::iterate). The reactor then goes through the same states as under
+    /// [`run`](Reactor::run), and does the same in each: `run` is this, and passes until it has ended.
+    ///
+    /// It calls the triggers `before` startup; the rest of the startup comes with the passes. If the
+    /// [settings](ReactorSettings::signals) say so, signals stop the reactor from now on.
+    ///
+    /// The page [`embedding`](crate::embedding) has the loop around it.
+    pub fn start(&self) -> Result<(), RunError> {
+        self.core.start()
+    }
+
+    /// Makes one pass of the loop, which sleeps for at most `wait`, and returns the state that the
+    /// reactor has come to. For a program that has a loop of its own. It cannot be called from a
+    /// callback, nor while the reactor runs.
+    ///
+    /// After [`start`](Reactor::start) and [`stop`](ReactorHandle::stop), the passes bring the reactor
+    /// to its end in order, and it has ended once this returns [`ReactorState::Ended`]. Without
+    /// `start`, it only makes the pass: the reactor stays [`Idle`](ReactorState::Idle).
     ///
     /// The sleep ends as soon as something happens: an event of the system, a timer, a
-    /// [call from another thread](crate::Remote::call_from_thread), or
-    /// [`Remote::wake`](crate::Remote::wake).
-    pub fn iterate(&self, wait: Duration) -> Result<(), RunError> {
+    /// [call from another thread](crate::Remote::call_from_thread),
+    /// [`Remote::wake`](crate::Remote::wake), or a signal that interrupts it, so that a language that
+    /// embeds the reactor can run its handler.
+    pub fn iterate(&self, wait: Duration) -> Result<ReactorState, RunError> {
         self.core.iterate(&self.handle, wait)
+    }
+
+    /// How long the loop around this reactor may sleep until the next pass is due, if its
+    /// [descriptor](Reactor#impl-AsFd-for-Reactor) does not become readable before: zero if it is due
+    /// now, `None` if there is no limit.
+    ///
+    /// It holds until something uses the reactor: ask before each sleep. A
+    /// [call from another thread](crate::Remote::call_from_thread) makes the descriptor readable.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.core.next_timeout()
+    }
+}
+
+/// The descriptor on which the reactor waits: an epoll or kqueue instance. It is readable when a pass
+/// is due because of an event; [`next_timeout`](Reactor::next_timeout) knows what else there is. So
+/// another loop can watch it, level-triggered: the page [`embedding`](crate::embedding) shows how.
+#[cfg(unix)]
+impl AsFd for Reactor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.core.sources.registry().as_fd()
     }
 }
 

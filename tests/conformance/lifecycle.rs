@@ -269,7 +269,7 @@ fn what_is_held_is_waited_for_while_the_loop_runs() {
         let reactor = reactor();
         let log = Log::default();
         let (handle, say) = (reactor.handle(), log.sayer("waited"));
-        reactor.add_system_event_trigger(Phase::Before, event, move |hold| {
+        reactor.add_system_event_trigger(Phase::Before, event.clone(), move |hold| {
             handle.call_later(Duration::from_millis(1), move || {
                 say();
                 drop(hold);

@@ -204,7 +204,7 @@ fn what_another_thread_holds_is_waited_for() {
             // Nothing else wakes the reactor, which may be asleep by now.
             drop(hold);
         });
-        reactor.add_system_event_trigger(Phase::Before, event, move |hold| {
+        reactor.add_system_event_trigger(Phase::Before, event.clone(), move |hold| {
             sender.send(hold).unwrap();
         });
         reactor.add_system_event_trigger(Phase::During, event, move |_| {

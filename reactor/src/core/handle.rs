@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::core::Core;
 use crate::core::lifecycle::{Hold, Phase, SystemEvent, TriggerId};
+use crate::core::sleep::Sleep;
+use crate::core::state::ReactorState;
 use crate::{Clock, DelayedCall, ListenError, Remote};
 
 /// A reactor as its callbacks see it: weak, cheap to clone.
@@ -60,16 +62,54 @@ impl ReactorHandle {
         }
     }
 
-    /// Calls `call` once, when the reactor starts or ends. Returns `None` if the reactor has gone.
+    /// Calls `call` once, when the reactor starts or ends, or when an event of the application
+    /// happens, which is given by its name. Returns `None` if the reactor has gone.
     #[doc(alias = "addSystemEventTrigger")]
     pub fn add_system_event_trigger(
         &self,
         phase: Phase,
-        event: SystemEvent,
+        event: impl Into<SystemEvent>,
         call: impl FnOnce(Hold) + 'static,
     ) -> Option<TriggerId> {
         let core = self.core.upgrade()?;
-        Some(core.triggers.add(phase, event, Box::new(call)))
+        Some(core.triggers.add(phase, event.into(), Box::new(call)))
+    }
+
+    /// Has an event of the application happen: calls its triggers `before`, waits for what they hold,
+    /// and calls those `during` and `after` it. A trigger is called once, so an event that happens
+    /// again calls those that were added since. Until a held event has gone on, firing it again
+    /// changes nothing.
+    ///
+    /// The triggers are called before this returns, as far as none of them holds back the event; the
+    /// rest are called in a pass of the loop. What such a trigger borrows, the caller must not have
+    /// borrowed.
+    ///
+    /// A reactor fires its own events by itself: to fire [`SystemEvent::Shutdown`] is to
+    /// [`stop`](ReactorHandle::stop), and to fire [`SystemEvent::Startup`] changes nothing, which is
+    /// logged.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use retwist_reactor::{Phase, Reactor};
+    ///
+    /// let reactor = Reactor::new()?;
+    /// reactor.add_system_event_trigger(Phase::During, "reload", |_| println!("reloading"));
+    /// reactor.fire_system_event("reload");
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias = "fireSystemEvent")]
+    pub fn fire_system_event(&self, event: impl Into<SystemEvent>) {
+        match event.into() {
+            SystemEvent::Startup => {
+                log::warn!("fire_system_event has no effect: a reactor is started by run or start");
+            }
+            SystemEvent::Shutdown => self.stop(),
+            event => {
+                if let Some(core) = self.core.upgrade().filter(|core| !core.has_ended()) {
+                    core.triggers.fire_named(event);
+                }
+            }
+        }
     }
 
     /// Removes a trigger, which will not be called. Returns false if it has been called or removed
@@ -84,6 +124,43 @@ impl ReactorHandle {
     /// Whether it runs: from the `during` phase of its startup to that of its shutdown.
     pub fn is_running(&self) -> bool {
         self.core.upgrade().is_some_and(|core| core.is_running())
+    }
+
+    /// How far it has come. A reactor that has gone has ended.
+    pub fn state(&self) -> ReactorState {
+        match self.core.upgrade() {
+            Some(core) => core.state(),
+            None => ReactorState::Ended,
+        }
+    }
+
+    /// Has `hook` called in each pass of the loop, around the one call in which it sleeps: the hook
+    /// does what it has to, calls [`Sleep::sleep`], and does what it has to afterwards. A language that
+    /// embeds the reactor gives up its lock there and takes it back. It takes the place of an earlier
+    /// hook.
+    ///
+    /// A hook that does not sleep only goes first: the loop then sleeps when the hook has returned. A
+    /// panic in it is logged. Without a hook, this costs nothing.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::cell::RefCell;
+    /// # use std::rc::Rc;
+    /// use retwist_reactor::Reactor;
+    ///
+    /// let reactor = Reactor::new()?;
+    /// let lock = Rc::new(RefCell::new("locked"));
+    /// reactor.around_sleep(move |sleep| {
+    ///     lock.replace("released");
+    ///     sleep.sleep();
+    ///     lock.replace("locked");
+    /// });
+    /// # Ok(()) }
+    /// ```
+    pub fn around_sleep(&self, hook: impl FnMut(Sleep<'_>) + 'static) {
+        if let Some(core) = self.core.upgrade() {
+            core.around_sleep(Box::new(hook));
+        }
     }
 
     /// Ends the reactor in order, from the next turn on. Does nothing if it has been told to stop
@@ -107,7 +184,7 @@ impl ReactorHandle {
 
     fn tell(&self, what: &str, act: impl FnOnce(&Core)) {
         if let Some(core) = self.core.upgrade() {
-            if core.is_idle() {
+            if core.state() == ReactorState::Idle {
                 log::warn!("{what} has no effect: the reactor does not run");
             }
             act(&core);

@@ -1,18 +1,37 @@
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Weak};
 
 use crate::Remote;
 use crate::values::panic::log_panic;
 
-/// An event of a reactor as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An event of a reactor as a whole, or of the application that runs on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SystemEvent {
     /// The reactor starts to run.
     Startup,
     /// The reactor was stopped, and ends. Ports and connections are closed between `before` and
     /// `during`.
     Shutdown,
+    /// An event with a name of the application's own, such as `"reload"`. It happens when the
+    /// application says so, with
+    /// [`fire_system_event`](crate::ReactorHandle::fire_system_event).
+    Named(Cow<'static, str>),
+}
+
+impl From<&'static str> for SystemEvent {
+    fn from(name: &'static str) -> Self {
+        SystemEvent::Named(name.into())
+    }
+}
+
+impl From<String> for SystemEvent {
+    fn from(name: String) -> Self {
+        SystemEvent::Named(name.into())
+    }
 }
 
 /// When a trigger is called, relative to its event.
@@ -39,12 +58,33 @@ pub struct Hold {
 /// What all holds of one phase share.
 struct Held {
     remote: Remote,
+    then: Then,
+}
+
+/// What happens when nothing holds back an event any more.
+enum Then {
+    Nothing,
+    /// The loop is woken, and goes on by itself.
+    Wake,
+    /// The rest of an event of the application is fired, in the reactor's thread.
+    GoOn(SystemEvent),
 }
 
 impl Drop for Held {
-    /// The last of them has gone, perhaps in another thread: the loop goes on.
+    /// The last of them has gone, perhaps in another thread.
     fn drop(&mut self) {
-        self.remote.wake();
+        match mem::replace(&mut self.then, Then::Nothing) {
+            Then::Nothing => {}
+            Then::Wake => self.remote.wake(),
+            Then::GoOn(event) => {
+                // If the reactor has ended, so has the event.
+                let _ = self.remote.call_from_thread(move |reactor| {
+                    if let Some(core) = reactor.core.upgrade() {
+                        core.triggers.fire_rest(&event);
+                    }
+                });
+            }
+        }
     }
 }
 
@@ -56,8 +96,11 @@ pub struct TriggerId(u64);
 pub(crate) struct Triggers {
     waiting: RefCell<Vec<Trigger>>,
     next: Cell<u64>,
-    /// The holds of the phase that was fired last. Those of an earlier phase hold back nothing.
+    /// The holds of the phase of startup or shutdown that was fired last. Those of an earlier phase
+    /// hold back nothing.
     held: RefCell<Weak<Held>>,
+    /// The events of the application that are under way: fired, and held back.
+    under_way: RefCell<Vec<SystemEvent>>,
     remote: Remote,
 }
 
@@ -74,6 +117,7 @@ impl Triggers {
             waiting: RefCell::default(),
             next: Cell::new(0),
             held: RefCell::default(),
+            under_way: RefCell::default(),
             remote,
         }
     }
@@ -99,26 +143,57 @@ impl Triggers {
         self.take(|trigger| trigger.id == id).is_some()
     }
 
-    /// Calls the triggers of a phase, in order. Each may add and remove others.
-    pub(crate) fn fire(&self, phase: Phase, event: SystemEvent) {
+    /// Calls the triggers of a phase of startup or shutdown. What they hold is
+    /// [held](Triggers::is_held) from then on.
+    pub(crate) fn fire(&self, phase: Phase, event: &SystemEvent) {
         self.held.take();
-        let mut holding = None;
-        while let Some(trigger) =
-            self.take(|trigger| trigger.phase == phase && trigger.event == event)
-        {
-            let hold = holding.get_or_insert_with(|| self.hold()).clone();
-            log_panic("a system event trigger", || (trigger.call)(hold));
+        let held = self.call(phase, event, Then::Wake);
+        self.held.replace(Arc::downgrade(&held));
+        if let Some(mut held) = Arc::into_inner(held) {
+            held.then = Then::Nothing;
         }
     }
 
-    fn hold(&self) -> Hold {
-        let remote = self.remote.clone();
-        let held = Arc::new(Held { remote });
-        self.held.replace(Arc::downgrade(&held));
-        Hold { _held: held }
+    /// Fires an event of the application: calls its triggers, all of them now if none holds it back.
+    /// If it is under way, the first time counts.
+    pub(crate) fn fire_named(&self, event: SystemEvent) {
+        if self.under_way.borrow().contains(&event) {
+            return;
+        }
+        self.under_way.borrow_mut().push(event.clone());
+        let held = self.call(Phase::Before, &event, Then::GoOn(event.clone()));
+        // If a hold is left, the drop of the last one goes on.
+        if let Some(mut held) = Arc::into_inner(held) {
+            held.then = Then::Nothing;
+            self.fire_rest(&event);
+        }
     }
 
-    /// Whether a hold keeps back the next phase.
+    fn fire_rest(&self, event: &SystemEvent) {
+        for phase in [Phase::During, Phase::After] {
+            self.call(phase, event, Then::Nothing);
+        }
+        self.under_way.borrow_mut().retain(|one| one != event);
+    }
+
+    /// Calls the triggers of a phase, in order. Each may add and remove others.
+    fn call(&self, phase: Phase, event: &SystemEvent, then: Then) -> Arc<Held> {
+        let held = Arc::new(Held {
+            remote: self.remote.clone(),
+            then,
+        });
+        while let Some(trigger) =
+            self.take(|trigger| trigger.phase == phase && trigger.event == *event)
+        {
+            let hold = Hold {
+                _held: held.clone(),
+            };
+            log_panic("a system event trigger", || (trigger.call)(hold));
+        }
+        held
+    }
+
+    /// Whether a hold keeps back the next phase of startup or shutdown.
     pub(crate) fn is_held(&self) -> bool {
         self.held.borrow().strong_count() > 0
     }

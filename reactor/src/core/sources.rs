@@ -54,6 +54,10 @@ impl Sources {
         }
     }
 
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// Registers `what` on behalf of the source, which learns its token before the first event can
     /// come.
     pub(crate) fn add(

@@ -34,7 +34,9 @@ fn flood(client: &UnixStream, reactor: &Reactor, count: usize) {
         let byte = [IoSlice::new(b".")];
         match sendmsg(client, &byte, &mut control, SendFlags::NOSIGNAL) {
             Ok(_) => left -= now,
-            Err(rustix::io::Errno::AGAIN) => reactor.iterate(Duration::from_millis(1)).unwrap(),
+            Err(rustix::io::Errno::AGAIN) => {
+                reactor.iterate(Duration::from_millis(1)).unwrap();
+            }
             Err(_) => return,
         }
     }

@@ -1,0 +1,235 @@
+use std::time::{Duration, Instant};
+
+use super::signals::Signals;
+use super::state::{ReactorState, Told};
+use super::{Core, SIGNALS};
+use crate::core::lifecycle::{Phase, SystemEvent};
+use crate::{Reason, RunError};
+
+/// What a reactor does in [`ReactorState::Closing`].
+#[derive(Clone, Copy)]
+pub(super) enum Closing {
+    /// What waited in the queues of the ports is accepted in one pass, and read for the first time in
+    /// the next, before it is asked to end: so many passes are left.
+    Accepting(u8),
+    /// The connections were asked to end. `None`: they may take as long as they like.
+    Asked(Option<Instant>),
+}
+
+impl Default for Closing {
+    fn default() -> Self {
+        Closing::Accepting(0)
+    }
+}
+
+/// What comes after [`Core::advance`].
+pub(super) enum Next {
+    /// A pass, which sleeps for at most this time.
+    Pass(Option<Duration>),
+    /// Nothing: the reactor has ended or crashed.
+    Over,
+}
+
+impl Core {
+    pub(crate) fn start(&self) -> Result<(), RunError> {
+        // The triggers are called as in a pass: they cannot make one.
+        let Ok(_system) = self.system.try_borrow_mut() else {
+            return Err(RunError::AlreadyRunning);
+        };
+        if self.progress.told() == Told::Crash {
+            self.has_crashed();
+        }
+        match self.progress.state() {
+            ReactorState::Idle => {}
+            ReactorState::Ended => return Err(RunError::NotRestartable),
+            _ => return Err(RunError::AlreadyRunning),
+        }
+        if self.settings.signals {
+            let signals = Signals::listen(self.sources.registry(), SIGNALS, &self.remote);
+            *self.signals.borrow_mut() = Some(signals.map_err(RunError::Signals)?);
+        }
+        self.progress.set(ReactorState::Starting);
+        self.triggers.fire(Phase::Before, &SystemEvent::Startup);
+        Ok(())
+    }
+
+    /// Goes on through the states until one waits for something that only passes can bring.
+    #[inline(never)]
+    pub(super) fn advance(&self, longest: Option<Duration>) -> Next {
+        while self.is_due() {
+            if self.progress.told() == Told::Crash {
+                self.has_crashed();
+                return Next::Over;
+            }
+            self.go_on();
+        }
+        match (self.progress.state(), self.time_to_close()) {
+            (ReactorState::Ended, _) => Next::Over,
+            (_, Some(left)) => Next::Pass(Some(longest.map_or(left, |longest| longest.min(left)))),
+            (_, None) => Next::Pass(longest),
+        }
+    }
+
+    /// Whether the state that the reactor is in waits for nothing more.
+    pub(super) fn is_due(&self) -> bool {
+        let told = self.progress.told();
+        match self.progress.state() {
+            ReactorState::Idle | ReactorState::Ended => false,
+            ReactorState::Starting => told != Told::Nothing || !self.triggers.is_held(),
+            ReactorState::Running => told != Told::Nothing,
+            ReactorState::Stopping => told == Told::StopAtOnce || !self.triggers.is_held(),
+            ReactorState::Closing => match self.closing.get() {
+                Closing::Accepting(left) => left == 0,
+                Closing::Asked(_) => {
+                    told == Told::StopAtOnce
+                        || self.sources.is_empty()
+                        || self.time_to_close() == Some(Duration::ZERO)
+                }
+            },
+        }
+    }
+
+    fn go_on(&self) {
+        match self.progress.state() {
+            ReactorState::Idle | ReactorState::Ended => {}
+            ReactorState::Starting => {
+                self.progress.set(ReactorState::Running);
+                self.triggers.fire(Phase::During, &SystemEvent::Startup);
+                self.triggers.fire(Phase::After, &SystemEvent::Startup);
+            }
+            ReactorState::Running => {
+                self.progress.set(ReactorState::Stopping);
+                self.triggers.fire(Phase::Before, &SystemEvent::Shutdown);
+            }
+            ReactorState::Stopping => {
+                self.progress.set(ReactorState::Closing);
+                for source in self.sources.all() {
+                    source.stop_listening();
+                }
+                let passes = if self.clock().has_turns() { 2 } else { 0 };
+                self.closing.set(Closing::Accepting(passes));
+            }
+            ReactorState::Closing => match self.closing.get() {
+                Closing::Accepting(_) => self.ask_to_end(),
+                Closing::Asked(_) => self.shut_down(),
+            },
+        }
+    }
+
+    fn ask_to_end(&self) {
+        let now = self.clock().now();
+        let deadline = now.checked_add(self.settings.shutdown_timeout);
+        self.closing.set(Closing::Asked(deadline));
+        for source in self.sources.all() {
+            source.stop();
+        }
+    }
+
+    fn shut_down(&self) {
+        self.end();
+        self.triggers.fire(Phase::During, &SystemEvent::Shutdown);
+        self.triggers.fire(Phase::After, &SystemEvent::Shutdown);
+        self.signals.take();
+    }
+
+    fn has_crashed(&self) {
+        self.progress.reset();
+        self.signals.take();
+    }
+
+    /// How long the next sleep may last because of the end of the reactor.
+    pub(super) fn time_to_close(&self) -> Option<Duration> {
+        if self.progress.state() != ReactorState::Closing {
+            return None;
+        }
+        match self.closing.get() {
+            Closing::Accepting(_) => Some(Duration::ZERO),
+            Closing::Asked(deadline) => {
+                deadline.map(|end| end.saturating_duration_since(self.clock().now()))
+            }
+        }
+    }
+
+    /// A pass was made.
+    pub(super) fn passed(&self) {
+        if self.progress.state() == ReactorState::Closing
+            && let Closing::Accepting(left) = self.closing.get()
+        {
+            self.closing.set(Closing::Accepting(left.saturating_sub(1)));
+        }
+    }
+
+    /// What a pass is made for, and what may end it.
+    pub(super) fn situation(&self) -> (ReactorState, Told, bool) {
+        let held = self.triggers.is_held();
+        (self.progress.state(), self.progress.told(), held)
+    }
+
+    /// Ends everything now: all that is still connected hears it, and nothing is called after this.
+    pub(crate) fn end(&self) {
+        if self.has_ended() {
+            return;
+        }
+        self.progress.set(ReactorState::Ended);
+        // A callback of the first round may have connected something. A third round is not needed,
+        // since nothing can be connected any more.
+        for _ in 0..2 {
+            for source in self.sources.all() {
+                source.abort(Reason::ReactorStopped);
+            }
+            self.clock().run_turns();
+        }
+        self.kept_ports.clear();
+        self.remote.close();
+        self.clock().end();
+    }
+
+    #[cold]
+    pub(super) fn signals_came(&self) {
+        let mut signals = self.signals.borrow_mut();
+        let count = signals.as_mut().map_or(0, Signals::count);
+        drop(signals);
+        (0..count).for_each(|_| self.signalled());
+    }
+
+    /// A signal came.
+    pub(crate) fn signalled(&self) {
+        match self.progress.signalled() {
+            Told::Stop => log::info!("stopping: a signal came; a second one stops at once"),
+            Told::StopAtOnce => log::warn!("stopping at once: a second signal came"),
+            Told::Nothing | Told::Crash => {}
+        }
+    }
+
+    pub(crate) fn state(&self) -> ReactorState {
+        self.progress.state()
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(
+            self.progress.state(),
+            ReactorState::Running | ReactorState::Stopping | ReactorState::Closing
+        )
+    }
+
+    /// Whether nothing new may begin.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.progress.state() >= ReactorState::Closing || self.progress.told() == Told::StopAtOnce
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.progress.state() == ReactorState::Ended
+    }
+
+    pub(crate) fn stop(&self) {
+        self.progress.stop();
+    }
+
+    pub(crate) fn stop_at_once(&self) {
+        self.progress.stop_at_once();
+    }
+
+    pub(crate) fn crash(&self) {
+        self.progress.crash();
+    }
+}

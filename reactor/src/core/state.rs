@@ -1,0 +1,214 @@
+use std::cell::Cell;
+
+/// How far a reactor has come: what [`ReactorHandle::state`](crate::ReactorHandle::state) and
+/// [`Reactor::iterate`](crate::Reactor::iterate) tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ReactorState {
+    /// It was not started, or has crashed.
+    Idle,
+    /// The triggers before startup were called, and may hold it back.
+    Starting,
+    /// Its startup is complete.
+    Running,
+    /// It was told to stop. The triggers before shutdown were called, and may hold it back.
+    Stopping,
+    /// Its ports are closed, and its connections are coming to their end.
+    Closing,
+    /// Every connection has ended, all triggers were called, and nothing is called any more.
+    Ended,
+}
+
+/// What a reactor was told, while it starts or runs or after that. It grows, and is never taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Told {
+    Nothing,
+    Stop,
+    /// Neither holds nor connections are waited for any more.
+    StopAtOnce,
+    Crash,
+}
+
+/// How far the reactor has come, and what it was told.
+///
+/// What is evil here is the end: a reactor stops because it is told to, by a signal, by a callback of
+/// any phase, because the system reports events no more, or because it is dropped; each of them may
+/// come while another one is under way, in a pass or between two of them. So what the reactor is told
+/// is only noted, and one place goes on by it ([`Core::advance`](super::Core)):
+///
+/// ```text
+/// state    | goes on when                            | to       | and then
+/// ---------+-----------------------------------------+----------+------------------------------------
+/// Idle     | start                                   | Starting | triggers before startup
+/// Starting | told to crash                           | Idle     |
+/// Starting | told to stop, or nothing holds it       | Running  | triggers during and after startup
+/// Running  | told to crash                           | Idle     |
+/// Running  | told to stop                            | Stopping | triggers before shutdown
+/// Stopping | told to stop at once, or nothing holds  | Closing  | ports close; connections are asked
+/// Closing  | told to stop at once, or nothing is     | Ended    | the rest is aborted; triggers during
+///          | connected, or the time is up            |          | and after shutdown
+/// any      | the reactor is dropped                  | Ended    | the rest is aborted
+/// ```
+///
+/// ```text
+/// what comes      | tells
+/// ----------------+---------------------------------------------------------------
+/// stop            | to stop
+/// stop_at_once    | to stop at once
+/// crash           | to crash, unless it was told to stop
+/// a signal        | to stop; to stop at once, if it was told to stop
+/// poll has failed | to stop; to stop at once, if it is stopping: an end that cannot wait
+/// ```
+pub(super) struct Progress {
+    state: Cell<ReactorState>,
+    told: Cell<Told>,
+    /// Whether a hook is called around the sleep.
+    has_hook: Cell<bool>,
+    /// Whether it runs, was told nothing, and has no hook: what each pass asks, in one look.
+    usual: Cell<bool>,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Progress {
+            state: Cell::new(ReactorState::Idle),
+            told: Cell::new(Told::Nothing),
+            has_hook: Cell::new(false),
+            usual: Cell::new(false),
+        }
+    }
+
+    fn update(&self) {
+        let runs_on = self.state.get() == ReactorState::Running && self.told.get() == Told::Nothing;
+        self.usual.set(runs_on && !self.has_hook.get());
+    }
+
+    /// Whether the next pass has nothing to do but what most passes do.
+    #[inline]
+    pub(super) fn is_usual(&self) -> bool {
+        self.usual.get()
+    }
+
+    pub(super) fn has_hook(&self) {
+        self.has_hook.set(true);
+        self.update();
+    }
+
+    pub(super) fn state(&self) -> ReactorState {
+        self.state.get()
+    }
+
+    pub(super) fn set(&self, state: ReactorState) {
+        self.state.set(state);
+        self.update();
+    }
+
+    pub(super) fn told(&self) -> Told {
+        self.told.get()
+    }
+
+    /// It begins anew, as if it had not been started.
+    pub(super) fn reset(&self) {
+        self.told.set(Told::Nothing);
+        self.set(ReactorState::Idle);
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        !matches!(self.state.get(), ReactorState::Idle | ReactorState::Ended)
+    }
+
+    pub(super) fn stop(&self) {
+        self.tell(Told::Stop);
+    }
+
+    pub(super) fn stop_at_once(&self) {
+        if self.told.get() != Told::Crash {
+            self.tell(Told::StopAtOnce);
+        }
+    }
+
+    pub(super) fn crash(&self) {
+        if self.told.get() == Told::Nothing {
+            self.tell(Told::Crash);
+        }
+    }
+
+    /// Returns what this signal has changed.
+    pub(super) fn signalled(&self) -> Told {
+        match self.told.get() {
+            Told::Nothing => self.tell(Told::Stop),
+            Told::Stop => self.tell(Told::StopAtOnce),
+            Told::StopAtOnce | Told::Crash => return Told::Nothing,
+        }
+        self.told.get()
+    }
+
+    pub(super) fn poll_has_failed(&self) {
+        if self.state.get() >= ReactorState::Stopping {
+            self.stop_at_once();
+        } else {
+            self.stop();
+        }
+    }
+
+    fn tell(&self, told: Told) {
+        if self.is_under_way() {
+            self.told.set(self.told.get().max(told));
+            self.update();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn running() -> Progress {
+        let progress = Progress::new();
+        progress.set(ReactorState::Running);
+        progress
+    }
+
+    #[test]
+    fn a_reactor_that_is_idle_or_has_ended_is_told_nothing() {
+        for state in [ReactorState::Idle, ReactorState::Ended] {
+            let progress = Progress::new();
+            progress.set(state);
+            progress.stop();
+            progress.stop_at_once();
+            progress.crash();
+            assert_eq!(progress.signalled(), Told::Nothing);
+            assert_eq!(progress.told(), Told::Nothing);
+        }
+    }
+
+    #[test]
+    fn the_second_signal_stops_at_once_and_the_third_changes_nothing() {
+        let progress = running();
+        let told = [(); 3].map(|()| progress.signalled());
+        assert_eq!(told, [Told::Stop, Told::StopAtOnce, Told::Nothing]);
+    }
+
+    #[test]
+    fn a_crash_and_a_stop_exclude_each_other() {
+        let progress = running();
+        progress.stop();
+        progress.crash();
+        assert_eq!(progress.told(), Told::Stop);
+        let progress = running();
+        progress.crash();
+        progress.stop();
+        progress.stop_at_once();
+        assert_eq!(progress.told(), Told::Crash);
+    }
+
+    #[test]
+    fn a_poll_that_fails_stops_a_reactor_that_runs_and_hurries_one_that_stops() {
+        let progress = running();
+        progress.poll_has_failed();
+        assert_eq!(progress.told(), Told::Stop);
+        progress.set(ReactorState::Stopping);
+        progress.poll_has_failed();
+        assert_eq!(progress.told(), Told::StopAtOnce);
+    }
+}
