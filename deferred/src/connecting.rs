@@ -17,6 +17,8 @@ mod watch;
 pub use ascii_host::ascii_host;
 pub use backoff::Backoff;
 pub use client_service::{ClientService, ServiceState};
+#[cfg(feature = "dns")]
+pub(crate) use connect::dial_tcp;
 pub use connect::{connect, connect_protocol};
 pub use dialer::{DialError, Dialer, DialerExt};
 pub use host_port::{HostPort, IntoHostPort};

@@ -14,6 +14,7 @@
 //! | repeat a call, delay it, do long work in steps | [`LoopingCall`], [`defer_later`], [`Cooperator`] |
 //! | do work that blocks, wait in another thread | [`ThreadPool`], [`wait_from_thread`] |
 //! | find a host, connect to it, stay connected | [`Resolver`], [`ascii_host`](ascii_host()), [`HostnameEndpoint`], [`ClientService`], [`Reconnecting`] |
+//! | look names up by DNS without a thread: MX, SRV, TXT and all others too (feature `dns`) | `names` |
 //! | write `fn main` | [`react`](react()) |
 //!
 //! Nothing here panics: all errors, also those of misuse, are a [`Failure`] or another error value.
@@ -21,9 +22,10 @@
 //!
 //! # Floor plan
 //!
-//! There are four houses. Each uses only its own parts and the houses below it; a test holds this.
+//! There are five houses. Each uses only its own parts and the houses below it; a test holds this.
 //!
 //! ```text
+//! 5  names        DNS on the reactor: records, a cache, the addresses of a host
 //! 4  connecting   the addresses of a host, a connection with it, another one when that is lost
 //! 3  async        tasks, and connections that tasks read and write
 //! 2  threads      a pool for work that blocks, and the way back to the reactor's thread
@@ -79,6 +81,8 @@
 mod r#async;
 mod connecting;
 mod deferreds;
+#[cfg(feature = "dns")]
+pub mod names;
 mod threads;
 
 pub use r#async::{

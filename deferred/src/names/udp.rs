@@ -1,0 +1,83 @@
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use retwist_reactor::{
+    Address, DatagramProtocol, DatagramTransport, ListenError, ListeningPort, ReactorUdp,
+    SendFailure, UdpListen, error_chain,
+};
+
+/// One server, asked by datagrams from a port of its own, which is open while this exists.
+///
+/// The port is one that the system chooses at random, and it is connected: the system lets in what
+/// the server sends and nothing else, and tells when nothing listens there.
+pub(super) struct UdpTalk {
+    port: ListeningPort,
+    transport: Rc<RefCell<Option<DatagramTransport>>>,
+}
+
+/// What is heard of the server.
+pub(super) enum UdpEvent<'a> {
+    Datagram(&'a [u8]),
+    /// No name server listens there.
+    Refused,
+    /// What was sent has not gone out: why.
+    NotSent(String),
+}
+
+impl UdpTalk {
+    /// Sends this, and from then on has `hear` hear what comes back.
+    pub(super) fn begin(
+        reactor: &dyn ReactorUdp,
+        server: SocketAddr,
+        query: Vec<u8>,
+        hear: impl Fn(UdpEvent<'_>) + 'static,
+    ) -> Result<Self, ListenError> {
+        let transport: Rc<RefCell<Option<DatagramTransport>>> = Rc::default();
+        let protocol = Talker {
+            query,
+            transport: transport.clone(),
+            hear,
+        };
+        let port = reactor.listen_datagrams(UdpListen::connect(server), protocol.into())?;
+        Ok(UdpTalk { port, transport })
+    }
+
+    /// Sends this too.
+    pub(super) fn send(&self, query: &[u8]) {
+        if let Some(transport) = &*self.transport.borrow() {
+            transport.send(query);
+        }
+    }
+}
+
+impl Drop for UdpTalk {
+    fn drop(&mut self) {
+        self.port.stop_listening();
+    }
+}
+
+struct Talker<F> {
+    query: Vec<u8>,
+    transport: Rc<RefCell<Option<DatagramTransport>>>,
+    hear: F,
+}
+
+impl<F: Fn(UdpEvent<'_>) + 'static> DatagramProtocol for Talker<F> {
+    fn start_protocol(&mut self, transport: &DatagramTransport) {
+        transport.send(&self.query);
+        *self.transport.borrow_mut() = Some(transport.clone());
+    }
+
+    fn datagram_received(&mut self, _: &DatagramTransport, data: &[u8], _: &Address) {
+        (self.hear)(UdpEvent::Datagram(data));
+    }
+
+    fn connection_refused(&mut self, _: &DatagramTransport) {
+        (self.hear)(UdpEvent::Refused);
+    }
+
+    fn send_failed(&mut self, _: &DatagramTransport, failure: &SendFailure) {
+        (self.hear)(UdpEvent::NotSent(error_chain(&failure.error)));
+    }
+}
