@@ -43,6 +43,10 @@
 //! | `tcp:HOST:PORT:timeout=SECONDS` | stops after this time; default 30 s |
 //! | `tcp:HOST:PORT:bindAddress=ADDRESS` | connects from this address of the machine |
 //!
+//! The system looks names up, in threads of a pool. With the feature `dns` a program may have them
+//! looked up on the reactor itself: it makes its network with
+//! `Network::with(Rc::new(reactor.handle()), Rc::new(DnsResolver::system(Rc::new(reactor.handle()))))`.
+//!
 //! | datagrams ([`datagram_from_string`]) | |
 //! |---|---|
 //! | `udp:PORT` | receives on all IPv4 addresses of the machine; port 0 means a free port |

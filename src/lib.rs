@@ -110,6 +110,7 @@
 //! | find out why a connection ended or did not begin | [`Reason`], [`ConnectError`], [`ListenError`] |
 //! | connect to a host by its name, `"example.org:25"` | [`Network`](deferred::Network) |
 //! | wait for a value or several, write `async fn`, use threads, look up names, stay connected | [`deferred`] |
+//! | look names up by DNS without a thread, of every type (feature `dns`) | `deferred::names` |
 //! | call in from another thread | [`Remote`] |
 //! | use more than one core | [`Workers`] |
 //! | turn inside another loop, pass by pass | [`embedding`] |
@@ -144,6 +145,7 @@
 //! | `aws-lc-rs` | yes | the cryptography of [`tls`], with post-quantum key exchange; needs a C compiler |
 //! | `ring` | no | other cryptography, which builds in more places; with both, `aws-lc-rs` is used |
 //! | `idna` | yes | names of hosts with letters outside of ASCII |
+//! | `dns` | no | `deferred::names`: names by DNS on the reactor itself, and records of every type; the system and its threads stay the default |
 //! | `tokio-codec` | no | [`protocols`] gets `Codec`: framings from the decoders and encoders of tokio-util |
 
 pub mod endpoint;

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use retwist_reactor::{Clock, DelayedCall, ReactorTcp, ReactorUdp};
+use retwist_reactor::{Clock, DelayedCall, ListenError, ReactorTcp, ReactorUdp};
 
 use super::message::{Query, Question, Reply, Verdict};
 use super::name::to_text;
 use super::tcp::{TcpEvent, TcpTalk};
 use super::udp::{UdpEvent, UdpTalk};
 use super::{DnsError, DnsSettings, ResponseCode, ServerError};
-use crate::{Deferred, Promise};
+use crate::{Deferred, Failure, Promise};
 
 /// What a resolver needs of a reactor.
 pub(super) trait Wires: ReactorTcp + ReactorUdp {}
@@ -194,18 +194,19 @@ impl Exchange {
                 exchange.heard_by_udp(index, &event);
             }
         });
-        let mut state = self.state.borrow_mut();
-        let Some(server) = state.servers.get_mut(index) else {
-            return true;
-        };
         match began {
             Ok(talk) => {
-                server.talk = Talk::Udp(talk);
+                self.set_talk(index, Talk::Udp(talk));
                 true
             }
+            Err(ListenError::ReactorGone) => {
+                self.end();
+                self.promise.fire(Err(Failure::ReactorEnded));
+                false
+            }
             Err(error) => {
-                server.error = ServerError::NoPort(Arc::new(error));
-                server.talk = Talk::Failed;
+                self.set_error(index, ServerError::NoPort(Arc::new(error)));
+                self.set_talk(index, Talk::Failed);
                 false
             }
         }
@@ -243,6 +244,12 @@ impl Exchange {
         let before = self.with_server(index, |server| Some(mem::replace(&mut server.talk, talk)));
         // What it does when it goes is done with no borrow held.
         drop(before);
+    }
+
+    fn set_error(&self, index: usize, error: ServerError) {
+        if let Some(server) = self.state.borrow_mut().servers.get_mut(index) {
+            server.error = error;
+        }
     }
 
     fn heard_by_udp(self: &Rc<Self>, index: usize, event: &UdpEvent<'_>) {
@@ -321,10 +328,7 @@ impl Exchange {
 
     /// A server will not answer. If it is its turn, that ends.
     fn failed(self: &Rc<Self>, index: usize, error: ServerError) {
-        let _ = self.with_server(index, |server| {
-            server.error = error;
-            Some(())
-        });
+        self.set_error(index, error);
         self.set_talk(index, Talk::Failed);
         if self.state.borrow().current == index {
             self.next();

@@ -35,9 +35,11 @@ use crate::{Deferred, ResolveError, Resolver};
 /// let network = Network::with(Rc::new(reactor.handle()), Rc::new(names.clone()));
 ///
 /// let handle = reactor.handle();
-/// names.addresses("localhost").done(move |found| {
-///     assert!(found.unwrap().iter().all(|address| address.is_loopback()));
-///     handle.stop();
+/// reactor.call_when_running(move || {
+///     names.addresses("localhost").done(move |found| {
+///         assert!(found.unwrap().iter().all(|address| address.is_loopback()));
+///         handle.stop();
+///     });
 /// });
 /// reactor.run()?;
 /// # Ok(()) }

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use retwist_deferred::Failure;
 use retwist_deferred::names::{DnsResolver, DnsSettings, RecordType};
-use retwist_reactor::testing::MemoryReactor;
+use retwist_reactor::{Reactor, ReactorSettings};
 
-use crate::world::{ONE, SECOND, TIMEOUT, TWO, World, a, now, reply, reply_with, settings};
+use crate::world::{ONE, TIMEOUT, TWO, World, a, now, reply, reply_with, settings};
 
 #[test]
 fn two_look_ups_of_one_name_make_one_query() {
@@ -179,16 +179,36 @@ fn a_resolver_that_is_dropped_still_answers() {
     world.assert_clean();
 }
 
+/// On real sockets, with a server that never answers.
 #[test]
 fn the_end_of_the_reactor_ends_look_ups() {
-    let reactor = Rc::new(MemoryReactor::new());
-    let names = DnsResolver::new(reactor.clone(), settings(&[ONE]));
-    let mut waiting = names.lookup("example.org", RecordType::A);
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let reactor = Reactor::with_settings(ReactorSettings {
+        signals: false,
+        ..ReactorSettings::default()
+    })
+    .unwrap();
+    let servers = [&*silent.local_addr().unwrap().to_string()];
+    let names = DnsResolver::new(Rc::new(reactor.handle()), settings(&servers));
+    let mut waiting = [RecordType::A, RecordType::Mx].map(|kind| names.lookup("example", kind));
     let mut addresses = names.addresses("example.org");
-    reactor.clock().advance(SECOND);
-    drop(names);
-    drop(reactor);
-    // The port was refused in memory, unless time has passed for it: either way nothing waits.
-    assert!(waiting.take().unwrap().is_err());
-    assert!(addresses.take().unwrap().is_err());
+    let handle = reactor.handle();
+    reactor.clock().call_soon(move || handle.stop());
+    reactor.run().unwrap();
+    for found in &mut waiting {
+        let ended = found.take();
+        assert!(
+            matches!(ended, Some(Err(Failure::ReactorEnded))),
+            "{ended:?}"
+        );
+    }
+    let ended = addresses.take();
+    assert!(
+        matches!(ended, Some(Err(Failure::ReactorEnded))),
+        "{ended:?}"
+    );
+    let after = now(names.lookup("later.example", RecordType::A));
+    assert!(matches!(after, Err(Failure::ReactorEnded)), "{after:?}");
+    let after = now(names.addresses("later.example"));
+    assert!(matches!(after, Err(Failure::ReactorEnded)), "{after:?}");
 }
