@@ -10,6 +10,8 @@
 //! [`ProxyProtocol`] and [`SendProxyHeader`], [`SocksClient`], [`HttpConnect`]. A layer that talks to
 //! the peer before the application does is an [`Opening`]; your own takes one trait.
 //!
+//! **Remote calls**: [`amp`], in both directions on one connection.
+//!
 //! **STARTTLS** in every [`Dialect`]: [`StartTlsServer`] and [`StartTlsClient`] hold the conversation
 //! before TLS, under a protocol that begins with TLS.
 //!
@@ -20,6 +22,7 @@
 //!
 //! Features: `tokio-codec` adds `Codec`, which makes a framing of any `Decoder` of `tokio_util`.
 
+pub mod amp;
 mod bucket;
 mod destination;
 mod file_sender;

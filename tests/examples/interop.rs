@@ -27,6 +27,11 @@ fn harness() {
 }
 
 #[test]
+fn amp() {
+    with_others("amp.py");
+}
+
+#[test]
 fn starttls() {
     with_others("starttls.py");
 }

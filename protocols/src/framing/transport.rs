@@ -27,6 +27,11 @@ impl<F: Framing> FrameTransport<F> {
         }
     }
 
+    /// The same receiver, on another transport.
+    pub(crate) fn on(&self, transport: &TransportRef) -> Self {
+        FrameTransport::new(transport, &self.decoder)
+    }
+
     /// Sends a unit, with what the framing puts around it, as one write. Where units are bytes this
     /// takes everything that is `AsRef<[u8]>`.
     #[doc(alias = "sendString")]

@@ -1,5 +1,6 @@
 //! Framings, layers and proxies over transports in memory, at any cut.
 
+mod amp;
 #[cfg(feature = "tokio-codec")]
 mod codec;
 mod common;
