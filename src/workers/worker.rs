@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use retwist_reactor::{
     Address, Clock, Connector, FactoryRef, IntoFactory, IntoProtocol, IntoTcpListen, ListenError,
-    ListeningPort, ProtocolRef, ReactorHandle, ReactorTcp, TcpConnect, TcpListen, factory,
+    ListeningPort, ReactorHandle, ReactorTcp, TcpConnect, TcpListen, factory,
 };
 #[cfg(unix)]
 use retwist_reactor::{IntoUnixListen, ReactorUnix, UnixConnect, UnixListen, UnixName};
@@ -125,7 +125,7 @@ impl Worker {
     fn check_free(&self, options: &TcpListen) -> Result<(), ListenError> {
         self.reactor
             .listen_tcp(options.clone().max_accepts_on_stop(0), |_| {
-                None::<ProtocolRef>
+                None::<retwist_reactor::ProtocolRef>
             })?
             .stop_listening();
         Ok(())
