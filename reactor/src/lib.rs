@@ -70,12 +70,10 @@ pub use tcp::{
     TcpOptions,
 };
 pub use udp::UdpListen;
-#[cfg(target_os = "linux")]
-pub use unix::PeerCredentials;
 #[cfg(unix)]
 pub use unix::{
-    DescriptorError, IntoUnixConnect, IntoUnixDatagram, IntoUnixListen, NotPassed, UnixConnect,
-    UnixDatagramListen, UnixDescriptors, UnixListen, UnixName, UnixOptions,
+    DescriptorError, IntoUnixConnect, IntoUnixDatagram, IntoUnixListen, NotPassed, PeerCredentials,
+    UnixConnect, UnixDatagramListen, UnixDescriptors, UnixListen, UnixName, UnixOptions,
 };
 pub use values::address::Address;
 pub use values::address_error::AddressError;

@@ -21,6 +21,4 @@ pub use descriptors::UnixDescriptors;
 pub(crate) use listen::listen;
 pub use name::UnixName;
 pub use options::{UnixConnect, UnixListen};
-#[cfg(target_os = "linux")]
-pub use socket_options::PeerCredentials;
-pub use socket_options::UnixOptions;
+pub use socket_options::{PeerCredentials, UnixOptions};

@@ -42,8 +42,11 @@ impl<T: 'static, E: IntoBoxedError, N: 'static> Waiters<T, E, N> {
     /// Takes all with a note that `says_so`.
     pub(crate) fn take_if(&self, mut says_so: impl FnMut(&mut N) -> bool) -> Vec<Promise<T, E>> {
         let mut waiting = self.line.waiting.borrow_mut();
-        let taken = waiting.extract_if(.., |_, (_, note)| says_so(note));
-        taken.map(|(_, (promise, _))| promise).collect()
+        let those = waiting.iter_mut();
+        let those = those.filter_map(|(id, (_, note))| says_so(note).then_some(*id));
+        let those: Vec<u64> = those.collect();
+        let taken = those.iter().filter_map(|id| waiting.remove(id));
+        taken.map(|(promise, _)| promise).collect()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -66,7 +66,9 @@ impl Output {
 
 /// What a connection reads into. There is one per reactor: the connection that is being served
 /// borrows it, and its size bounds a single read.
-pub(crate) type ReadBuffer = [u8; 64 * 1024];
+pub(crate) type ReadBuffer = [u8; READ_SIZE];
+
+const READ_SIZE: usize = 64 * 1024;
 
 /// Buffers that the connections of one reactor share, so that an idle one holds none and a busy one
 /// allocates none.
@@ -88,7 +90,7 @@ const SPARE_SIZE: usize = 128 * 1024;
 impl Buffers {
     pub(crate) fn new() -> Self {
         Buffers {
-            read_buffer: RefCell::new(Box::new([0; _])),
+            read_buffer: RefCell::new(Box::new([0; READ_SIZE])),
             shared_output: RefCell::new(Vec::with_capacity(LARGE)),
             outputs: RefCell::default(),
         }

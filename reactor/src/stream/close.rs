@@ -162,6 +162,7 @@ impl<W: Wire> Stream<W> {
     /// Nothing is lost yet if nothing was to be sent. Then the protocol hears that its output has
     /// ended, unless the input ends as well: a peer that closes both at once has closed in order. A
     /// write after that fails, as any write to a peer that has gone.
+    #[cfg(unix)]
     #[cold]
     pub(crate) fn output_gone(&self, buffer: &mut ReadBuffer) {
         if self.phase.get().takes_output() && self.waiting() == 0 {

@@ -34,11 +34,13 @@ impl Ready {
     }
 
     /// What is said of a descriptor that is only read from says nothing about the output.
+    #[cfg(unix)]
     pub(crate) fn of_input_alone(self) -> Self {
         Ready(self.0 & (Facts::READABLE | Facts::HUNG_UP))
     }
 
     /// Whether something has come to its end, in whatever way.
+    #[cfg(unix)]
     pub(crate) fn tells_of_an_end(self) -> bool {
         self.0
             .intersects(Facts::HUNG_UP | Facts::FAULT | Facts::GONE)

@@ -6,11 +6,13 @@
 //! made a file is told by its device and inode, and whether a program still listens by asking it.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
 use super::UnixName;
@@ -134,13 +136,13 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(&path).map_err(fail)?;
-        match file.try_lock() {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Lock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(ListenError::AddressInUse(
+            Err(Errno::WOULDBLOCK) => Err(ListenError::AddressInUse(
                 address(),
                 io::ErrorKind::WouldBlock.into(),
             )),
-            Err(TryLockError::Error(error)) => Err(fail(error)),
+            Err(error) => Err(fail(error.into())),
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::any::{Any, TypeId};
 use std::io;
+use std::os::fd::AsFd;
 use std::rc::Weak;
 
 use socket2::SockRef;
@@ -22,10 +23,10 @@ pub struct UnixOptions {
 ///
 /// They are those of the moment when that process connected, or began to listen; it may have passed
 /// its descriptor on since.
-#[cfg(target_os = "linux")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerCredentials {
-    /// The number of the process; `None` if it is not visible from here (another PID namespace).
+    /// The number of the process; `None` if it is not visible from here (another PID namespace), and
+    /// where the system does not tell: it is Linux and macOS that do.
     pub pid: Option<u32>,
     /// The effective user.
     pub uid: u32,
@@ -44,18 +45,11 @@ impl UnixOptions {
         found.downcast_ref::<UnixOptions>().cloned()
     }
 
-    /// The process that made the other end (`SO_PEERCRED`). No peer can forge it.
-    #[cfg(target_os = "linux")]
+    /// The process that made the other end (`SO_PEERCRED`, elsewhere `getpeereid`(3)). No peer can
+    /// forge it.
     pub fn peer_credentials(&self) -> io::Result<PeerCredentials> {
-        use nix::sys::socket::{getsockopt, sockopt};
-
         SocketWire::<UnixSocket>::with_socket_of(&self.stream, |socket| {
-            let found = getsockopt(socket.stream(), sockopt::PeerCredentials)?;
-            Ok(PeerCredentials {
-                pid: u32::try_from(found.pid()).ok().filter(|pid| *pid != 0),
-                uid: found.uid(),
-                gid: found.gid(),
-            })
+            credentials(socket.stream())
         })
     }
 
@@ -75,4 +69,33 @@ impl UnixOptions {
             act(SockRef::from(socket.stream()))
         })
     }
+}
+
+#[cfg(target_os = "linux")]
+fn credentials(socket: &impl AsFd) -> io::Result<PeerCredentials> {
+    use nix::sys::socket::{getsockopt, sockopt};
+
+    let found = getsockopt(&socket.as_fd(), sockopt::PeerCredentials)?;
+    Ok(PeerCredentials {
+        pid: u32::try_from(found.pid()).ok().filter(|pid| *pid != 0),
+        uid: found.uid(),
+        gid: found.gid(),
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn credentials(socket: &impl AsFd) -> io::Result<PeerCredentials> {
+    let (uid, gid) = nix::unistd::getpeereid(socket)?;
+    #[cfg(target_vendor = "apple")]
+    let pid = {
+        use nix::sys::socket::{getsockopt, sockopt};
+        u32::try_from(getsockopt(&socket.as_fd(), sockopt::LocalPeerPid)?).ok()
+    };
+    #[cfg(not(target_vendor = "apple"))]
+    let pid = None;
+    Ok(PeerCredentials {
+        pid,
+        uid: uid.as_raw(),
+        gid: gid.as_raw(),
+    })
 }
