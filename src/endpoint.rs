@@ -64,6 +64,14 @@
 //! | `unix:PATH:backlog=N` | a server: the connections that the system holds until they are accepted |
 //! | `unix:PATH:timeout=SECONDS` | a client: stops after this time, while the queue of the server is full; default 30 s |
 //!
+//! | a child process | |
+//! |---|---|
+//! | `process:COMMAND` | a client: runs a program, and speaks to it by its standard input and output ([`connect_process`](retwist_reactor::ReactorHandle::connect_process)). The words of the command have spaces between them; quotes keep spaces in a word; there is no shell |
+//! | `process:COMMAND:stderr=inherit` | its standard error is that of this program; by default its lines go to the log; `null` throws them away |
+//! | `process:COMMAND:directory=PATH` | the directory that it starts in |
+//! | `process:COMMAND:terminal=yes` | its three standard descriptors are a pseudo-terminal |
+//! | `process:COMMAND:killAfter=SECONDS` | when the connection has ended and it still runs, it gets SIGTERM after this time, and SIGKILL after it again; default 2 s |
+//!
 //! # Layers
 //!
 //! A layer stands before the endpoint that it lies on: `haproxy:tcp:8080` is a PROXY header over

@@ -96,6 +96,7 @@
 //! | listen, connect, run | [`Reactor`], [`TcpListen`], [`TcpConnect`], [`UnixListen`], [`UnixConnect`] |
 //! | define what happens on a connection | [`Protocol`], [`Factory`] |
 //! | write, close, pause, switch, be told what is sent | [`Transport`] |
+//! | run another program, talk to it, hear how it ends | [`Program`], [`ProcessProtocol`], [`ReactorHandle::connect_process`] |
 //! | receive and send datagrams | [`DatagramProtocol`], [`DatagramTransport`], [`UdpListen`], [`UnixDatagramListen`] |
 //! | pass open files to another program | [`UnixDescriptors`] |
 //! | call later | [`Clock`]; in a protocol `transport.call_later` |

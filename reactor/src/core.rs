@@ -1,5 +1,7 @@
 pub(crate) mod connect_attempt;
 pub(crate) mod connector;
+#[cfg(unix)]
+pub(crate) mod exits;
 pub(crate) mod factory;
 pub(crate) mod handle;
 pub(crate) mod lifecycle;
@@ -40,6 +42,8 @@ pub(crate) struct Core {
     pub(crate) context: Rc<StreamContext>,
     pub(crate) sources: Rc<Sources>,
     pub(crate) datagrams: Rc<DatagramCommons>,
+    #[cfg(unix)]
+    pub(crate) exits: exits::Exits,
     /// What the connections that this side made share.
     pub(crate) outgoing: Rc<Siblings>,
     pub(crate) kept_ports: Rc<KeptPorts>,
@@ -93,6 +97,8 @@ impl Core {
                 buffers: Buffers::new(),
             }),
             datagrams: Rc::default(),
+            #[cfg(unix)]
+            exits: exits::Exits::new(&sources),
             outgoing: Siblings::new(&sources),
             sources,
             kept_ports: Rc::default(),

@@ -1,5 +1,6 @@
 //! Byte streams over any descriptors: pipes, FIFOs, serial ports, terminals, sockets, files.
 
+mod companion;
 mod end;
 mod error;
 mod kind;
@@ -8,6 +9,8 @@ mod open;
 mod options;
 mod wire;
 
+pub(crate) use companion::Companion;
 pub use error::OpenError;
 pub(crate) use open::open;
 pub use options::DescriptorStream;
+pub(crate) use wire::DescriptorWire;

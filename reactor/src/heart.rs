@@ -4,6 +4,8 @@
 pub(crate) mod channel;
 pub(crate) mod clock;
 pub(crate) mod handle;
+#[cfg(unix)]
+pub(crate) mod held;
 pub(crate) mod layer;
 pub(crate) mod occupant;
 pub(crate) mod port;

@@ -11,9 +11,9 @@
 //!
 //! ```text
 //! 8  reactor, testing, embedding   the public face of the loop; transports in memory; inside another loop
-//! 7  tcp, unix, udp, descriptor   kinds of transport
+//! 7  tcp, unix, udp, descriptor, process   kinds of transport
 //! 6  socket             sockets that carry a stream, of every family
-//! 5  core               one pass of the loop: startup, shutdown, signals, sources, ports, connectors
+//! 5  core               one pass of the loop: startup, shutdown, signals, children, sources, ports, connectors
 //! 4  stream, datagram   byte streams, and ports of datagrams, of every kind
 //! 3  heart              protocols, transports, layers; the seat between them; turns and time
 //! 2  machines           timers, output, producers: machines that know no connection
@@ -27,6 +27,8 @@ mod descriptor;
 pub mod embedding;
 mod heart;
 mod machines;
+#[cfg(unix)]
+mod process;
 mod reactor;
 mod socket;
 mod stream;
@@ -61,9 +63,14 @@ pub use heart::seat::Seat;
 pub use heart::transport::{Reading, Transport, TransportRef};
 pub use machines::producer::{Awaited, Flow, Producer, ProducerKind, ProducerRegistered};
 pub use machines::sent_calls::SentCalls;
+#[cfg(unix)]
+pub use process::{
+    ChildDescriptor, ChildProcess, ProcessProtocol, ProcessProtocolHandle, ProcessProtocolRef,
+    ProcessTransport, Program, WeakProcessProtocol, WindowSize,
+};
 pub use reactor::{Reactor, ReactorStreams, ReactorTcp, ReactorUdp};
 #[cfg(unix)]
-pub use reactor::{ReactorDescriptors, ReactorUnix, ReactorUnixDatagram};
+pub use reactor::{ReactorDescriptors, ReactorProcess, ReactorUnix, ReactorUnixDatagram};
 pub use stream::StreamOptions;
 pub use tcp::{
     IntoTcpConnect, IntoTcpListen, IpAddress, KeepAlive, SocketAddress, TcpConnect, TcpListen,
@@ -80,5 +87,11 @@ pub use values::address_error::AddressError;
 pub use values::error::{ConnectError, ListenError, RunError, error_chain};
 pub use values::log_limit::{LeftOut, LogLimit};
 pub use values::panic::catch_panic;
+#[cfg(unix)]
+pub use values::process_error::{ProcessError, SpawnError};
+#[cfg(unix)]
+pub use values::process_exit::ProcessExit;
 pub use values::reason::Reason;
 pub use values::settings::StreamSettings;
+#[cfg(unix)]
+pub use values::signal::{Signal, UnknownSignal};

@@ -1,6 +1,8 @@
 #[cfg(unix)]
 mod descriptor;
 #[cfg(unix)]
+mod process;
+#[cfg(unix)]
 mod unix;
 #[cfg(unix)]
 mod unix_datagram;
@@ -23,6 +25,8 @@ use crate::{
 
 #[cfg(unix)]
 pub use descriptor::ReactorDescriptors;
+#[cfg(unix)]
+pub use process::ReactorProcess;
 #[cfg(unix)]
 pub use unix::ReactorUnix;
 #[cfg(unix)]
@@ -278,10 +282,10 @@ impl ReactorTcp for Reactor {
 /// Every kind of stream that this system has: what endpoints are written against. Each reactor that
 /// has them is one.
 #[cfg(unix)]
-pub trait ReactorStreams: ReactorTcp + ReactorUnix {}
+pub trait ReactorStreams: ReactorTcp + ReactorUnix + ReactorProcess {}
 
 #[cfg(unix)]
-impl<R: ReactorTcp + ReactorUnix + ?Sized> ReactorStreams for R {}
+impl<R: ReactorTcp + ReactorUnix + ReactorProcess + ?Sized> ReactorStreams for R {}
 
 /// Every kind of stream that this system has: what endpoints are written against. Each reactor that
 /// has them is one.

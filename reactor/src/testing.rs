@@ -48,6 +48,8 @@ mod datagrams;
 mod pair;
 mod pending_connection;
 mod port;
+#[cfg(unix)]
+mod process;
 mod reactor;
 mod recording;
 mod wire;
@@ -57,5 +59,7 @@ pub use clock::ManualClock;
 pub use datagrams::{DatagramNetwork, Fate, Passing, RecordingDatagrams};
 pub use pair::{Pair, Side};
 pub use pending_connection::PendingConnection;
+#[cfg(unix)]
+pub use process::MemoryProcess;
 pub use reactor::MemoryReactor;
 pub use recording::RecordingTransport;

@@ -5,5 +5,11 @@ pub(crate) mod address_error;
 pub(crate) mod error;
 pub(crate) mod log_limit;
 pub(crate) mod panic;
+#[cfg(unix)]
+pub(crate) mod process_error;
+#[cfg(unix)]
+pub(crate) mod process_exit;
 pub(crate) mod reason;
 pub(crate) mod settings;
+#[cfg(unix)]
+pub(crate) mod signal;

@@ -3,6 +3,8 @@
 mod connect;
 mod haproxy;
 mod limit;
+#[cfg(unix)]
+mod process;
 mod socks;
 mod tap;
 mod tcp;
@@ -23,6 +25,8 @@ pub(super) fn standard(endpoints: Endpoints) -> Endpoints {
         udp::add,
         #[cfg(unix)]
         unix::add,
+        #[cfg(unix)]
+        process::add,
         haproxy::add,
         socks::add,
         connect::add,

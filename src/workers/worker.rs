@@ -9,6 +9,8 @@ use retwist_reactor::{
 };
 #[cfg(unix)]
 use retwist_reactor::{IntoUnixListen, ReactorUnix, UnixConnect, UnixListen, UnixName};
+#[cfg(unix)]
+use retwist_reactor::{ProcessProtocolRef, ProcessTransport, Program, ReactorProcess, SpawnError};
 
 use super::Ports;
 
@@ -167,6 +169,22 @@ impl ReactorTcp for Worker {
 
     fn time(&self) -> Clock {
         self.reactor.time()
+    }
+}
+
+/// Each worker has children of its own.
+#[cfg(unix)]
+impl ReactorProcess for Worker {
+    fn spawn(
+        &self,
+        program: Program,
+        protocol: ProcessProtocolRef,
+    ) -> Result<ProcessTransport, SpawnError> {
+        self.reactor.spawn(program, protocol)
+    }
+
+    fn connect_child(&self, program: Program, factory: FactoryRef) -> Connector {
+        self.reactor.connect_child(program, factory)
     }
 }
 

@@ -1,6 +1,8 @@
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use super::Companion;
 use crate::{Address, StreamSettings};
 
 /// Descriptors that are to be one stream of bytes, and its settings.
@@ -19,7 +21,8 @@ use crate::{Address, StreamSettings};
 #[derive(Debug)]
 pub struct DescriptorStream {
     pub(super) ends: Ends,
-    pub(super) name: Option<Arc<str>>,
+    pub(super) address: Address,
+    pub(super) companion: Option<Rc<dyn Companion>>,
     pub(super) settings: StreamSettings,
 }
 
@@ -71,7 +74,8 @@ impl DescriptorStream {
     fn of(ends: Ends) -> Self {
         DescriptorStream {
             ends,
-            name: None,
+            address: Address::Descriptor("a descriptor".into()),
+            companion: None,
             settings: StreamSettings::default(),
         }
     }
@@ -79,7 +83,18 @@ impl DescriptorStream {
     /// What the log and [`Transport::peer`](crate::Transport::peer) call the other end:
     /// [`Address::Descriptor`].
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = Some(name.into());
+        self.address = Address::Descriptor(name.into());
+        self
+    }
+
+    /// The address of the other end, for kinds that have a better one.
+    pub(crate) fn peer(mut self, address: Address) -> Self {
+        self.address = address;
+        self
+    }
+
+    pub(crate) fn companion(mut self, companion: Rc<dyn Companion>) -> Self {
+        self.companion = Some(companion);
         self
     }
 
@@ -87,10 +102,5 @@ impl DescriptorStream {
     pub fn settings(mut self, settings: StreamSettings) -> Self {
         self.settings = settings;
         self
-    }
-
-    pub(super) fn address(&self) -> Address {
-        let name = self.name.clone();
-        Address::Descriptor(name.unwrap_or_else(|| "a descriptor".into()))
     }
 }

@@ -1,6 +1,7 @@
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::{Rc, Weak};
 
 use mio::{Interest, Token};
@@ -8,7 +9,7 @@ use mio::{Interest, Token};
 use super::end::End;
 use super::kind::Kind;
 use super::options::Ends;
-use super::{DescriptorStream, OpenError};
+use super::{Companion, DescriptorStream, OpenError};
 use crate::core::sources::{Source, Sources};
 use crate::machines::output::ReadBuffer;
 use crate::stream::{Ready, Stream, Wire};
@@ -48,6 +49,8 @@ pub(crate) struct DescriptorWire {
     /// How many bytes are still read, once the output has broken.
     left: Cell<Option<usize>>,
     address: Address,
+    /// See [`Companion`].
+    companion: Option<Rc<dyn Companion>>,
 }
 
 /// No registration has it.
@@ -55,7 +58,7 @@ const NO_TOKEN: Token = Token(usize::MAX);
 
 impl DescriptorWire {
     pub(super) fn new(sources: &Rc<Sources>, given: DescriptorStream) -> Result<Self, OpenError> {
-        let address = given.address();
+        let (address, companion) = (given.address, given.companion);
         let (input, output, has_one) = match given.ends {
             Ends::Same(descriptor) => {
                 let end = End::new(descriptor, true, true, None)?;
@@ -86,6 +89,7 @@ impl DescriptorWire {
             writing_token: Cell::new(NO_TOKEN),
             left: Cell::new(None),
             address,
+            companion,
         })
     }
 
@@ -120,6 +124,12 @@ impl DescriptorWire {
 
     fn output(&self) -> Option<Rc<End>> {
         self.output.borrow().clone()
+    }
+
+    /// Lends the descriptor that is read from, unless it is closed.
+    pub(crate) fn with_input<R>(&self, act: impl FnOnce(BorrowedFd<'_>) -> R) -> Option<R> {
+        let input = self.input.borrow();
+        input.as_ref().map(|input| act(input.as_fd()))
     }
 
     /// The output has broken: what has come until now is still read, and no more.
@@ -224,6 +234,9 @@ impl Wire for DescriptorWire {
         }
         drop(output);
         drop(input);
+        if let Some(companion) = &self.companion {
+            companion.closed(reset);
+        }
     }
 
     fn read_again(&self) {
@@ -260,6 +273,13 @@ impl Wire for DescriptorWire {
         self.lingers
     }
 
+    fn outcome(&self) -> Option<Reason> {
+        match &self.companion {
+            Some(companion) => companion.outcome(),
+            None => Some(Reason::Done),
+        }
+    }
+
     fn take_error(&self) -> io::Error {
         self.note_broken();
         let error = self.output().and_then(|output| output.take_error());
@@ -274,8 +294,8 @@ impl Wire for DescriptorWire {
         self.address.clone()
     }
 
-    fn extension(&self, _: Weak<dyn Any>, _: TypeId) -> Option<Rc<dyn Any>> {
-        None
+    fn extension(&self, _: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>> {
+        self.companion.as_ref()?.extension(wanted)
     }
 }
 

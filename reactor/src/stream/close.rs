@@ -107,13 +107,24 @@ impl<W: Wire> Stream<W> {
                 self.watch();
             }
             Phase::Acknowledging => self.watch(),
-            Phase::WriteClosed if input_ended => self.finish(Reason::Done, false),
-            Phase::Lingering if input_ended || self.is(Facts::SKIP_LINGER) => {
-                self.finish(Reason::Done, false);
-            }
+            Phase::WriteClosed | Phase::Lingering if input_ended => self.end_in_order(),
+            Phase::Lingering if self.is(Facts::SKIP_LINGER) => self.finish(Reason::Done, false),
             Phase::Lingering => self.watch(),
             Phase::Broken if self.seat.is_paused() => self.end_if_broken(),
             _ => {}
+        }
+    }
+
+    /// Both directions are closed.
+    fn end_in_order(&self) {
+        match self.wire.outcome() {
+            Some(reason) => self.finish(reason, false),
+            None => {
+                // What is about to end may wait for the end of its input.
+                let _ = self.wire.shutdown_write();
+                self.set_phase(Phase::Lingering);
+                self.watch();
+            }
         }
     }
 

@@ -32,6 +32,12 @@ pub(crate) trait Wire: 'static {
     fn lingers(&self) -> bool {
         true
     }
+    /// Both directions are closed in order: the reason that the stream ends with. `None` if it is not
+    /// known yet, because the wire belongs to something that is about to end: then the stream lingers,
+    /// and the wire asks for a turn when it knows.
+    fn outcome(&self) -> Option<Reason> {
+        Some(Reason::Done)
+    }
     /// Why the connection has broken.
     fn take_error(&self) -> io::Error;
     fn peer(&self) -> Address;

@@ -1,4 +1,6 @@
 #[cfg(unix)]
+mod process;
+#[cfg(unix)]
 mod unix;
 
 use std::cell::RefCell;
@@ -9,7 +11,7 @@ use super::clock::ManualClock;
 use super::datagrams::DatagramNetwork;
 use super::pair::Pair;
 use super::pending_connection::{MemoryDialer, PendingConnection};
-use super::port::{MemoryPort, Place};
+use super::port::{End, MemoryPort, Place};
 use crate::core::connector::{ConnectOptions, OwnedConnector};
 use crate::heart::port::{KeptPorts, Listening};
 use crate::{
@@ -52,6 +54,14 @@ pub struct MemoryReactor {
     #[cfg(unix)]
     dialled_unix: Rc<RefCell<Vec<PendingConnection<crate::UnixConnect>>>>,
     #[cfg(unix)]
+    dialled_processes: Rc<RefCell<Vec<PendingConnection<crate::Program>>>>,
+    #[cfg(unix)]
+    spawned: RefCell<Vec<super::MemoryProcess>>,
+    #[cfg(unix)]
+    spawn_error: RefCell<Option<crate::SpawnError>>,
+    #[cfg(unix)]
+    next_pid: std::cell::Cell<u32>,
+    #[cfg(unix)]
     unix_datagrams: Rc<super::datagrams::UnixDatagrams>,
     /// Last: when it is dropped, it tells all protocols of datagrams that their ports are closed.
     datagrams: DatagramNetwork,
@@ -72,6 +82,14 @@ impl MemoryReactor {
             dialled: Rc::default(),
             #[cfg(unix)]
             dialled_unix: Rc::default(),
+            #[cfg(unix)]
+            dialled_processes: Rc::default(),
+            #[cfg(unix)]
+            spawned: RefCell::default(),
+            #[cfg(unix)]
+            spawn_error: RefCell::default(),
+            #[cfg(unix)]
+            next_pid: std::cell::Cell::new(1000),
         }
     }
 
@@ -138,6 +156,25 @@ impl MemoryReactor {
             self.clock.run();
             return None;
         };
+        self.connect_pending(pending, server)
+    }
+
+    /// Makes the connection, with `peer` at the other end, whatever listens here. Returns `None` if
+    /// it has an outcome already, and if its factory refuses.
+    pub fn complete_with<O: ConnectOptions>(
+        &self,
+        pending: &PendingConnection<O>,
+        peer: impl Into<ProtocolRef>,
+    ) -> Option<Pair> {
+        self.connect_pending(pending, (peer.into(), StreamSettings::default(), None))
+    }
+
+    fn connect_pending<O: ConnectOptions>(
+        &self,
+        pending: &PendingConnection<O>,
+        server: End,
+    ) -> Option<Pair> {
+        let destination = pending.options().destination();
         let connector = pending.take()?;
         let Some(client) = connector.factory().build_protocol(&destination) else {
             connector.failed(&ConnectError::Refused);

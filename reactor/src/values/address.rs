@@ -27,6 +27,8 @@ pub enum Address {
     Host(Arc<str>, u16),
     /// A descriptor that is no socket, by the name that was given to it: a pipe, a terminal.
     Descriptor(Arc<str>),
+    /// A child process: its program, and its number once it runs.
+    Process(Arc<Path>, Option<u32>),
     /// One end of a connection in memory, by the name that its maker gave to it.
     Memory(Arc<str>),
     /// Not known: the end has gone, or the system does not say.
@@ -71,6 +73,10 @@ impl fmt::Display for Address {
             Address::Unix(None) => f.write_str("unnamed UNIX socket"),
             Address::Host(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
             Address::Host(host, port) => write!(f, "{host}:{port}"),
+            Address::Process(program, Some(pid)) => {
+                write!(f, "{} (process {pid})", program.display())
+            }
+            Address::Process(program, None) => program.display().fmt(f),
             Address::Memory(name) | Address::Descriptor(name) => f.write_str(name),
             Address::Unknown => f.write_str("unknown address"),
         }

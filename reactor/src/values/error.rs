@@ -164,6 +164,9 @@ pub enum ConnectError {
     /// The host has no address that answers, or its addresses were not found: of connectors to the
     /// name of a host.
     Host(Arc<dyn Error + Send + Sync>),
+    /// The program was not started: of connectors to a child process.
+    #[cfg(unix)]
+    Spawn(Arc<crate::SpawnError>),
     /// The reactor has ended.
     ReactorGone,
 }
@@ -184,6 +187,8 @@ impl Clone for ConnectError {
             ConnectError::Address(error) => ConnectError::Address(error.clone()),
             ConnectError::Failed(error) => ConnectError::Failed(copy(error)),
             ConnectError::Host(error) => ConnectError::Host(error.clone()),
+            #[cfg(unix)]
+            ConnectError::Spawn(error) => ConnectError::Spawn(error.clone()),
             ConnectError::ReactorGone => ConnectError::ReactorGone,
         }
     }
@@ -241,6 +246,8 @@ impl fmt::Display for ConnectError {
             ConnectError::Address(error) => error.fmt(f),
             ConnectError::Failed(_) => f.write_str("the connection could not be made"),
             ConnectError::Host(error) => error.fmt(f),
+            #[cfg(unix)]
+            ConnectError::Spawn(error) => error.fmt(f),
             ConnectError::ReactorGone => f.write_str("the reactor has ended"),
         }
     }
@@ -257,6 +264,8 @@ impl Error for ConnectError {
             | ConnectError::Failed(error) => Some(error),
             ConnectError::Negotiation(reason) => Some(reason),
             ConnectError::Host(error) => error.source(),
+            #[cfg(unix)]
+            ConnectError::Spawn(error) => error.source(),
             _ => None,
         }
     }
