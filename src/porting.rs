@@ -168,4 +168,29 @@
 //! goes on; a peer that does not listen is told to `connection_refused`, where Twisted's epoll reactor
 //! closes the port.
 //!
+//! ## Open files over a UNIX socket
+//!
+//! A lender passes each file open, with its name in a line. (`examples/porting` also has a borrower.)
+//!
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="min-width:0">
+//!
+//! ```python
+#![doc = include_str!("../examples/porting/lender.py")]
+//! ```
+//!
+//! </div><div style="min-width:0">
+//!
+//! ```no_run
+#![doc = include_str!("../examples/porting/lender.rs")]
+//! ```
+//!
+//! </div></div>
+//!
+//! A descriptor is passed together with the bytes that it belongs to, so there is no
+//! `FileDescriptorOverrun`, and the transport owns it from then on. A protocol that wants descriptors
+//! says so, and [takes](crate::UnixDescriptors::take) each when its line has come; what it does not take
+//! is closed. In Twisted `fileDescriptorReceived` is called before all lines of one read, and the
+//! number that it is given has to be closed by hand.
+//!
 #![doc = include_str!("porting/names.md")]

@@ -1,7 +1,7 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -88,8 +88,21 @@ impl Program {
 
     /// Starts any program that keeps the contract of the examples.
     pub(crate) fn run(command: Command) -> Program {
+        Program::with(command, Stdio::null())
+    }
+
+    /// Starts an example that reads its input.
+    pub(crate) fn with_input(name: &str, arguments: &[&str]) -> (Program, ChildStdin) {
+        let mut command = example(name);
+        command.args(arguments);
+        let mut program = Program::with(command, Stdio::piped());
+        let input = program.child.stdin.take().expect("its input is piped");
+        (program, input)
+    }
+
+    fn with(command: Command, input: Stdio) -> Program {
         let mut command = heeding_signals(&command);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stdin(input).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the example starts");
         let output = BufReader::new(child.stdout.take().expect("its output is piped"));
         let (sender, lines) = channel();
@@ -113,15 +126,21 @@ impl Program {
         self.lines.recv_timeout(PATIENCE).expect("a line")
     }
 
+    /// The next place that it says it listens on.
+    pub(crate) fn place(&self) -> String {
+        let line = self.line();
+        let place = line.strip_prefix("listening on ");
+        place
+            .unwrap_or_else(|| panic!("another line: {line}"))
+            .to_owned()
+    }
+
     /// The next address that it says it listens on.
     pub(crate) fn listening(&self) -> SocketAddr {
-        let line = self.line();
-        let address = line
-            .strip_prefix("listening on ")
-            .unwrap_or_else(|| panic!("another line: {line}"));
-        address
+        let place = self.place();
+        place
             .parse()
-            .unwrap_or_else(|_| panic!("no address: {line}"))
+            .unwrap_or_else(|_| panic!("no address: {place}"))
     }
 
     /// All that it still prints, to its end.
