@@ -158,7 +158,8 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-fn fail(error: &(dyn Error + 'static), code: u8) -> ExitCode {
+/// Says in a sentence on standard error why the program ends, and makes its exit code.
+pub(crate) fn fail(error: &(dyn Error + 'static), code: u8) -> ExitCode {
     let program = std::env::args_os().next().unwrap_or_default();
     let program = std::path::Path::new(&program)
         .file_name()

@@ -6,12 +6,17 @@ mod client_layers;
 mod command_line;
 mod compositions;
 mod datagrams;
+#[cfg(feature = "dns")]
+mod dns;
 mod echo;
 mod files;
 mod forward;
 mod frames;
 mod http;
 mod interop;
+#[cfg(feature = "dns")]
+#[path = "../name_server/mod.rs"]
+mod name_server;
 mod porting;
 mod porting_datagrams;
 mod porting_unix;

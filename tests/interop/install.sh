@@ -18,6 +18,9 @@ needed=(
     msmtp:msmtp
     stunnel:stunnel4
     chromium:chromium
+    dig:bind9-dnsutils
+    nsd:nsd
+    unbound:unbound
 )
 
 missing=()

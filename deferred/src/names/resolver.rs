@@ -124,14 +124,13 @@ impl DnsResolver {
 
     /// Finds the names of an address (PTR), the canonical one first: in the hosts file, and then in
     /// DNS. What the owner of an address calls it need not be true.
-    #[doc(alias = "lookupPointer")]
     pub fn names_of(&self, address: IpAddr) -> Deferred<Vec<String>, DnsError> {
         let hosts = self.core.hosts();
         let known = hosts.as_ref().map_or(&[][..], |hosts| hosts.names(address));
         if !known.is_empty() {
             return Deferred::succeed(known.to_vec());
         }
-        self.find(Question::names_of(address)).map(|answer| {
+        self.pointers(address).map(|answer| {
             let names = answer.records.into_iter();
             let name = names.filter_map(|record| match record.data {
                 RecordData::Ptr(name) => Some(name),
@@ -139,6 +138,13 @@ impl DnsResolver {
             });
             name.collect()
         })
+    }
+
+    /// Finds the PTR records of an address in DNS alone, for a program that wants the aliases, too, that lead
+    /// to them (RFC 2317).
+    #[doc(alias = "lookupPointer")]
+    pub fn pointers(&self, address: IpAddr) -> Deferred<Answer, DnsError> {
+        self.find(Question::names_of(address))
     }
 
     /// Finds the servers that take mail for a domain, in the order in which they are tried. A

@@ -47,7 +47,8 @@ pub struct DnsSettings {
     pub family_wait: Duration,
     /// How many answers are kept, 0 for none. Default 1024.
     pub cache_entries: usize,
-    /// How many questions are asked at once, at least 1; others wait for their turn. Default 256.
+    /// How many questions are asked at once, at least 1; others wait for their turn. Default 64: of
+    /// many more at once, a server loses some.
     pub max_questions: usize,
 }
 
@@ -66,7 +67,7 @@ impl Default for DnsSettings {
             deadline: Duration::from_secs(30),
             family_wait: Duration::from_secs(1),
             cache_entries: 1024,
-            max_questions: 256,
+            max_questions: 64,
         }
     }
 }
