@@ -114,6 +114,7 @@
 //! | look names up by DNS without a thread, of every type (feature `dns`) | `deferred::names` |
 //! | call in from another thread | [`Remote`] |
 //! | use more than one core | [`Workers`] |
+//! | take over a socket that another program opened | [`AdoptedSocket`] |
 //! | turn inside another loop, pass by pass | [`embedding`] |
 //! | test all this without sockets or waiting | [`testing`] |
 //!

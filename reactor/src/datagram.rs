@@ -6,6 +6,8 @@ mod error;
 mod failures;
 mod holder;
 mod option;
+#[cfg(unix)]
+mod origin;
 mod port;
 mod protocol;
 mod queue;
@@ -20,6 +22,8 @@ pub(crate) use batch::{SLOTS, Slots};
 pub use error::{SendError, SendFailure, UdpError};
 pub use holder::{DatagramProtocolHandle, DatagramProtocolRef, WeakDatagramProtocol};
 pub use option::UdpOption;
+#[cfg(unix)]
+pub(crate) use origin::Origin;
 pub(crate) use port::{DatagramCommons, DatagramPort, DatagramSettings};
 pub use protocol::DatagramProtocol;
 pub(crate) use queue::DatagramQueue;

@@ -70,7 +70,11 @@ pub use process::{
 };
 pub use reactor::{Reactor, ReactorStreams, ReactorTcp, ReactorUdp};
 #[cfg(unix)]
-pub use reactor::{ReactorDescriptors, ReactorProcess, ReactorUnix, ReactorUnixDatagram};
+pub use reactor::{
+    ReactorAdoption, ReactorDescriptors, ReactorProcess, ReactorUnix, ReactorUnixDatagram,
+};
+#[cfg(unix)]
+pub use socket::AdoptedSocket;
 pub use stream::StreamOptions;
 pub use tcp::{
     IntoTcpConnect, IntoTcpListen, IpAddress, KeepAlive, SocketAddress, TcpConnect, TcpListen,
@@ -84,6 +88,8 @@ pub use unix::{
 };
 pub use values::address::Address;
 pub use values::address_error::AddressError;
+#[cfg(unix)]
+pub use values::adopt_error::AdoptError;
 pub use values::error::{ConnectError, ListenError, RunError, error_chain};
 pub use values::log_limit::{LeftOut, LogLimit};
 pub use values::panic::catch_panic;

@@ -1,4 +1,6 @@
 #[cfg(unix)]
+mod adoption;
+#[cfg(unix)]
 mod descriptor;
 #[cfg(unix)]
 mod process;
@@ -23,6 +25,8 @@ use crate::{
     ReactorState, RunError, TcpConnect, TcpListen, UdpListen, factory, socket, tcp, udp,
 };
 
+#[cfg(unix)]
+pub use adoption::ReactorAdoption;
 #[cfg(unix)]
 pub use descriptor::ReactorDescriptors;
 #[cfg(unix)]
@@ -282,10 +286,10 @@ impl ReactorTcp for Reactor {
 /// Every kind of stream that this system has: what endpoints are written against. Each reactor that
 /// has them is one.
 #[cfg(unix)]
-pub trait ReactorStreams: ReactorTcp + ReactorUnix + ReactorProcess {}
+pub trait ReactorStreams: ReactorTcp + ReactorUnix + ReactorProcess + ReactorAdoption {}
 
 #[cfg(unix)]
-impl<R: ReactorTcp + ReactorUnix + ReactorProcess + ?Sized> ReactorStreams for R {}
+impl<R: ReactorTcp + ReactorUnix + ReactorProcess + ReactorAdoption + ?Sized> ReactorStreams for R {}
 
 /// Every kind of stream that this system has: what endpoints are written against. Each reactor that
 /// has them is one.

@@ -6,6 +6,8 @@
 //! time-out, and every way in which an attempt ends.
 
 mod accept_error;
+#[cfg(unix)]
+mod adopted;
 mod attempt;
 #[cfg(target_os = "linux")]
 mod diagnosis;
@@ -14,6 +16,10 @@ mod port;
 mod shared;
 mod wire;
 
+#[cfg(unix)]
+pub use adopted::AdoptedSocket;
+#[cfg(unix)]
+pub(crate) use adopted::{Family, GivenPort, adopt};
 pub(crate) use attempt::{Dials, Progress, connect};
 #[cfg(target_os = "linux")]
 pub(crate) use diagnosis::ask_about;

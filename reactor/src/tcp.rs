@@ -1,6 +1,8 @@
 //! TCP: how its sockets are opened and connected, and its options.
 
 mod addresses;
+#[cfg(unix)]
+mod adopt;
 mod connect;
 mod listen;
 mod options;
@@ -9,6 +11,8 @@ mod socket_options;
 mod wire;
 
 pub use addresses::{IntoTcpConnect, IntoTcpListen, IpAddress, SocketAddress};
+#[cfg(unix)]
+pub(crate) use adopt::{adopt_connection, adopt_listener};
 pub(crate) use listen::listen;
 pub use options::{TcpConnect, TcpListen};
 pub use socket_options::{KeepAlive, TcpOptions};

@@ -13,5 +13,7 @@ mod calls;
 mod calls;
 
 pub(crate) use address::{destination, fit};
+#[cfg(unix)]
+pub(crate) use listen::adopt;
 pub(crate) use listen::listen;
 pub use options::UdpListen;

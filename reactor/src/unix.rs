@@ -1,6 +1,7 @@
 //! UNIX sockets: how they are named, opened and connected, their files, and their options.
 
 mod addresses;
+mod adopt;
 mod connect;
 pub(crate) mod datagram;
 mod descriptor_error;
@@ -15,6 +16,7 @@ mod socket_options;
 mod wire;
 
 pub use addresses::{IntoUnixConnect, IntoUnixListen};
+pub(crate) use adopt::{adopt_connection, adopt_listener};
 pub use datagram::{IntoUnixDatagram, UnixDatagramListen};
 pub use descriptor_error::{DescriptorError, NotPassed};
 pub use descriptors::UnixDescriptors;

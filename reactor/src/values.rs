@@ -2,6 +2,8 @@
 
 pub(crate) mod address;
 pub(crate) mod address_error;
+#[cfg(unix)]
+pub(crate) mod adopt_error;
 pub(crate) mod error;
 pub(crate) mod log_limit;
 pub(crate) mod panic;

@@ -22,6 +22,9 @@ enum Opened {
     },
     #[cfg(unix)]
     Unix(UnixListen),
+    /// A socket that was given: each worker has its own descriptor of it.
+    #[cfg(unix)]
+    Adopted(Address),
 }
 
 impl Opened {
@@ -30,6 +33,8 @@ impl Opened {
             Opened::Tcp { address, .. } => address.clone(),
             #[cfg(unix)]
             Opened::Unix(options) => options.requested_name().into(),
+            #[cfg(unix)]
+            Opened::Adopted(address) => address.clone(),
         }
     }
 }
@@ -72,6 +77,16 @@ impl Ports {
     #[cfg(unix)]
     pub(super) fn add_unix(&self, options: UnixListen) {
         self.opened().push(Opened::Unix(options));
+    }
+
+    /// Another worker may have told of the same socket.
+    #[cfg(unix)]
+    pub(super) fn add_adopted(&self, address: Address) {
+        let mut opened = self.opened();
+        let is_known = |port: &Opened| matches!(port, Opened::Adopted(known) if *known == address);
+        if !opened.iter().any(is_known) {
+            opened.push(Opened::Adopted(address));
+        }
     }
 
     /// Returns a closure that calls `call` for each port.

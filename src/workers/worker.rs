@@ -8,7 +8,9 @@ use retwist_reactor::{
     ListeningPort, ReactorHandle, ReactorTcp, TcpConnect, TcpListen, factory,
 };
 #[cfg(unix)]
-use retwist_reactor::{IntoUnixListen, ReactorUnix, UnixConnect, UnixListen, UnixName};
+use retwist_reactor::{
+    AdoptedSocket, IntoUnixListen, ReactorAdoption, ReactorUnix, UnixConnect, UnixListen, UnixName,
+};
 #[cfg(unix)]
 use retwist_reactor::{ProcessProtocolRef, ProcessTransport, Program, ReactorProcess, SpawnError};
 
@@ -185,6 +187,19 @@ impl ReactorProcess for Worker {
 
     fn connect_child(&self, program: Program, factory: FactoryRef) -> Connector {
         self.reactor.connect_child(program, factory)
+    }
+}
+
+#[cfg(unix)]
+impl ReactorAdoption for Worker {
+    fn adopt_listener(
+        &self,
+        socket: AdoptedSocket,
+        factory: FactoryRef,
+    ) -> Result<ListeningPort, ListenError> {
+        let port = self.reactor.adopt_listener(socket, factory)?;
+        self.ports.add_adopted(port.address());
+        Ok(port)
     }
 }
 

@@ -41,6 +41,10 @@ retwist_conformance::streams! {
     tcp_v6: TcpV6,
     #[cfg(unix)]
     unix_stream: retwist_conformance::streams::Unix,
+    #[cfg(unix)]
+    adopted_tcp: ways::AdoptedTcp,
+    #[cfg(unix)]
+    adopted_unix: ways::AdoptedUnix,
     memory: Memory,
     layer_over_tcp: Layered<Plain, TcpV4>,
     two_layers: Layered<Plain, Layered<Plain, Memory>>,

@@ -1,9 +1,13 @@
 //! The ways of the project beside those of the suite: TLS, and layers of the library.
 
+#[cfg(unix)]
+mod adopted;
 mod policies;
 mod proxies;
 mod tls;
 
+#[cfg(unix)]
+pub use adopted::{AdoptedTcp, AdoptedUnix};
 pub use policies::{Limited, Policies, Proxied, Throttled};
 pub use proxies::{Http, Socks, Through};
 pub use tls::{Tls, configs};

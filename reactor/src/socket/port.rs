@@ -39,7 +39,7 @@ pub(crate) trait Listens: 'static {
 pub(crate) type Accepted<S> = (S, <S as StreamSocket>::Peer);
 
 /// How many connections a port accepts.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct AcceptLimits {
     pub(crate) per_turn: usize,
     pub(crate) on_stop: usize,

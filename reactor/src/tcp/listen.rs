@@ -41,6 +41,13 @@ pub(crate) fn listen(
     socket::listen(core, port, limits, settings, factory)
 }
 
+pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
+    let (socket, peer) = listener.accept()?;
+    #[cfg(target_vendor = "apple")]
+    socket::silence(&socket)?;
+    Ok((socket, peer.into()))
+}
+
 impl TcpPort {
     fn bind(&self) -> io::Result<Socket> {
         let address = self.bound.get();
@@ -97,10 +104,7 @@ impl Listens for TcpPort {
     }
 
     fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
-        let (socket, peer) = listener.accept()?;
-        #[cfg(target_vendor = "apple")]
-        socket::silence(&socket)?;
-        Ok((socket, peer.into()))
+        accept(listener)
     }
 
     fn address(&self) -> Address {

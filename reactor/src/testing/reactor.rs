@@ -1,4 +1,6 @@
 #[cfg(unix)]
+mod adoption;
+#[cfg(unix)]
 mod process;
 #[cfg(unix)]
 mod unix;

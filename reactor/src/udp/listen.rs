@@ -1,13 +1,18 @@
 use std::rc::Rc;
 
+#[cfg(unix)]
+use socket2::Socket;
+
 use super::socket::UdpWire;
+#[cfg(unix)]
+use crate::AdoptError;
 use crate::core::Core;
 use crate::core::sources::Source;
-use crate::datagram::DatagramPort;
+use crate::datagram::{DatagramPort, DatagramSettings};
 use crate::heart::port::Listening;
 use crate::machines::output::ReadBuffer;
 use crate::stream::Ready;
-use crate::{Address, DatagramProtocolRef, ListenError, ListeningPort, Reason, UdpListen};
+use crate::{DatagramProtocolRef, ListenError, ListeningPort, Reason, UdpListen};
 
 pub(crate) fn listen(
     core: &Rc<Core>,
@@ -15,9 +20,34 @@ pub(crate) fn listen(
     protocol: DatagramProtocolRef,
 ) -> Result<ListeningPort, ListenError> {
     let settings = options.settings.clone();
-    let wanted = Address::Udp(options.address);
+    open(core, UdpWire::new(core, options), settings, protocol)
+}
+
+/// Makes a port of a UDP socket.
+#[cfg(unix)]
+pub(crate) fn adopt(
+    core: &Rc<Core>,
+    socket: Socket,
+    max_datagram: usize,
+    protocol: DatagramProtocolRef,
+) -> Result<ListeningPort, ListenError> {
+    let wire = UdpWire::of(core, socket).map_err(AdoptError::Failed)?;
+    let settings = DatagramSettings {
+        max_datagram,
+        ..DatagramSettings::default()
+    };
+    open(core, wire, settings, protocol)
+}
+
+fn open(
+    core: &Rc<Core>,
+    wire: UdpWire,
+    settings: DatagramSettings,
+    protocol: DatagramProtocolRef,
+) -> Result<ListeningPort, ListenError> {
+    let wanted = wire.wanted();
     let port = DatagramPort::new(
-        UdpWire::new(core, options),
+        wire,
         protocol,
         core.context.clock.clone(),
         core.datagrams.clone(),

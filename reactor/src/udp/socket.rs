@@ -10,6 +10,8 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 use super::address::{destination, fit};
 use super::calls::{self, Headers};
 use crate::core::Core;
+#[cfg(unix)]
+use crate::datagram::Origin;
 use crate::datagram::{Batch, DatagramPort, DatagramQueue, DatagramWire, Opened, UdpOption};
 use crate::socket::new_socket;
 #[cfg(unix)]
@@ -20,6 +22,9 @@ use crate::{Address, ListenError, NetworkInterface, SendError, UdpError, UdpList
 pub(crate) struct UdpWire {
     core: Weak<Core>,
     options: UdpListen,
+    /// How the socket comes to be.
+    #[cfg(unix)]
+    origin: Origin<UdpSocket>,
     /// None while the port is closed.
     socket: RefCell<Option<UdpSocket>>,
     token: Cell<Token>,
@@ -32,6 +37,8 @@ pub(crate) struct UdpWire {
 impl UdpWire {
     pub(crate) fn new(core: &Rc<Core>, options: UdpListen) -> Self {
         UdpWire {
+            #[cfg(unix)]
+            origin: Origin::Made,
             core: Rc::downgrade(core),
             headers: core.datagrams.of_wires(),
             socket: RefCell::new(None),
@@ -40,6 +47,37 @@ impl UdpWire {
             broadcast: Cell::new(options.broadcast),
             options,
         }
+    }
+
+    /// A wire of a socket that is bound, and perhaps connected.
+    #[cfg(unix)]
+    pub(super) fn of(core: &Rc<Core>, socket: Socket) -> io::Result<Self> {
+        let broadcast = socket.broadcast()?;
+        let v6_only = || socket.only_v6().unwrap_or(true);
+        let domain = socket.local_addr()?;
+        let dual_stack = domain.is_ipv6() && !v6_only();
+        let socket = UdpSocket::from_std(socket.into());
+        let options = UdpListen::address(socket.local_addr()?)
+            .broadcast(broadcast)
+            .dual_stack(dual_stack);
+        Ok(UdpWire {
+            origin: Origin::Given(RefCell::new(Some(socket))),
+            ..UdpWire::new(core, options)
+        })
+    }
+
+    /// Where the port is to be open.
+    pub(super) fn wanted(&self) -> Address {
+        Address::Udp(self.bound.get())
+    }
+
+    fn make(&self) -> Result<UdpSocket, ListenError> {
+        #[cfg(unix)]
+        if let Some(given) = self.origin.take() {
+            return Ok(given?);
+        }
+        self.bind()
+            .map_err(|error| ListenError::from_io(self.wanted(), error))
     }
 
     fn bind(&self) -> io::Result<UdpSocket> {
@@ -105,8 +143,8 @@ impl DatagramWire for UdpWire {
     fn open(&self, port: &Rc<DatagramPort<Self>>) -> Result<Opened, ListenError> {
         let core = self.core.upgrade().filter(|core| !core.is_ending());
         let core = core.ok_or(ListenError::ReactorGone)?;
-        let fail = |error| ListenError::from_io(Address::Udp(self.bound.get()), error);
-        let mut socket = self.bind().map_err(fail)?;
+        let fail = |error| ListenError::from_io(self.wanted(), error);
+        let mut socket = self.make()?;
         let opened = UdpWire::addresses(&socket).map_err(fail)?;
         if let Some(port) = opened.host.port() {
             let mut bound = self.bound.get();

@@ -7,5 +7,5 @@ mod patience;
 mod socket;
 
 pub(crate) use address::destination;
-pub(crate) use listen::listen;
+pub(crate) use listen::{adopt, listen};
 pub use options::{IntoUnixDatagram, UnixDatagramListen};

@@ -39,6 +39,18 @@ pub(crate) fn listen(
     socket::listen(core, port, limits, settings, factory)
 }
 
+/// Accepts a connection that accepts so many descriptors, or none.
+pub(super) fn accept(
+    listener: &UnixListener,
+    descriptors: Option<usize>,
+) -> io::Result<(UnixSocket, Peer)> {
+    let (stream, peer) = listener.accept()?;
+    #[cfg(target_vendor = "apple")]
+    socket::silence(&stream)?;
+    let socket = UnixSocket::new(stream, descriptors);
+    Ok((socket, wire::peer(address_of(&peer))))
+}
+
 impl UnixPort {
     fn fail(&self, error: io::Error) -> ListenError {
         ListenError::from_io(self.address(), error)
@@ -77,11 +89,7 @@ impl Listens for UnixPort {
     }
 
     fn accept(&self, listener: &UnixListener) -> io::Result<(UnixSocket, Peer)> {
-        let (stream, peer) = listener.accept()?;
-        #[cfg(target_vendor = "apple")]
-        socket::silence(&stream)?;
-        let socket = UnixSocket::new(stream, self.options.descriptors);
-        Ok((socket, wire::peer(address_of(&peer))))
+        accept(listener, self.options.descriptors)
     }
 
     fn address(&self) -> Address {

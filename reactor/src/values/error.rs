@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(unix)]
+use crate::AdoptError;
 use crate::{Address, AddressError, Reason};
 
 /// The error and all its causes in one line, for a log or a user.
@@ -39,6 +41,9 @@ pub enum ListenError {
     AlreadyListening,
     /// The text that was given is no address.
     Address(AddressError),
+    /// The socket that was given cannot be adopted as a port.
+    #[cfg(unix)]
+    Adopt(AdoptError),
     /// The reactor has ended.
     ReactorGone,
 }
@@ -96,6 +101,8 @@ impl fmt::Display for ListenError {
             ListenError::Failed(address, _) => write!(f, "cannot listen on {address}"),
             ListenError::AlreadyListening => f.write_str("this port is listening already"),
             ListenError::Address(error) => error.fmt(f),
+            #[cfg(unix)]
+            ListenError::Adopt(error) => error.fmt(f),
             ListenError::ReactorGone => f.write_str("the reactor has ended"),
         }
     }
@@ -109,6 +116,8 @@ impl Error for ListenError {
             | ListenError::PermissionDenied(_, error)
             | ListenError::Failed(_, error) => Some(error),
             ListenError::Address(error) => error.source(),
+            #[cfg(unix)]
+            ListenError::Adopt(error) => error.source(),
             ListenError::NotASocket(_)
             | ListenError::AlreadyListening
             | ListenError::ReactorGone => None,
@@ -118,6 +127,16 @@ impl Error for ListenError {
 
 fn is_unix(address: &Address) -> bool {
     matches!(address, Address::Unix(_) | Address::UnixAbstract(_))
+}
+
+#[cfg(unix)]
+impl From<AdoptError> for ListenError {
+    fn from(error: AdoptError) -> Self {
+        match error {
+            AdoptError::ReactorGone => ListenError::ReactorGone,
+            error => ListenError::Adopt(error),
+        }
+    }
 }
 
 impl From<AddressError> for ListenError {

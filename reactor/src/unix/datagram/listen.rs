@@ -1,14 +1,16 @@
 use std::rc::Rc;
 
+use socket2::Socket;
+
 use super::UnixDatagramListen;
 use super::socket::UnixDatagramWire;
 use crate::core::Core;
 use crate::core::sources::Source;
-use crate::datagram::DatagramPort;
+use crate::datagram::{DatagramPort, DatagramSettings};
 use crate::heart::port::Listening;
 use crate::machines::output::ReadBuffer;
 use crate::stream::Ready;
-use crate::{Address, DatagramProtocolRef, ListenError, ListeningPort, Reason};
+use crate::{DatagramProtocolRef, ListenError, ListeningPort, Reason};
 
 pub(crate) fn listen(
     core: &Rc<Core>,
@@ -16,11 +18,38 @@ pub(crate) fn listen(
     protocol: DatagramProtocolRef,
 ) -> Result<ListeningPort, ListenError> {
     let settings = options.settings.clone();
-    let wanted = options
-        .requested_name()
-        .map_or(Address::Unix(None), Address::from);
-    let port = DatagramPort::new(
+    open(
+        core,
         UnixDatagramWire::new(core, options),
+        settings,
+        protocol,
+    )
+}
+
+/// Makes a port of a UNIX socket for datagrams. Its file is not the port's: it stays.
+pub(crate) fn adopt(
+    core: &Rc<Core>,
+    socket: Socket,
+    max_datagram: usize,
+    protocol: DatagramProtocolRef,
+) -> Result<ListeningPort, ListenError> {
+    let wire = UnixDatagramWire::of(core, socket)?;
+    let settings = DatagramSettings {
+        max_datagram,
+        ..DatagramSettings::default()
+    };
+    open(core, wire, settings, protocol)
+}
+
+fn open(
+    core: &Rc<Core>,
+    wire: UnixDatagramWire,
+    settings: DatagramSettings,
+    protocol: DatagramProtocolRef,
+) -> Result<ListeningPort, ListenError> {
+    let wanted = wire.wanted();
+    let port = DatagramPort::new(
+        wire,
         protocol,
         core.context.clock.clone(),
         core.datagrams.clone(),

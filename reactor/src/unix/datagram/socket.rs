@@ -17,13 +17,13 @@ use super::options::Named;
 use super::patience::Patience;
 use crate::core::Core;
 use crate::datagram::{
-    Batch, DatagramPort, DatagramQueue, DatagramWire, Opened, Received, STRIDE, UdpOption,
+    Batch, DatagramPort, DatagramQueue, DatagramWire, Opened, Origin, Received, STRIDE, UdpOption,
 };
 use crate::socket::new_socket;
 use crate::unix::file::{self, SocketFile};
 use crate::unix::name::address_of;
 use crate::unix::passing::send_flags;
-use crate::{Address, ListenError, SendError, UdpError, UnixName};
+use crate::{Address, AdoptError, ListenError, SendError, UdpError, UnixName};
 
 /// A UNIX socket as the wire of a [`DatagramPort`].
 ///
@@ -35,6 +35,7 @@ use crate::{Address, ListenError, SendError, UdpError, UnixName};
 pub(crate) struct UnixDatagramWire {
     core: Weak<Core>,
     options: UnixDatagramListen,
+    origin: Origin<UnixDatagram>,
     port: RefCell<Weak<DatagramPort<UnixDatagramWire>>>,
     /// `None` while the port is closed. The file goes before its socket: what is sent from now on does
     /// not reach a port that is closing.
@@ -65,6 +66,7 @@ impl UnixDatagramWire {
     pub(super) fn new(core: &Rc<Core>, options: UnixDatagramListen) -> Self {
         UnixDatagramWire {
             core: Rc::downgrade(core),
+            origin: Origin::Made,
             port: RefCell::default(),
             opened: RefCell::new(None),
             token: Cell::new(Token(usize::MAX)),
@@ -76,6 +78,40 @@ impl UnixDatagramWire {
             watched: Cell::new(false),
             options,
         }
+    }
+
+    /// A wire of a socket that may have a name, and a peer with a name.
+    pub(super) fn of(core: &Rc<Core>, socket: Socket) -> Result<Self, AdoptError> {
+        let socket = UnixDatagram::from_std(OwnedFd::from(socket).into());
+        let own = socket.local_addr().map_err(AdoptError::Failed)?;
+        let mut options = match UnixName::from_address(&address_of(&own)) {
+            Some(name) => UnixDatagramListen::name(name),
+            None => UnixDatagramListen::unnamed(),
+        };
+        if let Ok(peer) = socket.peer_addr() {
+            let peer = UnixName::from_address(&address_of(&peer));
+            options = options.connected_to(peer.ok_or(AdoptError::UnnamedPeer)?);
+        }
+        Ok(UnixDatagramWire {
+            origin: Origin::Given(RefCell::new(Some(socket))),
+            ..UnixDatagramWire::new(core, options)
+        })
+    }
+
+    /// Where the port is to be open.
+    pub(super) fn wanted(&self) -> Address {
+        self.addresses().host
+    }
+
+    /// The socket, and its file if the port has made it.
+    fn socket(&self) -> Result<(Option<SocketFile>, UnixDatagram), ListenError> {
+        if let Some(given) = self.origin.take() {
+            return Ok((None, given?));
+        }
+        let fail = |error| ListenError::from_io(self.wanted(), error);
+        let socket = self.make().map_err(fail)?;
+        let file = self.bind(&socket)?;
+        Ok((file, UnixDatagram::from_std(OwnedFd::from(socket).into())))
     }
 
     fn make(&self) -> io::Result<Socket> {
@@ -238,10 +274,8 @@ impl DatagramWire for UnixDatagramWire {
     fn open(&self, port: &Rc<DatagramPort<Self>>) -> Result<Opened, ListenError> {
         let core = self.core.upgrade().filter(|core| !core.is_ending());
         let core = core.ok_or(ListenError::ReactorGone)?;
-        let fail = |error| ListenError::from_io(self.addresses().host, error);
-        let socket = self.make().map_err(fail)?;
-        let file = self.bind(&socket)?;
-        let mut socket = UnixDatagram::from_std(OwnedFd::from(socket).into());
+        let fail = |error| ListenError::from_io(self.wanted(), error);
+        let (file, mut socket) = self.socket()?;
         if self.bound.borrow().is_none() {
             let chosen = socket.local_addr().map_err(fail)?;
             *self.bound.borrow_mut() = UnixName::from_address(&address_of(&chosen));

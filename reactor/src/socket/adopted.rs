@@ -1,0 +1,207 @@
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use mio::event;
+use socket2::{SockAddr, Socket, Type};
+
+use super::port::{AcceptLimits, Accepted, Listens};
+use super::wire::{SocketWire, StreamSocket};
+use crate::core::Core;
+use crate::stream::{Stream, Wire};
+use crate::{Address, AdoptError, Channel, ListenError, ProtocolRef, StreamSettings, TransportRef};
+
+/// A socket that a reactor is to take over, with the bounds of what it carries. Any socket of the
+/// standard library is one, and any [`OwnedFd`].
+///
+/// The reactor makes it non-blocking, which holds for every process that has the same socket, and
+/// closes it when its port or its connection ends. It never shuts down a socket that listens, so that
+/// another process that has it may go on.
+#[derive(Debug)]
+pub struct AdoptedSocket {
+    pub(crate) descriptor: OwnedFd,
+    pub(crate) settings: StreamSettings,
+    pub(crate) limits: AcceptLimits,
+    pub(crate) max_datagram: usize,
+}
+
+impl<T: Into<OwnedFd>> From<T> for AdoptedSocket {
+    fn from(socket: T) -> Self {
+        AdoptedSocket {
+            descriptor: socket.into(),
+            settings: StreamSettings::default(),
+            limits: AcceptLimits {
+                per_turn: 64,
+                on_stop: 0,
+            },
+            max_datagram: 65_535,
+        }
+    }
+}
+
+impl AdoptedSocket {
+    /// The bounds of the connections.
+    pub fn settings(mut self, settings: StreamSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// How many connections a port accepts before others are served. Default 64, at least 1.
+    pub fn max_accepts_per_turn(mut self, connections: usize) -> Self {
+        self.limits.per_turn = connections.max(1);
+        self
+    }
+
+    /// How many connections that wait in the queue a port accepts when it stops. Default 0: another
+    /// process that has the socket, such as systemd, serves them. If there is none, the system resets
+    /// them.
+    pub fn max_accepts_on_stop(mut self, connections: usize) -> Self {
+        self.limits.on_stop = connections;
+        self
+    }
+
+    /// The longest datagram that a port receives whole, in bytes. Default and maximum 65,535.
+    #[doc(alias = "maxPacketSize")]
+    pub fn max_datagram(mut self, bytes: usize) -> Self {
+        self.max_datagram = bytes.min(65_535);
+        self
+    }
+
+    /// The socket, if it listens for streams.
+    pub(crate) fn listener(&self) -> Result<(Family, Socket), AdoptError> {
+        let (family, socket) = self.socket(Type::STREAM, "one that streams come from")?;
+        if !listens(&socket)? {
+            return Err(AdoptError::NotListening);
+        }
+        Ok((family, socket))
+    }
+
+    /// The socket and its peer, if it is a stream that is connected.
+    pub(crate) fn connection(&self) -> Result<(Family, Socket, SockAddr), AdoptError> {
+        let (family, socket) = self.socket(Type::STREAM, "a stream")?;
+        let peer = socket.peer_addr().map_err(|error| match error.kind() {
+            io::ErrorKind::NotConnected | io::ErrorKind::InvalidInput => AdoptError::NotConnected,
+            _ => AdoptError::Failed(error),
+        })?;
+        Ok((family, socket, peer))
+    }
+
+    /// The socket, if it is one for datagrams.
+    pub(crate) fn datagrams(&self) -> Result<(Family, Socket), AdoptError> {
+        self.socket(Type::DGRAM, "one for datagrams")
+    }
+
+    fn socket(&self, kind: Type, wanted: &'static str) -> Result<(Family, Socket), AdoptError> {
+        let descriptor = self.descriptor.try_clone().map_err(AdoptError::Failed)?;
+        let socket = Socket::from(descriptor);
+        let found = socket.r#type().map_err(AdoptError::NotASocket)?;
+        let address = socket.local_addr().map_err(AdoptError::Failed)?;
+        let family = Family::of(&address)?;
+        if found != kind {
+            return Err(AdoptError::WrongType { wanted });
+        }
+        // A copy of a descriptor is closed on exec.
+        socket.set_nonblocking(true).map_err(AdoptError::Failed)?;
+        #[cfg(target_vendor = "apple")]
+        super::silence(&socket).map_err(AdoptError::Failed)?;
+        Ok((family, socket))
+    }
+}
+
+/// The families that are transports here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    Ip,
+    Unix,
+}
+
+impl Family {
+    fn of(address: &SockAddr) -> Result<Self, AdoptError> {
+        if address.as_socket().is_some() {
+            return Ok(Family::Ip);
+        }
+        if address.is_unix() {
+            return Ok(Family::Unix);
+        }
+        Err(AdoptError::UnsupportedFamily(address.family().into()))
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn listens(socket: &Socket) -> Result<bool, AdoptError> {
+    socket.is_listener().map_err(AdoptError::Failed)
+}
+
+/// The system does not tell: one that is connected does not listen, at any rate.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+fn listens(socket: &Socket) -> Result<bool, AdoptError> {
+    Ok(socket.peer_addr().is_err())
+}
+
+/// Makes a connection of a socket that is connected. Its protocol hears of it in a later turn than this
+/// one; after an error it has heard nothing.
+pub(crate) fn adopt<S: StreamSocket>(
+    core: &Rc<Core>,
+    socket: S,
+    peer: S::Peer,
+    settings: StreamSettings,
+    protocol: ProtocolRef,
+) -> Result<TransportRef, AdoptError> {
+    let stream = Stream::new(
+        SocketWire::new(socket, peer, &core.outgoing),
+        protocol,
+        core.context.clone(),
+        Rc::new(settings),
+        None,
+    );
+    if let Err(error) = SocketWire::register(&stream) {
+        stream.wire.close(false);
+        return Err(AdoptError::Failed(error));
+    }
+    stream.seat().wants_turn();
+    Ok(stream.seat().transport())
+}
+
+/// A port whose socket was given, for [`listen`](super::listen). It opens once.
+pub(crate) struct GivenPort<L, S: StreamSocket> {
+    listener: RefCell<Option<L>>,
+    address: Address,
+    accept: fn(&L) -> io::Result<Accepted<S>>,
+}
+
+impl<L, S: StreamSocket> GivenPort<L, S> {
+    pub(crate) fn new(
+        listener: L,
+        address: Address,
+        accept: fn(&L) -> io::Result<Accepted<S>>,
+    ) -> Self {
+        GivenPort {
+            listener: RefCell::new(Some(listener)),
+            address,
+            accept,
+        }
+    }
+}
+
+impl<L: event::Source + 'static, S: StreamSocket> Listens for GivenPort<L, S> {
+    type Listener = L;
+    type Socket = S;
+
+    fn open(&self) -> Result<L, ListenError> {
+        let given = self.listener.borrow_mut().take();
+        given.ok_or(ListenError::Adopt(AdoptError::Closed))
+    }
+
+    fn accept(&self, listener: &L) -> io::Result<Accepted<S>> {
+        (self.accept)(listener)
+    }
+
+    fn address(&self) -> Address {
+        self.address.clone()
+    }
+
+    fn cannot_watch(&self, error: io::Error) -> ListenError {
+        ListenError::from_io(self.address(), error)
+    }
+}
