@@ -78,6 +78,23 @@
 //! [`Facts::new`](streams::Facts::new) is how much a case writes to fill a connection. If it is too
 //! small, cases about a peer that does not read fail; if it is large, they take long.
 //!
+//! # Ports of datagrams
+//!
+//! Datagrams have a suite of their own, [`datagrams`], which is used in the same way: a
+//! [`datagrams::Way`] opens ports that reach each other, and the macro [`datagrams!`] makes the tests.
+//!
+//! ```
+//! # use retwist_conformance::datagrams::Memory as Radio;
+//! retwist_conformance::datagrams! {
+//!     radio: Radio,
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! It expects what one machine alone with itself does: over such a link the cases send little enough
+//! that nothing is lost. What a network loses, repeats and reorders, no suite can expect;
+//! [`DatagramNetwork`](retwist_reactor::testing::DatagramNetwork) does that to a protocol under test.
+//!
 //! # To run some of them
 //!
 //! A test is called after the kind, what the case is about, how its input is cut, and what it says:
@@ -119,6 +136,17 @@
 //! In every case, and without being asked: each protocol hears `connection_made` first and
 //! `connection_lost` once and last.
 //!
+//! Of datagrams:
+//!
+//! | module | about |
+//! |---|---|
+//! | `delivery` | datagrams of every length arrive whole, in order, once; one that is too long is told as cut; a busy port lets others have their turn |
+//! | `closing` | each start has its stop; what was sent before goes out; a port that is opened again; the end of the loop |
+//! | `connected` | a port with one peer, whose absence is told |
+//! | `failures` | sends that fail are told in a later turn, and are never fatal |
+//! | `groups` | multicast |
+//! | `pausing`, `panics`, `weak` | as for streams: pauses, panics, calls of a protocol to itself |
+//!
 //! # A case of your own
 //!
 //! The parts that cases are written with are public: a [`World`](streams::World) of connections over
@@ -128,4 +156,6 @@
 //!
 //! [`Reactor`]: retwist_reactor::Reactor
 
+pub mod datagrams;
+mod report;
 pub mod streams;

@@ -2,14 +2,17 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use retwist::testing::{DatagramNetwork, Fate};
-use retwist::{Address, DatagramProtocol, DatagramTransport, DelayedCall, UdpListen};
+use retwist::{
+    Address, DatagramProtocol, DatagramTransport, DelayedCall, NetworkInterface, UdpListen,
+};
 
-use crate::peer::{Event, Peer};
+use retwist_conformance::datagrams::{Event, Peer};
 
 fn server() -> UdpListen {
     UdpListen::connect("127.0.0.1:7".parse().unwrap())
@@ -198,6 +201,28 @@ fn a_protocol_is_asked_to_finish() {
             Event::Stopped("Done".to_owned())
         ]
     );
+}
+
+/// The loopback interface of a system gives back what it is given, whatever the sender wants.
+#[test]
+fn a_sender_that_does_not_want_to_hear_itself() {
+    let (network, member) = (DatagramNetwork::new(), Peer::new());
+    let any = UdpListen::address(([0, 0, 0, 0], 7).into());
+    network.listen_udp(any, member.quiet()).unwrap();
+    network.run();
+    let transport = member.transport();
+    let group = Ipv4Addr::new(239, 255, 42, 99);
+    let local = NetworkInterface::from(Ipv4Addr::LOCALHOST);
+    transport.join_group(group, local).unwrap();
+    transport.set_multicast_interface(local).unwrap();
+    transport.set_multicast_loopback(false).unwrap();
+    let to = Address::Udp((group, 7).into());
+    transport.send_to(b"silent", &to);
+    network.run();
+    transport.set_multicast_loopback(true).unwrap();
+    transport.send_to(b"loud", &to);
+    network.run();
+    assert_eq!(member.received(), [b"loud"]);
 }
 
 /// What everybody writes over datagrams: a number on each, and again until it is answered.

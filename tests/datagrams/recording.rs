@@ -6,7 +6,7 @@ use std::io::{Error, ErrorKind};
 use retwist::testing::{ManualClock, RecordingDatagrams};
 use retwist::{Address, NetworkInterface, UdpListen, UdpOption};
 
-use crate::peer::{Event, Peer};
+use retwist_conformance::datagrams::{Event, Peer};
 
 fn client() -> Address {
     Address::Udp(([192, 0, 2, 1], 5000).into())

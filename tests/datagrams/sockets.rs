@@ -3,12 +3,49 @@
 use std::cell::{Cell, RefCell};
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use retwist::{Address, ListeningPort, Reactor, ReactorSettings, UdpListen};
 
-use crate::peer::{Event, Peer};
-use crate::way::{Udp4, Udp6, Way};
+use retwist_conformance::datagrams::{Actor, Event, Peer};
+
+/// A reactor, and ports on it with options that only sockets have.
+struct Loop(Reactor);
+
+impl Loop {
+    fn new() -> Self {
+        Loop(Reactor::new().unwrap())
+    }
+
+    fn listen(&self, options: UdpListen, protocol: Actor) -> (ListeningPort, Address) {
+        let port = self.0.listen_udp(options, protocol).unwrap();
+        let address = port.address();
+        (port, address)
+    }
+
+    #[track_caller]
+    fn until(&self, condition: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < HANGING, "it never comes to that");
+            self.0.iterate(Duration::from_millis(20)).unwrap();
+        }
+    }
+
+    fn comes_to_rest(&self) {
+        for _ in 0..50 {
+            self.0.iterate(Duration::ZERO).unwrap();
+        }
+    }
+}
+
+/// When a test is given up: only one that fails comes so far.
+const HANGING: Duration = Duration::from_secs(30);
+
+/// A free port on the loopback interface.
+fn free() -> UdpListen {
+    UdpListen::address(([127, 0, 0, 1], 0).into())
+}
 
 /// Another program: a socket of the standard library.
 fn stranger(address: &str) -> UdpSocket {
@@ -21,8 +58,8 @@ fn stranger(address: &str) -> UdpSocket {
 
 #[test]
 fn with_a_socket_of_the_standard_library() {
-    let (way, server) = (Udp4::new(), Peer::new());
-    let (_port, there) = way.listen(Udp4::free(), server.echoing());
+    let (way, server) = (Loop::new(), Peer::new());
+    let (_port, there) = way.listen(free(), server.echoing());
     let client = stranger("127.0.0.1:0");
     for length in [0, 1, 65_507] {
         client
@@ -37,7 +74,7 @@ fn with_a_socket_of_the_standard_library() {
 
 #[test]
 fn both_families_on_one_port() {
-    let (way, server) = (Udp6::new(), Peer::new());
+    let (way, server) = (Loop::new(), Peer::new());
     let any = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
     let (_port, there) = way.listen(UdpListen::address(any).dual_stack(true), server.echoing());
     let port = there.port().unwrap();
@@ -59,7 +96,7 @@ fn both_families_on_one_port() {
 
 #[test]
 fn one_port_for_each_family() {
-    let way = Udp6::new();
+    let way = Loop::new();
     let (one, other) = (Peer::new(), Peer::new());
     let any = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
     let (_port, there) = way.listen(UdpListen::address(any), one.quiet());
@@ -70,9 +107,9 @@ fn one_port_for_each_family() {
 /// A full send buffer: what the system does not take waits, and goes out in order.
 #[test]
 fn a_small_send_buffer_loses_nothing() {
-    let (way, server, client) = (Udp4::new(), Peer::new(), Peer::new());
-    let (_port, there) = way.listen(Udp4::free().receive_buffer(4_000_000), server.quiet());
-    way.listen(Udp4::free().send_buffer(1), client.quiet());
+    let (way, server, client) = (Loop::new(), Peer::new(), Peer::new());
+    let (_port, there) = way.listen(free().receive_buffer(4_000_000), server.quiet());
+    way.listen(free().send_buffer(1), client.quiet());
     way.until(|| !client.events().is_empty());
     for number in 0..100_u8 {
         client.transport().send_to(&[number; 1000], &there);
@@ -98,7 +135,7 @@ fn the_end_of_a_reactor_that_runs() {
             transport.send_to(b"goodbye", &to);
         }
     });
-    reactor.listen_udp(Udp4::free(), says_goodbye).unwrap();
+    reactor.listen_udp(free(), says_goodbye).unwrap();
     let handle = reactor.handle();
     reactor.call_later(Duration::from_millis(10), move || handle.stop());
     reactor.run().unwrap();
@@ -117,8 +154,8 @@ fn the_end_of_a_reactor_that_runs() {
 /// A flood from another program, and a timer that is on time all the same.
 #[test]
 fn a_flood_does_not_stop_the_clock() {
-    let (way, server) = (Udp4::new(), Peer::new());
-    let (_port, there) = way.listen(Udp4::free(), server.quiet());
+    let (way, server) = (Loop::new(), Peer::new());
+    let (_port, there) = way.listen(free(), server.quiet());
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let floods = {
         let stop = stop.clone();
@@ -133,7 +170,8 @@ fn a_flood_does_not_stop_the_clock() {
     for delay in 1..=5 {
         let rung = rung.clone();
         let rings = move || rung.set(rung.get() + 1);
-        way.clock()
+        way.0
+            .clock()
             .call_later(Duration::from_millis(10 * delay), rings);
     }
     way.until(|| rung.get() == 5 && server.received().len() > 100);
@@ -143,11 +181,11 @@ fn a_flood_does_not_stop_the_clock() {
 
 #[test]
 fn descriptors_are_given_back() {
-    let way = Udp4::new();
+    let way = Loop::new();
     let count = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
     let round = || {
         let peer = Peer::new();
-        let (port, _) = way.listen(Udp4::free(), peer.quiet());
+        let (port, _) = way.listen(free(), peer.quiet());
         way.until(|| !peer.events().is_empty());
         port.stop_listening();
         way.until(|| peer.is_stopped());
@@ -164,7 +202,7 @@ fn descriptors_are_given_back() {
 /// What was received before the close is not for the port that was opened again.
 #[test]
 fn opened_again_in_a_callback() {
-    let way = Udp4::new();
+    let way = Loop::new();
     let (server, client) = (Peer::new(), Peer::new());
     let kept: Rc<RefCell<Option<ListeningPort>>> = Rc::default();
     let again = kept.clone();
@@ -176,9 +214,9 @@ fn opened_again_in_a_callback() {
             port.start_listening().unwrap();
         }
     });
-    let (port, there) = way.listen(Udp4::free(), reopens);
+    let (port, there) = way.listen(free(), reopens);
     *kept.borrow_mut() = Some(port);
-    way.listen(Udp4::free(), client.quiet());
+    way.listen(free(), client.quiet());
     way.until(|| !client.events().is_empty());
     for data in [b"1", b"2", b"3"] {
         client.transport().send_to(data, &there);

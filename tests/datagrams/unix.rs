@@ -13,7 +13,7 @@ use retwist::{
     UnixDatagramListen, UnixName,
 };
 
-use crate::peer::{Event, Peer};
+use retwist_conformance::datagrams::{Event, Peer};
 
 /// A folder of one case, which goes with it.
 pub struct Folder(PathBuf);

@@ -1,8 +1,8 @@
-use std::io::{self, Write};
 use std::thread;
 
 use super::list::CASES;
 use super::{Ability, CUTS, How, Kind};
+use crate::report;
 
 /// One case of the suite: something that protocols rely on, over any kind of transport.
 #[derive(Debug)]
@@ -57,12 +57,8 @@ impl Case {
     /// that.
     pub fn run(&self, kind: Kind) {
         if let Some(missing) = self.needs.iter().find(|need| !kind.can(**need)) {
-            // Not `eprintln`, which the harness of a test that passes keeps to itself.
-            let line = format!(
-                "left out: {} over {kind:?}, which cannot {missing}\n",
-                self.name
-            );
-            io::stderr().write_all(line.as_bytes()).ok();
+            let why = format_args!("which cannot {missing}");
+            report::left_out(self.name, &kind, why);
             return;
         }
         let cuts = match self.cuts {

@@ -2,6 +2,7 @@ use std::any;
 use std::fmt;
 
 use super::{Ability, Facts, How, Way};
+use crate::report;
 
 /// A kind of transport, as a value: the type of a [`Way`], and what it said of itself.
 #[derive(Clone, Copy)]
@@ -45,9 +46,6 @@ impl Kind {
 /// The name without the modules that its parts are in: `Layered<Tls, Memory>`.
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = self.name.split_inclusive(['<', '>', ',', ' ']);
-        parts
-            .map(|part| part.rsplit("::").next().unwrap_or(part))
-            .try_for_each(|part| f.write_str(part))
+        report::write_short(f, self.name)
     }
 }

@@ -2,17 +2,9 @@
 
 use std::panic;
 
-use retwist::{Address, DatagramProtocol, DatagramTransport};
+use retwist_reactor::{Address, DatagramProtocol, DatagramTransport};
 
-use crate::peer::{Event, Peer};
-use crate::way::Way;
-
-over_every_way! {
-    a_panic_closes_the_port_alone,
-    a_panic_as_it_starts,
-    a_panic_in_a_call_of_its_own,
-    a_drop_that_panics,
-}
+use crate::datagrams::{Actor, Event, Open, Peer, World};
 
 /// Panics that a case expects say nothing.
 fn quietly(run: impl FnOnce()) {
@@ -34,46 +26,46 @@ fn panicked() -> Event {
     Event::Stopped("Panicked".to_owned())
 }
 
-fn a_panic_closes_the_port_alone<W: Way>(way: W) {
+pub(crate) fn a_panic_closes_the_port_alone(world: World) {
     quietly(|| {
         let (server, other, client) = (Peer::new(), Peer::new(), Peer::new());
-        let (port, there) = way.listen(
-            W::free(),
+        let (port, there) = world.listen(
+            Open::free(),
             Fails(&server).on(|event| matches!(event, Event::Received(..))),
         );
-        let (_other, well) = way.listen(W::free(), other.echoing());
-        way.listen(W::free(), client.quiet());
-        way.until(|| !client.events().is_empty());
+        let (_other, well) = world.listen(Open::free(), other.echoing());
+        world.listen(Open::free(), client.quiet());
+        world.until(|| !client.events().is_empty());
         client.transport().send_to(b"bad", &there);
         client.transport().send_to(b"bad too", &there);
         client.transport().send_to(b"good", &well);
-        way.until(|| server.is_stopped() && !client.received().is_empty());
-        way.comes_to_rest();
+        world.until(|| server.is_stopped() && !client.received().is_empty());
+        world.comes_to_rest();
         assert_eq!(server.received(), [b"bad"]);
         assert_eq!(server.events().last(), Some(&panicked()));
         assert!(!port.is_listening());
         // Its owner may open it again.
         port.start_listening().unwrap();
-        way.until(|| server.events().last() == Some(&Event::Started));
+        world.until(|| server.events().last() == Some(&Event::Started));
     });
 }
 
-fn a_panic_as_it_starts<W: Way>(way: W) {
+pub(crate) fn a_panic_as_it_starts(world: World) {
     quietly(|| {
         let server = Peer::new();
-        let (port, _) = way.listen(
-            W::free(),
+        let (port, _) = world.listen(
+            Open::free(),
             Fails(&server).on(|event| *event == Event::Started),
         );
-        way.until(|| server.is_stopped());
-        way.comes_to_rest();
+        world.until(|| server.is_stopped());
+        world.comes_to_rest();
         assert_eq!(server.events(), [Event::Started, panicked()]);
         assert!(!port.is_listening());
     });
 }
 
 /// What a protocol does in a call that it asked for is its own, too.
-fn a_panic_in_a_call_of_its_own<W: Way>(way: W) {
+pub(crate) fn a_panic_in_a_call_of_its_own(world: World) {
     struct Timed(Peer);
     impl DatagramProtocol for Timed {
         fn start_protocol(&mut self, transport: &DatagramTransport) {
@@ -81,20 +73,20 @@ fn a_panic_in_a_call_of_its_own<W: Way>(way: W) {
                 panic!("late")
             });
         }
-        fn stop_protocol(&mut self, reason: &retwist::Reason) {
+        fn stop_protocol(&mut self, reason: &retwist_reactor::Reason) {
             self.0.quiet().stop_protocol(reason);
         }
     }
     quietly(|| {
         let server = Peer::new();
-        let (port, _) = way.listen(W::free(), Timed(server.clone()));
-        way.until(|| server.is_stopped());
+        let (port, _) = world.listen(Open::free(), Timed(server.clone()));
+        world.until(|| server.is_stopped());
         assert_eq!(server.events(), [panicked()]);
         assert!(!port.is_listening());
     });
 }
 
-fn a_drop_that_panics<W: Way>(way: W) {
+pub(crate) fn a_drop_that_panics(world: World) {
     struct Grenade;
     impl DatagramProtocol for Grenade {}
     impl Drop for Grenade {
@@ -104,13 +96,13 @@ fn a_drop_that_panics<W: Way>(way: W) {
     }
     quietly(|| {
         let other = Peer::new();
-        let (port, _) = way.listen(W::free(), Grenade);
-        way.comes_to_rest();
+        let (port, _) = world.listen(Open::free(), Grenade);
+        world.comes_to_rest();
         port.stop_listening();
         drop(port);
-        way.comes_to_rest();
-        way.listen(W::free(), other.quiet());
-        way.until(|| !other.events().is_empty());
+        world.comes_to_rest();
+        world.listen(Open::free(), other.quiet());
+        world.until(|| !other.events().is_empty());
     });
 }
 
@@ -132,7 +124,7 @@ struct Failing {
 }
 
 impl Failing {
-    fn told(&self, event: Event, tell: impl FnOnce(&mut crate::peer::Actor)) {
+    fn told(&self, event: Event, tell: impl FnOnce(&mut Actor)) {
         tell(&mut self.peer.quiet());
         assert!(!(self.is_it)(&event), "as the case wants");
     }
@@ -150,7 +142,7 @@ impl DatagramProtocol for Failing {
         });
     }
 
-    fn stop_protocol(&mut self, reason: &retwist::Reason) {
+    fn stop_protocol(&mut self, reason: &retwist_reactor::Reason) {
         self.peer.quiet().stop_protocol(reason);
     }
 }

@@ -4,16 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use retwist::{Address, DatagramProtocol, DatagramTransport, WeakDatagramProtocol};
+use retwist_reactor::{Address, DatagramProtocol, DatagramTransport, WeakDatagramProtocol};
 
-use crate::peer::Peer;
-use crate::way::Way;
-
-over_every_way! {
-    timers_of_its_own,
-    a_call_in_a_callback_comes_before_the_next_datagram,
-    no_call_once_it_was_stopped,
-}
+use crate::datagrams::{Open, Peer, World};
 
 /// Sends a number every so often.
 struct Ticker {
@@ -35,16 +28,16 @@ impl DatagramProtocol for Ticker {
     }
 }
 
-fn timers_of_its_own<W: Way>(way: W) {
+pub(crate) fn timers_of_its_own(world: World) {
     let server = Peer::new();
-    let (_port, to) = way.listen(W::free(), server.quiet());
-    let (port, _) = way.listen(W::free(), Ticker { count: 0, to });
-    way.until(|| server.received().len() >= 5);
+    let (_port, to) = world.listen(Open::free(), server.quiet());
+    let (port, _) = world.listen(Open::free(), Ticker { count: 0, to });
+    world.until(|| server.received().len() >= 5);
     port.stop_listening();
-    way.comes_to_rest();
+    world.comes_to_rest();
     let count = server.received().len();
-    way.until(|| way.clock().pending_calls() == 0);
-    way.comes_to_rest();
+    world.until(|| world.clock().pending_calls() == 0);
+    world.comes_to_rest();
     assert_eq!(server.received().len(), count);
     assert_eq!(server.received()[..5], [[1], [2], [3], [4], [5]]);
 }
@@ -71,38 +64,38 @@ impl DatagramProtocol for Recaller {
     }
 }
 
-fn a_call_in_a_callback_comes_before_the_next_datagram<W: Way>(way: W) {
+pub(crate) fn a_call_in_a_callback_comes_before_the_next_datagram(world: World) {
     let (client, log, me) = (
         Peer::new(),
         Rc::new(RefCell::new(Vec::new())),
         Rc::default(),
     );
-    let (_port, there) = way.listen(
-        W::free(),
+    let (_port, there) = world.listen(
+        Open::free(),
         Recaller {
             me,
             log: log.clone(),
         },
     );
-    way.listen(W::free(), client.quiet());
-    way.until(|| !client.events().is_empty());
+    world.listen(Open::free(), client.quiet());
+    world.until(|| !client.events().is_empty());
     client.transport().send_to(b"a", &there);
     client.transport().send_to(b"b", &there);
-    way.until(|| client.received().len() == 2);
+    world.until(|| client.received().len() == 2);
     assert_eq!(
         *log.borrow(),
         ["a", "returns", "after a", "b", "returns", "after b"]
     );
 }
 
-fn no_call_once_it_was_stopped<W: Way>(way: W) {
+pub(crate) fn no_call_once_it_was_stopped(world: World) {
     let me: Rc<RefCell<Option<WeakDatagramProtocol<Recaller>>>> = Rc::default();
     let recaller = Recaller {
         me: me.clone(),
         log: Rc::default(),
     };
-    let (port, _) = way.listen(W::free(), recaller);
-    way.until(|| me.borrow().is_some());
+    let (port, _) = world.listen(Open::free(), recaller);
+    world.until(|| me.borrow().is_some());
     let me = me.take().unwrap();
     assert_eq!(
         me.ask(|this, transport| (this.log.borrow().len(), transport.is_listening())),
@@ -111,5 +104,5 @@ fn no_call_once_it_was_stopped<W: Way>(way: W) {
     port.stop_listening();
     assert_eq!(me.ask(|_, _| ()), None);
     me.call(|_, _| panic!("it was stopped"));
-    way.comes_to_rest();
+    world.comes_to_rest();
 }

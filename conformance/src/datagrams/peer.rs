@@ -1,25 +1,30 @@
-//! A protocol that notes all that it is told, and does in answer what the case wants.
-
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use retwist::{Address, DatagramProtocol, DatagramTransport, Reason, SendFailure};
+use retwist_reactor::{Address, DatagramProtocol, DatagramTransport, Reason, SendFailure};
 
-/// What a protocol was told.
+/// What a protocol of datagrams was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// `start_protocol`.
     Started,
+    /// `datagram_received`: the bytes, and from where.
     Received(Vec<u8>, Address),
+    /// `datagram_cut`: the first bytes of a longer one.
     Cut(Vec<u8>),
+    /// `connection_refused`.
     Refused,
-    /// The error, and how many datagrams it stands for.
+    /// `send_failed`: the kind of error, and how many datagrams it stands for.
     Failed(String, usize),
+    /// `can_send_again`.
     CanSendAgain,
+    /// `shutting_down`.
     ShuttingDown,
+    /// `stop_protocol`: the kind of reason.
     Stopped(String),
 }
 
-/// What a case knows of a protocol.
+/// What a case knows of a protocol: a handle, whose clones are the same peer.
 #[derive(Clone, Default)]
 pub struct Peer {
     seen: Rc<RefCell<Seen>>,
@@ -33,7 +38,7 @@ struct Seen {
 
 type Reaction = Box<dyn FnMut(&DatagramTransport, &Event)>;
 
-/// The protocol itself.
+/// The protocol of a [`Peer`].
 pub struct Actor {
     peer: Peer,
     react: Reaction,
@@ -41,6 +46,7 @@ pub struct Actor {
 }
 
 impl Peer {
+    /// One that was told nothing.
     pub fn new() -> Self {
         Peer::default()
     }
@@ -50,6 +56,7 @@ impl Peer {
         self.reacting(|_, _| {})
     }
 
+    /// A protocol that notes, and then does this.
     pub fn reacting(&self, react: impl FnMut(&DatagramTransport, &Event) + 'static) -> Actor {
         Actor {
             peer: self.clone(),
@@ -67,15 +74,18 @@ impl Peer {
         })
     }
 
+    /// All that it was told, in order.
     pub fn events(&self) -> Vec<Event> {
         self.seen.borrow().events.clone()
     }
 
+    /// How many times it was told such a thing.
     pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
         let seen = self.seen.borrow();
         seen.events.iter().filter(|event| wanted(event)).count()
     }
 
+    /// Whether it was told this.
     pub fn has(&self, event: &Event) -> bool {
         self.count(|seen| seen == event) > 0
     }
@@ -90,10 +100,15 @@ impl Peer {
         datagrams.collect()
     }
 
+    /// Whether it has been told to stop, now or before.
     pub fn is_stopped(&self) -> bool {
         self.count(|event| matches!(event, Event::Stopped(_))) > 0
     }
 
+    /// The transport that it was handed last.
+    ///
+    /// # Panics
+    /// Panics if it was not started yet.
     #[track_caller]
     pub fn transport(&self) -> DatagramTransport {
         let transport = self.seen.borrow().transport.clone();
