@@ -11,6 +11,8 @@
 
 use retwist_conformance::streams::{Holding, Layered, Memory, Plain, TcpV4, TcpV6};
 
+#[cfg(unix)]
+use ways::UnixPassing;
 use ways::{Http, Limited, Policies, Proxied, Socks, Throttled, Through, Tls};
 
 mod ways;
@@ -45,6 +47,8 @@ retwist_conformance::streams! {
     adopted_tcp: ways::AdoptedTcp,
     #[cfg(unix)]
     adopted_unix: ways::AdoptedUnix,
+#[cfg(unix)]
+    unix_passing: UnixPassing,
     memory: Memory,
     layer_over_tcp: Layered<Plain, TcpV4>,
     two_layers: Layered<Plain, Layered<Plain, Memory>>,

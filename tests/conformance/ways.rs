@@ -2,12 +2,16 @@
 
 #[cfg(unix)]
 mod adopted;
+#[cfg(unix)]
+mod passing;
 mod policies;
 mod proxies;
 mod tls;
 
 #[cfg(unix)]
 pub use adopted::{AdoptedTcp, AdoptedUnix};
+#[cfg(unix)]
+pub use passing::UnixPassing;
 pub use policies::{Limited, Policies, Proxied, Throttled};
 pub use proxies::{Http, Socks, Through};
 pub use tls::{Tls, configs};

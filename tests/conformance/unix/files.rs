@@ -1,13 +1,19 @@
 //! The file of a socket: made, taken over, kept and removed.
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use retwist::{AddressError, ConnectError, ListenError, UnixName, error_chain};
+use retwist::{
+    Address, AddressError, ConnectError, DatagramProtocol, DatagramTransport, ListenError,
+    SendError, SendFailure, UnixDatagramListen, UnixName, error_chain,
+};
 
 use super::{Folder, failure, leave_behind, listen};
+use crate::child::{Process, is_child};
 use crate::lifecycle::{reactor, until};
 use crate::ports::refuse;
 use retwist_conformance::streams::Peer;
@@ -197,4 +203,87 @@ fn ports_that_share_a_socket_remove_the_file_together() {
     assert_eq!(folder.names(), [""; 0]);
     first.start_listening().unwrap();
     assert_eq!(folder.names(), ["socket"]);
+}
+
+#[test]
+fn what_may_not_be_written_is_told() {
+    let mut process = Process::start_unprivileged("unix::files::may_not_write");
+    assert_eq!(process.says("told:"), "all");
+}
+
+#[test]
+#[ignore = "the process of the case above"]
+fn may_not_write() {
+    if !is_child() {
+        return;
+    }
+    let (folder, reactor) = (Folder::new("permission"), reactor());
+    let closed = folder.path("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o500)).unwrap();
+    let there = closed.join("socket");
+    let errors = [
+        reactor.listen_unix(&there, refuse).unwrap_err(),
+        reactor
+            .listen_unix(listen(&there).lock_file(true), refuse)
+            .unwrap_err(),
+        reactor.listen_unix_datagram(&there, Deaf).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(
+            matches!(error, ListenError::PermissionDenied(..)),
+            "{error:?}"
+        );
+        assert!(
+            error.to_string().contains("the mode of the folder"),
+            "{error}"
+        );
+    }
+
+    let path = folder.path("socket");
+    let port = reactor.listen_unix(listen(&path).mode(0), refuse).unwrap();
+    let refused = failure(&reactor, &path);
+    assert!(
+        matches!(refused, ConnectError::PermissionDenied(_)),
+        "{refused:?}"
+    );
+    // What is there belongs to a program that may not be asked: it stays.
+    let error = reactor.listen_unix(&path, refuse).unwrap_err();
+    assert!(
+        matches!(error, ListenError::PermissionDenied(..)),
+        "{error:?}"
+    );
+    port.stop_listening();
+
+    let name = UnixName::path(&path).unwrap();
+    let options = UnixDatagramListen::name(name).mode(0);
+    let _deaf = reactor.listen_unix_datagram(options, Deaf).unwrap();
+    let told = Rc::new(Cell::new(false));
+    let sender = Sender(path, told.clone());
+    let unnamed = UnixDatagramListen::unnamed();
+    reactor.listen_unix_datagram(unnamed, sender).unwrap();
+    until(&reactor, || told.get());
+    println!("\ntold: all");
+}
+
+struct Deaf;
+
+impl DatagramProtocol for Deaf {}
+
+/// Sends to a socket that it may not write to.
+struct Sender(PathBuf, Rc<Cell<bool>>);
+
+impl DatagramProtocol for Sender {
+    fn start_protocol(&mut self, transport: &DatagramTransport) {
+        let there = Address::Unix(Some(self.0.as_path().into()));
+        transport.send_to(b"hello", &there);
+    }
+
+    fn send_failed(&mut self, _: &DatagramTransport, failure: &SendFailure) {
+        assert!(
+            matches!(failure.error, SendError::PermissionDenied(_)),
+            "{failure:?}"
+        );
+        self.1.set(true);
+    }
 }
