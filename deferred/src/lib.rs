@@ -15,6 +15,7 @@
 //! | do work that blocks, wait in another thread | [`ThreadPool`], [`wait_from_thread`] |
 //! | find a host, connect to it, stay connected | [`Resolver`], [`ascii_host`](ascii_host()), [`HostnameEndpoint`], [`ClientService`], [`Reconnecting`] |
 //! | look names up by DNS without a thread: MX, SRV, TXT and all others too (feature `dns`) | `names` |
+//! | run a program for its output, or for how it ends | `process_output`, `process_exit` (UNIX) |
 //! | write `fn main` | [`react`](react()) |
 //!
 //! Nothing here panics: all errors, also those of misuse, are a [`Failure`] or another error value.
@@ -22,9 +23,10 @@
 //!
 //! # Floor plan
 //!
-//! There are five houses. Each uses only its own parts and the houses below it; a test holds this.
+//! There are six houses. Each uses only its own parts and the houses below it; a test holds this.
 //!
 //! ```text
+//! 6  processes    programs that are run for what they say
 //! 5  names        DNS on the reactor: records, a cache, the addresses of a host
 //! 4  connecting   the addresses of a host, a connection with it, another one when that is lost
 //! 3  async        tasks, and connections that tasks read and write
@@ -83,6 +85,8 @@ mod connecting;
 mod deferreds;
 #[cfg(feature = "dns")]
 pub mod names;
+#[cfg(unix)]
+mod processes;
 mod threads;
 
 pub use r#async::{
@@ -99,5 +103,9 @@ pub use deferreds::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Interrupted, IntoBoxedError,
     IntoDeferred, LoopingCall, Outcome, Permit, Promise, QueueOverflow, SharedDeferred, TaskOutput,
     Value, defer_later, deferred_list, gather_results, maybe_deferred, race,
+};
+#[cfg(unix)]
+pub use processes::{
+    ProcessFailure, ProcessOutput, process_exit, process_output, process_output_and_exit,
 };
 pub use threads::{ThreadPool, wait_from_thread};
