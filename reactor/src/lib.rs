@@ -65,8 +65,8 @@ pub use machines::producer::{Awaited, Flow, Producer, ProducerKind, ProducerRegi
 pub use machines::sent_calls::SentCalls;
 #[cfg(unix)]
 pub use process::{
-    ChildDescriptor, ChildProcess, ProcessProtocol, ProcessProtocolHandle, ProcessProtocolRef,
-    ProcessTransport, Program, WeakProcessProtocol, WindowSize,
+    ChildDescriptor, ChildProcess, OnceDescriptor, ProcessProtocol, ProcessProtocolHandle,
+    ProcessProtocolRef, ProcessTransport, Program, WeakProcessProtocol, WindowSize,
 };
 pub use reactor::{Reactor, ReactorStreams, ReactorTcp, ReactorUdp};
 #[cfg(unix)]

@@ -17,7 +17,7 @@ pub use child_process::ChildProcess;
 pub(crate) use connect::connect;
 pub use held::{ProcessProtocolHandle, ProcessProtocolRef, WeakProcessProtocol};
 pub(crate) use pipe::PipeEnd;
-pub use program::{ChildDescriptor, Program, WindowSize};
+pub use program::{ChildDescriptor, OnceDescriptor, Program, WindowSize};
 pub use protocol::ProcessProtocol;
 pub(crate) use spawn::spawn;
 pub use transport::ProcessTransport;

@@ -47,8 +47,10 @@ retwist_conformance::streams! {
     adopted_tcp: ways::AdoptedTcp,
     #[cfg(unix)]
     adopted_unix: ways::AdoptedUnix,
-#[cfg(unix)]
+    #[cfg(unix)]
     unix_passing: UnixPassing,
+    #[cfg(unix)]
+    child_process: retwist_conformance::streams::Child,
     memory: Memory,
     layer_over_tcp: Layered<Plain, TcpV4>,
     two_layers: Layered<Plain, Layered<Plain, Memory>>,
@@ -63,6 +65,8 @@ retwist_conformance::streams! {
     tls_over_tcp: Layered<Tls, TcpV4>,
     #[cfg(unix)]
     tls_over_unix: Layered<Tls, retwist_conformance::streams::Unix>,
+    #[cfg(unix)]
+    tls_over_child: Layered<Tls, retwist_conformance::streams::Child>,
     tls_over_memory: Layered<Tls, Memory>,
     tls_in_tls: Layered<Tls, Layered<Tls, Memory>>,
 }

@@ -42,6 +42,19 @@ fn a_file_can_be_the_output() {
 }
 
 #[test]
+fn a_descriptor_can_be_for_one_start() {
+    let (theirs, mut ours) = std::os::unix::net::UnixStream::pair().unwrap();
+    let program = sh("echo socket >&3").descriptor(3, ChildDescriptor::once(theirs));
+    run(program.clone(), |_, _| ());
+    // No copy is left here, though the program could be started again.
+    let mut content = String::new();
+    ours.read_to_string(&mut content).unwrap();
+    assert_eq!(content, "socket\n");
+    let again = crate::errors::error(program);
+    assert!(matches!(again, retwist::SpawnError::Descriptor(3, _)));
+}
+
+#[test]
 fn the_child_has_no_other_descriptor() {
     let _open = File::open("/dev/null").unwrap();
     let list = "ls /proc/self/fd | sort -n";

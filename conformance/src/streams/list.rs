@@ -83,7 +83,7 @@ macro_rules! __stream_cases {
                 a_write_to_another_connection_goes_out_in_the_same_turn,
                 five_megabytes_arrive,
                 what_was_written_is_counted_until_it_is_handed_over,
-                a_transport_knows_both_ends;
+                a_transport_knows_both_ends needs NameEnds;
         }
         endings {
             whole:

@@ -1,11 +1,15 @@
 //! The ways and layers of the suite itself, on which others stand.
 
+#[cfg(unix)]
+mod child;
 mod layers;
 mod memory;
 mod tcp;
 #[cfg(unix)]
 mod unix;
 
+#[cfg(unix)]
+pub use child::Child;
 pub use layers::{Cut, Farewell, Holding, Plain};
 pub use memory::Memory;
 pub use tcp::{TcpV4, TcpV6};

@@ -107,7 +107,7 @@ fn start<T: 'static, E: IntoBoxedError + From<SpawnError>, P: ProcessProtocol>(
     deferred
 }
 
-/// Kills the program, and lets its pipes go, whoever else has them.
+/// Kills the program, and lets its pipes go, though a process that it has started may hold them.
 fn end(process: &ProcessTransport) {
     process.lose_connection();
     // It may have ended just now.

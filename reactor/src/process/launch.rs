@@ -116,6 +116,9 @@ fn open_ends(program: &Program, pipes: &mut Vec<LaunchedPipe>) -> Result<ChildEn
             ChildDescriptor::Inherit => own(number)?,
             ChildDescriptor::Null => null(),
             ChildDescriptor::Open(descriptor) => descriptor.try_clone(),
+            ChildDescriptor::Once(descriptor) => Ok(descriptor.take().ok_or(
+                SpawnError::Descriptor(number, "it was for one start, and is gone"),
+            )?),
             ChildDescriptor::SameAs(_) => continue,
         };
         ends.insert(number, end.map_err(|error| explain(program, error))?);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -61,12 +61,36 @@ pub enum ChildDescriptor {
     Inherit,
     /// `/dev/null`: the child reads nothing, and what it writes is thrown away.
     Null,
-    /// A descriptor of this process. The child gets a duplicate at each start.
+    /// A descriptor of this process. The child gets a duplicate at each start. It stays open here as
+    /// long as the [`Program`] lives: of `connect_process`, as long as its connector.
     Open(Arc<OwnedFd>),
+    /// A descriptor for the first start alone, after which it is closed here: made by
+    /// [`ChildDescriptor::once`].
+    Once(OnceDescriptor),
     /// The same as this other descriptor of the child.
     SameAs(i32),
     /// A pipe whose lines go to the log as warnings, with the name of the program.
     Log,
+}
+
+/// A descriptor that one child gets: see [`ChildDescriptor::once`].
+#[derive(Clone, Debug)]
+pub struct OnceDescriptor(Arc<Mutex<Option<OwnedFd>>>);
+
+impl OnceDescriptor {
+    pub(super) fn take(&self) -> Option<OwnedFd> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl ChildDescriptor {
+    /// A descriptor for the first start of the program: then it is closed in this process. So the end
+    /// of a pipe is seen when the child closes it. A second start fails with
+    /// [`SpawnError::Descriptor`].
+    pub fn once(descriptor: impl Into<OwnedFd>) -> Self {
+        let kept = Arc::new(Mutex::new(Some(descriptor.into())));
+        ChildDescriptor::Once(OnceDescriptor(kept))
+    }
 }
 
 impl From<OwnedFd> for ChildDescriptor {
