@@ -72,6 +72,11 @@
 //! | `process:COMMAND:terminal=yes` | its three standard descriptors are a pseudo-terminal |
 //! | `process:COMMAND:killAfter=SECONDS` | when the connection has ended and it still runs, it gets SIGTERM after this time, and SIGKILL after it again; default 2 s |
 //!
+//! | standard input and output | |
+//! |---|---|
+//! | `stdio:` | a server has one connection, which is the standard input and output of the program ([`ReactorStdio`](retwist_reactor::ReactorStdio)), on UNIX |
+//! | `stdio:raw=yes` | sets a terminal to raw mode; default no |
+//!
 //! # Layers
 //!
 //! A layer stands before the endpoint that it lies on: `haproxy:tcp:8080` is a PROXY header over

@@ -9,7 +9,7 @@ mod progress;
 pub(crate) mod remote;
 pub(crate) mod settings;
 pub(crate) mod siblings;
-mod signals;
+pub(crate) mod signals;
 pub(crate) mod sleep;
 pub(crate) mod sources;
 mod spare_fd;

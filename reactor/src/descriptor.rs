@@ -7,10 +7,13 @@ mod kind;
 mod nonblocking;
 mod open;
 mod options;
+mod raw_mode;
+mod terminal;
 mod wire;
 
 pub(crate) use companion::Companion;
 pub use error::OpenError;
 pub(crate) use open::open;
 pub use options::DescriptorStream;
+pub use terminal::Terminal;
 pub(crate) use wire::DescriptorWire;

@@ -11,7 +11,7 @@
 //!
 //! ```text
 //! 8  reactor, testing, embedding   the public face of the loop; transports in memory; inside another loop
-//! 7  tcp, unix, udp, descriptor, process   kinds of transport
+//! 7  tcp, unix, udp, descriptor, process, stdio   kinds of transport
 //! 6  socket             sockets that carry a stream, of every family
 //! 5  core               one pass of the loop: startup, shutdown, signals, children, sources, ports, connectors
 //! 4  stream, datagram   byte streams, and ports of datagrams, of every kind
@@ -31,6 +31,8 @@ mod machines;
 mod process;
 mod reactor;
 mod socket;
+#[cfg(unix)]
+mod stdio;
 mod stream;
 mod tcp;
 pub mod testing;
@@ -53,7 +55,7 @@ pub use datagram::{
     NetworkInterface, SendError, SendFailure, UdpError, UdpOption, WeakDatagramProtocol,
 };
 #[cfg(unix)]
-pub use descriptor::{DescriptorStream, OpenError};
+pub use descriptor::{DescriptorStream, OpenError, Terminal};
 pub use heart::channel::Channel;
 pub use heart::clock::{Clock, DelayedCall};
 pub use heart::layer::Layer;
@@ -71,10 +73,13 @@ pub use process::{
 pub use reactor::{Reactor, ReactorStreams, ReactorTcp, ReactorUdp};
 #[cfg(unix)]
 pub use reactor::{
-    ReactorAdoption, ReactorDescriptors, ReactorProcess, ReactorUnix, ReactorUnixDatagram,
+    ReactorAdoption, ReactorDescriptors, ReactorProcess, ReactorStdio, ReactorUnix,
+    ReactorUnixDatagram,
 };
 #[cfg(unix)]
 pub use socket::AdoptedSocket;
+#[cfg(unix)]
+pub use stdio::StandardIo;
 pub use stream::StreamOptions;
 pub use tcp::{
     IntoTcpConnect, IntoTcpListen, IpAddress, KeepAlive, SocketAddress, TcpConnect, TcpListen,

@@ -5,6 +5,8 @@ mod descriptor;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]
+mod stdio;
+#[cfg(unix)]
 mod unix;
 #[cfg(unix)]
 mod unix_datagram;
@@ -31,6 +33,8 @@ pub use adoption::ReactorAdoption;
 pub use descriptor::ReactorDescriptors;
 #[cfg(unix)]
 pub use process::ReactorProcess;
+#[cfg(unix)]
+pub use stdio::ReactorStdio;
 #[cfg(unix)]
 pub use unix::ReactorUnix;
 #[cfg(unix)]
@@ -286,10 +290,16 @@ impl ReactorTcp for Reactor {
 /// Every kind of stream that this system has: what endpoints are written against. Each reactor that
 /// has them is one.
 #[cfg(unix)]
-pub trait ReactorStreams: ReactorTcp + ReactorUnix + ReactorProcess + ReactorAdoption {}
+pub trait ReactorStreams:
+    ReactorTcp + ReactorUnix + ReactorProcess + ReactorAdoption + ReactorStdio
+{
+}
 
 #[cfg(unix)]
-impl<R: ReactorTcp + ReactorUnix + ReactorProcess + ReactorAdoption + ?Sized> ReactorStreams for R {}
+impl<R> ReactorStreams for R where
+    R: ReactorTcp + ReactorUnix + ReactorProcess + ReactorAdoption + ReactorStdio + ?Sized
+{
+}
 
 /// Every kind of stream that this system has: what endpoints are written against. Each reactor that
 /// has them is one.

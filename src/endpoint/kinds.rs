@@ -6,6 +6,8 @@ mod limit;
 #[cfg(unix)]
 mod process;
 mod socks;
+#[cfg(unix)]
+mod stdio;
 mod tap;
 mod tcp;
 mod throttle;
@@ -27,6 +29,8 @@ pub(super) fn standard(endpoints: Endpoints) -> Endpoints {
         unix::add,
         #[cfg(unix)]
         process::add,
+        #[cfg(unix)]
+        stdio::add,
         haproxy::add,
         socks::add,
         connect::add,

@@ -9,7 +9,8 @@ use retwist_reactor::{
 };
 #[cfg(unix)]
 use retwist_reactor::{
-    AdoptedSocket, IntoUnixListen, ReactorAdoption, ReactorUnix, UnixConnect, UnixListen, UnixName,
+    AdoptedSocket, IntoUnixListen, ReactorAdoption, ReactorStdio, ReactorUnix, StandardIo,
+    UnixConnect, UnixListen, UnixName,
 };
 #[cfg(unix)]
 use retwist_reactor::{ProcessProtocolRef, ProcessTransport, Program, ReactorProcess, SpawnError};
@@ -229,6 +230,18 @@ impl ReactorUnix for Worker {
 
     fn connect_unix_socket(&self, options: UnixConnect, factory: FactoryRef) -> Connector {
         self.reactor.connect_unix_socket(options, factory)
+    }
+}
+
+/// There is one standard input: the first worker that asks gets it, and all others an error.
+#[cfg(unix)]
+impl ReactorStdio for Worker {
+    fn listen_standard_io(
+        &self,
+        options: StandardIo,
+        factory: FactoryRef,
+    ) -> Result<ListeningPort, ListenError> {
+        self.reactor.listen_standard_io(options, factory)
     }
 }
 

@@ -7,8 +7,11 @@
     reason = "a test has no users outside; pub is what the modules offer each other"
 )]
 
+mod child;
 mod errors;
 mod files;
 mod flags;
 mod pipes;
+mod stdio;
+mod terminals;
 mod world;

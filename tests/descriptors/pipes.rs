@@ -212,3 +212,22 @@ fn an_idle_pipe_makes_no_passes() {
         "the pass did not sleep"
     );
 }
+
+/// Each of its messages takes a read.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_of_packets() {
+    use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
+
+    let flags = SocketFlags::CLOEXEC;
+    let (here, there) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    let (reactor, story) = (reactor(), Story::default());
+    open(&reactor, DescriptorStream::new(here), &story);
+    for packet in [b"one", b"two", b"six"] {
+        send(&there, packet, SendFlags::empty()).unwrap();
+    }
+    until(&reactor, || story.received() == b"onetwosix");
+    drop(there);
+    until(&reactor, || story.is_over());
+}

@@ -130,3 +130,13 @@ pub fn until(reactor: &Reactor, is_so: impl Fn() -> bool) {
         reactor.iterate(Duration::from_millis(20)).unwrap();
     }
 }
+
+/// How many descriptors this process has.
+pub fn open_files() -> usize {
+    let folder = if cfg!(target_os = "linux") {
+        "/proc/self/fd"
+    } else {
+        "/dev/fd"
+    };
+    std::fs::read_dir(folder).unwrap().count()
+}

@@ -1,6 +1,8 @@
 //! What a user or the system sends to stop the program, while a reactor runs.
 
 #[cfg(unix)]
+pub(crate) mod cleanup;
+#[cfg(unix)]
 #[path = "signals/unix.rs"]
 mod system;
 #[cfg(windows)]

@@ -9,7 +9,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, sockopt};
-use socket2::{SockAddr, SockRef};
+use socket2::SockRef;
 
 use super::OpenError;
 use super::kind::{Kind, check_access};
@@ -23,8 +23,11 @@ pub(super) struct End {
     /// Whether the system reports events for it. It reports none for what never has to wait: there,
     /// another try is always worth while.
     is_watched: Cell<bool>,
-    /// Dropped behind the descriptor.
-    _guard: Option<Box<dyn Any>>,
+    /// Whether a read takes all that there is, as far as it has room: it does for a stream socket and a
+    /// pipe. A terminal gives one line, a tun interface one packet, and no event tells of the next.
+    reads_all: bool,
+    /// Dropped behind the descriptor. An end that has one is shared with other processes.
+    guard: Option<Box<dyn Any>>,
 }
 
 /// How much is written to a file in one turn.
@@ -40,10 +43,11 @@ impl End {
         check_access(descriptor.as_fd(), reading, writing)?;
         let kind = Kind::of(descriptor.as_fd())?;
         Ok(Rc::new(End {
+            reads_all: kind.reads_all(descriptor.as_fd())?,
             held: NonBlocking::new(descriptor, kind)?,
             kind,
             is_watched: Cell::new(false),
-            _guard: guard,
+            guard,
         }))
     }
 
@@ -112,6 +116,13 @@ impl End {
         !self.is_watched() || self.held.is_reopened()
     }
 
+    /// Whether a read that was shorter than it might have been says that there is nothing more just
+    /// now, and that an event will tell.
+    #[inline]
+    pub(super) fn short_is_last(&self) -> bool {
+        self.reads_all && self.is_watched()
+    }
+
     #[inline]
     pub(super) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let received = if self.kind == Kind::Socket {
@@ -152,18 +163,31 @@ impl End {
 
     /// Shows the peer the end of input, where that takes more than closing the descriptor.
     pub(super) fn shutdown_write(&self) -> io::Result<()> {
-        if self.kind == Kind::Socket {
+        if self.kind == Kind::Socket && (self.guard.is_none() || self.is_tcp()) {
             rustix::net::shutdown(&self.held, Shutdown::Write)?;
         }
         Ok(())
     }
 
+    /// Whether the peer can be expected to answer a close with its own. A UNIX socket that is shared
+    /// may be the standard output of a whole script: it is not shut down, and no answer comes.
+    pub(super) fn can_answer(&self, has_other: bool) -> bool {
+        match self.kind {
+            Kind::Socket => self.guard.is_none() || self.is_tcp(),
+            Kind::Pipe => self.guard.is_none() && has_other,
+            _ => false,
+        }
+    }
+
+    fn is_tcp(&self) -> bool {
+        let address = SockRef::from(&self.held).local_addr();
+        address.is_ok_and(|address| address.as_socket().is_some())
+    }
+
     /// It is closed next, and the peer is to see that the connection broke: TCP can show it.
     pub(super) fn prepare_reset(&self) {
-        let socket = SockRef::from(&self.held);
-        let is_tcp = |address: SockAddr| address.as_socket().is_some();
-        if self.kind == Kind::Socket && socket.local_addr().is_ok_and(is_tcp) {
-            let _ = socket.set_linger(Some(Duration::ZERO));
+        if self.kind == Kind::Socket && self.is_tcp() {
+            let _ = SockRef::from(&self.held).set_linger(Some(Duration::ZERO));
         }
     }
 

@@ -19,6 +19,9 @@ pub enum OpenError {
     Missing,
     /// The reactor watches this descriptor already.
     AlreadyWatched(io::Error),
+    /// Standard input and output are a stream already, of this reactor or of another one in this
+    /// process.
+    InUse,
     /// Anything else that the system said.
     Failed(io::Error),
     /// The reactor has ended.
@@ -60,6 +63,7 @@ impl fmt::Display for OpenError {
             OpenError::AlreadyWatched(_) => f.write_str(
                 "the reactor watches this descriptor already; duplicate it, or remove it first",
             ),
+            OpenError::InUse => f.write_str("standard input and output are a stream already"),
             OpenError::Failed(_) => f.write_str("the descriptor cannot be used"),
             OpenError::ReactorGone => f.write_str("the reactor has ended"),
         }

@@ -46,6 +46,21 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether a read takes all that there is, across the borders of what was written.
+    pub(super) fn reads_all(self, descriptor: BorrowedFd<'_>) -> Result<bool, OpenError> {
+        Ok(match self {
+            Kind::Socket => sockopt::socket_type(descriptor)? == SocketType::STREAM,
+            // Linux: a pipe of packets.
+            #[cfg(target_os = "linux")]
+            Kind::Pipe => !fcntl_getfl(descriptor)?.contains(OFlags::DIRECT),
+            #[cfg(not(target_os = "linux"))]
+            Kind::Pipe => true,
+            Kind::Terminal | Kind::File | Kind::Device => false,
+        })
+    }
+}
+
 /// Checks that the descriptor is open for what is wanted of it.
 pub(super) fn check_access(
     descriptor: BorrowedFd<'_>,

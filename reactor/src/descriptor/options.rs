@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,8 +24,12 @@ pub struct DescriptorStream {
     pub(super) ends: Ends,
     pub(super) address: Address,
     pub(super) companion: Option<Rc<dyn Companion>>,
+    pub(super) guards: Option<[Guard; 2]>,
     pub(super) settings: StreamSettings,
 }
+
+/// Something that is dropped behind a descriptor.
+pub(super) type Guard = Box<dyn Any>;
 
 #[derive(Debug)]
 pub(super) enum Ends {
@@ -76,6 +81,7 @@ impl DescriptorStream {
             ends,
             address: Address::Descriptor("a descriptor".into()),
             companion: None,
+            guards: None,
             settings: StreamSettings::default(),
         }
     }
@@ -101,6 +107,14 @@ impl DescriptorStream {
     /// The bounds of the stream.
     pub fn settings(mut self, settings: StreamSettings) -> Self {
         self.settings = settings;
+        self
+    }
+
+    /// The descriptors are not this stream's own, and other processes use them too: it closes what it
+    /// has of them, and ends nothing for the others. Each guard is dropped behind its descriptor, that
+    /// of the input first in the array.
+    pub(crate) fn shared(mut self, guards: [Guard; 2]) -> Self {
+        self.guards = Some(guards);
         self
     }
 }

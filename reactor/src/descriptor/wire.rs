@@ -9,7 +9,8 @@ use mio::{Interest, Token};
 use super::end::End;
 use super::kind::Kind;
 use super::options::Ends;
-use super::{Companion, DescriptorStream, OpenError};
+use super::raw_mode::RawMode;
+use super::{Companion, DescriptorStream, OpenError, Terminal};
 use crate::core::sources::{Source, Sources};
 use crate::machines::output::ReadBuffer;
 use crate::stream::{Ready, Stream, Wire};
@@ -28,7 +29,8 @@ use crate::{Address, Reason};
 ///   buffer holds. A pipe has no such bound, since its writer may be another program that goes on and
 ///   on. So the count of what waits is taken when the output breaks (`left`).
 /// - The system does not watch a file (EPERM): it never has to wait, so that each read is followed by
-///   another in the next pass, and each short write too. That ends with the file; a stream that does
+///   another in the next pass, and each short write too. A terminal, which gives one line at a time,
+///   is read so as well, until it has no more. That ends with the file; a stream that does
 ///   not want to read is asked no more.
 /// - Closing the descriptor need not end its registration, because the open file description may
 ///   live on in another process, or in this one under another number.
@@ -48,6 +50,7 @@ pub(crate) struct DescriptorWire {
     writing_token: Cell<Token>,
     /// How many bytes are still read, once the output has broken.
     left: Cell<Option<usize>>,
+    pub(super) raw_mode: RefCell<Option<RawMode>>,
     address: Address,
     /// See [`Companion`].
     companion: Option<Rc<dyn Companion>>,
@@ -59,35 +62,40 @@ const NO_TOKEN: Token = Token(usize::MAX);
 impl DescriptorWire {
     pub(super) fn new(sources: &Rc<Sources>, given: DescriptorStream) -> Result<Self, OpenError> {
         let (address, companion) = (given.address, given.companion);
+        let (input_guard, output_guard) = match given.guards {
+            Some([input, output]) => (Some(input), Some(output)),
+            None => (None, None),
+        };
         let (input, output, has_one) = match given.ends {
             Ends::Same(descriptor) => {
-                let end = End::new(descriptor, true, true, None)?;
+                let guards = input_guard.zip(output_guard);
+                let guards = guards.map(|guards| Box::new(guards) as Box<dyn Any>);
+                let end = End::new(descriptor, true, true, guards)?;
                 (Some(end.clone()), Some(end), true)
             }
             Ends::Separate { reading, writing } => {
                 // The input comes first, and stays until the end: if both have the same description,
                 // it is the input that takes back the flag.
-                let input = reading.map(|it| End::new(it, true, false, None));
-                let output = writing.map(|it| End::new(it, false, true, None));
+                let input = reading.map(|it| End::new(it, true, false, input_guard));
+                let output = writing.map(|it| End::new(it, false, true, output_guard));
                 (input.transpose()?, output.transpose()?, false)
             }
         };
         if input.is_none() && output.is_none() {
             return Err(OpenError::Missing);
         }
-        let can_answer = |end: &Option<Rc<End>>, alone: bool| {
-            end.as_ref()
-                .is_some_and(|end| end.kind == Kind::Socket || end.kind == Kind::Pipe && !alone)
-        };
+        let can_answer =
+            |end: &Option<Rc<End>>| end.as_ref().is_some_and(|end| end.can_answer(!has_one));
         Ok(DescriptorWire {
             sources: sources.clone(),
-            lingers: can_answer(&input, has_one) && can_answer(&output, has_one),
+            lingers: can_answer(&input) && can_answer(&output),
             input: RefCell::new(input),
             output: RefCell::new(output),
             has_one,
             token: Cell::new(NO_TOKEN),
             writing_token: Cell::new(NO_TOKEN),
             left: Cell::new(None),
+            raw_mode: RefCell::default(),
             address,
             companion,
         })
@@ -118,11 +126,11 @@ impl DescriptorWire {
         Ok(())
     }
 
-    fn input(&self) -> Option<Rc<End>> {
+    pub(super) fn input(&self) -> Option<Rc<End>> {
         self.input.borrow().clone()
     }
 
-    fn output(&self) -> Option<Rc<End>> {
+    pub(super) fn output(&self) -> Option<Rc<End>> {
         self.output.borrow().clone()
     }
 
@@ -162,8 +170,9 @@ impl Wire for DescriptorWire {
         match (&*input, self.left.get()) {
             (Some(input), None) => {
                 let received = input.recv(buffer);
-                if !input.is_watched()
-                    && matches!(received, Ok(count) if 0 < count && count < buffer.len())
+                if let Ok(count) = received
+                    && (1..buffer.len()).contains(&count)
+                    && !input.short_is_last()
                 {
                     // No event would tell that there is more, or that this was all.
                     self.read_again();
@@ -217,6 +226,7 @@ impl Wire for DescriptorWire {
     }
 
     fn close(&self, reset: bool) {
+        self.restore();
         let input = self.input.borrow_mut().take();
         let output = self.output.borrow_mut().take();
         if let Some(output) = &output {
@@ -294,8 +304,11 @@ impl Wire for DescriptorWire {
         self.address.clone()
     }
 
-    fn extension(&self, _: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>> {
-        self.companion.as_ref()?.extension(wanted)
+    fn extension(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>> {
+        let of_companion = self.companion.as_ref();
+        of_companion
+            .and_then(|companion| companion.extension(wanted))
+            .or_else(|| Terminal::extension(self, stream, wanted))
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) enum Place {
     Tcp(TcpListen, SocketAddr),
     #[cfg(unix)]
     Unix(crate::UnixListen),
+    #[cfg(unix)]
+    StandardIo(crate::StandardIo),
 }
 
 /// One side of a connection: what [`Pair::owned`](super::Pair::owned) makes a stream of.
@@ -80,6 +82,8 @@ impl Place {
             Place::Tcp(_, bound) => (*bound).into(),
             #[cfg(unix)]
             Place::Unix(options) => options.name.address(),
+            #[cfg(unix)]
+            Place::StandardIo(_) => crate::StandardIo::address(),
         }
     }
 
@@ -88,6 +92,8 @@ impl Place {
             Place::Tcp(options, _) => options.settings.clone(),
             #[cfg(unix)]
             Place::Unix(options) => options.settings.clone(),
+            #[cfg(unix)]
+            Place::StandardIo(options) => options.settings.clone(),
         }
     }
 

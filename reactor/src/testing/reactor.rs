@@ -3,6 +3,8 @@ mod adoption;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]
+mod stdio;
+#[cfg(unix)]
 mod unix;
 
 use std::cell::RefCell;
@@ -115,7 +117,7 @@ impl MemoryReactor {
         let tcp = listening.filter_map(|port| match port.place() {
             Place::Tcp(options, _) => Some(options.clone()),
             #[cfg(unix)]
-            Place::Unix(_) => None,
+            Place::Unix(_) | Place::StandardIo(_) => None,
         });
         tcp.collect()
     }

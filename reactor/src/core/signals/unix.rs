@@ -31,6 +31,7 @@ const STOP: [i32; 2] = [SIGINT, SIGTERM];
 
 static PROCESS: Mutex<Process> = Mutex::new(Process {
     listening: 0,
+    has_cleanup: false,
     idle: None,
     touched: [false; STOP.len()],
 });
@@ -39,6 +40,8 @@ static PROCESS: Mutex<Process> = Mutex::new(Process {
 struct Process {
     /// How many of them listen now.
     listening: usize,
+    /// Whether something has to be undone before a signal ends the process: see [`super::cleanup`].
+    has_cleanup: bool,
     /// Whether none does, for the handlers that emulate the default.
     idle: Option<Arc<AtomicBool>>,
     /// The signals that some reactor has listened to before: the handler that is there is ours.
@@ -66,16 +69,33 @@ impl Process {
             listened.push(signal);
         }
         self.listening += 1;
-        idle.store(false, Ordering::SeqCst);
+        self.note_idle();
         Ok(listened)
     }
 
     fn end(&mut self) {
         self.listening -= 1;
-        if let Some(idle) = self.idle.as_ref().filter(|_| self.listening == 0) {
-            idle.store(true, Ordering::SeqCst);
+        self.note_idle();
+    }
+
+    fn note_idle(&self) {
+        if let Some(idle) = &self.idle {
+            idle.store(self.listening == 0 && !self.has_cleanup, Ordering::SeqCst);
         }
     }
+}
+
+/// Says whether something has to be undone before a signal ends the process: then the handlers do
+/// not emulate the default, and [`super::cleanup`] does.
+pub(super) fn set_cleanup(has_cleanup: bool) {
+    let mut process = Process::get();
+    process.has_cleanup = has_cleanup;
+    process.note_idle();
+}
+
+/// Whether a reactor takes this signal as the wish to stop.
+pub(super) fn stops_a_reactor(signal: i32) -> bool {
+    STOP.contains(&signal) && Process::get().listening > 0
 }
 
 impl Signals {
@@ -108,7 +128,7 @@ impl Drop for Signals {
 
 /// What the process does with a signal.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Disposition {
+pub(super) enum Disposition {
     Default,
     Handled,
     Ignored,
@@ -117,7 +137,7 @@ enum Disposition {
 impl Disposition {
     /// Asks the system. Where it does not tell (it is `/proc` that tells, on Linux alone), the answer
     /// is the default.
-    fn of(signal: i32) -> Self {
+    pub(super) fn of(signal: i32) -> Self {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         Disposition::in_status(&status, signal)
     }

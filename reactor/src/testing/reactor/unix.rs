@@ -19,7 +19,7 @@ impl MemoryReactor {
         let listening = ports.iter().filter(|port| port.is_listening());
         let unix = listening.filter_map(|port| match port.place() {
             Place::Unix(options) => Some(options.clone()),
-            Place::Tcp(..) => None,
+            Place::Tcp(..) | Place::StandardIo(_) => None,
         });
         unix.collect()
     }
