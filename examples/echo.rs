@@ -81,11 +81,16 @@ fn main() -> ExitCode {
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Value(endpoint) => endpoints.push(endpoint.string()?),
-                Arg::Long("workers") => workers = arguments.value()?.parse()?,
+                Arg::Long("workers") => workers = support::value(&mut arguments, "--workers")?,
                 Arg::Long("proxy-protocol") => demanded = true,
                 Arg::Long("trust") => trusted.add(arguments.value()?)?,
                 other => return Err(other.unexpected().into()),
             }
+        }
+        if !demanded && !trusted.is_empty() {
+            return Err(
+                "--trust is for --proxy-protocol: it says whose headers are believed".into(),
+            );
         }
         let endpoints = support::servers_from(&endpoints, "tcp:8007:interface=127.0.0.1")?;
         Ok((Workers::new(workers), move |worker: &Worker| {

@@ -77,7 +77,7 @@ fn main() -> ExitCode {
             match argument {
                 Arg::Value(text) if listen.is_none() => listen = Some(text.string()?),
                 Arg::Value(text) if connect.is_none() => connect = Some(text.string()?),
-                Arg::Long("workers") => workers = arguments.value()?.parse()?,
+                Arg::Long("workers") => workers = support::value(&mut arguments, "--workers")?,
                 Arg::Long("proxy-protocol") => match arguments.value()?.string()?.as_str() {
                     "send" => send = Some(SendProxyHeader::v1 as fn(&_) -> _),
                     "send-v2" => send = Some(SendProxyHeader::v2 as fn(&_) -> _),
@@ -90,6 +90,12 @@ fn main() -> ExitCode {
                 Arg::Long("trust") => trusted.add(arguments.value()?)?,
                 other => return Err(other.unexpected().into()),
             }
+        }
+        if !receive && !trusted.is_empty() {
+            return Err(
+                "--trust is for --proxy-protocol receive: it says whose headers are believed"
+                    .into(),
+            );
         }
         let listen = listen.as_deref().unwrap_or("tcp:8010:interface=127.0.0.1");
         let listen = server_from_string(listen)?;

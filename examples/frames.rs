@@ -75,9 +75,9 @@ fn main() -> ExitCode {
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Value(endpoint) => endpoints.push(endpoint.string()?),
-                Arg::Long("workers") => workers = arguments.value()?.parse()?,
+                Arg::Long("workers") => workers = support::value(&mut arguments, "--workers")?,
                 Arg::Long("framing") => framing = arguments.value()?.string()?,
-                Arg::Long("max") => max = arguments.value()?.parse()?,
+                Arg::Long("max") => max = support::value(&mut arguments, "--max")?,
                 other => return Err(other.unexpected().into()),
             }
         }

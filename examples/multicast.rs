@@ -151,19 +151,19 @@ fn is_name(name: &str) -> bool {
 }
 
 fn main() -> ExitCode {
-    support::main(HELP, |reactor, mut arguments| {
+    support::main_about(HELP, "", |reactor, mut arguments| {
         let mut name = std::process::id().to_string();
         let (mut group, mut port) = (IpAddr::from([239, 255, 82, 84]), 8010);
         let (mut interface, mut hops) = (NetworkInterface::Any, 1);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Long("name") => name = arguments.value()?.string()?,
-                Arg::Long("group") => group = arguments.value()?.parse()?,
-                Arg::Long("port") => port = arguments.value()?.parse()?,
+                Arg::Long("group") => group = support::value(&mut arguments, "--group")?,
+                Arg::Long("port") => port = support::value(&mut arguments, "--port")?,
                 Arg::Long("interface") => {
                     interface = parse_interface(&arguments.value()?.string()?)?
                 }
-                Arg::Long("hops") => hops = arguments.value()?.parse()?,
+                Arg::Long("hops") => hops = support::value(&mut arguments, "--hops")?,
                 other => return Err(other.unexpected().into()),
             }
         }

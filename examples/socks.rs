@@ -93,7 +93,7 @@ fn main() -> ExitCode {
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Value(endpoint) => endpoints.push(endpoint.string()?),
-                Arg::Long("workers") => workers = arguments.value()?.parse()?,
+                Arg::Long("workers") => workers = support::value(&mut arguments, "--workers")?,
                 Arg::Long("allow") => allowed.add(arguments.value()?)?,
                 Arg::Long("user") => user = Some(arguments.value()?.string()?),
                 Arg::Long("password") => password = Some(arguments.value()?.string()?),

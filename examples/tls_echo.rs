@@ -116,7 +116,9 @@ impl Options {
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Long("connect") => options.connect = Some(arguments.value()?.string()?),
-                Arg::Long("workers") => options.workers = Some(arguments.value()?.parse()?),
+                Arg::Long("workers") => {
+                    options.workers = Some(support::value(&mut arguments, "--workers")?)
+                }
                 Arg::Long("alpn") => {
                     let names = arguments.value()?.string()?;
                     options.alpn = names.split(',').map(String::from).collect();

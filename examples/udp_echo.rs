@@ -34,7 +34,7 @@ impl DatagramProtocol for Echo {
 }
 
 fn main() -> ExitCode {
-    support::main(HELP, |reactor, mut arguments| {
+    support::main_about(HELP, support::DATAGRAMS, |reactor, mut arguments| {
         let mut endpoints = Vec::new();
         while let Some(argument) = arguments.next()? {
             match argument {

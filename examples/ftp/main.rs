@@ -70,7 +70,9 @@ impl Options {
         let mut options = Options::default();
         while let Some(argument) = arguments.next()? {
             match argument {
-                Arg::Long("workers") => options.workers = Some(arguments.value()?.parse()?),
+                Arg::Long("workers") => {
+                    options.workers = Some(support::value(&mut arguments, "--workers")?)
+                }
                 Arg::Long("root") => options.root = Some(arguments.value()?.into()),
                 Arg::Long("writable") => options.writable = true,
                 Arg::Long("user") => options.user = Some(arguments.value()?.string()?),

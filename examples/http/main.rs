@@ -121,7 +121,7 @@ fn main() -> ExitCode {
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Value(endpoint) => endpoints.push(endpoint.string()?),
-                Arg::Long("workers") => workers = arguments.value()?.parse()?,
+                Arg::Long("workers") => workers = support::value(&mut arguments, "--workers")?,
                 Arg::Long("tls") => tls = true,
                 Arg::Long(other) => {
                     let other = other.to_owned();

@@ -68,7 +68,9 @@ impl Options {
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Long("mail-dir") => options.mail_dir = Some(arguments.value()?.into()),
-                Arg::Long("max-size") => options.max_size = arguments.value()?.parse()?,
+                Arg::Long("max-size") => {
+                    options.max_size = support::value(&mut arguments, "--max-size")?
+                }
                 Arg::Long("require-tls") => options.require_tls = true,
                 Arg::Long(other) => {
                     let other = other.to_owned();

@@ -15,6 +15,7 @@ pub(crate) mod tls;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use lexopt::{Arg, Parser, ValueExt};
 use retwist::endpoint::{DatagramEndpoint, ServerEndpoint, server_from_string};
@@ -27,12 +28,11 @@ pub(crate) type Mistake = Box<dyn Error + Send + Sync>;
 
 pub(crate) mod prefixes;
 
-/// What stands below the help of every example.
-const ENDPOINTS: &str = r"
+/// What stands below the help of examples that take endpoints of streams.
+const STREAMS: &str = r"
 An endpoint is a kind and its arguments, with colons between them:
 
 tcp:PORT, tcp6:PORT           to listen; with :interface=ADDRESS on one address alone
-udp:PORT, udp6:PORT           to receive datagrams; with :interface=ADDRESS on one address alone
 unix:PATH                     to listen on a UNIX socket, or to connect to one; with :mode=660 for the group too
 tcp:HOST:PORT                 to connect; with :timeout=SECONDS no longer than that
 tls:PORT:privateKey=FILE      to listen with TLS; the PEM file has the key and the certificate
@@ -42,12 +42,30 @@ Before it stands what goes over it, as in haproxy:tcp:8080 or timeout:idle=60:li
 A colon inside a value is written \:, as in interface=\:\:1. All kinds and all arguments are in the documentation of the
 module `endpoint`.";
 
+/// What stands below the help of examples that take endpoints of datagrams.
+pub(crate) const DATAGRAMS: &str = r"
+An endpoint is a kind and its arguments, with colons between them:
+
+udp:PORT, udp6:PORT           to receive datagrams; with :interface=ADDRESS on one address alone
+
+A colon inside a value is written \:, as in interface=\:\:1. All kinds and all arguments are in the documentation of the
+module `endpoint`.";
+
 /// Has the program set up, and runs its reactor until a signal stops it.
 pub(crate) fn main(
     help: &str,
     set_up: impl FnOnce(&Reactor, Parser) -> Result<(), Mistake>,
 ) -> ExitCode {
-    if is_all_about(help) {
+    main_about(help, STREAMS, set_up)
+}
+
+/// The same for a program that takes other endpoints, or none: what its help says about them.
+pub(crate) fn main_about(
+    help: &str,
+    endpoints: &str,
+    set_up: impl FnOnce(&Reactor, Parser) -> Result<(), Mistake>,
+) -> ExitCode {
+    if is_all_about(help, endpoints) {
         return ExitCode::SUCCESS;
     }
     let reactor = match Reactor::new() {
@@ -72,7 +90,7 @@ pub(crate) fn serve<S>(
 where
     S: Fn(&Worker) -> Result<(), Mistake> + Sync,
 {
-    if is_all_about(help) {
+    if is_all_about(help, STREAMS) {
         return ExitCode::SUCCESS;
     }
     let outcome = match read(Parser::from_env()) {
@@ -91,15 +109,26 @@ where
 
 /// Whether the program was started for its help alone, which it then has given. Otherwise it begins
 /// to log.
-fn is_all_about(help: &str) -> bool {
+fn is_all_about(help: &str, endpoints: &str) -> bool {
     if std::env::args_os().any(|argument| argument == "--help" || argument == "-h") {
         say(help.trim());
-        say(ENDPOINTS);
+        if !endpoints.is_empty() {
+            say(endpoints);
+        }
         return true;
     }
     let level = env_logger::Env::default().default_filter_or("warn");
     env_logger::Builder::from_env(level).init();
     false
+}
+
+/// The value of an option, such as a number. If it is none, the sentence about it names the option.
+pub(crate) fn value<T>(arguments: &mut Parser, option: &str) -> Result<T, Mistake>
+where
+    T: FromStr<Err: Into<Box<dyn Error + Send + Sync>>>,
+{
+    let parsed = arguments.value()?.parse();
+    parsed.map_err(|error| format!("{option}: {error}").into())
 }
 
 /// For a program whose arguments are all places to listen: those, or else `default`.

@@ -35,6 +35,8 @@ fn help_is_on_standard_output() {
             ] {
                 assert!(text.contains(part), "{text}");
             }
+            // What it would refuse is not offered.
+            assert!(!text.contains("udp:"), "{text}");
             assert!(output.stderr.is_empty(), "{name}");
         }
     }
@@ -63,7 +65,7 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         ),
         (&[&taken], "another program listens there"),
     ];
-    let of_their_own: [(&str, &[&str], &str); 32] = [
+    let of_their_own: [(&str, &[&str], &str); 35] = [
         ("echo", &["tcp:0", "tcp:x"], "character 5"),
         ("echo", &["--trust", "127.0.0.0/33"], "127.0.0.0/33"),
         (
@@ -99,7 +101,22 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         (
             "frames",
             &["--max", "much"],
-            "cannot parse argument \"much\": invalid digit found in string\n",
+            "frames: --max: cannot parse argument \"much\": invalid digit found in string\n",
+        ),
+        (
+            "smtp",
+            &["--max-size", "-1"],
+            "--max-size: cannot parse argument \"-1\"",
+        ),
+        (
+            "echo",
+            &["--trust", "any"],
+            "--trust is for --proxy-protocol",
+        ),
+        (
+            "forward",
+            &["--proxy-protocol", "send", "--trust", "any"],
+            "--trust is for --proxy-protocol receive",
         ),
         ("ftp", &["--root", "/no/where"], "cannot serve /no/where"),
         ("ftp", &["--user", "alice"], "go together"),

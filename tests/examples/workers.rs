@@ -62,9 +62,9 @@ fn numbers_that_make_no_sense_are_one_sentence_and_exit_2() {
     for (number, says) in [
         ("0", "there can be 1 to 1024 workers"),
         ("1025", "there can be 1 to 1024 workers"),
-        ("two", "cannot parse argument \"two\""),
-        ("-1", "cannot parse argument \"-1\""),
-        ("", "cannot parse argument \"\""),
+        ("two", "--workers: cannot parse argument \"two\""),
+        ("-1", "--workers: cannot parse argument \"-1\""),
+        ("", "--workers: cannot parse argument \"\""),
     ] {
         for name in SEVERAL {
             let output = run(name, &[LOCAL, "--workers", number]);
