@@ -1,5 +1,5 @@
-//! Name servers from outside the project on this machine, for the tests of DNS: NSD, which has zones, and Unbound, which
-//! asks it.
+//! Name servers from outside the project on this machine, for the tests of DNS: NSD, which has
+//! zones, Unbound, which asks it, and Twisted's own.
 #![allow(dead_code, reason = "no test needs all of it")]
 
 use std::fmt::Write;
@@ -22,7 +22,7 @@ impl NameServer {
     /// NSD with the zones of this folder, and with answers that are too long for a datagram.
     pub(crate) fn nsd() -> Self {
         NameServer::start("nsd", |folder, port| {
-            let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/name_server");
+            let here = here();
             let mut example = fs::read_to_string(here.join("example.zone")).expect("a zone");
             for number in 0..200 {
                 let _ = writeln!(example, "many A 10.0.{}.{number}", number % 3);
@@ -43,14 +43,15 @@ impl NameServer {
                 zone("2.0.192.in-addr.arpa", "reverse.zone"),
                 zone("other", "other.zone"),
             ];
-            let folder = folder.display();
-            format!(
-                "server:\n  ip-address: 127.0.0.1@{port}\n  username: \"\"\n  zonesdir: \"{folder}\"\n  \
-                 database: \"\"\n  pidfile: \"{folder}/pid\"\n  xfrdfile: \"{folder}/xfrd\"\n  \
-                 zonelistfile: \"{folder}/zones\"\n  xfrdir: \"{folder}\"\n  server-count: 1\n  rrl-ratelimit: 0\n\
+            let shown = folder.display();
+            let text = format!(
+                "server:\n  ip-address: 127.0.0.1@{port}\n  username: \"\"\n  zonesdir: \"{shown}\"\n  \
+                 database: \"\"\n  pidfile: \"{shown}/pid\"\n  xfrdfile: \"{shown}/xfrd\"\n  \
+                 zonelistfile: \"{shown}/zones\"\n  xfrdir: \"{shown}\"\n  server-count: 1\n  rrl-ratelimit: 0\n\
                  remote-control:\n  control-enable: no\n{}",
                 zones.concat()
-            )
+            );
+            with_file("nsd", folder, &text)
         })
     }
 
@@ -67,18 +68,37 @@ impl NameServer {
         };
         let stubs = zones.map(stub).concat();
         NameServer::start("unbound", |folder, port| {
-            let folder = folder.display();
-            format!(
+            let shown = folder.display();
+            let text = format!(
                 "server:\n  interface: 127.0.0.1\n  port: {port}\n  username: \"\"\n  chroot: \"\"\n  \
-                 directory: \"{folder}\"\n  pidfile: \"{folder}/pid\"\n  use-syslog: no\n  \
+                 directory: \"{shown}\"\n  pidfile: \"{shown}/pid\"\n  use-syslog: no\n  \
                  do-daemonize: no\n  module-config: \"iterator\"\n  do-not-query-localhost: no\n  \
                  local-zone: \"2.0.192.in-addr.arpa.\" nodefault\n  num-threads: 1\n\
                  remote-control:\n  control-enable: no\n{stubs}"
-            )
+            );
+            with_file("unbound", folder, &text)
         })
     }
 
-    fn start(program: &str, configure: impl Fn(&Path, u16) -> String) -> Self {
+    /// Twisted's own. `None` if Twisted is not installed; in CI it has to be.
+    pub(crate) fn twisted() -> Option<Self> {
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/twisted/bin/python");
+        if !python.exists() {
+            assert!(std::env::var_os("CI").is_none(), "Twisted is not installed");
+            eprintln!("Twisted is not installed, so its name server is not asked");
+            return None;
+        }
+        Some(NameServer::start("twisted", |_, port| {
+            let mut command = Command::new(&python);
+            command
+                .arg(here().join("twisted_server.py"))
+                .arg(port.to_string());
+            command
+        }))
+    }
+
+    /// Starts a program, which may keep its files in a folder, on a port that is free.
+    fn start(program: &str, command: impl Fn(&Path, u16) -> Command) -> Self {
         static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let name = format!("retwist-{program}-{}-{number}", std::process::id());
@@ -89,13 +109,8 @@ impl NameServer {
             let _ = fs::remove_dir_all(&folder);
             fs::create_dir_all(&folder).expect("a folder is made");
             let port = free_port();
-            let file = folder.join("conf");
-            fs::write(&file, configure(&folder, port)).expect("the configuration is written");
             let log = fs::File::create(folder.join("log")).expect("a log");
-            let child = Command::new(program)
-                .arg("-d")
-                .arg("-c")
-                .arg(&file)
+            let child = command(&folder, port)
                 .env("PATH", search_path())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
@@ -151,6 +166,20 @@ impl Drop for NameServer {
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Where the zones are.
+fn here() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/name_server")
+}
+
+/// A name server in the foreground, with this configuration.
+fn with_file(program: &str, folder: &Path, text: &str) -> Command {
+    let file = folder.join("conf");
+    fs::write(&file, text).expect("the configuration is written");
+    let mut command = Command::new(program);
+    command.arg("-d").arg("-c").arg(&file);
+    command
 }
 
 /// A port that is free for UDP and for TCP.
