@@ -214,7 +214,7 @@ fn an_endpoint_by_name(reactor: &Reactor, nsd: &NameServer) {
     port.stop_listening();
 }
 
-/// The system chooses the ports at random: of a hundred there are no two that follow each other often.
+/// Of a hundred, few lie beside the one before.
 #[test]
 fn ports_are_random() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();

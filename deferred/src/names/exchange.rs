@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use retwist_reactor::{Clock, DelayedCall, ListenError, ReactorTcp, ReactorUdp};
+use retwist_reactor::{Clock, ConnectError, DelayedCall, ListenError, ReactorTcp, ReactorUdp};
 
 use super::message::{Query, Question, Reply, Verdict};
 use super::name::to_text;
@@ -200,8 +200,7 @@ impl Exchange {
                 true
             }
             Err(ListenError::ReactorGone) => {
-                self.end();
-                self.promise.fire(Err(Failure::ReactorEnded));
+                self.reactor_ended();
                 false
             }
             Err(error) => {
@@ -301,6 +300,7 @@ impl Exchange {
                 Verdict::Foreign => return false,
                 verdict => self.judged(index, verdict),
             },
+            TcpEvent::NotConnected(ConnectError::ReactorGone) => self.reactor_ended(),
             TcpEvent::NotConnected(error) => self.failed(index, ServerError::NotConnected(error)),
             TcpEvent::Closed => self.failed(index, ServerError::Closed),
         }
@@ -343,6 +343,11 @@ impl Exchange {
         let name = to_text(&self.question.name);
         let error = DnsError::AllFailed(name, failed.collect());
         self.promise.fire(Err(error.into()));
+    }
+
+    fn reactor_ended(&self) {
+        self.end();
+        self.promise.fire(Err(Failure::ReactorEnded));
     }
 
     /// Ends all talks and the timer. Returns the servers as they were.

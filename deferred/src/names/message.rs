@@ -41,6 +41,12 @@ pub(super) struct Query {
     exact_case: bool,
 }
 
+/// A number that a forger cannot guess: `hickory-proto` takes the ids of its queries from a
+/// cryptographic generator.
+pub(super) fn random_number() -> u16 {
+    Message::query().metadata.id
+}
+
 /// What a message is to a query.
 pub(super) enum Verdict {
     /// No answer to it: from elsewhere, forged, or too late.
@@ -75,7 +81,7 @@ impl Query {
             name.randomize_label_case();
         }
         Query {
-            id: Message::query().metadata.id,
+            id: random_number(),
             sent: QuerySection::query(name, WireType::from(u16::from(question.kind))),
             exact_case: random_case,
         }

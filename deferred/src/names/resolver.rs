@@ -123,12 +123,15 @@ impl DnsResolver {
     }
 
     /// Finds the names of an address (PTR), the canonical one first: in the hosts file, and then in
-    /// DNS. What the owner of an address calls it need not be true.
+    /// DNS. An address of this machine alone is `localhost`. What the owner of an address calls it need not be true.
     pub fn names_of(&self, address: IpAddr) -> Deferred<Vec<String>, DnsError> {
         let hosts = self.core.hosts();
         let known = hosts.as_ref().map_or(&[][..], |hosts| hosts.names(address));
         if !known.is_empty() {
             return Deferred::succeed(known.to_vec());
+        }
+        if address.is_loopback() {
+            return Deferred::succeed(vec!["localhost".to_owned()]);
         }
         self.pointers(address).map(|answer| {
             let names = answer.records.into_iter();

@@ -1,11 +1,13 @@
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 
 use retwist_reactor::{
-    Address, DatagramProtocol, DatagramTransport, ListenError, ListeningPort, ReactorUdp,
-    SendFailure, UdpListen, error_chain,
+    Address, DatagramProtocol, DatagramProtocolRef, DatagramTransport, ListenError, ListeningPort,
+    ReactorUdp, SendFailure, UdpListen, error_chain,
 };
+
+use super::message::random_number;
 
 /// One server, asked by datagrams from a port of its own, which is open while this exists.
 ///
@@ -34,12 +36,19 @@ impl UdpTalk {
         hear: impl Fn(UdpEvent<'_>) + 'static,
     ) -> Result<Self, ListenError> {
         let transport: Rc<RefCell<Option<DatagramTransport>>> = Rc::default();
-        let protocol = Talker {
+        let protocol = DatagramProtocolRef::from(Talker {
             query,
             transport: transport.clone(),
             hear,
-        };
-        let port = reactor.listen_datagrams(UdpListen::connect(server), protocol.into())?;
+        });
+        for _ in 0..RANDOM_PORTS {
+            let options = from_random_port(server);
+            match reactor.listen_datagrams(options, protocol.clone()) {
+                Err(ListenError::AddressInUse(..) | ListenError::PermissionDenied(..)) => {}
+                opened => return opened.map(|port| UdpTalk { port, transport }),
+            }
+        }
+        let port = reactor.listen_datagrams(UdpListen::connect(server), protocol)?;
         Ok(UdpTalk { port, transport })
     }
 
@@ -49,6 +58,19 @@ impl UdpTalk {
             transport.send(query);
         }
     }
+}
+
+/// How many ports are tried before the choice is left to the system.
+const RANDOM_PORTS: usize = 8;
+
+/// A port from 32,768 on: below are those on which servers listen.
+fn from_random_port(server: SocketAddr) -> UdpListen {
+    let any: IpAddr = match server {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let port = 0x8000 | random_number();
+    UdpListen::address((any, port).into()).connected_to(server)
 }
 
 impl Drop for UdpTalk {

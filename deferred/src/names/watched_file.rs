@@ -40,34 +40,39 @@ impl<T> WatchedFile<T> {
 
     /// What the file says at this time.
     pub(super) fn get(&self, now: Instant) -> Rc<T> {
-        let mut known = self.known.borrow_mut();
-        let is_due = |looked| now.saturating_duration_since(looked) >= BETWEEN_LOOKS;
-        if known.looked.is_none_or(is_due) {
-            known.looked = Some(now);
-            self.look(&mut known);
+        let (value, fault) = self.look(now);
+        // With no borrow held: the log may be code that looks names up.
+        if let Some(error) = fault {
+            log::warn!(
+                "{} cannot be read, what it said before holds: {error}",
+                self.path.display()
+            );
         }
-        known.value.clone()
+        value
     }
 
-    fn look(&self, known: &mut Known<T>) {
-        let stamp = fs::metadata(&self.path).ok();
-        let stamp = stamp.filter(Metadata::is_file).map(|data| Stamp::of(&data));
-        if stamp == known.stamp {
-            return;
-        }
-        match fs::read(&self.path) {
-            Ok(bytes) => known.value = Rc::new((self.parse)(&String::from_utf8_lossy(&bytes))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                known.value = Rc::new((self.parse)(""));
+    fn look(&self, now: Instant) -> (Rc<T>, Option<io::Error>) {
+        let mut known = self.known.borrow_mut();
+        let is_due = |looked| now.saturating_duration_since(looked) >= BETWEEN_LOOKS;
+        let mut fault = None;
+        if known.looked.is_none_or(is_due) {
+            known.looked = Some(now);
+            let stamp = fs::metadata(&self.path).ok();
+            let stamp = stamp.filter(Metadata::is_file).map(|data| Stamp::of(&data));
+            if stamp != known.stamp {
+                known.stamp = stamp;
+                match fs::read(&self.path) {
+                    Ok(bytes) => {
+                        known.value = Rc::new((self.parse)(&String::from_utf8_lossy(&bytes)));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        known.value = Rc::new((self.parse)(""));
+                    }
+                    Err(error) => fault = Some(error),
+                }
             }
-            Err(error) => {
-                log::warn!(
-                    "{} cannot be read, what it said before holds: {error}",
-                    self.path.display()
-                );
-            }
         }
-        known.stamp = stamp;
+        (known.value.clone(), fault)
     }
 }
 

@@ -132,6 +132,7 @@ fn typed_answers() {
     let six = names.names_of("2001:db8::1".parse().unwrap());
     let four = names.names_of("192.0.2.7".parse().unwrap());
     let mapped = names.names_of("::ffff:192.0.2.7".parse().unwrap());
+    let here = names.names_of("::1".parse().unwrap());
     world.run();
     let exchanges: Vec<_> = now(mail)
         .unwrap()
@@ -157,6 +158,7 @@ fn typed_answers() {
     assert_eq!(now(six).unwrap(), ["six.example.org"]);
     assert_eq!(now(four).unwrap(), ["four.example.org"]);
     assert_eq!(now(mapped).unwrap(), ["four.example.org"]);
+    assert_eq!(now(here).unwrap(), ["localhost"]);
     world.assert_clean();
 }
 

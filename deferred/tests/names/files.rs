@@ -155,3 +155,14 @@ fn the_files_of_this_system() {
     let localhost = now(names.addresses("localhost")).unwrap();
     assert!(localhost.iter().all(std::net::IpAddr::is_loopback) && !localhost.is_empty());
 }
+
+/// The loopback interface has a number, whatever it is, and there is no interface of the other name.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_scope_by_its_name() {
+    let settings = read("nameserver fe80::1%lo\nnameserver fe80::1%nosuchinterface\n");
+    let std::net::SocketAddr::V6(server) = settings.servers[0] else {
+        panic!("{:?}", settings.servers);
+    };
+    assert!(server.scope_id() > 0 && settings.servers.len() == 1);
+}

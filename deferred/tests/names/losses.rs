@@ -1,14 +1,18 @@
 //! What a network does to datagrams, and what forgers send.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, OpCode};
 use retwist_deferred::Failure;
-use retwist_deferred::names::{DnsError, DnsSettings, RecordType, ServerError};
-use retwist_reactor::testing::Fate;
-use retwist_reactor::{Address, DatagramProtocol, DatagramTransport};
+use retwist_deferred::names::{DnsError, DnsResolver, DnsSettings, RecordType, ServerError};
+use retwist_reactor::testing::{Fate, MemoryReactor};
+use retwist_reactor::{
+    Address, Clock, Connector, DatagramProtocol, DatagramProtocolRef, DatagramTransport,
+    FactoryRef, ListenError, ListeningPort, ReactorTcp, ReactorUdp, TcpConnect, TcpListen,
+    UdpListen,
+};
 
 use crate::world::{
     ONE, SECOND, TIMEOUT, TWO, World, a, address, name, reply, reply_with, settings, texts,
@@ -195,7 +199,7 @@ fn an_answer_from_another_address_is_passed_over() {
     let network = world.reactor.datagrams();
     network
         .listen_udp(
-            retwist_reactor::UdpListen::address(address("198.51.100.1:53")),
+            UdpListen::address(address("198.51.100.1:53")),
             Forger(forged.clone()),
         )
         .unwrap();
@@ -218,7 +222,7 @@ fn an_answer_from_another_address_is_passed_over() {
             });
         }
     }
-    let server = retwist_reactor::UdpListen::address(address(ONE));
+    let server = UdpListen::address(address(ONE));
     network.listen_udp(server, Traitor).unwrap();
     let mut found = world.lookup("example.org", RecordType::A);
     assert_eq!((forged.get(), found.is_called()), (1, false));
@@ -254,25 +258,83 @@ fn the_case_of_letters_is_checked_if_it_is_random() {
 }
 
 #[test]
-fn ids_and_ports_differ() {
+fn ids_and_ports_are_random() {
     let world = World::new();
     let asked = world.serve(ONE, reply);
+    let ports = Rc::<RefCell<Vec<u16>>>::default();
+    let seen = ports.clone();
+    world.reactor.datagrams().fates(move |passing| {
+        if passing.to == address(ONE) {
+            seen.borrow_mut().push(passing.from.port());
+        }
+        Fate::Arrives
+    });
     for number in 0..200 {
         drop(world.lookup(&format!("n{number}.example"), RecordType::A));
     }
-    let mut ids: Vec<_> = asked
-        .borrow()
-        .iter()
-        .map(|query| query.metadata.id)
-        .collect();
-    ids.sort_unstable();
-    ids.dedup();
-    // Two of 200 are alike by chance now and then; twenty never are.
-    assert!(ids.len() > 180, "{}", ids.len());
-    assert!(
-        ids.last().unwrap() - ids.first().unwrap() > 30_000,
-        "all of them are close together"
-    );
+    let asked = asked.borrow();
+    let ids: Vec<_> = asked.iter().map(|query| query.metadata.id).collect();
+    for (numbers, spread) in [(ids, 30_000), (ports.take(), 20_000)] {
+        let mut sorted = numbers;
+        sorted.sort_unstable();
+        sorted.dedup();
+        // Two of 200 are alike by chance now and then; twenty never are.
+        assert!(sorted.len() > 180, "{}", sorted.len());
+        assert!(sorted.last().unwrap() - sorted.first().unwrap() > spread);
+    }
+}
+
+/// A machine on which every port is taken that has a number of its own.
+struct Crowded {
+    reactor: Rc<MemoryReactor>,
+    refused: Cell<usize>,
+}
+
+impl ReactorUdp for Crowded {
+    fn listen_datagrams(
+        &self,
+        options: UdpListen,
+        protocol: DatagramProtocolRef,
+    ) -> Result<ListeningPort, ListenError> {
+        if options == UdpListen::connect(address(ONE)) {
+            return self.reactor.listen_datagrams(options, protocol);
+        }
+        self.refused.set(self.refused.get() + 1);
+        let error = std::io::ErrorKind::AddrInUse.into();
+        Err(ListenError::AddressInUse(Address::Unknown, error))
+    }
+}
+
+impl ReactorTcp for Crowded {
+    fn listen(
+        &self,
+        options: TcpListen,
+        factory: FactoryRef,
+    ) -> Result<ListeningPort, ListenError> {
+        self.reactor.listen(options, factory)
+    }
+
+    fn connect(&self, options: TcpConnect, factory: FactoryRef) -> Connector {
+        self.reactor.connect(options, factory)
+    }
+
+    fn time(&self) -> Clock {
+        self.reactor.time()
+    }
+}
+
+#[test]
+fn where_ports_are_taken_the_system_chooses() {
+    let mut world = World::new();
+    world.serve(ONE, host);
+    let crowded = Rc::new(Crowded {
+        reactor: world.reactor.clone(),
+        refused: Cell::new(0),
+    });
+    world.names = DnsResolver::new(crowded.clone(), settings(&[ONE]));
+    assert_eq!(world.found("example.org", RecordType::A), ["192.0.2.1"]);
+    assert!((1..20).contains(&crowded.refused.get()));
+    world.assert_clean();
 }
 
 /// An answer that is cut, or is no message at all: the next server is asked, or the time runs on.

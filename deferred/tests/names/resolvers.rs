@@ -120,3 +120,17 @@ fn a_network_and_a_service() {
     drop(service.stop());
     world.assert_clean();
 }
+
+/// Over TCP from the beginning.
+#[test]
+fn of_a_reactor_that_has_ended() {
+    let reactor = retwist_reactor::Reactor::new().unwrap();
+    let use_tcp = DnsSettings {
+        use_tcp: true,
+        ..settings(&[ONE])
+    };
+    let names = DnsResolver::new(Rc::new(reactor.handle()), use_tcp);
+    drop(reactor);
+    let failure = now(names.addresses("example.org")).unwrap_err();
+    assert!(matches!(failure, Failure::ReactorEnded), "{failure}");
+}
