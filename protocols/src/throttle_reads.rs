@@ -106,7 +106,7 @@ impl Channel for ReadThrottle {
     }
 
     fn reading_changed(&self) {
-        let paused = self.waiting.get() || self.seat.is_paused();
+        let paused = self.waiting.get() || self.seat.holds_back_input();
         self.seat.with_lower(|lower| {
             if paused {
                 lower.pause_producing();

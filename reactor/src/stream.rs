@@ -102,7 +102,7 @@ impl<W: Wire> Stream<W> {
     pub(crate) fn ready(&self, ready: Ready, buffer: &mut ReadBuffer) {
         // Nearly always this is all that is going on, and then nothing else is looked at.
         const USUAL: Facts = Facts::READABLE.union(Facts::WRITABLE);
-        if self.facts.get() | ready.0 == USUAL && !self.seat.is_paused() {
+        if self.facts.get() | ready.0 == USUAL && !self.seat.may_hold_back_input() {
             self.exchange(buffer);
         } else {
             self.ready_further(ready, buffer);

@@ -220,7 +220,8 @@ macro_rules! __stream_cases {
                 bytes_that_are_never_read_go_with_the_connection,
                 bytes_given_back_alone_do_not_come_again_by_themselves,
                 more_than_the_limit_ends_the_connection,
-                as_much_as_the_limit_is_kept;
+                as_much_as_the_limit_is_kept,
+                one_who_takes_one_unit_a_turn_gets_all;
         }
     } };
 }

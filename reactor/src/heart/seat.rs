@@ -132,7 +132,7 @@ impl Seat {
     /// Has the transport below pause or go on reading, as the occupant wants: what
     /// [`Channel::reading_changed`] does for a layer by default.
     pub fn pass_on_reading(&self) {
-        let paused = self.is_paused();
+        let paused = self.holds_back_input();
         self.with_lower(|lower| {
             if paused {
                 lower.pause_producing();
@@ -269,6 +269,22 @@ impl Seat {
     /// Whether the occupant wants no bytes for now.
     pub fn is_paused(&self) -> bool {
         self.state.is(Facts::PAUSED)
+    }
+
+    /// Whether the occupant takes nothing more for now: it wants no bytes, or some that wait here come
+    /// first. When these have been delivered, the channel hears
+    /// [`reading_changed`](Channel::reading_changed).
+    ///
+    /// A channel that read on would add to what waits, each time that the occupant takes a little and
+    /// resumes.
+    pub fn holds_back_input(&self) -> bool {
+        self.is_paused() || self.state.phase() == Phase::Open && self.state.owes_bytes()
+    }
+
+    /// Whether [`holds_back_input`](Seat::holds_back_input) is worth asking.
+    #[inline]
+    pub(crate) fn may_hold_back_input(&self) -> bool {
+        self.state.is(Facts::PAUSED | Facts::REDELIVER)
     }
 
     /// Whether the occupant, or a panic of its, has closed the connection: bytes that come are

@@ -15,7 +15,7 @@ impl<W: Wire> Stream<W> {
             _ if self.is(Facts::INPUT_ENDED) => false,
             // It is read to be thrown away.
             Phase::Closing | Phase::Lingering | Phase::Failing => true,
-            _ => !self.seat.is_paused() && !self.is(Facts::READ_BACKPRESSURE),
+            _ => !self.seat.holds_back_input() && !self.is(Facts::READ_BACKPRESSURE),
         }
     }
 

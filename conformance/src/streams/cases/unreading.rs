@@ -165,3 +165,31 @@ pub(crate) fn as_much_as_the_limit_is_kept(kind: Kind, how: How) {
     world.watch(&next);
     world.until(|| next.count() == 5000);
 }
+
+/// Takes one unit a turn: it pauses, gives the rest back, and resumes. What it has given back comes
+/// before the system is asked for more, so that it never waits in large amounts.
+pub(crate) fn one_who_takes_one_unit_a_turn_gets_all(kind: Kind, how: How) {
+    const UNIT: usize = 9000;
+    const ALL: usize = 700_000;
+    let (client, server) = (Peer::new(), Peer::new());
+    let taken = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let units = taken.clone();
+    let takes_one = server.reacting(move |transport, event| {
+        if let Event::Data(data) = event {
+            let (unit, rest) = data.split_at(data.len().min(UNIT));
+            units.borrow_mut().extend_from_slice(unit);
+            transport.pause_producing();
+            transport.unread(rest);
+            let again = transport.clone();
+            transport
+                .clock()
+                .call_soon(move || again.resume_producing());
+        }
+    });
+    let world = World::connected(kind, how, (&client, client.quiet()), (&server, takes_one));
+    let sent: Vec<u8> = (0..ALL).map(|at| at as u8).collect();
+    client.transport().write(&sent);
+    world.until(|| taken.borrow().len() == ALL || server.is_over());
+    assert!(!server.is_over(), "{}", server.reason());
+    assert!(*taken.borrow() == sent, "not as it was sent");
+}

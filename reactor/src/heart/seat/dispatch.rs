@@ -39,7 +39,7 @@ impl Seat {
             if self.is_busy() || !self.budget.take(pass) {
                 return self.wants_turn();
             }
-            self.tell();
+            self.tell(&*channel);
         }
     }
 
@@ -61,7 +61,7 @@ impl Seat {
     }
 
     /// Makes the one callback that comes first.
-    fn tell(&self) {
+    fn tell(&self, channel: &dyn Channel) {
         let due = self.due();
         let Some(first) = ORDER.into_iter().find(|fact| due.contains(*fact)) else {
             return self.tell_lost();
@@ -73,7 +73,7 @@ impl Seat {
                     occupant.tell(occupant.introduction(), transport)
                 });
             }
-            Facts::REDELIVER => self.redeliver(),
+            Facts::REDELIVER => self.redeliver(channel),
             Facts::HANDSHAKE => self.call(Event::HandshakeCompleted),
             Facts::SHUT_DOWN => self.call(Event::ShuttingDown),
             Facts::END_OF_INPUT => self.call(Event::ReadLost),
@@ -81,10 +81,13 @@ impl Seat {
         }
     }
 
-    fn redeliver(&self) {
+    fn redeliver(&self, channel: &dyn Channel) {
         let mut data = self.take_unread();
         if !data.is_empty() {
             self.dispatch(|occupant, transport| occupant.deliver(&mut data, transport));
+            if !self.is_closing() && !self.is_lost() && !self.holds_back_input() {
+                channel.reading_changed();
+            }
         }
     }
 

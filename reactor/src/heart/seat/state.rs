@@ -127,6 +127,11 @@ impl State {
         self.0.set(self.0.get() & !PHASE | phase as u32);
     }
 
+    /// Whether there are bytes that can be delivered without waiting for more.
+    pub(super) fn owes_bytes(&self) -> bool {
+        self.facts().contains(Facts::UNREAD | Facts::REDELIVER)
+    }
+
     #[inline]
     pub(super) fn is(&self, any: Facts) -> bool {
         self.0.get() & any.bits() != 0
