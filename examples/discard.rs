@@ -10,7 +10,7 @@ mod support;
 use std::process::ExitCode;
 
 use lexopt::{Arg, ValueExt};
-use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers, error_chain};
+use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers, error_chain, factory};
 
 const HELP: &str = "
 Takes all that it is sent and answers nothing. With RUST_LOG=info it says how much came.
@@ -51,10 +51,11 @@ fn main() -> ExitCode {
         let endpoints = support::servers_from(&endpoints, "tcp:8009:interface=127.0.0.1")?;
         Ok((Workers::new(workers), move |worker: &Worker| {
             for endpoint in &endpoints {
-                endpoint.listen(worker, |peer| Discard {
+                let discards = factory(|peer| Discard {
                     peer: peer.clone(),
                     bytes: 0,
-                })?;
+                });
+                endpoint.listen_factory(worker, support::patient(discards))?;
             }
             Ok(())
         }))

@@ -97,9 +97,9 @@ fn main() -> ExitCode {
             for endpoint in &endpoints {
                 if demanded {
                     let behind_proxy = trusted.proxies().factory(factory(|_| Echo));
-                    endpoint.listen_factory(worker, behind_proxy)?;
+                    endpoint.listen_factory(worker, support::patient(behind_proxy))?;
                 } else {
-                    endpoint.listen(worker, |_| Echo)?;
+                    endpoint.listen_factory(worker, support::patient(factory(|_| Echo)))?;
                 }
             }
             Ok(())

@@ -107,9 +107,10 @@ fn main() -> ExitCode {
             });
             let entrance = factory(move |_| Entrance(forward.clone()));
             if receive {
-                listen.listen_factory(worker, trusted.proxies().factory(entrance))?;
+                let behind_proxy = trusted.proxies().factory(entrance);
+                listen.listen_factory(worker, support::patient(behind_proxy))?;
             } else {
-                listen.listen_factory(worker, entrance)?;
+                listen.listen_factory(worker, support::patient(entrance))?;
             }
             Ok(())
         }))

@@ -11,6 +11,7 @@
 mod support;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
 use retwist::protocols::{
@@ -30,7 +31,12 @@ ENDPOINT         where to listen (default: tcp:8012:interface=127.0.0.1)
 --framing NAME   line (received with LF or CRLF, sent with CRLF), netstring, int8, int16 or int32
                  (a length before each message) (default: line)
 --max BYTES      maximum length of a message (default: 16384)
+
+A message that has begun has to be complete within a minute.
 ";
+
+/// How long a message may take from its first byte to its last.
+const LIMIT: Duration = Duration::from_secs(60);
 
 struct Echo;
 
@@ -48,7 +54,7 @@ impl<F: ByteFraming> FrameReceiver<F> for Echo {
 
 /// The factory whose protocols use what `framing` returns.
 fn echo<F: ByteFraming>(framing: impl Fn() -> F + 'static) -> FactoryRef {
-    retwist::factory(move |_| Framed::new(framing(), Echo)).into()
+    retwist::factory(move |_| Framed::new(framing(), Echo).frame_timeout(LIMIT)).into()
 }
 
 /// The factory for the framing of this name.
@@ -83,7 +89,7 @@ fn main() -> ExitCode {
         }
         let endpoints = support::servers_from(&endpoints, "tcp:8012:interface=127.0.0.1")?;
         Ok((Workers::new(workers), move |worker: &Worker| {
-            let factory = factory(&framing, max)?;
+            let factory = FactoryRef::from(support::patient(factory(&framing, max)?));
             for endpoint in &endpoints {
                 endpoint.listen_factory(worker, factory.clone())?;
             }

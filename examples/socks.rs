@@ -108,6 +108,7 @@ fn main() -> ExitCode {
         let endpoints = support::servers_from(&endpoints, "tcp:1080:interface=127.0.0.1")?;
         Ok((Workers::new(workers), move |worker: &Worker| {
             let factory = factory(worker, allowed.clone(), user.clone());
+            let factory = FactoryRef::from(support::patient(factory));
             for endpoint in &endpoints {
                 endpoint.listen_factory(worker, factory.clone())?;
             }

@@ -235,7 +235,8 @@ fn server(options: &Options) -> Result<SetUp, Mistake> {
     Ok(Box::new(move |worker| {
         for endpoint in &endpoints {
             let role = TlsRole::server(config.clone());
-            endpoint.listen_factory(worker, TlsFactory::new(role, factory(|_| Echo)))?;
+            let echo = TlsFactory::new(role, factory(|_| Echo));
+            endpoint.listen_factory(worker, support::patient(echo))?;
         }
         Ok(())
     }))

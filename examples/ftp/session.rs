@@ -19,6 +19,9 @@ use crate::tree::{Format, Place, Tree, digits};
 /// For how long a client may be silent.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
+/// How long a command may take from its first byte to its end.
+const LINE_TIME: Duration = Duration::from_secs(60);
+
 /// What all sessions have in common.
 pub(crate) struct Service {
     pub(crate) reactor: ReactorHandle,
@@ -41,7 +44,7 @@ pub(crate) fn factory(service: &Rc<Service>) -> impl Factory + use<> {
             passive: None,
             transfer: None,
         };
-        Framed::new(Lines::new().limit(4096), session)
+        Framed::new(Lines::new().limit(4096), session).frame_timeout(LINE_TIME)
     })
 }
 

@@ -146,9 +146,10 @@ fn main() -> ExitCode {
                 match &tls {
                     Some(config) => {
                         let role = TlsRole::server(config.clone());
-                        endpoint.listen_factory(worker, TlsFactory::new(role, factory))?
+                        let under_tls = TlsFactory::new(role, factory);
+                        endpoint.listen_factory(worker, support::patient(under_tls))?
                     }
-                    None => endpoint.listen_factory(worker, factory)?,
+                    None => endpoint.listen_factory(worker, support::patient(factory))?,
                 };
             }
             Ok(())

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use jiff::fmt::rfc2822;
 use jiff::{Timestamp, tz::TimeZone};
@@ -16,6 +17,8 @@ use crate::support::tls::or_abort;
 
 /// RFC 5321 4.5.3.1.4 has 512 bytes, and extensions add to them.
 const LINE_LIMIT: usize = 2048;
+/// How long a command may take from its first byte to its end.
+const LINE_TIME: Duration = Duration::from_secs(60);
 /// How many recipients a message may have (RFC 5321 4.5.3.1.8: at least 100).
 const MOST_RECIPIENTS: usize = 100;
 
@@ -36,7 +39,7 @@ pub(crate) fn factory(service: &Rc<Service>) -> impl Factory + use<> {
             envelope: None,
             incoming: None,
         };
-        Framed::new(Lines::new().limit(LINE_LIMIT), session)
+        Framed::new(Lines::new().limit(LINE_LIMIT), session).frame_timeout(LINE_TIME)
     })
 }
 

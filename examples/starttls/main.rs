@@ -128,7 +128,7 @@ fn main() -> ExitCode {
         match (&options.serve, &options.connect) {
             (Some(endpoint), _) => {
                 let role = server_role(options.credentials.of_server()?)?;
-                support::listen(reactor, endpoint, server::factory(role))
+                support::listen(reactor, endpoint, support::patient(server::factory(role)))
             }
             (None, None) => both(reactor, options.lines, &outcome),
             (None, Some(endpoint)) => {

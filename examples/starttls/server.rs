@@ -1,6 +1,8 @@
 //! The server's side. It knows nothing of what its transport is made of: TCP, or one TLS inside
 //! another.
 
+use std::time::Duration;
+
 use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
 use retwist::tls::{TlsRole, TlsTransport, start_tls, stop_tls};
 use retwist::{Factory, Reason, error_chain};
@@ -10,13 +12,16 @@ use crate::support::tls::or_abort;
 /// How deep TLS may be nested: more than any use needs.
 const MOST_LAYERS: usize = 8;
 
+/// How long a line may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
 pub(crate) fn factory(role: TlsRole) -> impl Factory {
     retwist::factory(move |_| {
         let server = Server {
             role: role.clone(),
             layers: 0,
         };
-        Framed::new(Lines::delimited_by(b"\n"), server)
+        Framed::new(Lines::delimited_by(b"\n"), server).frame_timeout(LIMIT)
     })
 }
 

@@ -16,9 +16,11 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
 use retwist::endpoint::{DatagramEndpoint, ServerEndpoint, server_from_string};
+use retwist::protocols::{FactoryPolicy, Timeout, WrappingFactory};
 use retwist::{
     DatagramProtocolRef, IntoFactory, Reactor, Worker, Workers, WorkersError, error_chain,
 };
@@ -27,6 +29,14 @@ use retwist::{
 pub(crate) type Mistake = Box<dyn Error + Send + Sync>;
 
 pub(crate) mod prefixes;
+
+/// How long a server keeps a connection on which nothing moves.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// Ends the connections of a server on which nothing moves for half an hour.
+pub(crate) fn patient(factory: impl IntoFactory) -> WrappingFactory<Timeout> {
+    Timeout::new().idle(IDLE).factory(factory)
+}
 
 /// What stands below the help of examples that take endpoints of streams.
 const STREAMS: &str = r"
@@ -39,6 +49,7 @@ tls:PORT:privateKey=FILE      to listen with TLS; the PEM file has the key and t
 tls:HOST:PORT                 to connect with TLS; with :trustRoots=FILE to servers that these certify
 
 Before it stands what goes over it, as in haproxy:tcp:8080 or timeout:idle=60:limit:total=100:tls:443:privateKey=FILE.
+A connection on which nothing moves for half an hour ends; timeout:idle=60: before an endpoint ends it sooner.
 A colon inside a value is written \:, as in interface=\:\:1. All kinds and all arguments are in the documentation of the
 module `endpoint`.";
 

@@ -1,6 +1,6 @@
 use async_tungstenite::tungstenite;
 use retwist::deferred::{AsyncTransport, Spawner};
-use retwist::protocols::{LineReceiver, LineTransport};
+use retwist::protocols::{LineReceiver, LineTransport, TimeoutLayer};
 use tungstenite::error::ProtocolError;
 use tungstenite::handshake::machine::TryParse;
 use tungstenite::handshake::server::{Request, create_response, write_response};
@@ -97,6 +97,9 @@ impl Door {
             .and_then(|response| write_response(&mut answer, &response))
             .map_err(|_| Answer::refusal("400 Bad Request"))?;
         transport.write(&answer);
+        if let Some(timeout) = TimeoutLayer::of(transport) {
+            timeout.set_total(None);
+        }
         // What came behind the request goes along. There is no connection only if it has ended.
         if let Some(connection) = AsyncTransport::adopt(transport) {
             let peer = connection.peer();

@@ -37,6 +37,9 @@ ENDPOINT   where to listen (default: tcp:8009:interface=127.0.0.1). The page is 
 /// A guest is asked for a sign of life every half minute.
 const SILENCE: Duration = Duration::from_secs(90);
 
+/// How long a request may take. A guest who was let in may stay.
+const REQUEST: Duration = Duration::from_secs(30);
+
 fn main() -> ExitCode {
     support::main(HELP, |reactor, arguments| {
         let executor = Executor::new(reactor);
@@ -48,7 +51,8 @@ fn main() -> ExitCode {
         // It lives as long as the reactor does.
         reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, |_| drop(executor));
         let doors = factory(move |_| Framed::lines(Door::new(room.clone(), tasks.clone())));
-        let factory = FactoryRef::from(Timeout::new().idle(SILENCE).factory(doors));
+        let patient = Timeout::new().idle(SILENCE).total(REQUEST);
+        let factory = FactoryRef::from(patient.factory(doors));
         for endpoint in support::servers(arguments, "tcp:8009:interface=127.0.0.1")? {
             support::listen(reactor, &endpoint, factory.clone())?;
         }

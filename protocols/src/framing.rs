@@ -1,6 +1,7 @@
 pub(crate) mod blocks;
 #[cfg(feature = "tokio-codec")]
 pub(crate) mod codec;
+mod deadline;
 mod decoder;
 pub(crate) mod error;
 pub(crate) mod framed;

@@ -48,7 +48,7 @@ pub use file_sender::{FileSendError, FileSender};
 pub use framing::blocks::{Blocks, BlocksError};
 #[cfg(feature = "tokio-codec")]
 pub use framing::codec::{Codec, CodecError};
-pub use framing::error::{LengthLimitExceeded, StringTooLong, UnfinishedFrame};
+pub use framing::error::{FrameTimedOut, LengthLimitExceeded, StringTooLong, UnfinishedFrame};
 pub use framing::framed::Framed;
 pub use framing::int_strings::{Int8Strings, Int16Strings, Int32Strings, IntStrings};
 pub use framing::line_receiver::LineReceiver;

@@ -1,6 +1,7 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
+use std::time::Duration;
 
 use crate::program::{Program, connect};
 
@@ -101,5 +102,40 @@ fn a_slow_reader_does_not_slow_down_the_others() {
     // What had been sent before is there, and then it breaks off.
     let broken = slow.stream.read_to_end(&mut Vec::new()).unwrap_err();
     assert_eq!(broken.kind(), ErrorKind::ConnectionReset);
+    program.stop();
+}
+
+#[test]
+fn guests_who_write_and_never_read_share_one_bound() {
+    const GUESTS: usize = 150;
+    let (program, address) = Program::serve("chat", &[LOCAL]);
+    let speech = format!("{}\r\n", "x".repeat(4000)).repeat(64);
+    let guests: Vec<_> = (0..GUESTS)
+        .map(|number| {
+            let mut stream = connect(address);
+            stream
+                .write_all(format!("guest{number}\r\n").as_bytes())
+                .unwrap();
+            stream
+        })
+        .collect();
+    thread::scope(|scope| {
+        for mut guest in guests {
+            let speech = &speech;
+            scope.spawn(move || {
+                // Until the guest is thrown out, or read no more.
+                guest
+                    .set_write_timeout(Some(Duration::from_secs(2)))
+                    .unwrap();
+                while guest.write_all(speech.as_bytes()).is_ok() {}
+            });
+        }
+    });
+    // 64 MiB for all of them, and room for what a program needs anyway.
+    assert!(
+        program.peak_memory() < 112 * 1024 * 1024,
+        "{}",
+        program.peak_memory()
+    );
     program.stop();
 }

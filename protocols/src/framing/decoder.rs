@@ -258,6 +258,14 @@ impl<F: Framing> FrameDecoder<F> {
         (interrupted & !OTHER_MODE != 0).then(|| self.pushed.take())
     }
 
+    /// Whether a unit has begun, and is not complete.
+    pub(crate) fn is_within_unit(&self) -> bool {
+        let partial = self.partial.take();
+        let has_begun = !partial.is_empty();
+        self.partial.set(partial);
+        has_begun && self.mode.get() == Mode::Frames
+    }
+
     /// Takes out the beginning of a unit.
     pub(crate) fn take_partial(&self) -> Vec<u8> {
         self.reset();

@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 /// A unit was not sent, because the framing cannot express its length.
 #[doc(alias = "StringTooLongError")]
@@ -61,3 +62,19 @@ impl fmt::Display for UnfinishedFrame {
 }
 
 impl Error for UnfinishedFrame {}
+
+/// A unit was not complete after this time: see [`Framed::frame_timeout`](crate::Framed::frame_timeout).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameTimedOut(pub Duration);
+
+impl fmt::Display for FrameTimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the peer did not complete a unit within {} s; if units may take longer, raise the limit",
+            self.0.as_secs_f64()
+        )
+    }
+}
+
+impl Error for FrameTimedOut {}

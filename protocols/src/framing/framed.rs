@@ -1,9 +1,11 @@
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use retwist_reactor::{Protocol, Reason, TransportRef};
+use retwist_reactor::{Protocol, Reason, TransportRef, WeakProtocol};
 
+use super::deadline::FrameDeadline;
 use super::decoder::{FrameDecoder, Mode};
 use crate::{FrameReceiver, FrameTransport, Framing};
 
@@ -25,6 +27,8 @@ pub struct Framed<F: Framing, R> {
     /// `None` until it is connected.
     transport: Option<FrameTransport<F>>,
     input_ended: bool,
+    /// Boxed, since most have none.
+    deadline: Option<Box<FrameDeadline>>,
 }
 
 /// How many bytes are first added to a unit that has begun already, if the unit is shorter than
@@ -39,6 +43,64 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
             decoder: Rc::new(FrameDecoder::new(framing)),
             transport: None,
             input_ended: false,
+            deadline: None,
+        }
+    }
+
+    /// Sets how long a unit may take from its first byte to its last. A peer that takes longer loses its
+    /// connection, with [`FrameTimedOut`](crate::FrameTimedOut) as the reason. By default there is no such limit:
+    /// an idle time does not end a peer that sends a byte now and then.
+    ///
+    /// In raw mode there are no units, and no limit. A unit whose delivery a pause holds up is not late.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use retwist_protocols::{Framed, LineReceiver, LineTransport};
+    /// # use retwist_reactor::testing::RecordingTransport;
+    ///
+    /// struct Echo;
+    ///
+    /// impl LineReceiver for Echo {
+    ///     fn line_received(&mut self, transport: &LineTransport, line: &[u8]) {
+    ///         transport.send_line(line);
+    ///     }
+    /// }
+    ///
+    /// let protocol = Framed::lines(Echo).frame_timeout(Duration::from_secs(30));
+    /// # let recording = RecordingTransport::connect(protocol);
+    /// # recording.receive(b"one\r\nt");
+    /// # recording.clock().advance(Duration::from_secs(29));
+    /// # recording.receive(b"wo");
+    /// # assert!(!recording.is_closing());
+    /// # recording.clock().advance(Duration::from_secs(1));
+    /// # assert!(recording.is_closing());
+    /// ```
+    #[must_use]
+    pub fn frame_timeout(mut self, limit: Duration) -> Self {
+        self.deadline = Some(Box::new(FrameDeadline::new(limit)));
+        self
+    }
+
+    /// A delivery has ended. `continues`: it has brought nothing but more of a unit that had begun.
+    #[cold]
+    fn watch(&self, transport: &FrameTransport<F>, continues: bool) {
+        let Some(deadline) = &self.deadline else {
+            return;
+        };
+        if !self.decoder.is_within_unit() {
+            deadline.stop();
+        } else if !continues {
+            let me: WeakProtocol<Self> = transport.own();
+            deadline.start(&transport.clock(), move |error| {
+                me.call(move |framed, _| {
+                    // What has come of it may have been given back meanwhile.
+                    if let Some(transport) = &framed.transport
+                        && framed.decoder.is_within_unit()
+                    {
+                        transport.end_because(Arc::new(error));
+                    }
+                });
+            });
         }
     }
 
@@ -251,7 +313,9 @@ impl<F: Framing, R: FrameReceiver<F>> Protocol for Framed<F, R> {
             return;
         };
         let mut partial = self.decoder.begin();
+        let held = partial.len();
         let mut rest = self.complete(&transport, &mut partial, data);
+        let continues = held > 0 && partial.len() == held + data.len();
         if partial.is_empty() {
             rest = self.deliver(&transport, rest);
             if transport.goes_on() {
@@ -260,6 +324,9 @@ impl<F: Framing, R: FrameReceiver<F>> Protocol for Framed<F, R> {
             }
         }
         transport.end(partial, rest);
+        if self.deadline.is_some() {
+            self.watch(&transport, continues);
+        }
         if self.input_ended {
             // The receiver has pushed these bytes back behind the end.
             self.finish(&transport);
@@ -268,6 +335,9 @@ impl<F: Framing, R: FrameReceiver<F>> Protocol for Framed<F, R> {
 
     fn transport_switched(&mut self, transport: &TransportRef) {
         let discarded = self.decoder.take_partial();
+        if let Some(deadline) = &self.deadline {
+            deadline.stop();
+        }
         if !discarded.is_empty() {
             log::warn!(
                 "{} bytes of a unit that began on another transport are discarded",
@@ -308,6 +378,7 @@ impl<F: Framing, R: FrameReceiver<F>> Protocol for Framed<F, R> {
     }
 
     fn connection_lost(&mut self, reason: &Reason) {
+        self.deadline = None;
         match self.decoder.failure() {
             Some(error) => self.receiver.connection_lost(&Reason::Failed(error)),
             None => self.receiver.connection_lost(reason),

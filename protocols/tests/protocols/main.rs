@@ -4,6 +4,7 @@ mod amp;
 #[cfg(feature = "tokio-codec")]
 mod codec;
 mod common;
+mod frame_timeouts;
 mod framing;
 mod framing_ends;
 mod idle;
