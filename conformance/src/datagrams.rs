@@ -18,5 +18,7 @@ pub use kind::Kind;
 pub use open::Open;
 pub use peer::{Actor, Event, Peer};
 pub use way::Way;
+#[cfg(unix)]
+pub use ways::Unix;
 pub use ways::{Memory, Udp4, Udp6};
 pub use world::World;

@@ -19,4 +19,10 @@ retwist_conformance::datagrams! {
     udp4: Udp4,
     udp6: Udp6,
     memory: Memory,
+    #[cfg(unix)]
+    unix_names: retwist_conformance::datagrams::Unix,
+    #[cfg(unix)]
+    unix_paths: unix::OverPaths,
+    #[cfg(unix)]
+    unix_memory: unix::OverMemory,
 }

@@ -3,17 +3,18 @@
 
 mod sockets;
 
+use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use retwist::testing::MemoryReactor;
 use retwist::{
-    Address, DatagramProtocolRef, ListeningPort, Reactor, ReactorUnixDatagram, UdpError,
-    UnixDatagramListen, UnixName,
+    Address, Clock, DatagramProtocolRef, ListenError, ListeningPort, Reactor, ReactorUnixDatagram,
+    UdpError, UnixDatagramListen, UnixName,
 };
 
-use retwist_conformance::datagrams::{Event, Peer};
+use retwist_conformance::datagrams::{Event, Facts, Open, Peer, Unix, Way};
 
 /// A folder of one case, which goes with it.
 pub struct Folder(PathBuf);
@@ -48,10 +49,11 @@ impl Drop for Folder {
 }
 
 /// A loop, and names that are free.
-trait Names {
+pub trait Names {
     fn new() -> Self;
     fn reactor(&self) -> &dyn ReactorUnixDatagram;
     fn pass(&self, wait: Duration);
+    fn clock(&self) -> Clock;
     fn name(&self, name: &str) -> UnixName;
 
     fn open(
@@ -88,8 +90,8 @@ trait Names {
     }
 }
 
-struct Paths(Reactor, Folder);
-struct Memory(MemoryReactor);
+pub struct Paths(Reactor, Folder);
+pub struct Memory(MemoryReactor);
 
 impl Names for Paths {
     fn new() -> Self {
@@ -102,6 +104,10 @@ impl Names for Paths {
 
     fn pass(&self, wait: Duration) {
         self.0.iterate(wait).unwrap();
+    }
+
+    fn clock(&self) -> Clock {
+        self.0.clock().clone()
     }
 
     fn name(&self, name: &str) -> UnixName {
@@ -120,6 +126,10 @@ impl Names for Memory {
 
     fn pass(&self, wait: Duration) {
         self.0.clock().advance(wait);
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::clone(self.0.clock())
     }
 
     fn name(&self, name: &str) -> UnixName {
@@ -144,8 +154,55 @@ impl Names for Abstract {
         self.0.pass(wait);
     }
 
+    fn clock(&self) -> Clock {
+        self.0.clock()
+    }
+
     fn name(&self, name: &str) -> UnixName {
         UnixName::abstract_name(format!("{}/{name}", self.0.1.0.display())).unwrap()
+    }
+}
+
+/// The suite, over ports of such names.
+pub struct Over<N> {
+    names: N,
+    opened: Cell<u32>,
+}
+
+pub type OverPaths = Over<Paths>;
+pub type OverMemory = Over<Memory>;
+
+impl<N: Names + 'static> Way for Over<N> {
+    fn facts() -> Facts {
+        Unix::facts()
+    }
+
+    fn new() -> Self {
+        Over {
+            names: N::new(),
+            opened: Cell::new(0),
+        }
+    }
+
+    fn open(
+        &self,
+        open: Open,
+        protocol: DatagramProtocolRef,
+    ) -> Result<ListeningPort, ListenError> {
+        self.opened.set(self.opened.get() + 1);
+        let free = || self.names.name(&self.opened.get().to_string());
+        let options = Unix::options(open, free);
+        self.names
+            .reactor()
+            .listen_unix_datagrams(options, protocol)
+    }
+
+    fn pass(&self, wait: Duration) {
+        self.names.pass(wait);
+    }
+
+    fn clock(&self) -> Clock {
+        self.names.clock()
     }
 }
 
