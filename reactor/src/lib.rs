@@ -11,7 +11,7 @@
 //!
 //! ```text
 //! 8  reactor, testing, embedding   the public face of the loop; transports in memory; inside another loop
-//! 7  tcp, unix, udp, descriptor, process, stdio   kinds of transport
+//! 7  tcp, unix, udp, descriptor, process, stdio, watch   kinds of transport
 //! 6  socket             sockets that carry a stream, of every family
 //! 5  core               one pass of the loop: startup, shutdown, signals, children, sources, ports, connectors
 //! 4  stream, datagram   byte streams, and ports of datagrams, of every kind
@@ -40,6 +40,8 @@ mod udp;
 #[cfg(unix)]
 mod unix;
 mod values;
+#[cfg(unix)]
+mod watch;
 
 pub use core::connect_attempt::ConnectAttempt;
 pub use core::connector::{Connector, ConnectorState};
@@ -91,6 +93,13 @@ pub use unix::{
     DescriptorError, IntoUnixConnect, IntoUnixDatagram, IntoUnixListen, NotPassed, PeerCredentials,
     UnixConnect, UnixDatagramListen, UnixDescriptors, UnixListen, UnixName, UnixOptions,
 };
+#[cfg(unix)]
+pub use watch::{Watch, Watcher};
+
+/// The events of the operating system, in the version that this crate uses: for
+/// [`ReactorHandle::watch_source`].
+#[cfg(unix)]
+pub use mio;
 pub use values::address::Address;
 pub use values::address_error::AddressError;
 #[cfg(unix)]

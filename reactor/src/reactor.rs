@@ -10,6 +10,8 @@ mod stdio;
 mod unix;
 #[cfg(unix)]
 mod unix_datagram;
+#[cfg(unix)]
+mod watch;
 
 use std::fmt;
 use std::ops::Deref;

@@ -14,4 +14,5 @@ mod flags;
 mod pipes;
 mod stdio;
 mod terminals;
+mod watching;
 mod world;

@@ -1,3 +1,5 @@
+#[cfg(unix)]
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::mem;
@@ -24,6 +26,12 @@ pub(crate) trait Source {
 
     /// The reactor ends now, without waiting.
     fn abort(&self, reason: Reason);
+
+    /// Itself, if it is what an application watches.
+    #[cfg(unix)]
+    fn watch(self: Rc<Self>) -> Option<Rc<dyn Any>> {
+        None
+    }
 }
 
 /// All that is registered with the system, by token. Owns it: the root of the tree.
