@@ -1,9 +1,12 @@
 //! The file of a port, sockets of other programs, and other kinds of file.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::time::Instant;
 
-use retwist::ListenError;
+use retwist::testing::MemoryReactor;
+use retwist::{ListenError, ReactorUnixDatagram, UnixName};
 
 use super::*;
 
