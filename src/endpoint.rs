@@ -24,6 +24,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A program that takes a [`Network`] and listens on its [`reactor`](Network::reactor) does not know
+//! which reactor it runs on: see [there](crate#one-program-any-reactor).
+//!
 //! # The language
 //!
 //! The language is Twisted's: the kind, then its arguments, with `:` between them. An argument is

@@ -116,6 +116,7 @@
 //! | use more than one core | [`Workers`] |
 //! | take over a socket that another program opened | [`AdoptedSocket`] |
 //! | turn inside another loop, pass by pass | [`embedding`] |
+//! | write a program that does not know which reactor it runs on | [`FullReactor`], [below](#one-program-any-reactor) |
 //! | test all this without sockets or waiting | [`testing`] |
 //!
 //! The parts are crates of their own, and a program depends on `retwist` alone. The examples of a part
@@ -132,6 +133,54 @@
 //! and sends what was written to other connections on the way. What these ask for comes in the next
 //! pass, so that no connection keeps the others waiting. A reactor with nothing to do makes no system
 //! call at all.
+//!
+//! # One program, any reactor
+//!
+//! A program needs no [`Reactor`], but only what a reactor does. [`FullReactor`] is all of that:
+//! streams, datagrams, time, threads, the beginning and the end. A [`Network`](deferred::Network) adds
+//! the names of hosts. Endpoints, clients, services, thread pools and executors take these, so a
+//! program that is handed a network runs unchanged on a reactor, in memory under a test that does
+//! everything by hand, and on a host of a simulation: any value that implements the traits.
+//!
+//! ```
+//! use std::rc::Rc;
+//! use retwist::deferred::{Deferred, Value};
+//! use retwist::endpoint::{EndpointError, Network, server_from_string};
+//! use retwist::testing::MemoryReactor;
+//! # use retwist::{Protocol, TransportRef};
+//! # struct Echo;
+//! # impl Protocol for Echo {
+//! #     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) { transport.write(data) }
+//! # }
+//!
+//! fn program(network: &Network) -> Result<(), Box<dyn std::error::Error>> {
+//!     let reactor = network.reactor();
+//!     server_from_string("tcp:8007:interface=127.0.0.1")?.listen(&*reactor, |_| Echo)?;
+//!     let sum = network.pool().defer_to_thread(|| Value((1..=1000_u64).sum::<u64>()));
+//!     sum.done(move |sum| {
+//!         println!("{sum:?}");
+//!         reactor.stop();
+//!     });
+//!     Ok(())
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # if false {
+//! // In `main`:
+//! let reactor = retwist::Reactor::new()?;
+//! program(&Network::new(&reactor))?;
+//! reactor.run()?;
+//! # }
+//!
+//! // In a test:
+//! let reactor = Rc::new(MemoryReactor::new());
+//! let names = |_: &str, port| Deferred::succeed(vec![([127, 0, 0, 1], port).into()]);
+//! program(&Network::with(reactor.clone(), Rc::new(names)))?;
+//! assert_eq!(reactor.listening().len(), 1);
+//! reactor.run_job();
+//! assert!(reactor.is_stopping() && reactor.shut_down());
+//! # Ok(()) }
+//! ```
 //!
 //! # The log
 //!

@@ -72,7 +72,10 @@ pub use process::{
     ChildDescriptor, ChildProcess, OnceDescriptor, ProcessProtocol, ProcessProtocolHandle,
     ProcessProtocolRef, ProcessTransport, Program, WeakProcessProtocol, WindowSize,
 };
-pub use reactor::{Reactor, ReactorStreams, ReactorTcp, ReactorUdp};
+pub use reactor::{
+    FullReactor, JobQueue, Reactor, ReactorLifecycle, ReactorStreams, ReactorTcp, ReactorThreads,
+    ReactorUdp, Threads,
+};
 #[cfg(unix)]
 pub use reactor::{
     ReactorAdoption, ReactorDescriptors, ReactorProcess, ReactorStdio, ReactorUnix,

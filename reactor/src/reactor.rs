@@ -2,10 +2,13 @@
 mod adoption;
 #[cfg(unix)]
 mod descriptor;
+mod full;
+mod lifecycle;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]
 mod stdio;
+mod threads;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -33,10 +36,13 @@ use crate::{
 pub use adoption::ReactorAdoption;
 #[cfg(unix)]
 pub use descriptor::ReactorDescriptors;
+pub use full::FullReactor;
+pub use lifecycle::ReactorLifecycle;
 #[cfg(unix)]
 pub use process::ReactorProcess;
 #[cfg(unix)]
 pub use stdio::ReactorStdio;
+pub use threads::{JobQueue, ReactorThreads, Threads};
 #[cfg(unix)]
 pub use unix::ReactorUnix;
 #[cfg(unix)]
@@ -219,7 +225,12 @@ macro_rules! tcp_methods {
     )*};
 }
 
-tcp_methods!(ReactorHandle, dyn ReactorTcp + '_, MemoryReactor);
+tcp_methods!(
+    ReactorHandle,
+    dyn ReactorTcp + '_,
+    dyn FullReactor + '_,
+    MemoryReactor
+);
 
 impl ReactorHandle {
     /// Opens a UDP port: `8007`, an address, or a [`UdpListen`], for one protocol. The port is open

@@ -55,6 +55,7 @@ mod recording;
 mod wire;
 
 pub use crate::core::connector::ConnectOptions;
+pub use crate::core::lifecycle::Triggers;
 pub use clock::ManualClock;
 pub use datagrams::{DatagramNetwork, Fate, Passing, RecordingDatagrams};
 pub use pair::{Pair, Side};

@@ -1,3 +1,5 @@
+mod full;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;

@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use retwist_reactor::{Clock, Phase, ReactorHandle, Remote, SystemEvent, catch_panic};
+use retwist_reactor::{Clock, FullReactor, Phase, Remote, SystemEvent, Threads, catch_panic};
 
 use super::ready_list::{ReadyList, TaskWaker};
 use crate::threads::ThreadLocalCell;
@@ -50,8 +50,15 @@ pub struct Spawner {
 impl Executor {
     /// An executor on this reactor. Its wakers work in any thread. Its tasks end with the reactor:
     /// after the connections have been closed, and before the triggers of [`Phase::After`].
-    pub fn new(reactor: &ReactorHandle) -> Self {
-        let executor = Executor::with_remote(reactor.clock(), Some(reactor.remote()));
+    ///
+    /// A reactor without threads, such as a
+    /// [`MemoryReactor`](retwist_reactor::testing::MemoryReactor), has no thread that could wake a task.
+    pub fn new(reactor: &dyn FullReactor) -> Self {
+        let remote = match reactor.threads() {
+            Threads::System(remote) => Some(remote),
+            Threads::Simulated(_) => None,
+        };
+        let executor = Executor::with_remote(&reactor.time(), remote);
         let tasks = executor.spawner.tasks.clone();
         reactor.add_system_event_trigger(Phase::During, SystemEvent::Shutdown, move |_| {
             if let Some(tasks) = tasks.upgrade() {

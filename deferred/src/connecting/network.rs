@@ -2,7 +2,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use retwist_reactor::{
-    Address, AddressError, Connector, IntoFactory, IntoProtocol, ReactorHandle, ReactorStreams,
+    Address, AddressError, Connector, FullReactor, IntoFactory, IntoProtocol, ReactorHandle,
     factory,
 };
 
@@ -37,8 +37,9 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Network {
-    reactor: Rc<dyn ReactorStreams>,
+    reactor: Rc<dyn FullReactor>,
     resolver: Rc<dyn Resolver>,
+    pool: ThreadPool,
 }
 
 impl Network {
@@ -47,13 +48,22 @@ impl Network {
     pub fn new(reactor: &ReactorHandle) -> Self {
         let pool = ThreadPool::new(reactor);
         let resolver = SystemResolver::new(&pool, reactor.clock());
-        Network::with(Rc::new(reactor.clone()), Rc::new(resolver))
+        Network {
+            reactor: Rc::new(reactor.clone()),
+            resolver: Rc::new(resolver),
+            pool,
+        }
     }
 
-    /// A network of other parts: a [`MemoryReactor`](retwist_reactor::testing::MemoryReactor), or a
-    /// resolver of one's own.
-    pub fn with(reactor: Rc<dyn ReactorStreams>, resolver: Rc<dyn Resolver>) -> Self {
-        Network { reactor, resolver }
+    /// A network of other parts: a [`MemoryReactor`](retwist_reactor::testing::MemoryReactor), a host of
+    /// a simulation, or a resolver of one's own.
+    pub fn with(reactor: Rc<dyn FullReactor>, resolver: Rc<dyn Resolver>) -> Self {
+        let pool = ThreadPool::new(&*reactor);
+        Network {
+            reactor,
+            resolver,
+            pool,
+        }
     }
 
     /// A dialer for a port of a host, whose options can be set. Fails if the text has no port, or
@@ -97,9 +107,14 @@ impl Network {
         }
     }
 
-    /// Its reactor.
-    pub fn reactor(&self) -> Rc<dyn ReactorStreams> {
+    /// Its reactor, with all that a program asks of one.
+    pub fn reactor(&self) -> Rc<dyn FullReactor> {
         self.reactor.clone()
+    }
+
+    /// Threads for work that blocks.
+    pub fn pool(&self) -> ThreadPool {
+        self.pool.clone()
     }
 
     /// Its resolver.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use retwist_reactor::{Phase, ReactorHandle, Remote, SystemEvent, catch_panic};
+use retwist_reactor::{FullReactor, JobQueue, Phase, Remote, SystemEvent, Threads, catch_panic};
 
 use super::pool_threads::PoolThreads;
 use super::thread_local_cell::ThreadLocalCell;
@@ -42,11 +42,18 @@ pub struct ThreadPool {
 }
 
 struct Pool {
-    threads: Arc<PoolThreads>,
-    remote: Remote,
+    hands: Hands,
     next: Cell<u64>,
     deliveries: ThreadLocalCell<Deliveries>,
     ended: Cell<bool>,
+}
+
+/// What does the jobs.
+enum Hands {
+    /// Threads of the system, and the way back from them.
+    Threads(Arc<PoolThreads>, Remote),
+    /// What drives the loop of a reactor that has no threads; the number that it gave to each job.
+    Simulated(Rc<dyn JobQueue>, Rc<RefCell<HashMap<u64, u64>>>),
 }
 
 /// What fires the promise of each job, by the job's number: with the output that the thread has
@@ -64,10 +71,15 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl ThreadPool {
     /// A pool on this reactor. One is enough for a program: clone it.
-    pub fn new(reactor: &ReactorHandle) -> Self {
+    ///
+    /// On a [`MemoryReactor`](retwist_reactor::testing::MemoryReactor) no thread starts: the test does
+    /// each job with [`run_job`](retwist_reactor::testing::MemoryReactor::run_job).
+    pub fn new(reactor: &dyn FullReactor) -> Self {
         let pool = Rc::new(Pool {
-            threads: PoolThreads::new(DEFAULT_SIZE),
-            remote: reactor.remote(),
+            hands: match reactor.threads() {
+                Threads::Simulated(jobs) => Hands::Simulated(jobs, Rc::default()),
+                Threads::System(remote) => Hands::Threads(PoolThreads::new(DEFAULT_SIZE), remote),
+            },
             next: Cell::new(0),
             deliveries: ThreadLocalCell::new(|_, _| Deliveries::default()),
             ended: Cell::new(false),
@@ -86,12 +98,17 @@ impl ThreadPool {
     #[doc(alias = "suggestThreadPoolSize")]
     #[doc(alias = "adjustPoolsize")]
     pub fn set_size(&self, threads: usize) {
-        self.pool.threads.set_max_threads(threads.max(1));
+        if let Hands::Threads(pool, _) = &self.pool.hands {
+            pool.set_max_threads(threads.max(1));
+        }
     }
 
     /// The number of threads that there are now.
     pub fn threads(&self) -> usize {
-        self.pool.threads.threads()
+        match &self.pool.hands {
+            Hands::Threads(pool, _) => pool.threads(),
+            Hands::Simulated(..) => 0,
+        }
     }
 
     /// Calls `job` in a thread, and promises its result: a [`Result`], nothing, or a
@@ -115,7 +132,7 @@ impl ThreadPool {
         let pool = Rc::downgrade(&self.pool);
         let (promise, deferred) = Deferred::with_canceller(move |_| {
             if let Some(pool) = pool.upgrade() {
-                pool.threads.remove(id);
+                pool.hands.remove(id);
                 pool.deliveries.take(id);
             }
         });
@@ -132,22 +149,88 @@ impl ThreadPool {
             };
             promise.fire(outcome);
         });
-        let (remote, key) = (self.pool.remote.clone(), self.pool.deliveries.key());
         let job = move || {
             let output = catch_panic(job);
             *to_thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(output);
-            // An error means that the reactor has ended; the promise has been fired with that.
-            let _ = remote.call_from_thread(move |_| {
-                if let Some(deliver) = key.get().and_then(|deliveries| deliveries.take(id)) {
-                    deliver(Ok(()));
-                }
-            });
         };
-        if let Err(error) = self.pool.threads.add(id, Box::new(job)) {
-            log::error!("the thread pool has no thread for a job: {error}");
-            self.pool.deliveries.take(id);
-        }
+        self.pool.hands.add(id, job, &self.pool.deliveries);
         deferred
+    }
+}
+
+impl Hands {
+    /// Has a job done, which leaves its output where the delivery of this number finds it.
+    fn add(
+        &self,
+        id: u64,
+        job: impl FnOnce() + Send + 'static,
+        deliveries: &ThreadLocalCell<Deliveries>,
+    ) {
+        let key = deliveries.key();
+        let deliver = move || {
+            if let Some(deliver) = key.get().and_then(|deliveries| deliveries.take(id)) {
+                deliver(Ok(()));
+            }
+        };
+        match self {
+            Hands::Threads(threads, remote) => {
+                let remote = remote.clone();
+                let job = move || {
+                    job();
+                    // An error means that the reactor has ended; the promise has been fired with that.
+                    let _ = remote.call_from_thread(move |_| deliver());
+                };
+                if let Err(error) = threads.add(id, Box::new(job)) {
+                    log::error!("the thread pool has no thread for a job: {error}");
+                    deliveries.take(id);
+                }
+            }
+            Hands::Simulated(jobs, numbers) => {
+                let done = numbers.clone();
+                let number = jobs.add(Box::new(move || {
+                    done.borrow_mut().remove(&id);
+                    job();
+                    deliver();
+                }));
+                numbers.borrow_mut().insert(id, number);
+            }
+        }
+    }
+
+    /// Drops a job that has not begun.
+    fn remove(&self, id: u64) {
+        match self {
+            Hands::Threads(threads, _) => threads.remove(id),
+            Hands::Simulated(jobs, numbers) => {
+                let number = numbers.borrow_mut().remove(&id);
+                if let Some(number) = number {
+                    jobs.remove(number);
+                }
+            }
+        }
+    }
+
+    /// Drops all that has not begun, and takes no more.
+    fn stop(&self) {
+        match self {
+            Hands::Threads(threads, _) => threads.stop(),
+            Hands::Simulated(jobs, numbers) => {
+                let numbers = mem::take(&mut *numbers.borrow_mut());
+                numbers.into_values().for_each(|number| jobs.remove(number));
+            }
+        }
+    }
+
+    /// Waits for what has begun.
+    fn join(&self) {
+        if let Hands::Threads(threads, _) = self {
+            let left = threads.join(JOIN_TIMEOUT);
+            if left > 0 {
+                log::warn!(
+                    "{left} threads of the pool are still at work; the reactor ends without them"
+                );
+            }
+        }
     }
 }
 
@@ -165,13 +248,8 @@ impl Pool {
     /// The reactor ends.
     fn end(&self) {
         self.ended.set(true);
-        self.threads.stop();
-        let left = self.threads.join(JOIN_TIMEOUT);
-        if left > 0 {
-            log::warn!(
-                "{left} threads of the pool are still at work; the reactor ends without them"
-            );
-        }
+        self.hands.stop();
+        self.hands.join();
         let pending = mem::take(&mut *self.deliveries.pending.borrow_mut());
         for deliver in pending.into_values() {
             deliver(Err(Interrupted::ReactorEnded));
@@ -181,7 +259,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.threads.stop();
+        self.hands.stop();
     }
 }
 

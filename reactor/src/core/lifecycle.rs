@@ -57,7 +57,6 @@ pub struct Hold {
 
 /// What all holds of one phase share.
 struct Held {
-    remote: Remote,
     then: Then,
 }
 
@@ -65,9 +64,9 @@ struct Held {
 enum Then {
     Nothing,
     /// The loop is woken, and goes on by itself.
-    Wake,
+    Wake(Remote),
     /// The rest of an event of the application is fired, in the reactor's thread.
-    GoOn(SystemEvent),
+    GoOn(Remote, SystemEvent),
 }
 
 impl Drop for Held {
@@ -75,10 +74,10 @@ impl Drop for Held {
     fn drop(&mut self) {
         match mem::replace(&mut self.then, Then::Nothing) {
             Then::Nothing => {}
-            Then::Wake => self.remote.wake(),
-            Then::GoOn(event) => {
+            Then::Wake(remote) => remote.wake(),
+            Then::GoOn(remote, event) => {
                 // If the reactor has ended, so has the event.
-                let _ = self.remote.call_from_thread(move |reactor| {
+                let _ = remote.call_from_thread(move |reactor| {
                     if let Some(core) = reactor.core.upgrade() {
                         core.triggers.fire_rest(&event);
                     }
@@ -92,8 +91,20 @@ impl Drop for Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TriggerId(u64);
 
-/// The triggers of the system events, each called once, in the order in which they were added.
-pub(crate) struct Triggers {
+/// The triggers of the system events, each called once, in the order in which they were added: for a
+/// reactor of your own, which is simulated or drives its loop by hand.
+///
+/// ```
+/// use retwist_reactor::testing::Triggers;
+/// use retwist_reactor::{Phase, SystemEvent};
+///
+/// let triggers = Triggers::by_hand();
+/// triggers.add(Phase::Before, SystemEvent::Shutdown, Box::new(|hold| drop(hold)));
+/// triggers.fire(Phase::Before, &SystemEvent::Shutdown);
+/// assert!(!triggers.is_held());
+/// triggers.fire(Phase::During, &SystemEvent::Shutdown);
+/// ```
+pub struct Triggers {
     waiting: RefCell<Vec<Trigger>>,
     next: Cell<u64>,
     /// The holds of the phase of startup or shutdown that was fired last. Those of an earlier phase
@@ -101,7 +112,8 @@ pub(crate) struct Triggers {
     held: RefCell<Weak<Held>>,
     /// The events of the application that are under way: fired, and held back.
     under_way: RefCell<Vec<SystemEvent>>,
-    remote: Remote,
+    /// `None` for a reactor that is driven by hand.
+    remote: Option<Remote>,
 }
 
 struct Trigger {
@@ -112,22 +124,26 @@ struct Trigger {
 }
 
 impl Triggers {
+    /// Those of a loop that a hold wakes when it is dropped.
     pub(crate) fn new(remote: Remote) -> Self {
+        let mut triggers = Triggers::by_hand();
+        triggers.remote = Some(remote);
+        triggers
+    }
+
+    /// Those of a loop that asks whether it [is held](Triggers::is_held).
+    pub fn by_hand() -> Self {
         Triggers {
             waiting: RefCell::default(),
             next: Cell::new(0),
             held: RefCell::default(),
             under_way: RefCell::default(),
-            remote,
+            remote: None,
         }
     }
 
-    pub(crate) fn add(
-        &self,
-        phase: Phase,
-        event: SystemEvent,
-        call: Box<dyn FnOnce(Hold)>,
-    ) -> TriggerId {
+    /// Adds one, to be called in this phase of this event.
+    pub fn add(&self, phase: Phase, event: SystemEvent, call: Box<dyn FnOnce(Hold)>) -> TriggerId {
         let id = TriggerId(self.next.get());
         self.next.set(id.0 + 1);
         self.waiting.borrow_mut().push(Trigger {
@@ -139,15 +155,17 @@ impl Triggers {
         id
     }
 
-    pub(crate) fn remove(&self, id: TriggerId) -> bool {
+    /// Removes one. Returns false if it has been called or removed before.
+    pub fn remove(&self, id: TriggerId) -> bool {
         self.take(|trigger| trigger.id == id).is_some()
     }
 
     /// Calls the triggers of a phase of startup or shutdown. What they hold is
     /// [held](Triggers::is_held) from then on.
-    pub(crate) fn fire(&self, phase: Phase, event: &SystemEvent) {
+    pub fn fire(&self, phase: Phase, event: &SystemEvent) {
         self.held.take();
-        let held = self.call(phase, event, Then::Wake);
+        let then = self.remote.clone().map_or(Then::Nothing, Then::Wake);
+        let held = self.call(phase, event, then);
         self.held.replace(Arc::downgrade(&held));
         if let Some(mut held) = Arc::into_inner(held) {
             held.then = Then::Nothing;
@@ -155,13 +173,21 @@ impl Triggers {
     }
 
     /// Fires an event of the application: calls its triggers, all of them now if none holds it back.
-    /// If it is under way, the first time counts.
-    pub(crate) fn fire_named(&self, event: SystemEvent) {
+    /// If it is under way, the first time counts. A loop that is driven by hand does not wait for holds
+    /// of such an event.
+    pub fn fire_named(&self, event: SystemEvent) {
         if self.under_way.borrow().contains(&event) {
             return;
         }
         self.under_way.borrow_mut().push(event.clone());
-        let held = self.call(Phase::Before, &event, Then::GoOn(event.clone()));
+        let then = match &self.remote {
+            Some(remote) => Then::GoOn(remote.clone(), event.clone()),
+            None => Then::Nothing,
+        };
+        let held = self.call(Phase::Before, &event, then);
+        if self.remote.is_none() {
+            return self.fire_rest(&event);
+        }
         // If a hold is left, the drop of the last one goes on.
         if let Some(mut held) = Arc::into_inner(held) {
             held.then = Then::Nothing;
@@ -178,10 +204,7 @@ impl Triggers {
 
     /// Calls the triggers of a phase, in order. Each may add and remove others.
     fn call(&self, phase: Phase, event: &SystemEvent, then: Then) -> Arc<Held> {
-        let held = Arc::new(Held {
-            remote: self.remote.clone(),
-            then,
-        });
+        let held = Arc::new(Held { then });
         while let Some(trigger) =
             self.take(|trigger| trigger.phase == phase && trigger.event == *event)
         {
@@ -194,7 +217,7 @@ impl Triggers {
     }
 
     /// Whether a hold keeps back the next phase of startup or shutdown.
-    pub(crate) fn is_held(&self) -> bool {
+    pub fn is_held(&self) -> bool {
         self.held.borrow().strong_count() > 0
     }
 
@@ -216,5 +239,13 @@ impl Drop for Triggers {
 impl fmt::Debug for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hold")
+    }
+}
+
+impl fmt::Debug for Triggers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Triggers")
+            .field("waiting", &self.waiting.borrow().len())
+            .finish_non_exhaustive()
     }
 }

@@ -1,13 +1,15 @@
 #[cfg(unix)]
 mod adoption;
+mod lifecycle;
 #[cfg(unix)]
 mod process;
 #[cfg(unix)]
 mod stdio;
+mod threads;
 #[cfg(unix)]
 mod unix;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
@@ -17,12 +19,15 @@ use super::pair::Pair;
 use super::pending_connection::{MemoryDialer, PendingConnection};
 use super::port::{End, MemoryPort, Place};
 use crate::core::connector::{ConnectOptions, OwnedConnector};
+use crate::core::lifecycle::Triggers;
 use crate::heart::port::{KeptPorts, Listening};
 use crate::{
     Address, Clock, ConnectError, Connector, DatagramProtocolRef, FactoryRef, ListenError,
-    ListeningPort, ProtocolRef, ReactorTcp, ReactorUdp, StreamSettings, TcpConnect, TcpListen,
-    UdpListen,
+    ListeningPort, ProtocolRef, ReactorState, ReactorTcp, ReactorUdp, StreamSettings, TcpConnect,
+    TcpListen, UdpListen,
 };
+
+use threads::Jobs;
 
 /// A reactor without a network: records what was listened on and connected to, and makes the
 /// connections that a test asks for, with [`accept`](MemoryReactor::accept) and
@@ -55,6 +60,11 @@ pub struct MemoryReactor {
     ports: RefCell<Vec<Rc<MemoryPort>>>,
     kept_ports: Rc<KeptPorts>,
     dialled: Rc<RefCell<Vec<PendingConnection>>>,
+    jobs: Rc<Jobs>,
+    triggers: Triggers,
+    state: Cell<ReactorState>,
+    /// It was told to stop.
+    stops: Cell<bool>,
     #[cfg(unix)]
     dialled_unix: Rc<RefCell<Vec<PendingConnection<crate::UnixConnect>>>>,
     #[cfg(unix)]
@@ -84,6 +94,10 @@ impl MemoryReactor {
             ports: RefCell::default(),
             kept_ports: Rc::default(),
             dialled: Rc::default(),
+            jobs: Rc::default(),
+            triggers: Triggers::by_hand(),
+            state: Cell::new(ReactorState::Idle),
+            stops: Cell::new(false),
             #[cfg(unix)]
             dialled_unix: Rc::default(),
             #[cfg(unix)]
