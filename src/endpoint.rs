@@ -80,6 +80,13 @@
 //! | `stdio:` | a server has one connection, which is the standard input and output of the program ([`ReactorStdio`](retwist_reactor::ReactorStdio)), on UNIX |
 //! | `stdio:raw=yes` | sets a terminal to raw mode; default no |
 //!
+//! | a socket that the program was started with | |
+//! |---|---|
+//! | `systemd:index=N` | a server: the socket with this index, from 0, of those that systemd has passed, or another service manager in its way ([`ListenFds`](retwist_reactor::ListenFds)) |
+//! | `systemd:name=NAME` | a server: the socket of this name (`FileDescriptorName=` of its unit) |
+//! | `fd:NUMBER` | a server: the descriptor of this number, as a shell or another program gives it ([`inherited_descriptor`](retwist_reactor::inherited_descriptor)) |
+//! | `systemd:domain=INET:…`, `fd:…:domain=UNIX` | makes sure that it is a socket of this family: `INET`, `INET6` or `UNIX` |
+//!
 //! # Layers
 //!
 //! A layer stands before the endpoint that it lies on: `haproxy:tcp:8080` is a PROXY header over

@@ -115,6 +115,7 @@
 //! | call in from another thread | [`Remote`] |
 //! | use more than one core | [`Workers`] |
 //! | take over a socket that another program opened | [`AdoptedSocket`] |
+//! | be a service of systemd: its sockets, readiness, the watchdog | [`ListenFds`], [`ServiceManager`], `systemd:` [endpoints](endpoint) |
 //! | turn inside another loop, pass by pass | [`embedding`] |
 //! | write a program that does not know which reactor it runs on | [`FullReactor`], [below](#one-program-any-reactor) |
 //! | test all this without sockets or waiting | [`testing`] |

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::thread::{self, Scope};
 
-use retwist_reactor::{Address, Reactor, ReactorSettings, catch_panic};
+use retwist_reactor::{Address, Reactor, ReactorHandle, ReactorSettings, catch_panic};
 
 mod crew;
 mod error;
@@ -55,7 +55,10 @@ pub struct Workers {
     count: usize,
     settings: ReactorSettings,
     when_listening: Box<dyn FnMut(&Address)>,
+    supervise: Supervise,
 }
+
+type Supervise = Box<dyn FnOnce(&ReactorHandle) -> Result<(), Cause>>;
 
 /// Why a set-up has failed.
 type Cause = Box<dyn Error + Send + Sync>;
@@ -71,6 +74,7 @@ impl Workers {
             count,
             settings: ReactorSettings::default(),
             when_listening: Box::new(|_| ()),
+            supervise: Box::new(|_| Ok(())),
         }
     }
 
@@ -90,6 +94,19 @@ impl Workers {
             when_listening,
             ..self
         }
+    }
+
+    /// Calls `supervise` once, in the thread that calls [`run`](Workers::run), when all workers are set
+    /// up: with the reactor of that thread, which stops them all, or that of the one worker. Its
+    /// startup is complete when all of them serve; it is the one to attach a
+    /// [`ServiceManager`](crate::ServiceManager) to. An error is one of the set-up.
+    #[must_use]
+    pub fn supervised(
+        self,
+        supervise: impl FnOnce(&ReactorHandle) -> Result<(), Cause> + 'static,
+    ) -> Self {
+        let supervise = Box::new(supervise);
+        Workers { supervise, ..self }
     }
 
     /// Sets the workers up and runs them until they are stopped: by a signal, as
@@ -118,6 +135,7 @@ impl Workers {
         let reactor = reactor(self.settings)?;
         let ports = Ports::default();
         prepare(&Worker::alone(&reactor, &ports), &set_up)?;
+        (self.supervise)(&reactor).map_err(WorkersError::SetUp)?;
         reactor.call_when_running(ports.announcing(self.when_listening));
         reactor.run().map_err(WorkersError::Reactor)
     }
@@ -149,6 +167,7 @@ impl Workers {
                 },
             )?;
         }
+        (self.supervise)(&supervisor).map_err(WorkersError::SetUp)?;
         crew.run(supervisor, ports.announcing(self.when_listening))
     }
 }

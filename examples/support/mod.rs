@@ -19,10 +19,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
+#[cfg(unix)]
+use retwist::ServiceManager;
 use retwist::endpoint::{DatagramEndpoint, ServerEndpoint, server_from_string};
 use retwist::protocols::{FactoryPolicy, Timeout, WrappingFactory};
 use retwist::{
-    DatagramProtocolRef, IntoFactory, Reactor, Worker, Workers, WorkersError, error_chain,
+    DatagramProtocolRef, IntoFactory, Reactor, ReactorHandle, Worker, Workers, WorkersError,
+    error_chain,
 };
 
 /// Why an example cannot start, in a sentence.
@@ -44,6 +47,7 @@ An endpoint is a kind and its arguments, with colons between them:
 
 tcp:PORT, tcp6:PORT           to listen; with :interface=ADDRESS on one address alone
 unix:PATH                     to listen on a UNIX socket, or to connect to one; with :mode=660 for the group too
+systemd:index=N, fd:NUMBER    to listen on a socket that the program was started with
 tcp:HOST:PORT                 to connect; with :timeout=SECONDS no longer than that
 tls:PORT:privateKey=FILE      to listen with TLS; the PEM file has the key and the certificate
 tls:HOST:PORT                 to connect with TLS; with :trustRoots=FILE to servers that these certify
@@ -83,7 +87,8 @@ pub(crate) fn main_about(
         Ok(reactor) => reactor,
         Err(error) => return fail(&error, 1),
     };
-    if let Err(mistake) = set_up(&reactor, Parser::from_env()) {
+    let ready = set_up(&reactor, Parser::from_env()).and_then(|()| tell_manager(&reactor));
+    if let Err(mistake) = ready {
         return fail(&*mistake, 2);
     }
     match reactor.run() {
@@ -107,6 +112,7 @@ where
     let outcome = match read(Parser::from_env()) {
         Ok((workers, set_up)) => workers
             .when_listening(|address| say(&format!("listening on {address}")))
+            .supervised(tell_manager)
             .run(set_up),
         Err(mistake) => Err(WorkersError::SetUp(mistake)),
     };
@@ -116,6 +122,19 @@ where
         Err(error @ WorkersError::Count) => fail(&error, 2),
         Err(error) => fail(&error, 1),
     }
+}
+
+/// A program that a service manager has started tells it when it is ready and when it stops, and feeds
+/// its watchdog: so each example can be a service of `Type=notify`.
+#[cfg(unix)]
+fn tell_manager(reactor: &ReactorHandle) -> Result<(), Mistake> {
+    ServiceManager::attach(reactor)?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn tell_manager(_: &ReactorHandle) -> Result<(), Mistake> {
+    Ok(())
 }
 
 /// Whether the program was started for its help alone, which it then has given. Otherwise it begins

@@ -10,13 +10,13 @@
 //! and two walks through the floors.
 //!
 //! ```text
-//! 8  reactor, testing, embedding   the public face of the loop; transports in memory; inside another loop
+//! 8  reactor, testing, embedding, service   the public face of the loop; transports in memory; inside another loop; a service
 //! 7  tcp, unix, udp, descriptor, process, stdio, watch   kinds of transport
 //! 6  socket             sockets that carry a stream, of every family
 //! 5  core               one pass of the loop: startup, shutdown, signals, children, sources, ports, connectors
 //! 4  stream, datagram   byte streams, and ports of datagrams, of every kind
 //! 3  heart              protocols, transports, layers; the seat between them; turns and time
-//! 2  machines           timers, output, producers: machines that know no connection
+//! 2  machines, inherited   timers, output, producers: machines that know no connection; descriptors by number
 //! 1  values             addresses, errors, reasons, settings
 //! ```
 
@@ -26,10 +26,14 @@ mod datagram;
 mod descriptor;
 pub mod embedding;
 mod heart;
+#[cfg(unix)]
+mod inherited;
 mod machines;
 #[cfg(unix)]
 mod process;
 mod reactor;
+#[cfg(unix)]
+mod service;
 mod socket;
 #[cfg(unix)]
 mod stdio;
@@ -65,6 +69,8 @@ pub use heart::port::ListeningPort;
 pub use heart::protocol::{CallTarget, Protocol, ProtocolHandle, ProtocolRef, WeakProtocol};
 pub use heart::seat::Seat;
 pub use heart::transport::{Reading, Transport, TransportRef};
+#[cfg(unix)]
+pub use inherited::{ListenFds, inherited_descriptor};
 pub use machines::producer::{Awaited, Flow, Producer, ProducerKind, ProducerRegistered};
 pub use machines::sent_calls::SentCalls;
 #[cfg(unix)]
@@ -81,6 +87,8 @@ pub use reactor::{
     ReactorAdoption, ReactorDescriptors, ReactorProcess, ReactorStdio, ReactorUnix,
     ReactorUnixDatagram,
 };
+#[cfg(unix)]
+pub use service::{ServiceManager, ServiceManagerError};
 #[cfg(unix)]
 pub use socket::AdoptedSocket;
 #[cfg(unix)]
@@ -106,8 +114,10 @@ pub use mio;
 pub use values::address::Address;
 pub use values::address_error::AddressError;
 #[cfg(unix)]
-pub use values::adopt_error::AdoptError;
+pub use values::adopt_error::{AdoptError, SocketFamily};
 pub use values::error::{ConnectError, ListenError, RunError, error_chain};
+#[cfg(unix)]
+pub use values::inherited_error::InheritedError;
 pub use values::log_limit::{LeftOut, LogLimit};
 pub use values::panic::catch_panic;
 #[cfg(unix)]

@@ -5,6 +5,8 @@ pub(crate) mod address_error;
 #[cfg(unix)]
 pub(crate) mod adopt_error;
 pub(crate) mod error;
+#[cfg(unix)]
+pub(crate) mod inherited_error;
 pub(crate) mod log_limit;
 pub(crate) mod panic;
 #[cfg(unix)]

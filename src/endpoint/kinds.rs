@@ -2,6 +2,8 @@
 
 mod connect;
 mod haproxy;
+#[cfg(unix)]
+mod inherited;
 mod limit;
 #[cfg(unix)]
 mod process;
@@ -27,6 +29,8 @@ pub(super) fn standard(endpoints: Endpoints) -> Endpoints {
         udp::add,
         #[cfg(unix)]
         unix::add,
+        #[cfg(unix)]
+        inherited::add,
         #[cfg(unix)]
         process::add,
         #[cfg(unix)]

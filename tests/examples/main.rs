@@ -23,6 +23,8 @@ mod porting_unix;
 mod ports;
 mod program;
 mod proxy_protocol;
+#[cfg(unix)]
+mod services;
 mod socks;
 mod steady;
 mod tls_endpoints;

@@ -18,6 +18,7 @@ needed=(
     msmtp:msmtp
     stunnel:stunnel4
     chromium:chromium
+    systemd-socket-activate:systemd
     dig:bind9-dnsutils
     nsd:nsd
     unbound:unbound

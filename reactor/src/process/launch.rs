@@ -11,6 +11,7 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use super::child::Direction;
 use super::program::{ChildDescriptor, Program, WindowSize};
 use crate::SpawnError;
+use crate::inherited;
 
 /// A child that was started just now, and this side's ends of its pipes, which do not block.
 ///
@@ -62,6 +63,9 @@ fn command(program: &Program) -> Command {
     }
     if program.env_clear {
         command.env_clear();
+    }
+    for name in inherited::VARIABLES {
+        command.env_remove(name);
     }
     for (name, value) in &program.env {
         match value {

@@ -174,7 +174,9 @@ impl Program {
     }
 
     /// Sets a variable of the environment. By default the child inherits all variables of this
-    /// process, unlike a Twisted child, which gets those that are given.
+    /// process, unlike a Twisted child, which gets those that are given; but not those in which a
+    /// service manager has told of this process and its sockets (`LISTEN_FDS`, `NOTIFY_SOCKET`,
+    /// `WATCHDOG_USEC` and what goes with them).
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.insert(name.into(), Some(value.into()));
         self

@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
@@ -10,7 +11,10 @@ use super::port::{AcceptLimits, Accepted, Listens};
 use super::wire::{SocketWire, StreamSocket};
 use crate::core::Core;
 use crate::stream::{Stream, Wire};
-use crate::{Address, AdoptError, Channel, ListenError, ProtocolRef, StreamSettings, TransportRef};
+use crate::{
+    Address, AdoptError, Channel, ListenError, ProtocolRef, SocketFamily, StreamSettings,
+    TransportRef,
+};
 
 /// A socket that a reactor is to take over, with the bounds of what it carries. Any socket of the
 /// standard library is one, and any [`OwnedFd`].
@@ -20,7 +24,8 @@ use crate::{Address, AdoptError, Channel, ListenError, ProtocolRef, StreamSettin
 /// another process that has it may go on.
 #[derive(Debug)]
 pub struct AdoptedSocket {
-    pub(crate) descriptor: OwnedFd,
+    descriptor: OwnedFd,
+    family: Option<SocketFamily>,
     pub(crate) settings: StreamSettings,
     pub(crate) limits: AcceptLimits,
     pub(crate) max_datagram: usize,
@@ -30,6 +35,7 @@ impl<T: Into<OwnedFd>> From<T> for AdoptedSocket {
     fn from(socket: T) -> Self {
         AdoptedSocket {
             descriptor: socket.into(),
+            family: None,
             settings: StreamSettings::default(),
             limits: AcceptLimits {
                 per_turn: 64,
@@ -41,6 +47,12 @@ impl<T: Into<OwnedFd>> From<T> for AdoptedSocket {
 }
 
 impl AdoptedSocket {
+    /// The family that the socket is of; if it is of another, that is an error. Default: any.
+    pub fn family(mut self, family: SocketFamily) -> Self {
+        self.family = Some(family);
+        self
+    }
+
     /// The bounds of the connections.
     pub fn settings(mut self, settings: StreamSettings) -> Self {
         self.settings = settings;
@@ -97,7 +109,10 @@ impl AdoptedSocket {
         let socket = Socket::from(descriptor);
         let found = socket.r#type().map_err(AdoptError::NotASocket)?;
         let address = socket.local_addr().map_err(AdoptError::Failed)?;
-        let family = Family::of(&address)?;
+        let family = family_of(&address)?;
+        if let Some(wanted) = self.family.filter(|wanted| *wanted != family) {
+            return Err(AdoptError::WrongFamily(wanted));
+        }
         if found != kind {
             return Err(AdoptError::WrongType { wanted });
         }
@@ -105,26 +120,27 @@ impl AdoptedSocket {
         socket.set_nonblocking(true).map_err(AdoptError::Failed)?;
         #[cfg(target_vendor = "apple")]
         super::silence(&socket).map_err(AdoptError::Failed)?;
+        let family = match family {
+            SocketFamily::Unix => Family::Unix,
+            _ => Family::Ip,
+        };
         Ok((family, socket))
     }
 }
 
-/// The families that are transports here.
+/// The families that are transports here, as far as code differs between them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
     Ip,
     Unix,
 }
 
-impl Family {
-    fn of(address: &SockAddr) -> Result<Self, AdoptError> {
-        if address.as_socket().is_some() {
-            return Ok(Family::Ip);
-        }
-        if address.is_unix() {
-            return Ok(Family::Unix);
-        }
-        Err(AdoptError::UnsupportedFamily(address.family().into()))
+fn family_of(address: &SockAddr) -> Result<SocketFamily, AdoptError> {
+    match address.as_socket() {
+        Some(SocketAddr::V4(_)) => Ok(SocketFamily::Ipv4),
+        Some(SocketAddr::V6(_)) => Ok(SocketFamily::Ipv6),
+        None if address.is_unix() => Ok(SocketFamily::Unix),
+        None => Err(AdoptError::UnsupportedFamily(address.family().into())),
     }
 }
 

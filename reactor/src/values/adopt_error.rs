@@ -2,6 +2,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use crate::InheritedError;
+
 /// Why a socket that was given cannot be adopted. It is closed, as its owner has given it away.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -16,6 +18,10 @@ pub enum AdoptError {
     /// Its family is neither IPv4 nor IPv6 nor UNIX: the number that the system gives it.
     #[doc(alias = "UnsupportedAddressFamily")]
     UnsupportedFamily(i32),
+    /// It is a socket of another family than the one that was named.
+    WrongFamily(SocketFamily),
+    /// The program was not started with it.
+    Inherited(InheritedError),
     /// A port needs a socket that listens, and this one does not.
     NotListening,
     /// A connection needs a socket that is connected, and this one is not, or no longer.
@@ -30,6 +36,34 @@ pub enum AdoptError {
     ReactorGone,
 }
 
+impl From<InheritedError> for AdoptError {
+    fn from(error: InheritedError) -> Self {
+        AdoptError::Inherited(error)
+    }
+}
+
+/// The family of a socket that a program expects to be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SocketFamily {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+    /// UNIX sockets, with or without a file.
+    Unix,
+}
+
+impl fmt::Display for SocketFamily {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SocketFamily::Ipv4 => "IPv4",
+            SocketFamily::Ipv6 => "IPv6",
+            SocketFamily::Unix => "UNIX",
+        })
+    }
+}
+
 impl fmt::Display for AdoptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -41,6 +75,10 @@ impl fmt::Display for AdoptError {
                 f,
                 "the socket is of the address family {family}: IPv4, IPv6 and UNIX are supported"
             ),
+            AdoptError::WrongFamily(wanted) => {
+                write!(f, "the socket is of another address family than {wanted}")
+            }
+            AdoptError::Inherited(error) => error.fmt(f),
             AdoptError::NotListening => {
                 f.write_str("the socket does not listen; bind it, and have it listen first")
             }
@@ -61,6 +99,7 @@ impl Error for AdoptError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             AdoptError::NotASocket(error) | AdoptError::Failed(error) => Some(error),
+            AdoptError::Inherited(error) => error.source(),
             _ => None,
         }
     }

@@ -1,0 +1,194 @@
+use std::ffi::OsString;
+use std::os::fd::{OwnedFd, RawFd};
+use std::sync::{Arc, OnceLock};
+
+use super::taken;
+use crate::InheritedError;
+
+/// The number of the first socket that a service manager passes (`sd_listen_fds`(3)).
+const FIRST: RawFd = 3;
+/// More sockets than any program may have open.
+const MOST: usize = 1 << 20;
+
+/// The sockets that a service manager has passed to this program, with their names: by systemd and its
+/// `systemd-socket-activate`, or another one with the protocol of `sd_listen_fds`(3).
+///
+/// They are taken over as soon as something asks for them, all of them at once: no program inherits them
+/// that this one starts. Neither does a child of this reactor get the variables of the environment
+/// that tell of them ([`Program`](crate::Program)); another child sees from `LISTEN_PID` that they are
+/// not for it.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use retwist_reactor::{Protocol, Reactor, TransportRef};
+/// # struct Echo;
+/// # impl Protocol for Echo {
+/// #     fn data_received(&mut self, t: &TransportRef, data: &[u8]) { t.write(data) }
+/// # }
+/// use retwist_reactor::ListenFds;
+///
+/// let reactor = Reactor::new()?;
+/// let socket = ListenFds::get()?.named("web")?;
+/// reactor.adopt_stream_port(socket, |_| Echo)?;
+/// # Ok(()) }
+/// ```
+#[doc(alias = "ListenFDs")]
+#[derive(Debug)]
+pub struct ListenFds {
+    sockets: Vec<(String, Arc<OwnedFd>)>,
+}
+
+impl ListenFds {
+    /// The sockets that were passed to this program. It is an error if none were.
+    pub fn get() -> Result<&'static ListenFds, InheritedError> {
+        static PASSED: OnceLock<Result<ListenFds, InheritedError>> = OnceLock::new();
+        let passed = PASSED.get_or_init(|| {
+            let passed = Environment::of_this_process().read()?;
+            let numbers: Vec<_> = passed.iter().map(|(number, _)| *number).collect();
+            let taken = taken::take(&numbers)?;
+            let names = passed.into_iter().map(|(_, name)| name);
+            Ok(ListenFds {
+                sockets: names.zip(taken).collect(),
+            })
+        });
+        passed.as_ref().map_err(Clone::clone)
+    }
+
+    /// How many there are.
+    #[allow(clippy::len_without_is_empty, reason = "there is at least one")]
+    pub fn len(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// Their names, in order. One that was given no name is called `unknown`, as systemd does.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.sockets.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// A copy of the socket with this index, from 0.
+    pub fn at(&self, index: usize) -> Result<OwnedFd, InheritedError> {
+        let passed = self.len();
+        let found = self.sockets.get(index);
+        let (_, socket) = found.ok_or(InheritedError::NoSuchIndex { index, passed })?;
+        taken::copy(FIRST + index as RawFd, socket)
+    }
+
+    /// A copy of the one socket of this name (`FileDescriptorName=` of a socket unit).
+    pub fn named(&self, name: &str) -> Result<OwnedFd, InheritedError> {
+        let mut those = (0..).zip(self.names()).filter(|(_, one)| *one == name);
+        match (those.next(), those.next()) {
+            (Some((index, _)), None) => self.at(index),
+            (Some(_), Some(_)) => Err(InheritedError::Ambiguous(name.to_owned())),
+            (None, _) => Err(InheritedError::NoSuchName {
+                name: name.to_owned(),
+                passed: self.names().collect::<Vec<_>>().join(", "),
+            }),
+        }
+    }
+}
+
+/// What the environment says, which may be anything.
+struct Environment {
+    fds: Option<OsString>,
+    pid: Option<OsString>,
+    names: Option<OsString>,
+    own_pid: u32,
+}
+
+impl Environment {
+    fn of_this_process() -> Self {
+        Environment {
+            fds: std::env::var_os("LISTEN_FDS"),
+            pid: std::env::var_os("LISTEN_PID"),
+            names: std::env::var_os("LISTEN_FDNAMES"),
+            own_pid: std::process::id(),
+        }
+    }
+
+    /// The numbers of the sockets, with their names.
+    fn read(&self) -> Result<Vec<(RawFd, String)>, InheritedError> {
+        let text = |value: &OsString| value.to_string_lossy().into_owned();
+        let Some(fds) = self.fds.as_ref().map(text) else {
+            return Err(InheritedError::NothingPassed);
+        };
+        let malformed = |name, value: &str| InheritedError::Malformed(name, value.to_owned());
+        let count = fds
+            .parse()
+            .ok()
+            .filter(|count| *count <= MOST)
+            .ok_or_else(|| malformed("LISTEN_FDS", &fds))?;
+        // Without the number of a process they could be meant for any.
+        let pid = self.pid.as_ref().map(text).unwrap_or_default();
+        let meant = pid
+            .parse::<u32>()
+            .map_err(|_| malformed("LISTEN_PID", &pid))?;
+        if meant != self.own_pid {
+            return Err(InheritedError::ForAnotherProcess(pid));
+        }
+        if count == 0 {
+            return Err(InheritedError::NothingPassed);
+        }
+        let names = self.names.as_ref().map(text);
+        let names: Vec<_> = names.iter().flat_map(|names| names.split(':')).collect();
+        if !names.is_empty() && names.len() != count {
+            return Err(malformed("LISTEN_FDNAMES", &names.join(":")));
+        }
+        let name_of = |index: usize| names.get(index).copied().filter(|name| !name.is_empty());
+        let passed = (0..count).map(|index| {
+            let name = name_of(index).unwrap_or("unknown");
+            (FIRST + index as RawFd, name.to_owned())
+        });
+        Ok(passed.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(fds: &str, pid: &str, names: Option<&str>) -> Result<Vec<(RawFd, String)>, String> {
+        let given = |text: &str| (text != "-").then(|| OsString::from(text));
+        let environment = Environment {
+            fds: given(fds),
+            pid: given(pid),
+            names: names.and_then(given),
+            own_pid: 77,
+        };
+        environment.read().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_was_passed_is_read() {
+        let named = |passed: &[(RawFd, &str)]| -> Vec<_> {
+            let owned = |(number, name): &(RawFd, &str)| (*number, (*name).to_owned());
+            passed.iter().map(owned).collect()
+        };
+        assert_eq!(
+            read("2", "77", None).unwrap(),
+            named(&[(3, "unknown"), (4, "unknown")])
+        );
+        assert_eq!(
+            read("2", "77", Some("web:")).unwrap(),
+            named(&[(3, "web"), (4, "unknown")])
+        );
+    }
+
+    #[test]
+    fn what_is_not_true_is_said() {
+        for (fds, pid, names, said) in [
+            ("-", "77", None, "LISTEN_FDS is not set"),
+            ("0", "77", None, "LISTEN_FDS is not set"),
+            ("1", "78", None, "are for the process 78"),
+            ("1", "-", None, "LISTEN_PID is \"\""),
+            ("1", "x", None, "LISTEN_PID is \"x\""),
+            ("-1", "77", None, "LISTEN_FDS is \"-1\""),
+            ("many", "77", None, "LISTEN_FDS is \"many\""),
+            ("99999999999", "77", None, "LISTEN_FDS is"),
+            ("2000000", "77", None, "LISTEN_FDS is"),
+            ("2", "77", Some("web"), "LISTEN_FDNAMES is \"web\""),
+        ] {
+            let error = read(fds, pid, names).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}
