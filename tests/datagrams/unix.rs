@@ -39,6 +39,8 @@ over_all_names! {
     a_receiver_that_is_full_loses_nothing,
     a_connected_receiver_that_is_full_loses_nothing,
     more_than_the_queue_takes_is_told,
+    a_receiver_that_is_full_holds_up_no_other,
+    a_receiver_that_goes_while_it_is_full,
     a_receiver_that_has_gone_is_told,
     a_peer_that_has_gone_is_told_and_found_again,
     a_peer_may_come_later,
@@ -177,6 +179,65 @@ fn more_than_the_queue_takes_is_told(names: &impl Names) {
     assert_eq!(server.received(), numbered(1000)[..arrived]);
     let full = Event::Failed("QueueFull".to_owned(), 1000 - arrived);
     assert_eq!(client.events()[1], full);
+}
+
+/// As many for the full one as there is room, and what is for others goes meanwhile.
+fn a_receiver_that_is_full_holds_up_no_other(names: &impl Names) {
+    let (stuck, well, client) = (Peer::new(), Peer::new(), Peer::new());
+    let port = names.open(names.named("stuck"), stuck.quiet());
+    let other = names.open(names.named("well"), well.quiet());
+    names.until(|| !stuck.events().is_empty() && !well.events().is_empty());
+    port.pause_accepting();
+    let (to_stuck, to_well) = (port.address(), other.address());
+    let options = UnixDatagramListen::unnamed().send_queue(500 * 66);
+    names.open(options, client.quiet());
+    names.until(|| !client.events().is_empty());
+    for data in numbered(1000) {
+        client.transport().send_to(&data, &to_stuck);
+        client.transport().send_to(&data, &to_well);
+        if data[1] % 7 == 0 {
+            names.pass(Duration::ZERO);
+        }
+    }
+    names.until(|| well.received().len() == 1000);
+    assert_eq!(well.received(), numbered(1000));
+    assert_eq!(stuck.received().len(), 0);
+    names.until(|| client.events().len() > 1);
+    let mut dropped = 0;
+    for event in &client.events()[1..] {
+        match event {
+            Event::Failed(error, count) if error == "QueueFull" => dropped += count,
+            other => panic!("{other:?}"),
+        }
+    }
+    port.resume_accepting();
+    names.until(|| client.has(&Event::CanSendAgain));
+    names.comes_to_rest();
+    let arrived = 1000 - dropped;
+    assert!((500..600).contains(&arrived), "{arrived}");
+    assert_eq!(stuck.received(), numbered(1000)[..arrived]);
+    assert_eq!(client.transport().buffered(), 0);
+}
+
+fn a_receiver_that_goes_while_it_is_full(names: &impl Names) {
+    let (stuck, client) = (Peer::new(), Peer::new());
+    let port = names.open(names.named("stuck"), stuck.quiet());
+    names.until(|| !stuck.events().is_empty());
+    port.pause_accepting();
+    let there = port.address();
+    names.open(UnixDatagramListen::unnamed(), client.quiet());
+    names.until(|| !client.events().is_empty());
+    for data in numbered(100) {
+        client.transport().send_to(&data, &there);
+    }
+    names.comes_to_rest();
+    let waiting = client.transport().buffered() / 2;
+    assert!(waiting > 50);
+    port.stop_listening();
+    names.until(|| client.events().len() > 1);
+    let told = Event::Failed("NoReceiver".to_owned(), waiting);
+    assert_eq!(client.events()[1..], [told]);
+    assert_eq!(client.transport().buffered(), 0);
 }
 
 fn a_receiver_that_has_gone_is_told(names: &impl Names) {

@@ -4,6 +4,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::parked::Parked;
 use super::failures::Failures;
 use super::holder::HeldDatagram;
 use super::queue::SpareQueues;
@@ -17,6 +18,7 @@ use crate::{
     UdpError,
 };
 
+mod parked;
 mod receive;
 mod send;
 
@@ -62,6 +64,8 @@ pub(crate) struct DatagramPort<W: DatagramWire> {
     deadline: RefCell<Option<DelayedCall>>,
     /// What waits for the system; `None` if nothing does.
     output: RefCell<Option<Box<DatagramQueue>>>,
+    /// What waits for receivers that are full; `None` if nothing does.
+    parked: RefCell<Option<Box<Parked>>>,
     /// The system has not taken the front of `output`, and will say when to try again.
     blocked: Cell<bool>,
     /// Received, and kept since the protocol paused in the middle of a batch.
@@ -157,6 +161,7 @@ impl<W: DatagramWire> DatagramPort<W> {
             owed: RefCell::default(),
             deadline: RefCell::new(None),
             output: RefCell::default(),
+            parked: RefCell::default(),
             blocked: Cell::new(false),
             held: RefCell::default(),
             expected: Cell::new(receive::FEW),
@@ -204,7 +209,7 @@ impl<W: DatagramWire> DatagramPort<W> {
             return;
         }
         self.flush_output();
-        if self.output.borrow().is_none() {
+        if !self.has_output() {
             return self.close(Reason::Done);
         }
         self.state.set(State::Closing);
@@ -290,7 +295,7 @@ impl<W: DatagramWire> DatagramPort<W> {
             });
         }
         self.tell_failures();
-        if self.output.borrow().is_none() {
+        if !self.has_output() {
             let overflowed = std::mem::take(&mut self.owed.borrow_mut().overflowed);
             if overflowed && self.is_open() {
                 self.call("can_send_again", |held, transport| {
@@ -420,8 +425,9 @@ impl<W: DatagramWire> DatagramChannel for DatagramPort<W> {
     }
 
     fn buffered(&self) -> usize {
-        let output = self.output.borrow();
+        let (output, parked) = (self.output.borrow(), self.parked.borrow());
         output.as_ref().map_or(0, |queue| queue.bytes())
+            + parked.as_ref().map_or(0, |parked| parked.queue().bytes())
     }
 
     fn clock(&self) -> Clock {

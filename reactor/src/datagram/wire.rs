@@ -13,6 +13,10 @@ pub(crate) trait DatagramWire: Sized + 'static {
     /// earlier one.
     const REFUSES_AT_ONCE: bool = false;
 
+    /// Whether a send that would block, to an address of its own, says that this receiver is full, and
+    /// nothing of others.
+    const RECEIVERS_FILL: bool = false;
+
     /// Opens the port, or opens it again on the same address; returns where it listens and who it is
     /// connected to.
     fn open(&self, port: &Rc<DatagramPort<Self>>) -> Result<Opened, ListenError>;

@@ -1,9 +1,9 @@
 use std::io;
 
-use super::{DatagramPort, State};
+use super::DatagramPort;
 use crate::datagram::wire::is_same_place;
 use crate::datagram::{DatagramQueue, DatagramWire};
-use crate::{Address, Reason, SendError};
+use crate::{Address, SendError};
 
 /// So many datagrams are handed to the system at once: more that wait only grow cold.
 const BATCH: usize = 64;
@@ -15,6 +15,9 @@ impl<W: DatagramWire> DatagramPort<W> {
             Ok(destination) => destination,
             Err(error) => return self.fail(to.cloned().or_else(|| self.peer_address()), error),
         };
+        if W::RECEIVERS_FILL && self.park_behind(data, destination.as_ref()) {
+            return;
+        }
         let cost = DatagramQueue::cost_of(data.len());
         let limit = self.settings.send_queue;
         let is_full = || {
@@ -87,6 +90,9 @@ impl<W: DatagramWire> DatagramPort<W> {
             match error {
                 None => {}
                 Some(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if W::RECEIVERS_FILL && self.peer_address().is_none() {
+                        return self.park_output();
+                    }
                     return self.wait_for_system();
                 }
                 Some(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -168,18 +174,14 @@ impl<W: DatagramWire> DatagramPort<W> {
 
     /// The system takes datagrams again.
     pub(super) fn unblock(&self) {
+        self.retry_parked();
         if !self.blocked.replace(false) {
             return;
         }
         self.flush_output();
-        if self.blocked.get() {
-            return;
-        }
-        let _ = self.wire.watch_writable(false);
-        if self.state.get() == State::Closing {
-            self.close(Reason::Done);
-        } else if self.owed.borrow().overflowed {
-            self.ask_for_turn();
+        if !self.blocked.get() {
+            let _ = self.wire.watch_writable(false);
+            self.all_may_be_sent();
         }
     }
 
@@ -196,16 +198,22 @@ impl<W: DatagramWire> DatagramPort<W> {
     pub(super) fn drop_output(&self) {
         let peer = self.peer_address();
         let mut output = self.output.borrow_mut();
-        let Some(queue) = output.as_mut() else {
-            return;
-        };
-        for (_, to) in queue.iter() {
+        let parked = self.parked.take();
+        let waiting = output.iter().flat_map(|queue| queue.iter());
+        let parked = parked.iter().flat_map(|parked| parked.queue().iter());
+        let mut any = false;
+        for (_, to) in parked.chain(waiting) {
             let to = to.cloned().or_else(|| peer.clone());
             self.owed.borrow_mut().failures.add(to, SendError::Stopped);
+            any = true;
         }
-        queue.clear();
-        self.give_back(&mut output);
-        self.ask_for_turn();
+        if let Some(queue) = output.as_mut() {
+            queue.clear();
+            self.give_back(&mut output);
+        }
+        if any {
+            self.ask_for_turn();
+        }
     }
 }
 

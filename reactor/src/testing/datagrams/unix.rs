@@ -140,6 +140,7 @@ impl MemoryUnix {
 
 impl DatagramWire for MemoryUnix {
     const REFUSES_AT_ONCE: bool = true;
+    const RECEIVERS_FILL: bool = true;
 
     fn open(&self, port: &Rc<Port>) -> Result<Opened, ListenError> {
         let net = self.net.upgrade().ok_or(ListenError::ReactorGone)?;

@@ -129,11 +129,12 @@ impl UnixDatagramListen {
         self
     }
 
-    /// Bytes of datagrams that may wait while a receiver takes none, each counted with 64 bytes more
-    /// than it has. A datagram beyond is dropped, and told with
+    /// Bytes of datagrams that may wait while their receivers take none, each counted with 64 bytes
+    /// more than it has. A datagram beyond is dropped, and told with
     /// [`SendError::QueueFull`](crate::SendError::QueueFull). Default 256 KiB.
     ///
-    /// All datagrams of a port are in one queue: a receiver that takes nothing holds up those behind.
+    /// A receiver that takes nothing holds up no other, as long as the system's own
+    /// [buffer](UnixDatagramListen::send_buffer) has room, where what receivers have not read counts.
     pub fn send_queue(mut self, bytes: usize) -> Self {
         self.settings.send_queue = bytes;
         self

@@ -270,6 +270,7 @@ fn has_lost_peer(error: &io::Error) -> bool {
 
 impl DatagramWire for UnixDatagramWire {
     const REFUSES_AT_ONCE: bool = true;
+    const RECEIVERS_FILL: bool = true;
 
     fn open(&self, port: &Rc<DatagramPort<Self>>) -> Result<Opened, ListenError> {
         let core = self.core.upgrade().filter(|core| !core.is_ending());
@@ -348,7 +349,9 @@ impl DatagramWire for UnixDatagramWire {
             match self.send_one(socket, data, to) {
                 Ok(()) => {
                     sent += 1;
-                    self.patience.renew();
+                    if to.is_none() {
+                        self.patience.renew();
+                    }
                 }
                 Err(error) => return (sent, Some(error)),
             }
@@ -360,6 +363,9 @@ impl DatagramWire for UnixDatagramWire {
         if watch && !(TELLS_OF_ROOM && self.link.get() != Link::None) {
             self.try_again_later();
             return Ok(());
+        }
+        if !watch {
+            self.patience.renew();
         }
         self.watch(watch)
     }
