@@ -17,7 +17,7 @@ use retwist::Reactor;
 use retwist::deferred::Deferred;
 use retwist::deferred::names::{Answer, DnsError, DnsResolver, DnsSettings, RecordType};
 
-use support::{Mistake, fail, say};
+use support::{Mistake, fail, say, value};
 
 const HELP: &str = r"
 Asks a name server, and prints the answer as `dig +short` does: one record a line, and before them the names that the
@@ -71,9 +71,9 @@ fn read(mut arguments: Parser) -> Result<Request, Mistake> {
     let (mut server, mut use_tcp, mut timeout) = (None, false, None);
     while let Some(argument) = arguments.next()? {
         match argument {
-            Arg::Short('x') => address = Some(arguments.value()?.parse::<IpAddr>()?),
+            Arg::Short('x') => address = Some(value::<IpAddr>(&mut arguments, "-x")?),
             Arg::Long("tcp") => use_tcp = true,
-            Arg::Long("timeout") => timeout = Some(arguments.value()?.parse_with(seconds)?),
+            Arg::Long("timeout") => timeout = Some(seconds(value(&mut arguments, "--timeout")?)?),
             Arg::Value(text) => {
                 let text = text.string()?;
                 match text.strip_prefix('@') {
@@ -100,11 +100,10 @@ fn read(mut arguments: Parser) -> Result<Request, Mistake> {
     })
 }
 
-fn seconds(text: &str) -> Result<Duration, Mistake> {
-    let seconds: f64 = text.parse()?;
+fn seconds(seconds: f64) -> Result<Duration, Mistake> {
     match Duration::try_from_secs_f64(seconds) {
         Ok(time) if !time.is_zero() => Ok(time),
-        _ => Err("a number of seconds above 0 is wanted".into()),
+        _ => Err("--timeout takes a number of seconds above 0".into()),
     }
 }
 

@@ -158,10 +158,10 @@ fn help_and_mistakes() {
         (&["example", "@nowhere"], "is not the address of a server"),
         (
             &["example", "--timeout", "x"],
-            "cannot parse argument \"x\"",
+            "--timeout: cannot parse argument \"x\"",
         ),
         (&["example", "--timeout", "0"], "above 0"),
-        (&["-x", "example"], "cannot parse argument \"example\""),
+        (&["-x", "example"], "-x: cannot parse argument \"example\""),
         (&["-x", "192.0.2.1", "A"], "takes no name and no type"),
     ] {
         let output = run("dns", arguments);

@@ -39,6 +39,8 @@ where
 
 /// Asks the system (`getaddrinfo`) in a thread of the pool. Names are asked for in their
 /// [ASCII form](ascii_host). The order of the addresses is the system's: RFC 6724, as configured.
+///
+/// With the feature `dns`, `names::DnsResolver` asks name servers itself, without a thread.
 #[derive(Clone, Debug)]
 #[doc(alias = "GAIResolver")]
 #[doc(alias = "ThreadedResolver")]
