@@ -1,4 +1,5 @@
 mod budget;
+mod callback;
 mod dispatch;
 mod requests;
 mod state;
@@ -10,6 +11,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use self::budget::Budget;
+use self::callback::{Bytes, SharedBytes};
 use self::state::{Facts, Phase, State};
 use crate::heart::channel::Channel;
 use crate::heart::handle::Handle;
@@ -159,15 +161,14 @@ impl Seat {
     /// further callback is due.
     #[inline(always)]
     pub(crate) fn deliver_fast(&self, data: &mut [u8]) -> bool {
-        let made = self.dispatch_now(|occupant, transport| occupant.deliver(data, transport));
+        let made = self.dispatch_now(Bytes(data));
         matches!(made, Dispatch::Done) || self.delivered(made, data)
     }
 
     /// [`deliver`](Seat::deliver), for bytes in a buffer that is not the channel's own, so that a
     /// layer above may not change them.
     pub fn deliver_shared(&self, data: &[u8]) {
-        let made =
-            self.dispatch_now(|occupant, transport| occupant.deliver_shared(data, transport));
+        let made = self.dispatch_now(SharedBytes(data));
         if !matches!(made, Dispatch::Done) {
             self.delivered(made, data);
         }

@@ -1,3 +1,4 @@
+use super::callback::{Bytes, Callback, Introduction};
 use super::*;
 use crate::Address;
 use crate::heart::occupant::Event;
@@ -69,9 +70,7 @@ impl Seat {
         self.state.clear(first);
         match first {
             Facts::ANNOUNCE => {
-                self.dispatch(|occupant, transport| {
-                    occupant.tell(occupant.introduction(), transport)
-                });
+                self.dispatch(Introduction);
             }
             Facts::REDELIVER => self.redeliver(channel),
             Facts::HANDSHAKE => self.call(Event::HandshakeCompleted),
@@ -84,7 +83,7 @@ impl Seat {
     fn redeliver(&self, channel: &dyn Channel) {
         let mut data = self.take_unread();
         if !data.is_empty() {
-            self.dispatch(|occupant, transport| occupant.deliver(&mut data, transport));
+            self.dispatch(Bytes(&mut data));
             if !self.is_closing() && !self.is_lost() && !self.holds_back_input() {
                 channel.reading_changed();
             }
@@ -115,15 +114,12 @@ impl Seat {
     }
 
     fn call(&self, event: Event<'_>) {
-        self.dispatch(|occupant, transport| occupant.tell(event, transport));
+        self.dispatch(event);
     }
 
     /// Makes the callback for bytes, if nothing is due before them.
     #[inline(always)]
-    pub(super) fn dispatch_now(
-        &self,
-        callback: impl FnOnce(&Occupant, &TransportRef) -> Dispatch,
-    ) -> Dispatch {
+    pub(super) fn dispatch_now(&self, callback: impl Callback) -> Dispatch {
         if self.state.takes_fast_path() {
             self.dispatch(callback)
         } else {
@@ -133,14 +129,14 @@ impl Seat {
 
     /// Makes a callback. `Done` if it has changed nothing in this seat.
     #[inline(always)]
-    fn dispatch(&self, callback: impl FnOnce(&Occupant, &TransportRef) -> Dispatch) -> Dispatch {
+    fn dispatch(&self, callback: impl Callback) -> Dispatch {
         let outcome = {
             let place = self.place.borrow();
             let Some(occupant) = &place.occupant else {
                 return Dispatch::NeedsAttention(None);
             };
             self.state.set(Facts::CALLING);
-            callback(occupant, &place.transport)
+            callback.make(occupant, &place.transport)
         };
         if matches!(outcome, Dispatch::Done) && self.state.end_quiet_call() {
             return Dispatch::Done;
