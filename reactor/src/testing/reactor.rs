@@ -85,12 +85,17 @@ impl MemoryReactor {
     /// A reactor that has been asked for nothing yet.
     #[allow(clippy::new_without_default, reason = "a reactor is made on purpose")]
     pub fn new() -> Self {
-        let clock = Rc::new(ManualClock::new());
+        MemoryReactor::on(&Rc::new(ManualClock::new()))
+    }
+
+    /// One on this clock, which others may share: the hosts of a network.
+    /// [`complete_on`](MemoryReactor::complete_on) connects them.
+    pub fn on(clock: &Rc<ManualClock>) -> Self {
         MemoryReactor {
-            datagrams: DatagramNetwork::on(&clock),
+            datagrams: DatagramNetwork::on(clock),
             #[cfg(unix)]
-            unix_datagrams: super::datagrams::UnixDatagrams::on(Clock::clone(&clock)),
-            clock,
+            unix_datagrams: super::datagrams::UnixDatagrams::on(Clock::clone(clock)),
+            clock: clock.clone(),
             ports: RefCell::default(),
             kept_ports: Rc::default(),
             dialled: Rc::default(),
@@ -163,8 +168,37 @@ impl MemoryReactor {
     /// Makes the connection, with the port that listens here on its destination. If no port does, the
     /// connection is refused; while that port is paused, nothing happens. Both return `None`.
     pub fn complete<O: ConnectOptions>(&self, pending: &PendingConnection<O>) -> Option<Pair> {
+        self.complete_on(pending, self)
+    }
+
+    /// [`complete`](MemoryReactor::complete) with the port that listens on another host. Both have the
+    /// same [clock](MemoryReactor::on).
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use retwist_reactor::testing::{ManualClock, MemoryReactor};
+    /// # use retwist_reactor::{Protocol, TransportRef};
+    /// # struct Echo;
+    /// # impl Protocol for Echo {
+    /// #     fn data_received(&mut self, t: &TransportRef, data: &[u8]) { t.write(data) }
+    /// # }
+    ///
+    /// let clock = Rc::new(ManualClock::new());
+    /// let [server, client] = [(); 2].map(|()| MemoryReactor::on(&clock));
+    /// let port = server.listen_tcp(7, |_| Echo)?;
+    /// client.connect_tcp(([127, 0, 0, 1], 7), |_| Echo);
+    /// let pending = client.connecting().remove(0);
+    /// let pair = client.complete_on(&pending, &server).unwrap();
+    /// assert_eq!(port.connections(), 1);
+    /// # Ok::<(), retwist_reactor::ListenError>(())
+    /// ```
+    pub fn complete_on<O: ConnectOptions>(
+        &self,
+        pending: &PendingConnection<O>,
+        host: &MemoryReactor,
+    ) -> Option<Pair> {
         let destination = pending.options().destination();
-        let port = self.port_for(&destination);
+        let port = host.port_for(&destination);
         if port.as_ref().is_some_and(|port| port.is_paused()) {
             return None;
         }

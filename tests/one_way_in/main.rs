@@ -1,6 +1,15 @@
-//! One program, which knows no reactor but only what a reactor does, on a real one and in memory: a
+//! One program, which knows no reactor but only what a reactor does, on a real one, in memory, and on a
+//! host that this test simulates: a
 //! service that stays connected over TLS to a host by its name, a job for a thread, a timer, a server
 //! from a string, datagrams, async code, and an orderly end.
+
+#![allow(
+    unreachable_pub,
+    reason = "a test has no users outside; pub is what the modules offer each other"
+)]
+
+#[cfg(unix)]
+mod host;
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -243,4 +252,17 @@ fn in_memory() {
     assert!(reactor.listening().is_empty());
     assert_eq!(reactor.clock().pending_calls(), 0);
     assert_eq!(reactor.pending_jobs(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn on_a_simulated_host() {
+    let clock = Rc::new(retwist::testing::ManualClock::new());
+    let host = Rc::new(host::Host::on(&clock));
+    let names = resolver(ThreadPool::new(&*host));
+    let network = Network::with(host.clone(), Rc::new(names));
+    let log = Log::default();
+    let _program = program(&network, roles(), &log).unwrap();
+    host.run();
+    assert_eq!(log.sorted(), EXPECTED);
 }
