@@ -139,8 +139,10 @@ fn tell_manager(_: &ReactorHandle) -> Result<(), Mistake> {
 
 /// Whether the program was started for its help alone, which it then has given. Otherwise it begins
 /// to log.
-fn is_all_about(help: &str, endpoints: &str) -> bool {
-    if std::env::args_os().any(|argument| argument == "--help" || argument == "-h") {
+pub(crate) fn is_all_about(help: &str, endpoints: &str) -> bool {
+    // What stands behind `--` may be meant for another program.
+    let mut own = std::env::args_os().take_while(|argument| argument != "--");
+    if own.any(|argument| argument == "--help" || argument == "-h") {
         say(help.trim());
         if !endpoints.is_empty() {
             say(endpoints);

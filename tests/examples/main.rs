@@ -13,6 +13,8 @@ mod files;
 mod forward;
 mod frames;
 mod http;
+#[cfg(unix)]
+mod inetd;
 mod interop;
 #[cfg(feature = "dns")]
 #[path = "../name_server/mod.rs"]
@@ -23,6 +25,8 @@ mod porting_unix;
 mod ports;
 mod program;
 mod proxy_protocol;
+#[cfg(unix)]
+mod run;
 #[cfg(unix)]
 mod services;
 mod socks;

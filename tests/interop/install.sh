@@ -22,6 +22,7 @@ needed=(
     dig:bind9-dnsutils
     nsd:nsd
     unbound:unbound
+    socat:socat
 )
 
 missing=()

@@ -143,7 +143,39 @@ fn the_exit_is_the_reason() {
         assert_eq!(exit_of(&reason), exit, "{script}");
         assert_eq!(reason.to_string(), exit.to_string());
         assert_eq!(*talk.heard.borrow(), b"bye\n");
+        // What a signal cuts off does not look complete at any moment.
+        assert_eq!(talk.input_ended.get(), exit.signal().is_none());
         assert_eq!(exit_of(talk.owner_lost.borrow().as_ref().unwrap()), exit);
+    }
+}
+
+#[test]
+fn the_exit_is_the_reason_though_this_side_stays_open() {
+    /// Closes nothing by itself.
+    struct Idle(Talk);
+    impl Protocol for Idle {
+        fn data_received(&mut self, _: &TransportRef, data: &[u8]) {
+            self.0.heard.borrow_mut().extend_from_slice(data);
+        }
+        fn read_connection_lost(&mut self, transport: &TransportRef) {
+            self.0.input_ended.set(true);
+            transport.resume_producing();
+        }
+        fn connection_lost(&mut self, reason: &Reason) {
+            self.0.lost.replace(Some(reason.clone()));
+        }
+    }
+    for (script, code) in [("echo bye; exit 3", 3), ("echo bye", 0)] {
+        let (reactor, talk) = (reactor(), Talk::default());
+        let idle = Cell::new(Some(Idle(talk.clone())));
+        reactor.connect_process(sh(script), move |_| idle.take());
+        let reason = talk.end(&reactor);
+        assert!(talk.input_ended.get());
+        assert_eq!(*talk.heard.borrow(), b"bye\n");
+        match code {
+            0 => assert!(reason.is_clean(), "{reason:?}"),
+            code => assert_eq!(exit_of(&reason), ProcessExit::Code(code)),
+        }
     }
 }
 
@@ -177,9 +209,10 @@ fn it_reads_on_when_its_output_has_ended() {
 }
 
 #[test]
-fn an_abort_kills_it() {
+fn an_abort_ends_it() {
     let (reactor, talk) = (reactor(), Talk::default());
-    talk.start(&reactor, sh("trap '' TERM; exec sleep 60"));
+    let program = sh("trap '' TERM; exec sleep 60").kill_after(Duration::from_millis(50));
+    talk.start(&reactor, program);
     let transport = talk.transport(&reactor);
     let child = ChildProcess::of(&transport).unwrap();
     let pid = child.pid().unwrap();

@@ -1,5 +1,6 @@
 use std::any::{Any, TypeId};
 use std::fmt;
+use std::io;
 use std::rc::Rc;
 
 use crate::Reason;
@@ -9,6 +10,12 @@ pub(crate) trait Companion {
     /// Both directions are closed: with which reason the stream ends. `None` if it is about to be
     /// known: a turn of the stream follows then.
     fn outcome(&self) -> Option<Reason>;
+
+    /// The input has ended. With an error, the stream breaks off in place of that: with `WouldBlock`, the
+    /// stream reads again later, since it is not known yet.
+    fn input_ended(&self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// The stream is closed; with `reset`, not in order.
     fn closed(&self, reset: bool);

@@ -177,6 +177,9 @@ impl Wire for DescriptorWire {
                     // No event would tell that there is more, or that this was all.
                     self.read_again();
                 }
+                if let (Ok(0), Some(companion)) = (&received, &self.companion) {
+                    companion.input_ended()?;
+                }
                 received
             }
             (Some(input), Some(left)) => self.recv_before_the_break(input, buffer, left),
@@ -281,6 +284,10 @@ impl Wire for DescriptorWire {
 
     fn lingers(&self) -> bool {
         self.lingers
+    }
+
+    fn ends_with_peer(&self) -> bool {
+        self.companion.is_some()
     }
 
     fn outcome(&self) -> Option<Reason> {

@@ -1,5 +1,6 @@
 use std::any::{Any, TypeId};
 use std::cell::{Cell, OnceCell, RefCell};
+use std::io;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::core::connector::{Attempt, ConnectOptions, Dialer, OwnedConnector};
 use crate::core::exits::{HearsExit, WatchedChild};
 use crate::descriptor::{self, Companion, DescriptorStream, DescriptorWire};
 use crate::heart::channel::Channel;
-use crate::stream::Stream;
+use crate::stream::{Stream, Wire};
 use crate::{
     Address, Clock, ConnectError, Connector, DelayedCall, FactoryRef, ProcessError, ProcessExit,
     ReactorHandle, Reason, Signal, SpawnError, StreamSettings, WindowSize,
@@ -100,6 +101,8 @@ fn begin(
         exit: Cell::new(None),
         clock: core.clock().clone(),
         next_signal: Cell::new(None),
+        patience: Cell::new(Patience::Fresh),
+        linger: program.settings.linger_timeout,
         grace: program.grace,
         outlives_reactor: program.outlives_reactor,
     });
@@ -116,7 +119,7 @@ fn begin(
                 .companion(connection.clone());
             let owner = Some(connector.clone() as _);
             descriptor::open(core, stream, protocol, owner)
-                .map_err(|error| program.failed(std::io::Error::other(error)))
+                .map_err(|error| program.failed(io::Error::other(error)))
         }),
         None => {
             child.kill_and_wait();
@@ -190,7 +193,7 @@ impl Ends {
                     let lines = LogLines::new(&address.to_string()).into();
                     let stream = DescriptorStream::reading(pipe.end).peer(address.clone());
                     descriptor::open(core, stream, lines, None)
-                        .map_err(|error| program.failed(std::io::Error::other(error)))?;
+                        .map_err(|error| program.failed(io::Error::other(error)))?;
                 }
                 Direction::FromChild => ends.from_child = Some(pipe.end),
             }
@@ -208,7 +211,7 @@ impl Ends {
 ///                        the child has exited        it runs
 /// both halves closed     the end, with its status    waits for the exit, at most linger_timeout
 /// the connection ended   nothing more                SIGTERM after the grace, then SIGKILL after it
-/// it was aborted         nothing more                SIGKILL
+/// it broke, was aborted  nothing more                SIGTERM, then SIGKILL after the grace
 /// ```
 pub(super) struct ChildConnection {
     me: Weak<ChildConnection>,
@@ -219,8 +222,19 @@ pub(super) struct ChildConnection {
     clock: Clock,
     /// What the child gets next, since its connection has ended.
     next_signal: Cell<Option<DelayedCall>>,
+    /// How far the end of its output waits for its exit.
+    patience: Cell<Patience>,
+    linger: Duration,
     grace: Duration,
     outlives_reactor: bool,
+}
+
+/// See [`ChildConnection::input_ended`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Fresh,
+    Waits,
+    Over,
 }
 
 impl ChildConnection {
@@ -240,6 +254,14 @@ impl ChildConnection {
     pub(super) fn set_window(&self, window: WindowSize) -> Result<(), ProcessError> {
         let stream = self.stream.borrow().upgrade();
         set_window(&*stream.ok_or(ProcessError::NoTerminal)?, window)
+    }
+
+    fn look_again(&self) {
+        let stream = self.stream.borrow().upgrade();
+        if let Some(stream) = stream {
+            stream.wire.read_again();
+            stream.seat().wants_turn();
+        }
     }
 
     /// Sends the signal, and SIGKILL after SIGTERM.
@@ -269,10 +291,7 @@ impl HearsExit for ChildConnection {
             call.cancel();
         }
         // The connection may wait for just that.
-        let stream = self.stream.borrow().upgrade();
-        if let Some(stream) = stream {
-            stream.seat().wants_turn();
-        }
+        self.look_again();
     }
 
     /// The connection is asked to end, and its end is that of the child.
@@ -293,12 +312,34 @@ impl Companion for ChildConnection {
         })
     }
 
+    /// A child that was killed in the middle of its output leaves the same end of input as one that has
+    /// said all. Which one it was, the exit tells a moment later: so the end of input waits for it. A child
+    /// that has closed its output and lives on is waited for as long as a close would.
+    fn input_ended(&self) -> io::Result<()> {
+        match (self.exit.get(), self.patience.get()) {
+            (Some(exit), _) if exit.signal().is_some() => Err(io::Error::other(exit)),
+            (Some(_), _) | (None, Patience::Over) => Ok(()),
+            (None, Patience::Waits) => Err(io::ErrorKind::WouldBlock.into()),
+            (None, Patience::Fresh) => {
+                self.patience.set(Patience::Waits);
+                let me = self.me.clone();
+                self.clock.call_later(self.linger, move || {
+                    if let Some(me) = me.upgrade() {
+                        me.patience.set(Patience::Over);
+                        me.look_again();
+                    }
+                });
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        }
+    }
+
     fn closed(&self, reset: bool) {
         if self.exit.get().is_some() {
             return;
         }
         if reset {
-            self.end(Signal::KILL);
+            self.end(Signal::TERM);
         } else {
             self.end_later(Signal::TERM);
         }

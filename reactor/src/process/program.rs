@@ -277,8 +277,9 @@ impl Program {
     }
 
     /// Of a child that is a connection ([`connect_process`](crate::ReactorHandle::connect_process)):
-    /// when its connection has ended and it still runs, it gets SIGTERM after this time, and SIGKILL
-    /// after the same time again. Default 2 s.
+    /// when its connection has ended in order and it still runs, it gets SIGTERM after this time, and
+    /// SIGKILL after the same time again. If the connection broke or was aborted, it gets SIGTERM at
+    /// once. Default 2 s.
     pub fn kill_after(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self

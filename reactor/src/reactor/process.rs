@@ -30,12 +30,16 @@ macro_rules! process_methods {
             /// to its standard input, and its standard output is what arrives. TLS, lines and all layers
             /// work over it.
             ///
+            /// The end of the child's output is told when the child has exited, or does not exit for
+            /// [`linger_timeout`](crate::StreamSettings::linger_timeout): not at all if a signal has ended
+            /// it, since its output may be cut off.
+            ///
             /// `build` makes the protocol once the program runs, in a later turn than this one. The
             /// connection ends when both directions are closed and the child has exited, or does not
             /// exit for [`linger_timeout`](crate::StreamSettings::linger_timeout). Unless the child has
             /// exited with the code 0, the reason of the end is its
             /// [`ProcessExit`](crate::ProcessExit). A child that still runs when its connection has ended
-            /// is ended too: see [`Program::kill_after`]. An abort kills it at once.
+            /// is ended too: see [`Program::kill_after`].
             ///
             /// [`ChildProcess::of`](crate::ChildProcess::of) gives the process of such a transport.
             ///

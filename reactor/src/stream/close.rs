@@ -87,7 +87,11 @@ impl<W: Wire> Stream<W> {
         let input_ended = self.is(Facts::INPUT_ENDED);
         match phase {
             _ if self.writes_in_vain() => {
-                self.break_off(io::ErrorKind::BrokenPipe.into());
+                if self.wire.ends_with_peer() && self.waiting() == 0 {
+                    self.end_in_order();
+                } else {
+                    self.break_off(io::ErrorKind::BrokenPipe.into());
+                }
             }
             Phase::ClosingWrite | Phase::Closing => {
                 let pending = self.has_more_to_send();

@@ -56,7 +56,8 @@ impl<W: Wire> Stream<W> {
             io::ErrorKind::Interrupted => self.look_again(),
             _ => {
                 let error = self.take_broken().unwrap_or(error);
-                self.finish(error.into(), true);
+                let outcome = self.wire.outcome().filter(|outcome| !outcome.is_clean());
+                self.finish(outcome.unwrap_or_else(|| error.into()), true);
             }
         }
     }

@@ -32,6 +32,11 @@ pub(crate) trait Wire: 'static {
     fn lingers(&self) -> bool {
         true
     }
+    /// Whether a peer that has closed both directions has ended the connection, and
+    /// [`outcome`](Wire::outcome) says how: a child that has exited. Otherwise it has broken off.
+    fn ends_with_peer(&self) -> bool {
+        false
+    }
     /// Both directions are closed in order: the reason that the stream ends with. `None` if it is not
     /// known yet, because the wire belongs to something that is about to end: then the stream lingers,
     /// and the wire asks for a turn when it knows.
