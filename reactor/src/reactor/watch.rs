@@ -59,7 +59,7 @@ impl ReactorHandle {
     /// written for it. The crate is re-exported as [`mio`](crate::mio), so that the versions agree.
     pub fn watch_source(
         &self,
-        source: impl crate::mio::event::Source + 'static,
+        source: impl mio::event::Source + 'static,
         watcher: impl Watcher,
     ) -> Result<Watch, OpenError> {
         let core = self.open_core().map_err(|_| OpenError::ReactorGone)?;
