@@ -25,6 +25,6 @@ pub use producer::{PeerProducer, Told};
 pub use random::conversations;
 pub use way::{CUTS, How, Way};
 #[cfg(unix)]
-pub use ways::{Child, Unix};
+pub use ways::{Child, Descriptors, Pairs, Pipes, SocketPair, Unix};
 pub use ways::{Cut, Farewell, Holding, Memory, Plain, TcpV4, TcpV6};
 pub use world::World;

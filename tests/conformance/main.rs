@@ -9,6 +9,8 @@
     reason = "a test has no users outside; pub is what the modules offer each other"
 )]
 
+#[cfg(unix)]
+use retwist_conformance::streams::{Descriptors, Pipes, SocketPair};
 use retwist_conformance::streams::{Holding, Layered, Memory, Plain, TcpV4, TcpV6};
 
 #[cfg(unix)]
@@ -51,6 +53,13 @@ retwist_conformance::streams! {
     unix_passing: UnixPassing,
     #[cfg(unix)]
     child_process: retwist_conformance::streams::Child,
+    #[cfg(unix)]
+    pipes: Descriptors<Pipes>,
+    // macOS makes them by another call.
+    #[cfg(all(unix, not(target_vendor = "apple")))]
+    fifos: Descriptors<ways::Fifos>,
+    #[cfg(unix)]
+    socket_pair: Descriptors<SocketPair>,
     memory: Memory,
     layer_over_tcp: Layered<Plain, TcpV4>,
     two_layers: Layered<Plain, Layered<Plain, Memory>>,
@@ -67,6 +76,8 @@ retwist_conformance::streams! {
     tls_over_unix: Layered<Tls, retwist_conformance::streams::Unix>,
     #[cfg(unix)]
     tls_over_child: Layered<Tls, retwist_conformance::streams::Child>,
+    #[cfg(unix)]
+    tls_over_pipes: Layered<Tls, Descriptors<Pipes>>,
     tls_over_memory: Layered<Tls, Memory>,
     tls_in_tls: Layered<Tls, Layered<Tls, Memory>>,
 }

@@ -2,6 +2,8 @@
 
 #[cfg(unix)]
 mod adopted;
+#[cfg(all(unix, not(target_vendor = "apple")))]
+mod fifos;
 #[cfg(unix)]
 mod passing;
 mod policies;
@@ -10,6 +12,8 @@ mod tls;
 
 #[cfg(unix)]
 pub use adopted::{AdoptedTcp, AdoptedUnix};
+#[cfg(all(unix, not(target_vendor = "apple")))]
+pub use fifos::Fifos;
 #[cfg(unix)]
 pub use passing::UnixPassing;
 pub use policies::{Limited, Policies, Proxied, Throttled};

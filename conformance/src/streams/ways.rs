@@ -2,6 +2,8 @@
 
 #[cfg(unix)]
 mod child;
+#[cfg(unix)]
+mod descriptors;
 mod layers;
 mod memory;
 mod tcp;
@@ -10,6 +12,8 @@ mod unix;
 
 #[cfg(unix)]
 pub use child::Child;
+#[cfg(unix)]
+pub use descriptors::{Descriptors, Pairs, Pipes, SocketPair};
 pub use layers::{Cut, Farewell, Holding, Plain};
 pub use memory::Memory;
 pub use tcp::{TcpV4, TcpV6};
