@@ -24,8 +24,8 @@ use retwist::ServiceManager;
 use retwist::endpoint::{DatagramEndpoint, ServerEndpoint, server_from_string};
 use retwist::protocols::{FactoryPolicy, Timeout, WrappingFactory};
 use retwist::{
-    DatagramProtocolRef, IntoFactory, Reactor, ReactorHandle, Worker, Workers, WorkersError,
-    error_chain,
+    Address, DatagramProtocolRef, IntoFactory, Reactor, ReactorHandle, Worker, Workers,
+    WorkersError, error_chain,
 };
 
 /// Why an example cannot start, in a sentence.
@@ -46,6 +46,7 @@ const STREAMS: &str = r"
 An endpoint is a kind and its arguments, with colons between them:
 
 tcp:PORT, tcp6:PORT           to listen; with :interface=ADDRESS on one address alone
+stdio:                        to serve one client, on standard input and output
 unix:PATH                     to listen on a UNIX socket, or to connect to one; with :mode=660 for the group too
 systemd:index=N, fd:NUMBER    to listen on a socket that the program was started with
 tcp:HOST:PORT                 to connect; with :timeout=SECONDS no longer than that
@@ -111,7 +112,7 @@ where
     }
     let outcome = match read(Parser::from_env()) {
         Ok((workers, set_up)) => workers
-            .when_listening(|address| say(&format!("listening on {address}")))
+            .when_listening(announce)
             .supervised(tell_manager)
             .run(set_up),
         Err(mistake) => Err(WorkersError::SetUp(mistake)),
@@ -197,7 +198,7 @@ pub(crate) fn listen(
     factory: impl IntoFactory,
 ) -> Result<(), Mistake> {
     let port = endpoint.listen_factory(reactor, factory)?;
-    reactor.call_when_running(move || say(&format!("listening on {}", port.address())));
+    reactor.call_when_running(move || announce(&port.address()));
     Ok(())
 }
 
@@ -210,6 +211,16 @@ pub(crate) fn listen_datagrams(
     let port = endpoint.listen(reactor, protocol)?;
     reactor.call_when_running(move || say(&format!("listening on {}", port.address())));
     Ok(())
+}
+
+/// Says where a port listens. On standard output a client reads nothing but what it is sent.
+fn announce(address: &Address) {
+    let line = format!("listening on {address}");
+    if let Address::Descriptor(_) = address {
+        log::info!("{line}");
+    } else {
+        say(&line);
+    }
 }
 
 /// A line on standard output, at once. If the reader of the output has gone, the line is lost, and

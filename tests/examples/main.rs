@@ -30,6 +30,8 @@ mod run;
 #[cfg(unix)]
 mod services;
 mod socks;
+#[cfg(unix)]
+mod stdio;
 mod steady;
 mod tls_endpoints;
 mod unix_chat;

@@ -186,7 +186,7 @@ impl Wire for DescriptorWire {
             // Nothing comes, until nothing can be said any more either.
             (None, None) if self.output.borrow().is_some() => Err(io::ErrorKind::WouldBlock.into()),
             (None, None) => Ok(0),
-            (None, Some(_)) => Err(io::ErrorKind::BrokenPipe.into()),
+            (None, Some(_)) => Err(rustix::io::Errno::PIPE.into()),
         }
     }
 
@@ -300,7 +300,7 @@ impl Wire for DescriptorWire {
     fn take_error(&self) -> io::Error {
         self.note_broken();
         let error = self.output().and_then(|output| output.take_error());
-        error.unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())
+        error.unwrap_or_else(|| rustix::io::Errno::PIPE.into())
     }
 
     fn peer(&self) -> Address {
