@@ -193,4 +193,28 @@
 //! is closed. In Twisted `fileDescriptorReceived` is called before all lines of one read, and the
 //! number that it is given has to be closed by hand.
 //!
+//! ## Standard input and output
+//!
+//! A parrot, in a terminal or in a pipe. (`examples/porting` also has a prompt that runs errands on the
+//! network.)
+//!
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="min-width:0">
+//!
+//! ```python
+#![doc = include_str!("../examples/porting/parrot.py")]
+//! ```
+//!
+//! </div><div style="min-width:0">
+//!
+//! ```no_run
+#![doc = include_str!("../examples/porting/parrot.rs")]
+//! ```
+//!
+//! </div></div>
+//!
+//! Files, full disks, and a reader that goes while nothing is written are told as on any other
+//! transport. The descriptors 0 and 1 are not closed but become `/dev/null`, and the terminal of the
+//! shell is left as it was, where Twisted leaves it non-blocking.
+//!
 #![doc = include_str!("porting/names.md")]

@@ -280,7 +280,7 @@ impl<E: 'static> Kinds<E> {
     }
 
     fn unknown(&self, kind: String, next: Option<&str>, position: &Position) -> EndpointError {
-        if let "stdio" | "fd" | "systemd" | "process" = kind.as_str() {
+        if let "fd" | "systemd" | "process" = kind.as_str() {
             return position.mistake(Mistake::KindNotYet(kind));
         }
         let mut known: Vec<_> = self.known.keys().cloned().collect();

@@ -190,9 +190,9 @@ fn mistakes_of_servers_have_a_place() {
         ("8007", 0, unknown("8007")),
         ("tcp4:1", 0, unknown("tcp4")),
         ("=:1", 0, unknown("=")),
-        ("stdio:", 0, Mistake::KindNotYet("stdio".into())),
+        ("systemd:", 0, Mistake::KindNotYet("systemd".into())),
         ("tls:443", 7, Mistake::Missing("privateKey")),
-        (r"stdio:\:\=\\", 0, Mistake::KindNotYet("stdio".into())),
+        (r"systemd:\:\=\\", 0, Mistake::KindNotYet("systemd".into())),
         (
             "tap:process:/tmp/program",
             4,
@@ -344,7 +344,7 @@ fn mistakes_of_clients_have_a_place() {
         ("tcp:1.2.3.4:1:timeout=1e99", 22, "not a number of seconds"),
         (r"tcp:1.2.3.4:1:bindAddress=\:\:1", 26, "same family"),
         ("tcp6:localhost:1", 0, "no kind of endpoint"),
-        ("stdio:", 0, "not supported yet"),
+        ("systemd:", 0, "not supported yet"),
         ("tls:localhost:1:trustRoots=nowhere.pem", 27, "nowhere.pem"),
         ("tls:localhost:1:certificate=nowhere.pem", 28, "nowhere.pem"),
         ("tls:localhost:1:alpn=h2,", 21, "not names of protocols"),
@@ -389,11 +389,11 @@ fn unknown_kinds_get_a_hint() {
         (client("192.0.2.1:25"), "did you mean tcp:192.0.2.1:25?"),
         (
             server("tpc:8007"),
-            "the kinds are haproxy, limit, proxy, ssl, tap, tcp, tcp6, throttle, timeout, tls, unix",
+            "the kinds are haproxy, limit, proxy, ssl, stdio, tap, tcp, tcp6, throttle, timeout, tls, unix",
         ),
         (
             client("limit:total=1:tcp:a:1"),
-            "the kinds are connect, haproxy, proxy, socks, ssl, tap, tcp, throttle, timeout, tls, unix",
+            "the kinds are connect, haproxy, process, proxy, socks, ssl, tap, tcp, throttle, timeout, tls, unix",
         ),
     ] {
         assert!(error.ends_with(hint), "{error}");

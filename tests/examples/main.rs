@@ -21,6 +21,8 @@ mod interop;
 mod name_server;
 mod porting;
 mod porting_datagrams;
+#[cfg(unix)]
+mod porting_stdio;
 mod porting_unix;
 mod ports;
 mod program;
