@@ -190,9 +190,9 @@ fn mistakes_of_servers_have_a_place() {
         ("8007", 0, unknown("8007")),
         ("tcp4:1", 0, unknown("tcp4")),
         ("=:1", 0, unknown("=")),
-        ("systemd:", 0, Mistake::KindNotYet("systemd".into())),
+        ("process:", 0, Mistake::KindNotYet("process".into())),
         ("tls:443", 7, Mistake::Missing("privateKey")),
-        (r"systemd:\:\=\\", 0, Mistake::KindNotYet("systemd".into())),
+        (r"process:\:\=\\", 0, Mistake::KindNotYet("process".into())),
         (
             "tap:process:/tmp/program",
             4,
@@ -389,7 +389,7 @@ fn unknown_kinds_get_a_hint() {
         (client("192.0.2.1:25"), "did you mean tcp:192.0.2.1:25?"),
         (
             server("tpc:8007"),
-            "the kinds are haproxy, limit, proxy, ssl, stdio, tap, tcp, tcp6, throttle, timeout, tls, unix",
+            "the kinds are fd, haproxy, limit, proxy, ssl, stdio, systemd, tap, tcp, tcp6, throttle, timeout, tls, unix",
         ),
         (
             client("limit:total=1:tcp:a:1"),

@@ -57,7 +57,7 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         ),
         (&["tcp:99999"], "character 5: \"99999\" is not a port"),
         (&[""], "there is no kind of endpoint"),
-        (&["systemd:"], "not supported yet"),
+        (&["process:"], "not supported yet"),
         (&["tcp:0:interface=localhos"], "is not an IP address"),
         (
             &["tcp:0:interface=192.0.2.1"],
