@@ -4,10 +4,10 @@ use std::mem;
 use std::rc::{Rc, Weak};
 use std::time::Instant;
 
-use retwist_reactor::Clock;
+use retwist_reactor::{Clock, FullReactor};
 
 use super::cache::Cache;
-use super::exchange::{Exchange, Wires};
+use super::exchange::Exchange;
 use super::finding::{Finding, Lead, Trail};
 use super::hosts::Hosts;
 use super::message::{Question, Reply};
@@ -22,7 +22,7 @@ use crate::{Canceller, Deferred, DeferredSemaphore, Failure, Outcome, Promise};
 /// back when the last of them cancels. The work owns the core, and the core knows the work weakly:
 /// a resolver that is dropped still answers what it was asked, and then goes.
 pub(super) struct Core {
-    pub(super) wires: Rc<dyn Wires>,
+    pub(super) reactor: Rc<dyn FullReactor>,
     pub(super) clock: Clock,
     settings: Rc<DnsSettings>,
     resolv_conf: RefCell<Option<WatchedFile<Rc<DnsSettings>>>>,
@@ -43,10 +43,10 @@ struct Asking {
 }
 
 impl Core {
-    pub(super) fn new(wires: Rc<dyn Wires>, settings: DnsSettings) -> Rc<Self> {
+    pub(super) fn new(reactor: Rc<dyn FullReactor>, settings: DnsSettings) -> Rc<Self> {
         Rc::new(Core {
-            clock: wires.time(),
-            wires,
+            clock: reactor.time(),
+            reactor,
             cache: RefCell::new(Cache::new(settings.cache_entries)),
             permits: DeferredSemaphore::new(settings.max_questions.max(1)),
             settings: Rc::new(settings),
@@ -138,7 +138,7 @@ impl Core {
         };
         let core = self.clone();
         let replied: Deferred<Reply, DnsError> =
-            Exchange::begin(&self.wires, &trail.at, &settings, first);
+            Exchange::begin(&self.reactor, &trail.at, &settings, first);
         replied.add_callback(move |reply| match trail.follow(&reply) {
             Ok(Lead::End(finding)) => Deferred::succeed(finding),
             Ok(Lead::On(trail)) => core.pursue(trail),

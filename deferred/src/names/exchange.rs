@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use retwist_reactor::{Clock, ConnectError, DelayedCall, ListenError, ReactorTcp, ReactorUdp};
+use retwist_reactor::{Clock, ConnectError, DelayedCall, FullReactor, ListenError};
 
 use super::message::{Query, Question, Reply, Verdict};
 use super::name::to_text;
@@ -12,11 +12,6 @@ use super::tcp::{TcpEvent, TcpTalk};
 use super::udp::{UdpEvent, UdpTalk};
 use super::{DnsError, DnsSettings, ResponseCode, ServerError};
 use crate::{Deferred, Failure, Promise};
-
-/// What a resolver needs of a reactor.
-pub(super) trait Wires: ReactorTcp + ReactorUdp {}
-
-impl<R: ReactorTcp + ReactorUdp + ?Sized> Wires for R {}
 
 /// One question, asked of one server after the other until one answers.
 ///
@@ -42,7 +37,7 @@ impl<R: ReactorTcp + ReactorUdp + ?Sized> Wires for R {}
 /// | Failed | the next one's turn | | | | |
 pub(super) struct Exchange {
     me: Weak<Exchange>,
-    wires: Rc<dyn Wires>,
+    reactor: Rc<dyn FullReactor>,
     clock: Clock,
     question: Question,
     settings: Rc<DnsSettings>,
@@ -79,7 +74,7 @@ enum Talk {
 impl Exchange {
     /// Asks the servers, beginning with the one of this number. Cancelling leaves nothing.
     pub(super) fn begin(
-        wires: &Rc<dyn Wires>,
+        reactor: &Rc<dyn FullReactor>,
         question: &Question,
         settings: &Rc<DnsSettings>,
         first: usize,
@@ -108,8 +103,8 @@ impl Exchange {
         let servers = servers.collect();
         let exchange = Rc::new_cyclic(|me| Exchange {
             me: me.clone(),
-            wires: wires.clone(),
-            clock: wires.time(),
+            reactor: reactor.clone(),
+            clock: reactor.time(),
             question: question.clone(),
             settings: settings.clone(),
             promise,
@@ -189,7 +184,7 @@ impl Exchange {
         }
         let (me, address) = (self.me.clone(), server.address);
         drop(state);
-        let began = UdpTalk::begin(&*self.wires, address, query, move |event| {
+        let began = UdpTalk::begin(&*self.reactor, address, query, move |event| {
             if let Some(exchange) = me.upgrade() {
                 exchange.heard_by_udp(index, &event);
             }
@@ -225,7 +220,7 @@ impl Exchange {
             exchange.is_none_or(|exchange| exchange.heard_by_tcp(index, event))
         };
         let timeout = self.settings.timeout;
-        let talk = TcpTalk::begin(&*self.wires, address, timeout, &query, hear);
+        let talk = TcpTalk::begin(&*self.reactor, address, timeout, &query, hear);
         self.set_talk(index, Talk::Tcp(talk));
         true
     }

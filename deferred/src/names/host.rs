@@ -141,7 +141,7 @@ fn source(core: &Core, mut to: SocketAddr) -> Option<IpAddr> {
     // Any port will do: nothing is sent.
     to.set_port(9);
     let port = core
-        .wires
+        .reactor
         .listen_datagrams(UdpListen::connect(to), Silent.into());
     let port = port.ok()?;
     let source = port.address().ip();

@@ -3,7 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use retwist_reactor::{ReactorTcp, ReactorUdp};
+use retwist_reactor::FullReactor;
 
 use super::core::Core;
 use super::message::Question;
@@ -59,17 +59,14 @@ impl DnsResolver {
     /// read again when it changes.
     #[cfg(unix)]
     #[doc(alias = "createResolver")]
-    pub fn system<R: ReactorTcp + ReactorUdp + 'static>(reactor: Rc<R>) -> Self {
+    pub fn system(reactor: Rc<dyn FullReactor>) -> Self {
         DnsResolver::new(reactor, DnsSettings::default())
             .resolv_conf("/etc/resolv.conf")
             .hosts_file("/etc/hosts")
     }
 
     /// A resolver that asks whom and how these settings say, and knows no hosts file.
-    pub fn new<R: ReactorTcp + ReactorUdp + 'static>(
-        reactor: Rc<R>,
-        settings: DnsSettings,
-    ) -> Self {
+    pub fn new(reactor: Rc<dyn FullReactor>, settings: DnsSettings) -> Self {
         DnsResolver {
             core: Core::new(reactor, settings),
         }

@@ -103,3 +103,52 @@ impl<F: Fn(UdpEvent<'_>) + 'static> DatagramProtocol for Talker<F> {
         (self.hear)(UdpEvent::NotSent(error_chain(&failure.error)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use retwist_reactor::testing::DatagramNetwork;
+
+    use super::*;
+
+    /// A machine on which every port is taken that is asked for by its number.
+    struct Crowded {
+        network: DatagramNetwork,
+        refused: Cell<usize>,
+    }
+
+    impl ReactorUdp for Crowded {
+        fn listen_datagrams(
+            &self,
+            options: UdpListen,
+            protocol: DatagramProtocolRef,
+        ) -> Result<ListeningPort, ListenError> {
+            if options == UdpListen::connect(server()) {
+                return self.network.listen_datagrams(options, protocol);
+            }
+            self.refused.set(self.refused.get() + 1);
+            let error = std::io::ErrorKind::AddrInUse.into();
+            Err(ListenError::AddressInUse(Address::Unknown, error))
+        }
+    }
+
+    fn server() -> SocketAddr {
+        ([192, 0, 2, 53], 53).into()
+    }
+
+    #[test]
+    fn where_ports_are_taken_the_system_chooses() {
+        let crowded = Crowded {
+            network: DatagramNetwork::new(),
+            refused: Cell::new(0),
+        };
+        let talk = UdpTalk::begin(&crowded, server(), b"query".to_vec(), |_| {}).unwrap();
+        assert_eq!(crowded.refused.get(), RANDOM_PORTS);
+        assert_eq!(crowded.network.listening().len(), 1);
+        crowded.network.run();
+        drop(talk);
+        crowded.network.run();
+        assert!(crowded.network.listening().is_empty());
+    }
+}

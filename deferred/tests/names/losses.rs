@@ -6,13 +6,9 @@ use std::time::Duration;
 
 use hickory_proto::op::{Message, OpCode};
 use retwist_deferred::Failure;
-use retwist_deferred::names::{DnsError, DnsResolver, DnsSettings, RecordType, ServerError};
-use retwist_reactor::testing::{Fate, MemoryReactor};
-use retwist_reactor::{
-    Address, Clock, Connector, DatagramProtocol, DatagramProtocolRef, DatagramTransport,
-    FactoryRef, ListenError, ListeningPort, ReactorTcp, ReactorUdp, TcpConnect, TcpListen,
-    UdpListen,
-};
+use retwist_deferred::names::{DnsError, DnsSettings, RecordType, ServerError};
+use retwist_reactor::testing::Fate;
+use retwist_reactor::{Address, DatagramProtocol, DatagramTransport, UdpListen};
 
 use crate::world::{
     ONE, SECOND, TIMEOUT, TWO, World, a, address, name, reply, reply_with, settings, texts,
@@ -282,59 +278,6 @@ fn ids_and_ports_are_random() {
         assert!(sorted.len() > 180, "{}", sorted.len());
         assert!(sorted.last().unwrap() - sorted.first().unwrap() > spread);
     }
-}
-
-/// A machine on which every port is taken that has a number of its own.
-struct Crowded {
-    reactor: Rc<MemoryReactor>,
-    refused: Cell<usize>,
-}
-
-impl ReactorUdp for Crowded {
-    fn listen_datagrams(
-        &self,
-        options: UdpListen,
-        protocol: DatagramProtocolRef,
-    ) -> Result<ListeningPort, ListenError> {
-        if options == UdpListen::connect(address(ONE)) {
-            return self.reactor.listen_datagrams(options, protocol);
-        }
-        self.refused.set(self.refused.get() + 1);
-        let error = std::io::ErrorKind::AddrInUse.into();
-        Err(ListenError::AddressInUse(Address::Unknown, error))
-    }
-}
-
-impl ReactorTcp for Crowded {
-    fn listen(
-        &self,
-        options: TcpListen,
-        factory: FactoryRef,
-    ) -> Result<ListeningPort, ListenError> {
-        self.reactor.listen(options, factory)
-    }
-
-    fn connect(&self, options: TcpConnect, factory: FactoryRef) -> Connector {
-        self.reactor.connect(options, factory)
-    }
-
-    fn time(&self) -> Clock {
-        self.reactor.time()
-    }
-}
-
-#[test]
-fn where_ports_are_taken_the_system_chooses() {
-    let mut world = World::new();
-    world.serve(ONE, host);
-    let crowded = Rc::new(Crowded {
-        reactor: world.reactor.clone(),
-        refused: Cell::new(0),
-    });
-    world.names = DnsResolver::new(crowded.clone(), settings(&[ONE]));
-    assert_eq!(world.found("example.org", RecordType::A), ["192.0.2.1"]);
-    assert!((1..20).contains(&crowded.refused.get()));
-    world.assert_clean();
 }
 
 /// An answer that is cut, or is no message at all: the next server is asked, or the time runs on.
