@@ -10,7 +10,7 @@
 //! # A server in twenty lines
 //!
 //! ```no_run
-//! use retwist::{Protocol, Reactor, Reason, TransportRef};
+//! use retwist::{MainError, Protocol, Reactor, Reason, TransportRef};
 //!
 //! struct Echo;
 //!
@@ -24,7 +24,7 @@
 //!     }
 //! }
 //!
-//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! fn main() -> Result<(), MainError> {
 //!     let reactor = Reactor::new()?;
 //!     let port = reactor.listen_tcp(8007, |_| Echo)?;
 //!     println!("listening on {}", port.address());

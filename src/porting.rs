@@ -142,6 +142,33 @@
 //! `ask` calls the method between two lines and returns its Deferred. A promise that is dropped fails
 //! its Deferred, so `connection_lost` only empties the queue.
 //!
+//! ## A service of systemd
+//!
+//! A server on sockets that systemd opens, and its units.
+//!
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="min-width:0">
+//!
+//! ```python
+#![doc = include_str!("../examples/porting/greeter.py")]
+//! ```
+//!
+//! </div><div style="min-width:0">
+//!
+//! ```no_run
+#![doc = include_str!("../examples/porting/greeter.rs")]
+//! ```
+//!
+//! </div></div>
+//!
+//! ```ini
+#![doc = include_str!("../examples/porting/greeter.socket")]
+#![doc = include_str!("../examples/porting/greeter.service")]
+//! ```
+//!
+//! A program that is started otherwise says what it misses, where the original has no sockets and fails
+//! with a `KeyError`.
+//!
 //! ## Datagrams
 //!
 //! Scales that add up what each datagram puts on them. (`examples/porting` also has a client that is

@@ -115,7 +115,7 @@ pub use values::address::Address;
 pub use values::address_error::AddressError;
 #[cfg(unix)]
 pub use values::adopt_error::{AdoptError, SocketFamily};
-pub use values::error::{ConnectError, ListenError, RunError, error_chain};
+pub use values::error::{ConnectError, ListenError, MainError, RunError, error_chain};
 #[cfg(unix)]
 pub use values::inherited_error::InheritedError;
 pub use values::log_limit::{LeftOut, LogLimit};

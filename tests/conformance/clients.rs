@@ -470,3 +470,22 @@ fn a_client_writes_what_it_likes_before_the_server_accepts() {
     until(&reactor, || client.is_over());
     assert!(client.reason().is_clean());
 }
+
+#[test]
+fn a_name_where_an_address_is_wanted_is_named_and_says_what_looks_it_up() {
+    let reactor = reactor();
+    let connector = reactor.connect_tcp("localhost:80", |_| None::<retwist::ProtocolRef>);
+    assert_eq!(
+        *connector.destination(),
+        Address::Host("localhost".into(), 80)
+    );
+    let error = reactor
+        .listen_tcp("localhost:80", |_| None::<retwist::ProtocolRef>)
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("`Network::new(&reactor)"),
+        "{error}"
+    );
+    let error = retwist::MainError::from(error);
+    assert!(format!("{error:?}").starts_with("\"localhost:80\" has the name of a host"));
+}

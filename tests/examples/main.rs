@@ -23,6 +23,7 @@ mod porting;
 mod porting_datagrams;
 #[cfg(unix)]
 mod porting_stdio;
+mod porting_systemd;
 mod porting_unix;
 mod ports;
 mod program;

@@ -325,8 +325,9 @@ impl Drop for OwnedConnector {
 /// A connector to a text that is no address. Its factory hears so in the next turn, as it hears of any
 /// failure.
 pub(crate) fn failing(error: AddressError, factory: FactoryRef, clock: Clock) -> Connector {
+    let destination = error.destination();
     let dialer = FailingDialer(error, clock.clone());
-    OwnedConnector::new(Address::Unknown, factory, clock, dialer).begin()
+    OwnedConnector::new(destination, factory, clock, dialer).begin()
 }
 
 struct FailingDialer(AddressError, Clock);

@@ -3,6 +3,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::Address;
+
 /// A text that names no address and port of TCP, or a path that cannot be one of a UNIX socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -21,6 +23,20 @@ pub enum AddressError {
     PathTooLong(PathBuf),
     /// There is a zero byte in the path.
     ZeroInPath(PathBuf),
+}
+
+impl AddressError {
+    /// Where the text leads to, as far as it says so.
+    pub(crate) fn destination(&self) -> Address {
+        let host = match self {
+            AddressError::HostName(text) => text.rsplit_once(':'),
+            _ => None,
+        };
+        let parts = host.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        parts.map_or(Address::Unknown, |(host, port)| {
+            Address::Host(host.into(), port)
+        })
+    }
 }
 
 /// Reads `192.0.2.1:80` and `[2001:db8::1]:80`.
@@ -70,7 +86,7 @@ impl fmt::Display for AddressError {
             }
             AddressError::HostName(text) => write!(
                 f,
-                "{text:?} has the name of a host where an IP address has to be: connect with a `Network`, which looks names up"
+                "{text:?} has the name of a host where an IP address has to be; names are looked up by `Network::new(&reactor).connect_tcp({text:?}, …)` of `deferred`, and by endpoints such as `tcp:HOST:PORT`"
             ),
             AddressError::Malformed(text) => write!(
                 f,

@@ -21,6 +21,42 @@ pub fn error_chain(error: &dyn Error) -> String {
     line
 }
 
+/// What `main` returns for an error of any type, so that a user reads sentences: the error and all its
+/// causes, where `Box<dyn Error>` would show the names of variants.
+///
+/// ```no_run
+/// use retwist_reactor::{MainError, ProtocolRef, Reactor};
+///
+/// fn main() -> Result<(), MainError> {
+///     let reactor = Reactor::new()?;
+///     // If the port is taken, the program ends with code 1 and the line
+///     // Error: cannot listen on 0.0.0.0:8007: another program listens there; …
+///     reactor.listen_tcp(8007, |_| None::<ProtocolRef>)?;
+///     reactor.run()?;
+///     Ok(())
+/// }
+/// ```
+pub struct MainError(Box<dyn Error>);
+
+impl<E: Error + 'static> From<E> for MainError {
+    fn from(error: E) -> Self {
+        MainError(Box::new(error))
+    }
+}
+
+/// What the standard library prints of an error that `main` returns.
+impl fmt::Debug for MainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&error_chain(&*self.0))
+    }
+}
+
+impl fmt::Display for MainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
 /// Why a port cannot be opened. Nothing is left open.
 #[doc(alias = "CannotListenError")]
 #[derive(Debug)]
