@@ -26,6 +26,16 @@ pub trait Channel: 'static {
     /// The seat of the protocol above.
     fn seat(&self) -> &Seat;
 
+    /// Whether its methods may panic, as those of a layer of an application may. A panic then costs
+    /// the connection of the channel, and not that of the code which calls the transport.
+    #[doc(hidden)]
+    fn may_panic() -> bool
+    where
+        Self: Sized,
+    {
+        true
+    }
+
     /// Makes the callbacks that are due, and hands on what they wrote. Called once for each
     /// [`Seat::wants_turn`], and for a layer after each callback from below. Who overrides it does
     /// both, as the default does.

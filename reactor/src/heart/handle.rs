@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use crate::heart::channel::Channel;
-use crate::values::panic::log_panic;
+use crate::values::panic::{catch_panic, log_panic};
 use crate::{
     Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reading, Reason,
     Transport, TransportRef,
@@ -128,8 +128,25 @@ impl<C: Channel> Handle<C> {
             .filter(|channel| !channel.seat().is_lost())
     }
 
+    /// What the channel answers; `None` if it has gone, or panics.
     fn ask<R>(&self, question: impl FnOnce(&C) -> R) -> Option<R> {
-        self.channel.upgrade().map(|channel| question(&*channel))
+        guard(&*self.channel.upgrade()?, question)
+    }
+}
+
+/// Calls a method of the channel. That of a layer is code of an application, and the caller may have
+/// nothing to do with its connection: a panic costs the layer's connection alone.
+#[inline(always)]
+fn guard<C: Channel, R>(channel: &C, method: impl FnOnce(&C) -> R) -> Option<R> {
+    if !C::may_panic() {
+        return Some(method(channel));
+    }
+    match catch_panic(|| method(channel)) {
+        Ok(answer) => Some(answer),
+        Err(message) => {
+            channel.seat().panicked(&message);
+            None
+        }
     }
 }
 
@@ -144,25 +161,31 @@ fn refuse(wish: &str) {
 impl<C: Channel> Transport for Handle<C> {
     fn write(&self, data: &[u8]) {
         if let Some(channel) = self.current("write") {
-            channel.write_if_open(data);
+            guard(&*channel, |channel| channel.write_if_open(data));
         }
     }
 
     fn write_sequence(&self, data: &[&[u8]]) {
         if let Some(channel) = self.current("write_sequence")
             && data.iter().any(|piece| !piece.is_empty())
-            && channel.seat().takes_writes(|| channel.has_producer())
         {
-            channel.write_sequence(data);
+            guard(&*channel, |channel| {
+                if channel.seat().takes_writes(|| channel.has_producer()) {
+                    channel.write_sequence(data);
+                }
+            });
         }
     }
 
     fn write_control(&self, data: &[u8]) {
         if let Some(channel) = self.current("write_control")
             && !data.is_empty()
-            && channel.seat().takes_writes(|| channel.has_producer())
         {
-            channel.write_control(data);
+            guard(&*channel, |channel| {
+                if channel.seat().takes_writes(|| channel.has_producer()) {
+                    channel.write_control(data);
+                }
+            });
         }
     }
 
@@ -174,20 +197,20 @@ impl<C: Channel> Transport for Handle<C> {
         if let Some(channel) = self.live("lose_connection")
             && channel.seat().begin_close()
         {
-            channel.lose_connection(reason);
+            guard(&*channel, |channel| channel.lose_connection(reason));
         }
     }
 
     fn fail_connection(&self, reason: Reason) {
         if let Some(channel) = self.live("fail_connection") {
             channel.seat().begin_close();
-            channel.fail_connection(reason);
+            guard(&*channel, |channel| channel.fail_connection(reason));
         }
     }
 
     fn when_sent(&self, call: Box<dyn FnOnce()>) {
         if let Some(channel) = self.live("when_sent") {
-            channel.when_sent(call);
+            guard(&*channel, |channel| channel.when_sent(call));
         }
     }
 
@@ -195,14 +218,16 @@ impl<C: Channel> Transport for Handle<C> {
         if let Some(channel) = self.live("lose_write_connection")
             && channel.seat().begin_close_write()
         {
-            channel.lose_write_connection();
+            guard(&*channel, |channel| channel.lose_write_connection());
         }
     }
 
     fn abort_connection(&self) {
         if let Some(channel) = self.live("abort_connection") {
             channel.seat().begin_close();
-            channel.abort_connection(Reason::Aborted);
+            guard(&*channel, |channel| {
+                channel.abort_connection(Reason::Aborted)
+            });
         }
     }
 
@@ -212,7 +237,7 @@ impl<C: Channel> Transport for Handle<C> {
             _ => self.live("unread"),
         };
         if let Some(channel) = channel {
-            channel.seat().unread(data, &*channel);
+            guard(&*channel, |channel| channel.seat().unread(data, channel));
         }
     }
 
@@ -226,7 +251,10 @@ impl<C: Channel> Transport for Handle<C> {
         kind: ProducerKind,
     ) -> Result<(), ProducerRegistered> {
         match self.live("register_producer") {
-            Some(channel) => channel.register_producer(producer, kind),
+            Some(channel) => {
+                let register = |channel: &C| channel.register_producer(producer, kind);
+                guard(&*channel, register).unwrap_or(Ok(()))
+            }
             None => {
                 log_panic("stop_producing", || producer.stop_producing());
                 Ok(())
@@ -235,7 +263,8 @@ impl<C: Channel> Transport for Handle<C> {
     }
 
     fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
-        self.live("unregister_producer")?.unregister_producer()
+        let channel = self.live("unregister_producer")?;
+        guard(&*channel, |channel| channel.unregister_producer())?
     }
 
     fn has_producer(&self) -> bool {
@@ -300,13 +329,17 @@ impl<C: Channel> Transport for Handle<C> {
 impl<C: Channel> Producer for Handle<C> {
     fn resume_producing(&self) {
         if let Some(channel) = self.live("resume_producing") {
-            channel.seat().set_paused(false, &*channel);
+            guard(&*channel, |channel| {
+                channel.seat().set_paused(false, channel)
+            });
         }
     }
 
     fn pause_producing(&self) {
         if let Some(channel) = self.live("pause_producing") {
-            channel.seat().set_paused(true, &*channel);
+            guard(&*channel, |channel| {
+                channel.seat().set_paused(true, channel)
+            });
         }
     }
 

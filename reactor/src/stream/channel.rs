@@ -6,6 +6,11 @@ use crate::heart::channel::Channel;
 use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered};
 
 impl<W: Wire> Channel for Stream<W> {
+    /// It calls no code of an application.
+    fn may_panic() -> bool {
+        false
+    }
+
     fn seat(&self) -> &Seat {
         &self.seat
     }
