@@ -23,6 +23,7 @@ mod porting;
 mod porting_datagrams;
 #[cfg(unix)]
 mod porting_stdio;
+#[cfg(unix)]
 mod porting_systemd;
 mod porting_unix;
 mod ports;
