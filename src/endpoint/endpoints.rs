@@ -280,8 +280,8 @@ impl<E: 'static> Kinds<E> {
     }
 
     fn unknown(&self, kind: String, next: Option<&str>, position: &Position) -> EndpointError {
-        if let "fd" | "systemd" | "process" = kind.as_str() {
-            return position.mistake(Mistake::KindNotYet(kind));
+        if let "unix" | "stdio" | "fd" | "systemd" | "process" = kind.as_str() {
+            return position.mistake(Mistake::KindElsewhere(kind));
         }
         let mut known: Vec<_> = self.known.keys().cloned().collect();
         known.sort();

@@ -40,8 +40,8 @@ pub enum Mistake {
         /// An endpoint that was probably meant.
         meant: Option<String>,
     },
-    /// Endpoints of this kind are planned, and not supported yet.
-    KindNotYet(String),
+    /// There are endpoints of this kind, but not for this side of a connection, or not on this system.
+    KindElsewhere(String),
     /// An argument without a default was not given.
     Missing(&'static str),
     /// There are more arguments than the kind has.
@@ -127,8 +127,11 @@ impl fmt::Display for Mistake {
                     None => write!(f, "the kinds are {}", known.join(", ")),
                 }
             }
-            Mistake::KindNotYet(kind) => {
-                write!(f, "endpoints of the kind {kind:?} are not supported yet")
+            Mistake::KindElsewhere(kind) => {
+                write!(
+                    f,
+                    "endpoints of the kind {kind:?} are for the other side of a connection, or for another system"
+                )
             }
             Mistake::Missing(name) => write!(f, "the {name} is missing"),
             Mistake::TooMany(given) => write!(

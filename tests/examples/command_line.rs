@@ -57,7 +57,7 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         ),
         (&["tcp:99999"], "character 5: \"99999\" is not a port"),
         (&[""], "there is no kind of endpoint"),
-        (&["process:"], "not supported yet"),
+        (&["process:"], "the other side of a connection"),
         (&["tcp:0:interface=localhos"], "is not an IP address"),
         (
             &["tcp:0:interface=192.0.2.1"],
