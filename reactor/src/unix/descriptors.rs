@@ -75,7 +75,8 @@ impl UnixDescriptors {
 
     /// Receives, from now on, the descriptors that the peer passes, of which at most `limit` may wait
     /// to be taken. A peer that passes more ends the connection with
-    /// [`DescriptorError::TooManyWaiting`]. Called again, it changes the limit.
+    /// [`DescriptorError::TooManyWaiting`], and what came together with them is not delivered: dropping
+    /// some in silence would give the next ones to the wrong bytes. Called again, it changes the limit.
     ///
     /// In `connection_made` this is early enough for a protocol on the socket itself. Where a layer
     /// comes first, as TLS does, a peer may pass some before: then the port or the client accepts them
