@@ -15,6 +15,7 @@ from .crowd import ALL, TALKING
 from .programs import TLS, present
 
 FIFTY = ["--connections", 50]
+UNIX = [*FIFTY, "--unix"]
 DATAGRAMS = ["--workload", "udp"]
 BURSTS = [*DATAGRAMS, "--depth", 64]
 LINE_BLOCK = 65520
@@ -142,6 +143,32 @@ GROUPS = [
                 5200,
                 3300,
                 lambda peer: heap_a_connection(peer, TLS, TLS, connections=1500),
+                True,
+            ),
+        ],
+    ),
+    Group(
+        "64 B echo over UNIX sockets",
+        ["retwist-unix", "mio-unix", "tokio-unix"],
+        [
+            Figure(
+                "user instructions, 50 connections",
+                None,
+                325,
+                lambda peer: instructions_a_message(peer, UNIX),
+            ),
+            Figure(
+                "system calls, 50 connections",
+                2.04,
+                2.06,
+                lambda peer: system_calls_a_message(peer, UNIX),
+            ),
+            Figure("allocations", 0, 0.001, lambda peer: allocations_a_message(peer, UNIX), True),
+            Figure(
+                "heap of an idle connection, bytes",
+                None,
+                275,
+                lambda peer: heap_a_connection(peer, ["--unix"]),
                 True,
             ),
         ],

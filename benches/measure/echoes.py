@@ -19,6 +19,7 @@ SECURE = [
     "tokio-rustls",
     "twisted-tls",
 ]
+UNIX = ["mio-unix", "retwist-unix", "retwist-unix-again", "tokio-unix"]
 LINES = ["tokio-lines", "retwist-lines", "retwist-lines-again"]
 FORWARD = ["mio-forward", "retwist-forward", "retwist-forward-again", "tokio-forward"]
 
@@ -52,6 +53,10 @@ WORKLOADS = {
     "bulk": Workload("64 KiB, 1 connection, 16 in flight", PLAIN, BULK, BULK[:2]),
     "churn": Workload(
         "connect, echo 64 B, close; 32 at a time", PLAIN, (*CHURN, "--connections", 32)
+    ),
+    "unix": Workload("64 B ping-pong over UNIX sockets, 50 connections", UNIX, (*FIFTY, "--unix")),
+    "unix-large": Workload(
+        "16 KiB ping-pong over UNIX sockets, 50 connections", UNIX, (*LARGE, "--unix")
     ),
     "lines": Workload(
         "lines of 20 bytes, as many at a time as a read takes",

@@ -27,6 +27,8 @@ pub struct Args {
     pub seconds: f64,
     /// What the load does: `echo`, `churn`, `lines`.
     pub workload: String,
+    /// The port is the number of a UNIX socket.
+    pub unix: bool,
     /// With `cert.pem` and `key.pem`: TLS is spoken.
     pub tls: Option<PathBuf>,
     /// Whether a TLS client comes back with a ticket.
@@ -56,6 +58,7 @@ impl Args {
                 Long("messages") => args.messages = parser.value()?.parse()?,
                 Long("seconds") => args.seconds = parser.value()?.parse()?,
                 Long("workload") => args.workload = parser.value()?.string()?,
+                Long("unix") => args.unix = true,
                 Long("tls") => args.tls = Some(parser.value()?.into()),
                 Long("resume") => args.resume = true,
                 Long("operation") => args.operation = parser.value()?.string()?,
@@ -81,6 +84,7 @@ impl Default for Args {
             messages: 0,
             seconds: 1.0,
             workload: "echo".into(),
+            unix: false,
             tls: None,
             resume: false,
             operation: String::new(),

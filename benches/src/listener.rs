@@ -19,8 +19,36 @@ pub fn bind(port: u16) -> Result<std::net::TcpListener> {
 
 /// Tells the runner where to send the load.
 pub fn listening(address: SocketAddr) {
-    println!("{}", address.port());
+    listening_on(address.port());
+}
+
+/// Tells the runner the port, or the number of a UNIX socket.
+pub fn listening_on(port: u16) {
+    println!("{port}");
     let _ = std::io::stdout().flush();
+}
+
+/// A UNIX socket, which has a number in place of a port, alike for all servers. Tells the runner.
+pub fn bind_unix() -> Result<std::os::unix::net::UnixListener> {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+    let number = unused();
+    let name = SocketAddr::from_abstract_name(unix_name(number))?;
+    let listener = UnixListener::bind_addr(&name)?;
+    listener.set_nonblocking(true)?;
+    listening_on(number);
+    Ok(listener)
+}
+
+/// A number that no other server has now.
+pub fn unused() -> u16 {
+    // Two processes that run have two numbers, and few have more than 16 bits.
+    std::process::id() as u16
+}
+
+/// The abstract name of the UNIX socket with this number.
+pub fn unix_name(number: u16) -> String {
+    format!("retwist-benches-{number}")
 }
 
 /// A port of this machine.

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token};
 
 use crate::args::{Args, Result};
-use crate::listener;
 use crate::pattern::Pattern;
 
 mod conversation;
@@ -48,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let mut load = Load {
         args,
-        dialer: Dialer::new(listener::local(args.port), args)?,
+        dialer: Dialer::new(args)?,
         poll: Poll::new()?,
         pattern: Pattern::new(args.size * args.depth),
         buffer: vec![0; 256 * 1024],

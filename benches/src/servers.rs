@@ -1,7 +1,7 @@
 //! The servers of this project, each written as its users would write it. Every one prints the port
 //! that it listens on, and runs until it is killed.
 
-use retwist_reactor::{FactoryRef, Reactor, TcpListen, UdpListen, factory};
+use retwist_reactor::{FactoryRef, Reactor, TcpListen, UdpListen, UnixListen, UnixName, factory};
 use retwist_tls::{Identity, ServerOptions, TlsFactory, TlsRole};
 
 use crate::args::{Args, Result};
@@ -14,8 +14,10 @@ mod udp;
 
 pub fn serve(args: &Args) -> Result<()> {
     let reactor = Reactor::new()?;
-    if args.peer == "retwist-udp" {
-        return serve_udp(&reactor, args);
+    match args.peer.as_str() {
+        "retwist-udp" => return serve_udp(&reactor, args),
+        "retwist-unix" => return serve_unix(&reactor),
+        _ => {}
     }
     let factory: FactoryRef = match args.peer.as_str() {
         "retwist" => factory(|_| echo::Echo).into(),
@@ -39,6 +41,15 @@ fn serve_udp(reactor: &Reactor, args: &Args) -> Result<()> {
     if let Some(address) = port.address().socket() {
         listener::listening(address);
     }
+    reactor.run()?;
+    Ok(())
+}
+
+fn serve_unix(reactor: &Reactor) -> Result<()> {
+    let number = listener::unused();
+    let name = UnixName::parse(&format!("@{}", listener::unix_name(number)))?;
+    let _port = reactor.listen_unix(UnixListen::name(name), |_| echo::Echo)?;
+    listener::listening_on(number);
     reactor.run()?;
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! The floor: a loop over mio, written for one kind of connection. No dispatch, no timers.
 
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 
-use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Interest, Poll, Token};
+use mio::net::{TcpListener, TcpStream, UnixListener};
+use mio::{Events, Interest, Poll, Token, event};
 use retwist_benches::args::{Args, Result};
 use retwist_benches::listener;
 use slab::Slab;
@@ -19,17 +21,46 @@ pub(crate) trait Connection {
     fn ready(&mut self, buffers: &mut Self::Buffers, closed: bool) -> io::Result<()>;
 }
 
+/// What connections come from.
+pub(crate) trait Listener: event::Source {
+    /// Takes one.
+    fn accept_one(&self) -> io::Result<TcpStream>;
+}
+
+impl Listener for TcpListener {
+    fn accept_one(&self) -> io::Result<TcpStream> {
+        Ok(self.accept()?.0)
+    }
+}
+
+impl Listener for UnixListener {
+    /// What is done with a socket here is the same for both families.
+    fn accept_one(&self) -> io::Result<TcpStream> {
+        let socket = OwnedFd::from(UnixStream::from(self.accept()?.0));
+        Ok(TcpStream::from_std(socket.into()))
+    }
+}
+
 /// Serves with what `accepted` makes of each socket, registered already.
 pub(crate) fn serve<C: Connection>(
     args: &Args,
+    buffers: C::Buffers,
+    accepted: impl FnMut(TcpStream) -> Result<C>,
+) -> Result<()> {
+    let listener = TcpListener::from_std(listener::bind(args.port)?);
+    listener::listening(listener.local_addr()?);
+    serve_on(listener, buffers, accepted)
+}
+
+/// The same, for a listener that the runner knows.
+pub(crate) fn serve_on<C: Connection>(
+    mut listener: impl Listener,
     mut buffers: C::Buffers,
     mut accepted: impl FnMut(TcpStream) -> Result<C>,
 ) -> Result<()> {
     let mut poll = Poll::new()?;
-    let mut listener = TcpListener::from_std(listener::bind(args.port)?);
     let registry = poll.registry();
     registry.register(&mut listener, LISTENER, Interest::READABLE)?;
-    listener::listening(listener.local_addr()?);
     let mut connections: Slab<C> = Slab::new();
     let mut events = Events::with_capacity(1024);
     loop {
@@ -64,12 +95,12 @@ pub(crate) fn wait(poll: &mut Poll, events: &mut Events) -> io::Result<()> {
 }
 
 pub(crate) fn accept(
-    listener: &TcpListener,
+    listener: &impl Listener,
     mut accepted: impl FnMut(TcpStream) -> Result<()>,
 ) -> Result<()> {
     loop {
-        match listener.accept() {
-            Ok((socket, _)) => accepted(socket)?,
+        match listener.accept_one() {
+            Ok(socket) => accepted(socket)?,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(error.into()),
         }

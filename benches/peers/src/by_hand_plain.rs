@@ -2,8 +2,9 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use mio::net::TcpStream;
+use mio::net::{TcpStream, UnixListener};
 use retwist_benches::args::{Args, Result};
+use retwist_benches::listener;
 
 use crate::by_hand::{self, unless_blocked};
 
@@ -14,13 +15,13 @@ struct Connection {
 }
 
 pub(crate) fn serve(args: &Args) -> Result<()> {
-    let accepted = |socket| {
-        Ok(Connection {
-            socket,
-            unsent: Vec::new(),
-        })
-    };
-    by_hand::serve(args, vec![0; 64 * 1024], accepted)
+    by_hand::serve(args, vec![0; 64 * 1024], Connection::new)
+}
+
+/// The same over UNIX sockets.
+pub(crate) fn serve_unix(_: &Args) -> Result<()> {
+    let listener = UnixListener::from_std(listener::bind_unix()?);
+    by_hand::serve_on(listener, vec![0; 64 * 1024], Connection::new)
 }
 
 impl by_hand::Connection for Connection {
@@ -50,6 +51,13 @@ impl by_hand::Connection for Connection {
 }
 
 impl Connection {
+    fn new(socket: TcpStream) -> Result<Self> {
+        Ok(Connection {
+            socket,
+            unsent: Vec::new(),
+        })
+    }
+
     /// Whether nothing is left to send.
     fn flush(&mut self) -> io::Result<bool> {
         if self.unsent.is_empty() {

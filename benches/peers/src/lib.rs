@@ -21,11 +21,13 @@ pub fn serve(args: &Args) -> Result<()> {
         "mio-forward" => by_hand_forward::serve(args),
         "mio-rustls" => by_hand_rustls::serve(args),
         "mio-rustls-unbuffered" => by_hand_unbuffered::serve(args),
+        "mio-unix" => by_hand_plain::serve_unix(args),
         "mio-udp" => by_hand_udp::serve(args),
         "tokio" => tokio_echo::serve(args),
         "tokio-forward" => tokio_forward::serve(args),
         "tokio-lines" => tokio_lines::serve(args),
         "tokio-rustls" => tokio_echo::serve_tls(args),
+        "tokio-unix" => tokio_echo::serve_unix(args),
         "tokio-udp" => tokio_udp::serve(args),
         other => Err(format!("there is no peer {other}").into()),
     }

@@ -5,7 +5,7 @@ use std::future::Future;
 use retwist_benches::args::{Args, Result};
 use retwist_benches::{certificate, listener};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_rustls::TlsAcceptor;
 
 pub(crate) fn serve(args: &Args) -> Result<()> {
@@ -22,6 +22,20 @@ pub(crate) fn serve_tls(args: &Args) -> Result<()> {
             if let Ok(stream) = accepted.await {
                 echo(stream, size).await;
             }
+        }
+    })
+}
+
+pub(crate) fn serve_unix(args: &Args) -> Result<()> {
+    let size = buffer_size(args);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = UnixListener::from_std(listener::bind_unix()?)?;
+        loop {
+            let (socket, _) = listener.accept().await?;
+            tokio::spawn(echo(socket, size));
         }
     })
 }

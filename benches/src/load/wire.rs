@@ -7,42 +7,52 @@ use std::sync::Arc;
 use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
-use socket2::{Domain, Socket, Type};
+use socket2::{SockAddr, Socket, Type};
 
 use crate::args::{Args, Result};
+use crate::listener;
 
 /// Opens connections.
 pub(super) struct Dialer {
-    to: SocketAddr,
+    to: SockAddr,
     /// Many connections that last come from addresses of this process alone.
     lasting: bool,
     tls: Option<Arc<ClientConfig>>,
 }
 
 pub(super) struct Wire {
+    /// A UNIX socket too: what is done here is the same for both.
     socket: TcpStream,
     unsent: Vec<u8>,
     tls: Option<Box<ClientConnection>>,
 }
 
 impl Dialer {
-    pub(super) fn new(to: SocketAddr, args: &Args) -> Result<Self> {
+    pub(super) fn new(args: &Args) -> Result<Self> {
+        let to = if args.unix {
+            // An abstract name begins with a NUL.
+            SockAddr::unix(format!("\0{}", listener::unix_name(args.port)))?
+        } else {
+            listener::local(args.port).into()
+        };
         let tls = match &args.tls {
             Some(folder) => Some(crate::certificate::client_config(folder, args.resume)?),
             None => None,
         };
-        let lasting = args.workload == "echo";
+        let lasting = args.workload == "echo" && !args.unix;
         Ok(Dialer { to, lasting, tls })
     }
 
     /// The connection with this number.
     pub(super) fn dial(&self, place: usize) -> Result<Wire> {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM.cloexec(), None)?;
+        let socket = Socket::new(self.to.domain(), Type::STREAM.cloexec(), None)?;
         if self.lasting {
             socket.bind(&source(place).into())?;
         }
-        socket.connect(&self.to.into())?;
-        socket.set_tcp_nodelay(true)?;
+        socket.connect(&self.to)?;
+        if !self.to.is_unix() {
+            socket.set_tcp_nodelay(true)?;
+        }
         socket.set_nonblocking(true)?;
         let tls = match &self.tls {
             Some(config) => {
