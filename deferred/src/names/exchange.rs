@@ -92,7 +92,7 @@ impl Exchange {
             }
         });
         let count = settings.servers.len();
-        let in_order = (0..count).map(|index| settings.servers[(first + index) % count]);
+        let in_order = (0..count).map(|index| settings.servers[(first % count + index) % count]);
         let servers = in_order.map(|address| Server {
             address,
             query: Rc::new(Query::new(question, settings.random_case)),
@@ -133,7 +133,9 @@ impl Exchange {
                     let mut servers = state.servers.iter();
                     servers.all(|server| matches!(server.talk, Talk::Failed))
                 };
-                if state.turns == count * self.settings.attempts.max(1) || all_failed() {
+                if state.turns == count.saturating_mul(self.settings.attempts.max(1))
+                    || all_failed()
+                {
                     drop(state);
                     return self.fail();
                 }

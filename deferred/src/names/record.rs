@@ -92,7 +92,7 @@ impl Text {
 pub struct Soa {
     /// The name server on which the zone is kept.
     pub primary: String,
-    /// The address of who is responsible, with a dot in place of the `@`.
+    /// The mail address of the administrator, with a dot in place of the `@`.
     pub responsible: String,
     /// The version of the zone.
     pub serial: u32,

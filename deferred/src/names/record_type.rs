@@ -26,7 +26,7 @@ pub enum RecordType {
     Ns,
     /// The name of an address, under `in-addr.arpa` or `ip6.arpa`.
     Ptr,
-    /// The beginning of a zone: who keeps it, and how long what it says may be kept.
+    /// The beginning of a zone: its primary server, its version, and how long absence may be kept.
     Soa,
     /// A server that offers a service of this domain.
     Srv,

@@ -65,7 +65,7 @@ impl DnsResolver {
             .hosts_file("/etc/hosts")
     }
 
-    /// A resolver that asks whom and how these settings say, and knows no hosts file.
+    /// A resolver that asks the servers in these settings, and has no hosts file.
     pub fn new(reactor: Rc<dyn FullReactor>, settings: DnsSettings) -> Self {
         DnsResolver {
             core: Core::new(reactor, settings),

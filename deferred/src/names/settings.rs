@@ -1,7 +1,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// Whom a [`DnsResolver`](super::DnsResolver) asks, and how.
+/// Which servers a [`DnsResolver`](super::DnsResolver) asks, and how.
 ///
 /// The fields down to `use_tcp` are those that `/etc/resolv.conf` sets, with its defaults.
 ///

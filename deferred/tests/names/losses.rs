@@ -114,8 +114,7 @@ fn duplicates_and_what_comes_too_late() {
     world.assert_clean();
 }
 
-/// A forger who sees nothing sends to the port, from his own address or from the server's; and one
-/// message is right.
+/// Messages that reach the port before the right one, each wrong in one respect.
 #[test]
 fn forged_answers_are_passed_over() {
     type Forge = fn(&Message) -> Message;

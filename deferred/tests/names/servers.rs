@@ -1,5 +1,7 @@
 //! Servers that fail, do not listen, or do not know EDNS.
 
+use std::time::Duration;
+
 use hickory_proto::op::{Message, ResponseCode};
 use retwist_deferred::Failure;
 use retwist_deferred::names::{DnsError, DnsSettings, RecordType, ServerError};
@@ -161,4 +163,39 @@ fn the_deadline_ends_everything() {
     world.advance(DnsSettings::default().deadline);
     assert!(matches!(found.take(), Some(Err(Failure::TimedOut(_)))));
     world.assert_clean();
+}
+
+#[test]
+fn settings_that_make_no_sense() {
+    let world = World::with(DnsSettings {
+        ndots: usize::MAX,
+        timeout: Duration::MAX,
+        attempts: usize::MAX,
+        rotate: true,
+        max_datagram: u16::MAX,
+        deadline: Duration::MAX,
+        family_wait: Duration::MAX,
+        cache_entries: usize::MAX,
+        max_questions: usize::MAX,
+        ..settings(&[ONE, TWO])
+    });
+    world.serve(TWO, host);
+    let found = world.names.addresses("example.org");
+    world.run();
+    assert_eq!(now(found).unwrap().len(), 1);
+    assert_eq!(world.found("example.org", RecordType::A), ["192.0.2.1"]);
+    world.assert_clean();
+    let nothing = World::with(DnsSettings {
+        timeout: Duration::ZERO,
+        attempts: 0,
+        max_datagram: 1,
+        deadline: Duration::ZERO,
+        max_questions: 0,
+        ..settings(&[ONE])
+    });
+    nothing.serve(ONE, host);
+    let mut found = nothing.names.lookup("example.org", RecordType::A);
+    nothing.run();
+    assert!(found.take().is_some());
+    nothing.assert_clean();
 }

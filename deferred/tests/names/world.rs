@@ -1,4 +1,4 @@
-//! Name servers in memory, and those who ask them.
+//! Name servers in memory, and a resolver that asks them.
 
 use std::cell::RefCell;
 use std::fmt::Debug;
