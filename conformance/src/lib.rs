@@ -80,7 +80,7 @@
 //!
 //! # Ports of datagrams
 //!
-//! Datagrams have a suite of their own, [`datagrams`], which is used in the same way: a
+//! Datagrams have a suite of their own, [`mod@datagrams`], which is used in the same way: a
 //! [`datagrams::Way`] opens ports that reach each other, and the macro [`datagrams!`] makes the tests.
 //!
 //! ```
