@@ -3,6 +3,8 @@
 
 pub(crate) mod channel;
 pub(crate) mod clock;
+#[cfg(unix)]
+pub(crate) mod duplicate;
 pub(crate) mod handle;
 #[cfg(unix)]
 pub(crate) mod held;

@@ -16,6 +16,24 @@ mod port;
 mod shared;
 mod wire;
 
+/// What has a descriptor, on systems that have such things.
+#[cfg(unix)]
+pub(crate) trait HasDescriptor {
+    /// The same open file once more.
+    fn duplicate(&self) -> std::io::Result<std::os::fd::OwnedFd>;
+}
+#[cfg(unix)]
+impl<T: std::os::fd::AsFd> HasDescriptor for T {
+    fn duplicate(&self) -> std::io::Result<std::os::fd::OwnedFd> {
+        self.as_fd().try_clone_to_owned()
+    }
+}
+/// What has a descriptor, on systems that have such things.
+#[cfg(not(unix))]
+pub(crate) trait HasDescriptor {}
+#[cfg(not(unix))]
+impl<T> HasDescriptor for T {}
+
 #[cfg(unix)]
 pub use adopted::AdoptedSocket;
 #[cfg(unix)]

@@ -11,6 +11,7 @@ mod child;
 mod errors;
 mod files;
 mod flags;
+mod lending;
 mod pipes;
 mod stdio;
 mod terminals;

@@ -1,9 +1,13 @@
+#[cfg(unix)]
+use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use crate::heart::channel::Channel;
+#[cfg(unix)]
+use crate::heart::duplicate::{Duplicate, lend};
 use crate::stream::Owner;
 use crate::{
     Address, AddressError, Clock, ConnectError, DelayedCall, FactoryRef, Reason, StreamSettings,
@@ -78,6 +82,11 @@ pub(crate) trait Dialer {
 pub(crate) trait Attempt {
     /// Gives up. [`OwnedConnector::failed`] follows, not from inside this call.
     fn cancel(&self);
+    /// A duplicate of the descriptor that is being connected, if there is one.
+    #[cfg(unix)]
+    fn duplicate(&self) -> Option<std::io::Result<std::os::fd::OwnedFd>> {
+        None
+    }
 }
 
 /// What a [`Connector`] is doing.
@@ -138,6 +147,21 @@ impl Connector {
         if let Some(owned) = self.owned.upgrade() {
             owned.disconnect();
         }
+    }
+
+    /// Lends the descriptor to `act` while it is connecting or connected, as
+    /// [`with_descriptor`](trait.Transport.html#method.with_descriptor) of a connection does. Right
+    /// after `connect_tcp` the connection is under way, and not made yet.
+    ///
+    /// [`NotConnected`](std::io::ErrorKind::NotConnected): it is neither, or has no descriptor, as
+    /// while a name is looked up.
+    #[cfg(unix)]
+    pub fn with_descriptor<R>(
+        &self,
+        act: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> R,
+    ) -> std::io::Result<R> {
+        let made = self.owned.upgrade().and_then(|owned| owned.duplicate());
+        lend(made, act)
     }
 
     fn or_log(
@@ -243,6 +267,17 @@ impl OwnedConnector {
             None => self.enter(State::Disconnected),
         }
         true
+    }
+
+    #[cfg(unix)]
+    fn duplicate(&self) -> Option<std::io::Result<std::os::fd::OwnedFd>> {
+        let channel = match &*self.state.borrow() {
+            State::Connecting(attempt) => return attempt.duplicate(),
+            State::Connected(Connection::Channel(channel)) => channel.upgrade()?,
+            _ => return None,
+        };
+        let found = channel.extension(TypeId::of::<Duplicate>())?;
+        found.downcast_ref::<Duplicate>()?.take()
     }
 
     fn disconnect(&self) {

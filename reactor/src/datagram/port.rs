@@ -373,6 +373,11 @@ impl<W: DatagramWire> Listening for DatagramPort<W> {
     fn address(&self) -> Address {
         self.host()
     }
+
+    #[cfg(unix)]
+    fn duplicate(&self) -> Option<std::io::Result<std::os::fd::OwnedFd>> {
+        self.wire.duplicate()
+    }
 }
 
 impl<W: DatagramWire> DatagramChannel for DatagramPort<W> {

@@ -24,6 +24,12 @@ pub(crate) trait DatagramWire: Sized + 'static {
     /// Nothing is called after this until it is opened again.
     fn close(&self);
 
+    /// A duplicate of the descriptor, if there is one and it is open.
+    #[cfg(unix)]
+    fn duplicate(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
+        None
+    }
+
     /// Receives up to `most` datagrams into the batch, each up to `longest` bytes and one more. True
     /// if there may be others; if not, what comes later calls [`DatagramPort::ready`].
     fn receive(&self, batch: &mut Batch, most: usize, longest: usize) -> io::Result<bool>;

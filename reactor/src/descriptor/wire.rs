@@ -1,7 +1,7 @@
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::{Rc, Weak};
 
 use mio::{Interest, Token};
@@ -309,6 +309,11 @@ impl Wire for DescriptorWire {
 
     fn host(&self) -> Address {
         self.address.clone()
+    }
+
+    fn duplicate(&self) -> Option<io::Result<OwnedFd>> {
+        let end = self.input().or_else(|| self.output())?;
+        Some(end.as_fd().try_clone_to_owned())
     }
 
     fn extension(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>> {

@@ -4,6 +4,8 @@ use std::rc::{Rc, Weak};
 
 use slab::Slab;
 
+#[cfg(unix)]
+use crate::heart::duplicate::lend;
 use crate::{Address, ListenError};
 
 /// A port that is listened on. A cheap, weak handle: dropping it leaves the port open.
@@ -61,6 +63,11 @@ pub(crate) trait Listening {
     /// How many connections that it accepted have not ended. A port of datagrams has none.
     fn connections(&self) -> usize {
         0
+    }
+    /// A duplicate of its descriptor, if it has one and it is open.
+    #[cfg(unix)]
+    fn duplicate(&self) -> Option<std::io::Result<std::os::fd::OwnedFd>> {
+        None
     }
 }
 
@@ -130,6 +137,19 @@ impl ListeningPort {
     /// not count.
     pub fn connections(&self) -> usize {
         self.port().map_or(0, |port| port.connections())
+    }
+
+    /// Lends the descriptor of the port to `act`, as
+    /// [`with_descriptor`](trait.Transport.html#method.with_descriptor) of a connection does.
+    ///
+    /// [`NotConnected`](std::io::ErrorKind::NotConnected): the port does not listen, or has no
+    /// descriptor, as one in memory.
+    #[cfg(unix)]
+    pub fn with_descriptor<R>(
+        &self,
+        act: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> R,
+    ) -> std::io::Result<R> {
+        lend(self.port().and_then(|port| port.duplicate()), act)
     }
 
     fn port(&self) -> Option<Rc<dyn Listening>> {

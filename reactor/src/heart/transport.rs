@@ -4,6 +4,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+#[cfg(unix)]
+use crate::heart::duplicate::{Duplicate, lend};
 use crate::heart::handle::SeatHandle;
 use crate::{
     Address, Clock, DelayedCall, Producer, ProducerKind, ProducerRegistered, Protocol, ProtocolRef,
@@ -233,6 +235,44 @@ impl dyn Transport {
                 WeakProtocol::default()
             }
         }
+    }
+
+    /// Lends the descriptor at the bottom of all layers to `act`: for options of a socket that this
+    /// crate does not offer, by way of `socket2` or `rustix`. What is lent is a duplicate, which lives
+    /// as long as the call. Of a stream with a descriptor for each direction it is the one that is read
+    /// from, if there is one.
+    ///
+    /// Reading and writing by it, and changing whether it blocks, breaks the connection.
+    ///
+    /// [`NotConnected`](std::io::ErrorKind::NotConnected): the connection has gone, or has no
+    /// descriptor, as one in memory.
+    ///
+    /// ```
+    /// use retwist_reactor::{Protocol, TransportRef};
+    ///
+    /// struct Urgent;
+    /// impl Protocol for Urgent {
+    ///     fn connection_made(&mut self, transport: &TransportRef) {
+    ///         let set = transport.with_descriptor(|fd| {
+    ///             // Here: socket2::SockRef::from(&fd).set_tos_v4(0x10)
+    /// #           let _ = fd;
+    ///         });
+    ///         if let Err(error) = set {
+    ///             log::warn!("{}: {error}", transport.peer());
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[cfg(unix)]
+    #[doc(alias = "getHandle")]
+    #[doc(alias = "fileno")]
+    pub fn with_descriptor<R>(
+        &self,
+        act: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> R,
+    ) -> std::io::Result<R> {
+        let found = self.extension(TypeId::of::<Duplicate>());
+        let made = found.and_then(|found| found.downcast_ref::<Duplicate>()?.take());
+        lend(made, act)
     }
 
     /// Calls a method of the protocol, `delay` from now, with the transport on which it sits then.

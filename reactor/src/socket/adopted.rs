@@ -7,6 +7,7 @@ use std::rc::Rc;
 use mio::event;
 use socket2::{SockAddr, Socket, Type};
 
+use super::HasDescriptor;
 use super::port::{AcceptLimits, Accepted, Listens};
 use super::wire::{SocketWire, StreamSocket};
 use crate::core::Core;
@@ -200,7 +201,7 @@ impl<L, S: StreamSocket> GivenPort<L, S> {
     }
 }
 
-impl<L: event::Source + 'static, S: StreamSocket> Listens for GivenPort<L, S> {
+impl<L: event::Source + HasDescriptor + 'static, S: StreamSocket> Listens for GivenPort<L, S> {
     type Listener = L;
     type Socket = S;
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use mio::{Interest, Token};
 
+#[cfg(unix)]
+use super::HasDescriptor;
 use super::wire::{SocketWire, StreamSocket};
 use crate::core::Core;
 use crate::core::connector::{Attempt, ConnectOptions, Dialer, OwnedConnector};
@@ -262,5 +264,12 @@ impl<D: Dials> Attempt for Canceller<D> {
             attempt.cancelled.set(true);
             attempt.fail_soon(ConnectError::Cancelled);
         }
+    }
+
+    #[cfg(unix)]
+    fn duplicate(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
+        let attempt = self.0.upgrade()?;
+        let socket = attempt.socket.borrow();
+        Some(socket.as_ref()?.duplicate())
     }
 }

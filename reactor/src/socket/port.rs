@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mio::{Interest, Token, event};
 
+use super::HasDescriptor;
 use super::accept_error::AcceptError;
 use super::wire::{SocketWire, StreamSocket};
 use crate::core::Core;
@@ -22,7 +23,7 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// What a family of sockets supplies for a port: how to open it, and where it is.
 pub(crate) trait Listens: 'static {
-    type Listener: event::Source;
+    type Listener: event::Source + HasDescriptor;
     type Socket: StreamSocket;
 
     /// Opens the socket, which then listens. From now on, [`address`](Listens::address) is where.
@@ -277,6 +278,12 @@ impl<L: Listens> Listening for SocketPort<L> {
 
     fn connections(&self) -> usize {
         self.siblings.count()
+    }
+
+    #[cfg(unix)]
+    fn duplicate(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
+        let socket = self.socket.borrow();
+        Some(socket.as_ref()?.duplicate())
     }
 }
 

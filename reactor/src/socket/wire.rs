@@ -5,6 +5,7 @@ use std::rc::{Rc, Weak};
 
 use mio::{Interest, Token, event};
 
+use super::HasDescriptor;
 use crate::core::siblings::Siblings;
 use crate::core::sources::Source;
 use crate::machines::output::ReadBuffer;
@@ -12,7 +13,9 @@ use crate::stream::{Ready, Stream, Wire};
 use crate::{Address, Reason};
 
 /// What a family of sockets supplies for a connection.
-pub(crate) trait StreamSocket: Read + Write + event::Source + 'static {
+pub(crate) trait StreamSocket:
+    Read + Write + event::Source + HasDescriptor + 'static
+{
     /// The address of the peer, in as few bytes as possible: there may be very many.
     type Peer: 'static;
 
@@ -190,6 +193,11 @@ impl<S: StreamSocket> Wire for SocketWire<S> {
     fn host(&self) -> Address {
         self.with(|socket| socket.host())
             .unwrap_or(Address::Unknown)
+    }
+
+    #[cfg(unix)]
+    fn duplicate(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
+        Some(self.with(|socket| socket.duplicate()))
     }
 
     fn extension(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>> {

@@ -3,6 +3,8 @@ use std::rc::Rc;
 
 use super::*;
 use crate::heart::channel::Channel;
+#[cfg(unix)]
+use crate::heart::duplicate::Duplicate;
 use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered};
 
 impl<W: Wire> Channel for Stream<W> {
@@ -128,6 +130,10 @@ impl<W: Wire> Channel for Stream<W> {
     fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
         if wanted == TypeId::of::<StreamOptions>() {
             return Some(Rc::new(self.options()));
+        }
+        #[cfg(unix)]
+        if wanted == TypeId::of::<Duplicate>() {
+            return Some(Rc::new(Duplicate::new(self.wire.duplicate()?)));
         }
         self.wire.extension(self.me(), wanted)
     }

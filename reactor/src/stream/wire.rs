@@ -47,6 +47,11 @@ pub(crate) trait Wire: 'static {
     fn take_error(&self) -> io::Error;
     fn peer(&self) -> Address;
     fn host(&self) -> Address;
+    /// A duplicate of the descriptor, for wires that have one.
+    #[cfg(unix)]
+    fn duplicate(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
+        None
+    }
     /// What this kind of wire offers, for a stream whose weak reference is given.
     fn extension(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>>;
 }

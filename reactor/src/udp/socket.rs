@@ -13,6 +13,8 @@ use crate::core::Core;
 #[cfg(unix)]
 use crate::datagram::Origin;
 use crate::datagram::{Batch, DatagramPort, DatagramQueue, DatagramWire, Opened, UdpOption};
+#[cfg(unix)]
+use crate::socket::HasDescriptor;
 use crate::socket::new_socket;
 #[cfg(unix)]
 use crate::socket::share_port;
@@ -159,6 +161,12 @@ impl DatagramWire for UdpWire {
         self.broadcast.set(self.options.broadcast);
         *self.socket.borrow_mut() = Some(socket);
         Ok(opened)
+    }
+
+    #[cfg(unix)]
+    fn duplicate(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
+        let socket = self.socket.borrow();
+        Some(socket.as_ref()?.duplicate())
     }
 
     fn close(&self) {

@@ -1,6 +1,7 @@
 use std::any::{Any, TypeId};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::{Rc, Weak};
 
 use mio::net::UnixStream;
@@ -73,6 +74,12 @@ impl Write for UnixSocket {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl AsFd for UnixSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }
 

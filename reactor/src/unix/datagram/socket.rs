@@ -19,7 +19,7 @@ use crate::core::Core;
 use crate::datagram::{
     Batch, DatagramPort, DatagramQueue, DatagramWire, Opened, Origin, Received, STRIDE, UdpOption,
 };
-use crate::socket::new_socket;
+use crate::socket::{HasDescriptor, new_socket};
 use crate::unix::file::{self, SocketFile};
 use crate::unix::name::address_of;
 use crate::unix::passing::send_flags;
@@ -293,6 +293,11 @@ impl DatagramWire for UnixDatagramWire {
         *self.port.borrow_mut() = Rc::downgrade(port);
         *self.opened.borrow_mut() = Some((file, socket));
         Ok(self.addresses())
+    }
+
+    fn duplicate(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
+        let opened = self.opened.borrow();
+        Some(opened.as_ref()?.1.duplicate())
     }
 
     fn close(&self) {
