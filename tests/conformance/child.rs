@@ -3,8 +3,6 @@
 use std::env;
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
@@ -14,19 +12,6 @@ const STARTED: &str = "RETWIST_TEST_CHILD";
 /// Whether this process was started so. In others, the ignored tests do nothing.
 pub fn is_child() -> bool {
     env::var_os(STARTED).is_some()
-}
-
-/// Whether this becomes true soon. A process that is being started has, for a moment, all
-/// descriptors of this one, so a port that is closed here is free only after that moment.
-pub fn soon(condition: impl Fn() -> bool) -> bool {
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(10) {
-        if condition() {
-            return true;
-        }
-        thread::yield_now();
-    }
-    false
 }
 
 /// What begins a command whose process ignores no signal. The tests may run in the background of a

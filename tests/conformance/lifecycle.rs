@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::rc::Rc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use retwist::{Phase, Reactor, ReactorSettings, RunError, SystemEvent};
 
@@ -46,6 +47,19 @@ pub fn until(reactor: &Reactor, condition: impl Fn() -> bool) {
         reactor.iterate(Duration::from_millis(10)).unwrap();
     }
     panic!("{}: it never comes to that", Location::caller());
+}
+
+/// Whether this becomes true soon. A process that is being started has, for a moment, all
+/// descriptors of this one, so a port that is closed here is free only after that moment.
+pub fn soon(condition: impl Fn() -> bool) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(10) {
+        if condition() {
+            return true;
+        }
+        thread::yield_now();
+    }
+    false
 }
 
 #[test]

@@ -19,25 +19,31 @@ use ways::{Http, Limited, Policies, Proxied, Socks, Throttled, Through, Tls};
 
 mod ways;
 
+#[cfg(unix)]
 mod child;
 mod clients;
+#[cfg(unix)]
 mod crowd;
 mod deadlines;
+#[cfg(unix)]
 mod descriptors;
 mod drops;
 mod fairness;
 mod idle;
 mod lifecycle;
+#[cfg(unix)]
 mod port_options;
 mod ports;
 mod relays;
 mod shutdown;
+#[cfg(unix)]
 mod signals;
 mod threads;
 mod time;
 #[cfg(unix)]
 mod unix;
 mod upgrades;
+#[cfg(unix)]
 mod workers;
 
 retwist_conformance::streams! {

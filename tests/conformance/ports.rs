@@ -10,8 +10,7 @@ use retwist::{
     Address, Factory, FactoryRef, IntoProtocol, ListenError, ListeningPort, ProtocolRef, TcpListen,
 };
 
-use crate::child::soon;
-use crate::lifecycle::{Log, reactor, until};
+use crate::lifecycle::{Log, reactor, soon, until};
 use retwist_conformance::streams::Peer;
 
 pub fn local() -> TcpListen {

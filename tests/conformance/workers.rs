@@ -15,7 +15,8 @@ use retwist::{
 };
 use rustix::process::Signal;
 
-use crate::child::{Process, is_child, soon};
+use crate::child::{Process, is_child};
+use crate::lifecycle::soon;
 use retwist_conformance::streams::pattern;
 
 mod tls;

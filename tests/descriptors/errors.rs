@@ -1,9 +1,8 @@
 //! Descriptors that cannot be a stream: each gets an error of its own, and nothing stays open.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
 
 use retwist::{DescriptorStream, OpenError};
 
@@ -51,8 +50,8 @@ fn what_has_no_stream_of_bytes_is_refused() {
 #[test]
 fn a_socket_that_listens_is_refused() {
     let path = std::env::temp_dir().join(format!("descriptors-{}", std::process::id()));
-    let listener = UnixListener::bind(&path).unwrap();
-    fs::remove_file(&path).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
     let error = refused(DescriptorStream::new(listener)).to_string();
     assert!(error.contains("a socket that listens"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -155,7 +155,7 @@ fn a_full_disk_ends_the_stream() {
     transport.write(b"does not fit");
     until(&reactor, || story.is_over());
     assert_eq!(story.told(), "made lost");
-    assert_eq!(story.error(), ErrorKind::StorageFull);
+    assert_eq!(story.error(), std::io::ErrorKind::StorageFull);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_deferred::names::{DnsResolver, DnsSettings, RecordType};
@@ -149,7 +148,7 @@ fn a_file_that_changes_is_read_again() {
 #[cfg(unix)]
 #[test]
 fn the_files_of_this_system() {
-    let reactor = Rc::new(retwist_reactor::testing::MemoryReactor::new());
+    let reactor = std::rc::Rc::new(retwist_reactor::testing::MemoryReactor::new());
     let names = DnsResolver::system(reactor.clone());
     assert!(!names.settings().servers.is_empty());
     let localhost = now(names.addresses("localhost")).unwrap();

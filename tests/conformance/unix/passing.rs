@@ -53,7 +53,7 @@ fn pass(stream: &UnixStream, data: &[u8], descriptors: &[BorrowedFd<'_>]) {
         stream,
         &[IoSlice::new(data)],
         &mut control,
-        SendFlags::NOSIGNAL,
+        SendFlags::empty(),
     );
     assert_eq!(sent.unwrap(), data.len());
 }
@@ -64,7 +64,7 @@ fn receive(stream: &UnixStream, most: usize) -> (Vec<u8>, Vec<OwnedFd>) {
     let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(253))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut pieces = [IoSliceMut::new(&mut data)];
-    let got = recvmsg(stream, &mut pieces, &mut control, RecvFlags::CMSG_CLOEXEC).unwrap();
+    let got = recvmsg(stream, &mut pieces, &mut control, RecvFlags::empty()).unwrap();
     let mut descriptors = Vec::new();
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = message {
@@ -80,9 +80,9 @@ struct Watched(File);
 
 impl Watched {
     fn pair() -> (Watched, OwnedFd) {
-        let (reading, writing) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let (reading, writing) = std::io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&reading, true).unwrap();
-        (Watched(reading.into()), writing)
+        (Watched(OwnedFd::from(reading).into()), writing.into())
     }
 
     fn is_closed(&self) -> bool {

@@ -32,7 +32,7 @@ fn flood(client: &UnixStream, reactor: &Reactor, count: usize) {
         let copies = vec![null.as_fd(); now];
         control.push(SendAncillaryMessage::ScmRights(&copies));
         let byte = [IoSlice::new(b".")];
-        match sendmsg(client, &byte, &mut control, SendFlags::NOSIGNAL) {
+        match sendmsg(client, &byte, &mut control, SendFlags::empty()) {
             Ok(_) => left -= now,
             Err(rustix::io::Errno::AGAIN) => {
                 reactor.iterate(Duration::from_millis(1)).unwrap();
