@@ -190,6 +190,29 @@
 //! a write through a revoked handle. So a test that behaves strangely is easier to understand with a
 //! logger.
 //!
+//! # Systems
+//!
+//! retwist is for Linux (with glibc or musl), macOS, FreeBSD and Windows, with 64 and 32 bits, and for
+//! Rust 1.88 and newer. The tests run on Linux, those of the reactor with musl and 32 bits too, and on
+//! Windows as far as Wine shows it; for the other systems, everything is compiled. What a system is
+//! without is absent from these pages there, and does not fail when it is called:
+//!
+//! | | Linux | macOS | FreeBSD | Windows |
+//! |---|---|---|---|---|
+//! | TCP, UDP, TLS, timers, threads, names, endpoints | yes | yes | yes | yes |
+//! | UNIX sockets, descriptors that go with the bytes | yes | yes | yes | no |
+//! | child processes, pseudo-terminals, standard input and output, streams over descriptors | yes | yes | yes | no |
+//! | sockets that others have opened, service managers, descriptors of other code | yes | yes | yes | no |
+//! | abstract names of UNIX sockets | yes | no | no | no |
+//! | the number of the process at the other end of a UNIX socket | yes | yes | no | no |
+//! | several datagrams a system call | yes | one | one | one |
+//! | several sockets on one TCP port (`TcpListen::reuse_port`) | shared out | one gets all | shared out | no |
+//! | [`Workers`] accept from | a socket each | one socket | a socket each | one socket |
+//! | `TcpOptions::keep_alive` | yes | yes | yes | set it only |
+//! | what ends a reactor that runs | SIGINT, SIGTERM | SIGINT, SIGTERM | SIGINT, SIGTERM | Ctrl-C, Ctrl-Break |
+//! | a signal that the process ignores stays ignored | yes | no | no | yes |
+//! | [`Transport::unacknowledged`] counts what the system holds | yes | no | no | no |
+//!
 //! # Features
 //!
 //! | feature | default | brings |

@@ -1,6 +1,6 @@
 //! The example `stdio`, beside the server `echo`, as a shell would use it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -78,7 +78,7 @@ fn a_server_that_closes_ends_it() {
 #[test]
 fn a_full_disk() {
     let (_echo, server) = echo();
-    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let full = File::options().write(true).open("/dev/full").unwrap();
     let mut child = client(&server)
         .stdin(Stdio::piped())
         .stdout(full)
