@@ -64,4 +64,4 @@
 //!   SIGINT and SIGTERM stop the reactor, or are left to that language.
 //!
 //! The other way round, a loop that has a descriptor of its own turns inside the reactor, and a
-//! reactor inside another one: the outer one watches the descriptor of the inner.
+//! reactor inside another one: the outer one watches the descriptor of the inner, with `ReactorHandle::watch`.

@@ -2,16 +2,18 @@
 //! descriptor is readable or the timeout is over, so that an event that neither of them tells of is
 //! never served.
 
+use std::cell::RefCell;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 use std::time::Duration;
 
-use retwist::{Reactor, ReactorState};
+use retwist::{DelayedCall, Reactor, ReactorHandle, ReactorState, Watch, Watcher};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// More than any test needs: a loop that sleeps so long has missed something.
 const LONG: Duration = Duration::from_secs(20);
 
-pub(crate) type Drive = fn(&Reactor);
+pub(crate) type Drive = fn(&Rc<Reactor>);
 
 /// All of them, with their names.
 pub(crate) const DRIVERS: &[(&str, Drive)] = &[
@@ -21,18 +23,19 @@ pub(crate) const DRIVERS: &[(&str, Drive)] = &[
     ("poll", by_poll),
     #[cfg(target_os = "linux")]
     ("epoll", by_epoll),
+    ("another reactor", by_reactor),
 ];
 
-fn run(reactor: &Reactor) {
+fn run(reactor: &Rc<Reactor>) {
     reactor.run().unwrap();
 }
 
-fn iterate(reactor: &Reactor) {
+fn iterate(reactor: &Rc<Reactor>) {
     reactor.start().unwrap();
     while reactor.iterate(LONG).unwrap() != ReactorState::Ended {}
 }
 
-fn iterate_at_once(reactor: &Reactor) {
+fn iterate_at_once(reactor: &Rc<Reactor>) {
     reactor.start().unwrap();
     while reactor.iterate(Duration::ZERO).unwrap() != ReactorState::Ended {
         std::thread::yield_now();
@@ -53,7 +56,7 @@ fn outer(reactor: &Reactor, mut sleep: impl FnMut(BorrowedFd<'_>, Duration) -> b
     }
 }
 
-fn by_poll(reactor: &Reactor) {
+fn by_poll(reactor: &Rc<Reactor>) {
     outer(reactor, readable_within);
 }
 
@@ -63,7 +66,7 @@ pub(crate) fn readable_within(descriptor: BorrowedFd<'_>, time: Duration) -> boo
 }
 
 #[cfg(target_os = "linux")]
-fn by_epoll(reactor: &Reactor) {
+fn by_epoll(reactor: &Rc<Reactor>) {
     use rustix::event::epoll;
 
     let instance = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
@@ -76,4 +79,48 @@ fn by_epoll(reactor: &Reactor) {
         let buffer = rustix::buffer::spare_capacity(&mut events);
         epoll::wait(&instance, buffer, Some(&time)).unwrap() == 1
     });
+}
+
+/// A reactor that turns inside another one, which watches its descriptor and has a timer for it.
+#[derive(Clone)]
+struct Nested {
+    inner: Rc<Reactor>,
+    outer: ReactorHandle,
+    timer: Rc<RefCell<Option<DelayedCall>>>,
+}
+
+impl Nested {
+    fn turn(&self) {
+        if self.inner.iterate(Duration::ZERO).unwrap() == ReactorState::Ended {
+            return self.outer.stop();
+        }
+        let timer = self.inner.next_timeout().map(|timeout| {
+            let me = self.clone();
+            self.outer.call_later(timeout, move || me.turn())
+        });
+        if let Some(before) = self.timer.replace(timer) {
+            before.cancel();
+        }
+    }
+}
+
+impl Watcher for Nested {
+    fn readable(&mut self, _: &Watch) {
+        self.turn();
+    }
+}
+
+fn by_reactor(reactor: &Rc<Reactor>) {
+    let outer = crate::reactor();
+    let nested = Nested {
+        inner: reactor.clone(),
+        outer: outer.handle(),
+        timer: Rc::default(),
+    };
+    let watch = outer.watch(reactor.clone(), nested.clone()).unwrap();
+    watch.start_reading().unwrap();
+    reactor.start().unwrap();
+    outer.call_when_running(move || nested.turn());
+    outer.run().unwrap();
+    assert_eq!(reactor.state(), ReactorState::Ended);
 }

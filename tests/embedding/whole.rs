@@ -133,7 +133,7 @@ fn set_up(reactor: &Reactor, log: &Log) {
 #[test]
 fn each_way_to_drive_it_brings_it_to_the_same_end() {
     for (name, drive) in DRIVERS {
-        let (reactor, log) = (reactor(), Log::default());
+        let (reactor, log) = (Rc::new(reactor()), Log::default());
         set_up(&reactor, &log);
         drive(&reactor);
         let story = log.story();
