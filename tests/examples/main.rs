@@ -22,6 +22,8 @@ mod name_server;
 mod porting;
 mod porting_datagrams;
 #[cfg(unix)]
+mod porting_processes;
+#[cfg(unix)]
 mod porting_stdio;
 #[cfg(unix)]
 mod porting_systemd;
