@@ -111,7 +111,7 @@ GROUPS = [
             Figure(
                 "the same, 1 connection (a whole turn of the loop)",
                 350,
-                345,
+                350,
                 lambda peer: instructions_a_message(peer, []),
             ),
             Figure(f"user instructions, {TALKING} of {ALL:,} against {TALKING}", 1.05, 1.05, crowded),
