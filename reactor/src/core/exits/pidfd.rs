@@ -59,7 +59,8 @@ pub(super) fn watch(sources: &Rc<Sources>, child: &Rc<WatchedChild>) -> io::Resu
         sources: sources.clone(),
         token: Cell::new(Token(usize::MAX)),
     });
-    let mut descriptor = SourceFd(&pidfd.as_raw_fd());
+    let number = pidfd.as_raw_fd();
+    let mut descriptor = SourceFd(&number);
     let token = sources.add(source.clone(), &mut descriptor, Interest::READABLE)?;
     source.token.set(token);
     Ok(())
@@ -75,7 +76,8 @@ struct ByDescriptor {
 impl ByDescriptor {
     fn forget(&self) {
         if let Some(pidfd) = &self.child.pidfd {
-            let mut descriptor = SourceFd(&pidfd.as_raw_fd());
+            let number = pidfd.as_raw_fd();
+            let mut descriptor = SourceFd(&number);
             self.sources.remove(self.token.get(), &mut descriptor);
         }
     }
