@@ -167,8 +167,10 @@ impl World {
     }
 
     fn tell(&self) -> String {
+        // The bytes of a case may be anything, and this is read on a terminal.
+        let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
         let stories = self.peers.iter().map(|peer| peer.story());
-        let stories = stories.map(|story| story.chars().take(300).collect::<String>());
+        let stories = stories.map(|story| story.chars().take(300).map(visible).collect::<String>());
         stories.collect::<Vec<_>>().join(" | ")
     }
 }

@@ -29,7 +29,9 @@ impl Lines {
         Lines::delimited_by(b"\r\n")
     }
 
-    /// Lines that end in `\n` or `\r\n`, and are sent with `\r\n`: for peers of both kinds.
+    /// Lines that end in `\n` or `\r\n`, and are sent with `\r\n`: for peers of both kinds. A program
+    /// at the other end of a pipe takes the `\r` as a part of the line: for it, use
+    /// [`delimited_by`](Lines::delimited_by)`(b"\n")`.
     ///
     /// ```
     /// use retwist_protocols::{Framed, LineReceiver, LineTransport, Lines};

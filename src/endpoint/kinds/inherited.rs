@@ -19,14 +19,15 @@ fn systemd(
     position: &Position,
     [domain, index, name]: [Option<Value>; 3],
 ) -> Result<ServerEndpoint, EndpointError> {
-    let family = family(domain)?;
     let wanted = "the index of a socket, a number from 0";
     match (index, name) {
         (Some(index), None) => {
+            let family = family(domain)?;
             let index: usize = index.read(wanted, |text| text.parse().ok())?;
             Ok(given(family, move || ListenFds::get()?.at(index)))
         }
         (None, Some(name)) => {
+            let family = family(domain)?;
             let name = name.read("the name of a socket", |text| Some(text.to_owned()))?;
             Ok(given(family, move || ListenFds::get()?.named(&name)))
         }
@@ -96,6 +97,8 @@ mod tests {
     fn mistakes() {
         for (text, wanted) in [
             ("systemd", "the index or the name is missing"),
+            ("systemd:", "the index or the name is missing"),
+            ("systemd:0", "the index or the name is missing"),
             ("systemd:domain=INET", "the index or the name is missing"),
             ("systemd:INET:index=-1", "is not the index of a socket"),
             ("systemd:INET:0:web", "\"web\" is not needed"),
