@@ -7,6 +7,7 @@
 mod support;
 
 use std::cell::Cell;
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -126,11 +127,10 @@ fn ask(request: Request) -> Result<ExitCode, Mistake> {
     reactor.call_when_running(move || {
         look_up(&names, &request.question).done(move |outcome| {
             ended.set(match outcome {
-                Ok(answer) => {
-                    let records = answer.aliases.iter().chain(&answer.records);
-                    records.for_each(|record| say(&record.data.to_string()));
-                    ExitCode::SUCCESS
-                }
+                Ok(answer) => match print(&answer) {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(error) => fail(&error, 1),
+                },
                 Err(failure) => fail(&failure, 1),
             });
             handle.stop();
@@ -138,6 +138,20 @@ fn ask(request: Request) -> Result<ExitCode, Mistake> {
     });
     reactor.run()?;
     Ok(code.get())
+}
+
+/// An answer that is not printed whole is none, unless its reader has seen enough.
+fn print(answer: &Answer) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let mut records = answer.aliases.iter().chain(&answer.records);
+    let printed = records
+        .try_for_each(|record| writeln!(out, "{}", record.data))
+        .and_then(|()| out.flush());
+    match printed {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed
+            .map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}"))),
+    }
 }
 
 fn resolver(reactor: &Reactor, request: &Request) -> DnsResolver {

@@ -11,16 +11,21 @@
 
 mod support;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use lexopt::{Arg, ValueExt};
-use retwist::{Address, DatagramProtocol, DatagramTransport, NetworkInterface, UdpListen};
+use retwist::{
+    Address, DatagramProtocol, DatagramTransport, NetworkInterface, ReactorHandle, UdpListen,
+    error_chain,
+};
 
-use support::{Mistake, say};
+use support::{Mistake, fail, say};
 
 const HELP: &str = "
 Finds its peers: the programs of this kind on the same network. Each one that comes and goes is a line.
@@ -51,6 +56,9 @@ struct Finder {
     /// Tells this program from its peers, which share its port, and perhaps its address.
     id: u64,
     peers: HashMap<u64, Peer>,
+    reactor: ReactorHandle,
+    /// Why it could not begin.
+    failed: Rc<Cell<Option<Mistake>>>,
 }
 
 struct Peer {
@@ -107,12 +115,9 @@ impl DatagramProtocol for Finder {
             .and_then(|()| transport.set_multicast_interface(self.interface))
             .and_then(|()| transport.set_multicast_ttl(self.hops));
         if let Err(error) = ready {
-            say(&format!(
-                "cannot join {}: {}",
-                self.group,
-                retwist::error_chain(&error)
-            ));
-            return transport.stop_listening();
+            let cannot = format!("cannot join {}: {}", self.group, error_chain(&error));
+            self.failed.set(Some(cannot.into()));
+            return self.reactor.stop();
         }
         self.tick(transport);
     }
@@ -151,7 +156,9 @@ fn is_name(name: &str) -> bool {
 }
 
 fn main() -> ExitCode {
-    support::main_about(HELP, "", |reactor, mut arguments| {
+    let failed = Rc::new(Cell::new(None));
+    let failing = failed.clone();
+    let code = support::main_about(HELP, "", move |reactor, mut arguments| {
         let mut name = std::process::id().to_string();
         let (mut group, mut port) = (IpAddr::from([239, 255, 82, 84]), 8010);
         let (mut interface, mut hops) = (NetworkInterface::Any, 1);
@@ -175,6 +182,9 @@ fn main() -> ExitCode {
         if !group.is_multicast() {
             return Err(format!("{group} is not a multicast group").into());
         }
+        if port == 0 {
+            return Err("--port: the peers can only meet at a port from 1 to 65535".into());
+        }
         let any = match group {
             IpAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
             IpAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
@@ -188,11 +198,17 @@ fn main() -> ExitCode {
             name,
             id: RandomState::new().build_hasher().finish(),
             peers: HashMap::new(),
+            reactor: reactor.handle(),
+            failed: failing,
         };
         let port = reactor.listen_udp(options, finder)?;
         reactor.call_when_running(move || say(&format!("listening on {}", port.address())));
         Ok(())
-    })
+    });
+    match failed.take() {
+        Some(mistake) => fail(&*mistake, 2),
+        None => code,
+    }
 }
 
 fn parse_interface(text: &str) -> Result<NetworkInterface, Mistake> {

@@ -29,7 +29,9 @@ Usage: run [--pty] [--] PROGRAM [ARGUMENT...]
 
 A line of its standard output has a | behind the time, one of its standard error a !. With --pty there is
 only |. Exits as the program does; with 128 and the number of the signal that ended it; with 127 if there
-is no such program, and with 126 if it cannot be run.
+is no such program, and with 126 if it cannot be run. Lines that could not be written make a 0 a 1.
+SIGINT, SIGTERM and SIGHUP go to the program. Once that has exited, they end the wait for what still has
+its output.
 ";
 
 #[cfg(unix)]

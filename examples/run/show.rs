@@ -1,5 +1,5 @@
 use std::cell::Cell;
-use std::io::stdout;
+use std::io::{ErrorKind, stdout};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use retwist::{
     DescriptorStream, ProcessExit, ProcessProtocol, ProcessTransport, Producer, ProducerKind,
     Program, Protocol, Reactor, ReactorHandle, ReactorSettings, Reason, Signal, TransportRef,
-    WindowSize,
+    WindowSize, error_chain,
 };
 
 use super::support::Mistake;
@@ -33,11 +33,14 @@ pub(super) fn run(program: Program, on_terminal: bool) -> Result<u8, Mistake> {
     };
     let output = stdout().as_fd().try_clone_to_owned()?;
     let listener = Rc::new(Cell::new(None));
+    let (code, lost) = (Rc::new(Cell::new(1)), Rc::new(Cell::new(false)));
     let output = reactor.open_descriptors(
         DescriptorStream::writing(output).name("standard output"),
-        Output(listener.clone()),
+        Output {
+            process: listener.clone(),
+            lost: lost.clone(),
+        },
     )?;
-    let code = Rc::new(Cell::new(1));
     let show = Show {
         output: output.clone(),
         parts: [(1, '|'), (2, '!')].map(|(descriptor, mark)| Part {
@@ -55,8 +58,10 @@ pub(super) fn run(program: Program, on_terminal: bool) -> Result<u8, Mistake> {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let process = process.clone();
         signals::on(&reactor, signal, move || {
-            // It may have ended just now.
-            let _ = process.signal(signal);
+            if process.signal(signal).is_err() {
+                // It has exited, and others have its pipes: they are not waited for any more.
+                process.lose_connection();
+            }
         })?;
     }
     if on_terminal {
@@ -68,7 +73,11 @@ pub(super) fn run(program: Program, on_terminal: bool) -> Result<u8, Mistake> {
         })?;
     }
     reactor.run()?;
-    Ok(code.get())
+    match code.get() {
+        // What it has said did not arrive.
+        0 if lost.get() => Ok(1),
+        code => Ok(code),
+    }
 }
 
 /// The size of the terminal that the output goes to.
@@ -154,14 +163,26 @@ impl Producer for Says {
     fn stop_producing(&self) {}
 }
 
-/// Standard output. When its reader has gone, the program may as well hear that: it gets SIGPIPE.
-struct Output(Rc<Cell<Option<ProcessTransport>>>);
+/// Standard output. When it takes no more, the program may as well hear that: it gets SIGPIPE.
+struct Output {
+    process: Rc<Cell<Option<ProcessTransport>>>,
+    lost: Rc<Cell<bool>>,
+}
 
 impl Protocol for Output {
-    fn connection_lost(&mut self, _: &Reason) {
-        if let Some(process) = self.0.take() {
+    fn connection_lost(&mut self, reason: &Reason) {
+        if was_refused(reason) {
+            log::error!("standard output: {}", error_chain(reason));
+            self.lost.set(true);
+        }
+        if let Some(process) = self.process.take() {
             process.close_stdout();
             process.close_stderr();
         }
     }
+}
+
+/// Whether the system would not take what was written. A reader that has gone has seen enough.
+fn was_refused(reason: &Reason) -> bool {
+    matches!(reason, Reason::Lost(error) if error.kind() != ErrorKind::BrokenPipe)
 }

@@ -95,6 +95,7 @@ fn help_and_mistakes() {
             &["--hops", "300"],
             "--hops: cannot parse argument \"300\"",
         ),
+        ("multicast", &["--port", "0"], "from 1 to 65535"),
         ("multicast", &["extra"], "unexpected argument"),
     ] {
         let output = run(name, arguments);
@@ -107,6 +108,19 @@ fn help_and_mistakes() {
         assert!(output.stdout.is_empty());
     }
     drop(held);
+}
+
+#[test]
+fn a_group_that_cannot_be_joined_ends_the_program() {
+    let port = socket("0.0.0.0").local_addr().unwrap().port().to_string();
+    let elsewhere = ["--interface", "192.0.2.1", "--port", &port];
+    let output = run("multicast", &elsewhere);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("cannot join") && said.lines().count() == 1,
+        "{said}"
+    );
 }
 
 #[test]

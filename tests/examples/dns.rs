@@ -1,10 +1,11 @@
 //! The example `dns`, beside `dig` at the same servers.
 
+use std::fs::File;
 use std::net::UdpSocket;
 
 use crate::name_server::{NameServer, dig, has};
 use crate::porting::both;
-use crate::program::{Program, run};
+use crate::program::{Program, example, run};
 
 fn at(server: &NameServer) -> String {
     format!("@{}", server.address)
@@ -89,6 +90,21 @@ fn it_prints_what_dig_prints() {
     assert_eq!(lines(&["away.example", &at(&unbound)]), followed);
     assert_eq!(dig(unbound.address, &["away.example"]), followed);
     assert_eq!(lines(&["away.example", &at(&nsd)]), followed);
+}
+
+#[test]
+fn an_answer_that_cannot_be_printed_is_a_failure() {
+    if !has(&["nsd"]) {
+        return;
+    }
+    let nsd = NameServer::nsd();
+    let mut command = example("dns");
+    command.args(["host.example", &at(&nsd)]);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = command.stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("standard output"), "{said}");
 }
 
 #[test]

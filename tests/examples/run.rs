@@ -1,6 +1,8 @@
 //! `run`: a program, with the time before each of its lines.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use crate::program::{example, has, run, send_signal};
@@ -154,6 +156,61 @@ fn a_reader_that_goes_ends_the_program() {
     let output = Command::new("bash").args(["-c", &script]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.lines().last(), Some("141"), "{text}");
+}
+
+/// Runs it with its output on a disk without room.
+fn on_a_full_disk(arguments: &[&str]) -> Output {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = example("run");
+    command.args(arguments).stdin(Stdio::null()).stdout(full);
+    command.output().unwrap()
+}
+
+#[test]
+fn lines_that_are_lost_are_a_failure() {
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    // It exits at once, or only when its output is lost for certain.
+    for script in [
+        "echo lost",
+        "echo lost; trap '' PIPE; while echo; do :; done; exit 0",
+    ] {
+        let output = on_a_full_disk(&["sh", "-c", script]);
+        assert_eq!(output.status.code(), Some(1), "{script}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("standard output"), "{said}");
+    }
+    // What the program says of itself counts more.
+    let output = on_a_full_disk(&["sh", "-c", "echo lost; exit 5"]);
+    assert_eq!(output.status.code(), Some(5));
+}
+
+/// The program has exited, and what it has left behind has its pipes.
+#[test]
+fn a_signal_ends_the_wait_for_what_the_program_left_behind() {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=TERM");
+    command.arg(example("run").get_program());
+    command.args(["sh", "-c", "sleep 60 & echo $! left; exit 3"]);
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    let left = without_time(line.trim()).strip_prefix("| ").unwrap();
+    let left = left.strip_suffix(" left").unwrap().parse().unwrap();
+    // Until the exit is known, the signal goes to the program, which does not heed it any more.
+    let code = loop {
+        send_signal(child.id(), "TERM");
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        std::thread::yield_now();
+    };
+    send_signal(left, "KILL");
+    // Ended by the signal, if that came before its own end.
+    assert!(matches!(code, Some(3 | 143)), "{code:?}");
 }
 
 #[test]
