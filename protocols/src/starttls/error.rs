@@ -62,3 +62,9 @@ pub(super) fn excerpt(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.trim_end().chars().take(SHOWN).collect()
 }
+
+/// The first byte, for an error that is clear before all of a message is there: so it is the same,
+/// however the input is cut.
+pub(super) fn first_byte(bytes: &[u8]) -> String {
+    excerpt(&bytes[..bytes.len().min(1)])
+}

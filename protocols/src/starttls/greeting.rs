@@ -56,7 +56,7 @@ impl Opening for PlainServerGreeting {
             }
             _ => memchr(b'\n', bytes).map(|end| end + 1),
         };
-        let Some(end) = end else {
+        let Some(end) = end.filter(|end| *end <= UNIT_LIMIT) else {
             if bytes.len() > UNIT_LIMIT {
                 return Err(StartTlsError::TooLong(UNIT_LIMIT));
             }

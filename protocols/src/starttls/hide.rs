@@ -66,6 +66,9 @@ pub struct HideStartTlsLayer {
     view: RefCell<View>,
 }
 
+/// How long a reply with capabilities may be.
+const REPLY_LIMIT: usize = 2 * UNIT_LIMIT;
+
 /// What the layer has seen of the conversation.
 struct View {
     dialect: Dialect,
@@ -139,8 +142,9 @@ impl View {
         self.reply.extend_from_slice(data);
         let mut shown = Vec::new();
         while let Some(tag) = self.expected.front() {
-            let Some(end) = replies::end(self.dialect, tag, &self.reply) else {
-                if self.reply.len() > 2 * UNIT_LIMIT {
+            let end = replies::end(self.dialect, tag, &self.reply);
+            let Some(end) = end.filter(|end| *end <= REPLY_LIMIT) else {
+                if self.reply.len() > REPLY_LIMIT {
                     // No server has so many capabilities.
                     self.expected.clear();
                     break;

@@ -1,4 +1,4 @@
-use super::error::excerpt;
+use super::error::first_byte;
 use super::exchange::{Exchange, UNIT_LIMIT};
 use super::{Dialect, StartTlsError};
 use crate::Step;
@@ -54,7 +54,7 @@ fn inner(bytes: &[u8]) -> Result<Element<'_>, StartTlsError> {
 }
 
 fn unexpected(bytes: &[u8]) -> StartTlsError {
-    StartTlsError::Unexpected(Dialect::Ldap, excerpt(bytes))
+    StartTlsError::Unexpected(Dialect::Ldap, first_byte(bytes))
 }
 
 /// An LDAPMessage: its number, its operation, and how many bytes it has.

@@ -1,7 +1,7 @@
 use memchr::memchr;
 
 use super::StartTlsError;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, UNIT_LIMIT};
 use crate::Step;
 
 /// What a side makes of a line.
@@ -99,6 +99,9 @@ impl<L: Side> Exchange for ByLine<L> {
         let Some(end) = memchr(b'\n', bytes) else {
             return Ok(Step::used(0));
         };
+        if end > UNIT_LIMIT {
+            return Err(StartTlsError::TooLong(UNIT_LIMIT));
+        }
         let line = &bytes[..end];
         let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
         let mut said = String::new();

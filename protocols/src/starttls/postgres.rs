@@ -1,4 +1,4 @@
-use super::error::excerpt;
+use super::error::first_byte;
 use super::exchange::{Exchange, UNIT_LIMIT};
 use super::{Dialect, StartTlsError};
 use crate::Step;
@@ -34,7 +34,7 @@ pub(super) fn encryption_request(bytes: &[u8]) -> Result<Option<usize>, StartTls
 }
 
 fn unexpected(bytes: &[u8]) -> StartTlsError {
-    StartTlsError::Unexpected(Dialect::Postgres, excerpt(bytes))
+    StartTlsError::Unexpected(Dialect::Postgres, first_byte(bytes))
 }
 
 /// A fatal ErrorResponse.

@@ -1,5 +1,5 @@
-use super::error::excerpt;
-use super::exchange::Exchange;
+use super::error::{excerpt, first_byte};
+use super::exchange::{Exchange, UNIT_LIMIT};
 use super::server::host;
 use super::{Dialect, StartTlsError};
 use crate::Step;
@@ -10,18 +10,22 @@ const NAMESPACE: &str = "urn:ietf:params:xml:ns:xmpp-tls";
 /// A tag with its brackets, and how many bytes it and the blanks before it have. `None`: it is not
 /// there yet.
 fn tag(bytes: &[u8]) -> Result<Option<(&str, usize)>, StartTlsError> {
-    let unexpected = || StartTlsError::Unexpected(Dialect::Xmpp, excerpt(bytes));
+    let unexpected =
+        |from: usize| StartTlsError::Unexpected(Dialect::Xmpp, first_byte(&bytes[from..]));
     let Some(start) = bytes.iter().position(|byte| !byte.is_ascii_whitespace()) else {
         return Ok(None);
     };
     if bytes[start] != b'<' {
-        return Err(unexpected());
+        return Err(unexpected(start));
     }
     let mut quote = None;
     for (at, &byte) in bytes.iter().enumerate().skip(start) {
         match (quote, byte) {
             (None, b'>') => {
-                let text = str::from_utf8(&bytes[start..=at]).map_err(|_| unexpected())?;
+                let text = str::from_utf8(&bytes[start..=at]).map_err(|_| unexpected(start))?;
+                if text.len() > UNIT_LIMIT {
+                    return Err(StartTlsError::TooLong(UNIT_LIMIT));
+                }
                 return Ok(Some((text, at + 1)));
             }
             (None, b'\'' | b'"') => quote = Some(byte),
@@ -164,10 +168,16 @@ impl Exchange for Client {
             "/proceed" if self.asked => return Ok(Step::done(used)),
             "proceed" if self.asked => {}
             "failure" | "stream:error" | "/stream:stream" => {
-                return Err(StartTlsError::Refused(Dialect::Xmpp, excerpt(bytes)));
+                return Err(StartTlsError::Refused(
+                    Dialect::Xmpp,
+                    excerpt(tag.as_bytes()),
+                ));
             }
             _ if self.asked => {
-                return Err(StartTlsError::Unexpected(Dialect::Xmpp, excerpt(bytes)));
+                return Err(StartTlsError::Unexpected(
+                    Dialect::Xmpp,
+                    excerpt(tag.as_bytes()),
+                ));
             }
             "starttls" => self.offered |= attribute(tag, "xmlns") == Some(NAMESPACE),
             "/stream:features" | "stream:features/" if !self.offered => {
