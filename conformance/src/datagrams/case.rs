@@ -43,8 +43,7 @@ impl Case {
     /// even where a test harness captures that.
     pub fn run(&self, kind: Kind) {
         if let Some(missing) = self.needs.iter().find(|need| !kind.facts().can(**need)) {
-            let why = format_args!("which cannot {missing}");
-            report::left_out(self.name, &kind, why);
+            report::left_out(self.name, &kind, format_args!("which cannot {missing}"));
             return;
         }
         let _context = Context { case: self, kind };

@@ -57,8 +57,7 @@ impl Case {
     /// that.
     pub fn run(&self, kind: Kind) {
         if let Some(missing) = self.needs.iter().find(|need| !kind.can(**need)) {
-            let why = format_args!("which cannot {missing}");
-            report::left_out(self.name, &kind, why);
+            report::left_out(self.name, &kind, format_args!("which cannot {missing}"));
             return;
         }
         let cuts = match self.cuts {
