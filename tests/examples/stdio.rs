@@ -1,15 +1,21 @@
 //! The example `stdio`, beside the server `echo`, as a shell would use it.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 
 use rustix::fs::{Mode, OFlags, fcntl_getfl, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::program::{Program, example};
+use retwist::{
+    ProcessExit, ProcessProtocol, ProcessTransport, Reactor, ReactorHandle, Signal, WindowSize,
+};
+
+use crate::program::{PATIENCE, Program, example};
 
 /// The example as a client of this server.
 fn client(server: &str) -> Command {
@@ -154,4 +160,48 @@ fn at_a_terminal() {
     user.write_all(&[4]).unwrap();
     ended(child, 0);
     assert!(!fcntl_getfl(&terminal).unwrap().contains(OFlags::NONBLOCK));
+}
+
+/// Closes the terminal of a program that has set it to raw mode.
+struct HangsUp {
+    reactor: ReactorHandle,
+    exit: Rc<Cell<Option<ProcessExit>>>,
+}
+
+impl ProcessProtocol for HangsUp {
+    fn connection_made(&mut self, process: &ProcessTransport) {
+        process.write(b"a\n");
+    }
+
+    fn out_received(&mut self, process: &ProcessTransport, data: &[u8]) {
+        // In raw mode, the answer has no carriage return.
+        if data.ends_with(b"a\n") {
+            process.lose_connection();
+        }
+    }
+
+    fn process_ended(&mut self, exit: &ProcessExit) {
+        self.exit.set(Some(*exit));
+        self.reactor.stop();
+    }
+}
+
+/// The end of input comes with the signal, and the terminal is given back meanwhile.
+#[test]
+fn a_terminal_that_hangs_up_ends_a_program_in_raw_mode() {
+    for _ in 0..5 {
+        let reactor = Reactor::new().unwrap();
+        let exit = Rc::new(Cell::new(None));
+        let hangs_up = HangsUp {
+            reactor: reactor.handle(),
+            exit: exit.clone(),
+        };
+        let program = retwist::Program::new(example("echo").get_program()).arg("stdio:raw=yes");
+        let program = program.terminal(WindowSize::default());
+        let process = reactor.spawn_process(program, hangs_up).unwrap();
+        reactor.call_later(PATIENCE, move || process.kill().unwrap());
+        reactor.run().unwrap();
+        let signal = exit.get().and_then(ProcessExit::signal);
+        assert_eq!(signal, Some(Signal::HUP), "{:?}", exit.get());
+    }
 }

@@ -94,8 +94,10 @@ impl Watch {
         let mut signals = Signals::new(watched)?;
         let wait = move || {
             for signal in signals.forever() {
-                // One that comes in an idle moment is not for this.
-                if state().reasons > 0 && !stops_a_reactor(signal) {
+                // One of ours that comes in an idle moment does not get here. If there is nothing to undo any
+                // more, it came before that was so: the end of a terminal brings SIGHUP and the end of input.
+                // The others, in an idle moment, are not for this.
+                if OURS.contains(&signal) || state().reasons > 0 && !stops_a_reactor(signal) {
                     undo();
                     let _ = emulate_default_handler(signal);
                 }
