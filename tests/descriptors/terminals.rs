@@ -111,6 +111,7 @@ impl Protocol for Keys {
             b"s" => self.reactor.stop(),
             b"c" => self.reactor.crash(),
             b"p" => panic!("as the key said"),
+            b"t\n" => transport.write(b"typed"),
             _ => {}
         }
     }
@@ -238,6 +239,29 @@ fn the_mode_is_given_back_before_a_signal_ends_the_process() {
             assert_eq!(child.end().signal(), Some(signal.as_raw()));
             assert_eq!(mode(&terminal), before);
         }
+    }
+}
+
+#[test]
+fn a_signal_ends_the_process_when_the_mode_has_been_given_back() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        let (mut user, terminal) = terminal();
+        let before = mode(&terminal);
+        let mut child = start("terminals::keys_without_signals", &terminal);
+        user.write_all(b"r").unwrap();
+        while mode(&terminal) != before {
+            std::thread::yield_now();
+        }
+        // It has done with that when it answers to what comes next.
+        user.write_all(b"t\n").unwrap();
+        let mut shown = Vec::new();
+        while !shown.ends_with(b"typed") {
+            let mut byte = [0];
+            user.read_exact(&mut byte).unwrap();
+            shown.extend(byte);
+        }
+        child.signal(signal);
+        assert_eq!(child.end().signal(), Some(signal.as_raw()));
     }
 }
 

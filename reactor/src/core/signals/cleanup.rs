@@ -19,7 +19,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use super::system::{Disposition, set_cleanup, stops_a_reactor};
+use super::system::{Disposition, keep_default, set_cleanup, stops_a_reactor};
 
 /// The signals that end a process, and come from outside of it.
 const FATAL: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
@@ -91,6 +91,7 @@ impl Watch {
         for signal in OURS.iter().filter(|signal| watched.contains(signal)) {
             signal_hook::flag::register_conditional_default(*signal, idle.clone())?;
         }
+        keep_default()?;
         let mut signals = Signals::new(watched)?;
         let wait = move || {
             for signal in signals.forever() {

@@ -53,8 +53,9 @@ impl Process {
         PROCESS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Another reactor listens. Returns the signals that the process does not ignore.
-    fn begin(&mut self) -> io::Result<Vec<i32>> {
+    /// Handlers may come to these signals, and in an idle moment the default is still done. Returns the
+    /// signals that the process does not ignore.
+    fn keep_default(&mut self) -> io::Result<Vec<i32>> {
         let idle = self.idle.get_or_insert_default().clone();
         let mut listened = Vec::new();
         for (signal, touched) in STOP.into_iter().zip(&mut self.touched) {
@@ -68,6 +69,12 @@ impl Process {
             *touched = true;
             listened.push(signal);
         }
+        Ok(listened)
+    }
+
+    /// Another reactor listens. Returns the signals that the process does not ignore.
+    fn begin(&mut self) -> io::Result<Vec<i32>> {
+        let listened = self.keep_default()?;
         self.listening += 1;
         self.note_idle();
         Ok(listened)
@@ -83,6 +90,12 @@ impl Process {
             idle.store(self.listening == 0 && !self.has_cleanup, Ordering::SeqCst);
         }
     }
+}
+
+/// In an idle moment, the signals that stop a reactor do what they do by default, also if a handler comes
+/// to them that has no reactor.
+pub(super) fn keep_default() -> io::Result<()> {
+    Process::get().keep_default().map(drop)
 }
 
 /// Says whether something has to be undone before a signal ends the process: then the handlers do
