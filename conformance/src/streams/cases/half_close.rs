@@ -151,12 +151,14 @@ pub(crate) fn a_reset_ends_a_half_closed_connection(kind: Kind, how: How) {
     client.transport().lose_write_connection();
     world.until(|| server.story() == "made read-lost");
     client.transport().abort_connection();
-    if !kind.can(Ability::BreakAPause) {
-        // A layer may read no more behind the end of its own input. It hears when it writes.
-        world.settle();
-        server.transport().write(b"unheard");
-    }
-    world.until_over();
+    world.until(|| {
+        if !kind.can(Ability::BreakAPause) {
+            // A layer may read no more behind the end of its own input. It hears when it writes, once
+            // what lies between the two has ended.
+            server.transport().write(b"unheard");
+        }
+        server.is_over()
+    });
     assert_eq!(server.story(), "made read-lost lost");
     assert!(!server.reason().is_clean());
 }
