@@ -165,7 +165,13 @@ fn a_program_that_was_passed_something_else_says_what() {
             "systemd:index=0",
             "the socket is of another type",
         ),
-        (listens(), &one, "systemd:0", "INET, INET6 or UNIX"),
+        (
+            listens(),
+            &one,
+            "systemd:0",
+            "the index or the name is missing",
+        ),
+        (listens(), &one, "systemd:0:index=0", "INET, INET6 or UNIX"),
         (null(), "A=1", "fd:3", "the descriptor is not a socket"),
         (null(), "A=1", "fd:700", "the descriptor 700 is not open"),
     ] {
