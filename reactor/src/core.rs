@@ -1,5 +1,6 @@
 pub(crate) mod connect_attempt;
 pub(crate) mod connector;
+pub(crate) mod datagram_port;
 #[cfg(unix)]
 pub(crate) mod exits;
 pub(crate) mod factory;

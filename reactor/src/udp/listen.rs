@@ -7,12 +7,10 @@ use super::socket::UdpWire;
 #[cfg(unix)]
 use crate::AdoptError;
 use crate::core::Core;
-use crate::core::sources::Source;
-use crate::datagram::{DatagramPort, DatagramSettings};
-use crate::heart::port::Listening;
-use crate::machines::output::ReadBuffer;
-use crate::stream::Ready;
-use crate::{DatagramProtocolRef, ListenError, ListeningPort, Reason, UdpListen};
+use crate::core::datagram_port;
+#[cfg(unix)]
+use crate::datagram::DatagramSettings;
+use crate::{DatagramProtocolRef, ListenError, ListeningPort, UdpListen};
 
 pub(crate) fn listen(
     core: &Rc<Core>,
@@ -20,7 +18,9 @@ pub(crate) fn listen(
     protocol: DatagramProtocolRef,
 ) -> Result<ListeningPort, ListenError> {
     let settings = options.settings.clone();
-    open(core, UdpWire::new(core, options), settings, protocol)
+    let wire = UdpWire::new(core, options);
+    let wanted = wire.wanted();
+    datagram_port::open(core, wire, wanted, settings, protocol)
 }
 
 /// Makes a port of a UDP socket.
@@ -36,38 +36,6 @@ pub(crate) fn adopt(
         max_datagram,
         ..DatagramSettings::default()
     };
-    open(core, wire, settings, protocol)
-}
-
-fn open(
-    core: &Rc<Core>,
-    wire: UdpWire,
-    settings: DatagramSettings,
-    protocol: DatagramProtocolRef,
-) -> Result<ListeningPort, ListenError> {
     let wanted = wire.wanted();
-    let port = DatagramPort::new(
-        wire,
-        protocol,
-        core.context.clock.clone(),
-        core.datagrams.clone(),
-        settings,
-        wanted,
-    );
-    port.start()?;
-    Ok(ListeningPort::new(port, &core.kept_ports))
-}
-
-impl Source for DatagramPort<UdpWire> {
-    fn ready(&self, ready: Ready, _: &mut ReadBuffer) {
-        DatagramPort::ready(self, ready.is_readable(), ready.is_writable());
-    }
-
-    fn stop(&self) {
-        self.shut_down();
-    }
-
-    fn abort(&self, reason: Reason) {
-        self.close(reason);
-    }
+    datagram_port::open(core, wire, wanted, settings, protocol)
 }
