@@ -8,6 +8,13 @@ use std::process::Command;
 
 use serde_json::Value;
 
+/// The folder of the project.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests are in a folder of the project")
+}
+
 /// What `cargo metadata` says about the workspace and all that it depends on.
 struct Metadata(Value);
 
@@ -23,10 +30,7 @@ impl Metadata {
             "--filter-platform",
             "host-tuple",
         ]);
-        let output = command
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .expect("cargo runs");
+        let output = command.current_dir(root()).output().expect("cargo runs");
         assert!(
             output.status.success(),
             "{}",
@@ -167,7 +171,7 @@ fn every_crate_keeps_the_lints() {
     let read = |path: &Path| {
         fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     assert!(read(&root.join("Cargo.toml")).contains("unsafe_code = \"forbid\""));
     for member in Metadata::read().members() {
         let manifest = PathBuf::from(member["manifest_path"].as_str().expect("a path"));
@@ -183,7 +187,7 @@ fn every_crate_keeps_the_lints() {
 fn no_file_is_long() {
     const LONGEST: usize = 500;
     let mut long = Vec::new();
-    for file in sources(Path::new(env!("CARGO_MANIFEST_DIR"))) {
+    for file in sources(root()) {
         let text = fs::read_to_string(&file).expect("a source file is text");
         let lines = text.lines().count();
         if lines > LONGEST {
@@ -197,7 +201,7 @@ fn no_file_is_long() {
 #[test]
 fn the_paths_that_are_described_exist() {
     for name in ["ARCHITECTURE.md", "README.md"] {
-        let text = fs::read_to_string(name).expect("a text");
+        let text = fs::read_to_string(root().join(name)).expect("a text");
         let quoted = text.split('`').skip(1).step_by(2);
         let is_path = |text: &str| {
             let of_a_path = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
@@ -206,7 +210,7 @@ fn the_paths_that_are_described_exist() {
         let paths: Vec<_> = quoted.filter(|text| is_path(text)).collect();
         assert!(paths.len() > 5, "{name}: {paths:?}");
         for path in paths {
-            assert!(Path::new(path).exists(), "{name} describes {path}");
+            assert!(root().join(path).exists(), "{name} describes {path}");
         }
     }
 }
@@ -214,7 +218,7 @@ fn the_paths_that_are_described_exist() {
 #[test]
 fn each_floor_uses_only_what_is_below_it() {
     for folder in ["deferred/src", "reactor/src", "tls/src"] {
-        let plan = FloorPlan::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+        let plan = FloorPlan::read(&root().join(folder));
         let breaches = plan.breaches();
         assert!(breaches.is_empty(), "{folder}:\n{}", breaches.join("\n"));
     }
@@ -382,7 +386,7 @@ fn the_floor_plan_is_understood() {
     assert_eq!(paths, ["a::B", "c::D", "c::e", "F", "h::i"]);
     let up = paths_after("use super::a; use super::super::b;", "super::super::");
     assert_eq!(up, [["b"]]);
-    let mut plan = FloorPlan::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("deferred/src"));
+    let mut plan = FloorPlan::read(&root().join("deferred/src"));
     assert_eq!(plan.floors["deferreds"], 1);
     assert_eq!(plan.module_of("Spawner"), Some("async"));
     plan.floors.insert("deferreds".into(), 5);

@@ -231,39 +231,3 @@ pub fn quote(value: &str) -> String {
     }
     quoted
 }
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::endpoint::{client_from_string, server_from_string};
-
-    proptest! {
-        #[test]
-        fn no_string_panics(text in any::<String>()) {
-            let _ = server_from_string(&text);
-            let _ = client_from_string(&text);
-        }
-
-        #[test]
-        fn no_arguments_panic(
-            text in r"(tcp6?|unix|tap|tls|haproxy|throttle|limit|timeout|socks|connect|\PC)(:(tcp|tap|port=|timeout=|read=|\\|=|[0-9a-z.]{0,6}|\PC{0,3})){0,7}"
-        ) {
-            for error in [server_from_string(&text).err(), client_from_string(&text).err()].into_iter().flatten() {
-                prop_assert!(error.position() <= text.chars().count());
-                prop_assert!(!error.to_string().contains('\n'));
-            }
-        }
-
-        #[test]
-        fn what_is_quoted_comes_back(kind in any::<String>(), first in any::<String>(), second in any::<String>()) {
-            let text = format!("{}:{}:name={}", quote(&kind), quote(&first), quote(&second));
-            let mut arguments = Arguments::parse(&text).unwrap();
-            prop_assert_eq!(arguments.take_kind().unwrap().0, kind);
-            let values = arguments.take_all(&["first", "name"]).unwrap();
-            prop_assert_eq!(values[0].as_ref().unwrap().text(), first);
-            prop_assert_eq!(values[1].as_ref().unwrap().text(), second);
-        }
-    }
-}

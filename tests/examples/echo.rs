@@ -22,7 +22,7 @@ fn three_mebibytes_for_a_client_in_python() {
         return;
     }
     let (program, address) = Program::serve("echo", &[LOCAL]);
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/echo.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/interop/echo.py");
     let port = address.port().to_string();
     let status = Command::new("python3")
         .args([script, "127.0.0.1", &port])

@@ -10,12 +10,13 @@ fn with_others(file: &str) {
     if !has("python3") {
         return;
     }
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop");
     let examples = example("echo");
     let examples = Path::new(examples.get_program()).parent();
     let mut tests = Command::new("python3");
     tests.arg(directory.join(file));
     tests.arg(examples.expect("a directory with all examples"));
+    tests.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let output = tests.output().expect("python3 starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{file}:\n{said}");

@@ -13,7 +13,7 @@ const LOCAL: &str = "tcp:0:interface=127.0.0.1";
 
 /// Twisted's Python, where `tests/interop/install.sh` puts it. In CI it has to be there.
 fn twisted() -> Option<PathBuf> {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/twisted/bin/python");
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/twisted/bin/python");
     if python.exists() {
         return Some(python);
     }
@@ -26,7 +26,7 @@ fn twisted() -> Option<PathBuf> {
 pub(crate) fn both(name: &str, arguments: &[&str]) -> Vec<Command> {
     let original = twisted().map(|python| {
         let mut command = Command::new(python);
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/porting");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/porting");
         command.arg(folder.join(format!("{name}.py")));
         command
     });

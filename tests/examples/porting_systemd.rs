@@ -10,7 +10,7 @@ use crate::program::{Program, connect_soon, has};
 
 /// What a unit file says of this.
 fn said(unit: &str, name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/porting");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/porting");
     let text = std::fs::read_to_string(folder.join(unit)).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.strip_prefix('='))

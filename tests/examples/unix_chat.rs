@@ -100,7 +100,7 @@ fn a_client_in_python_hands_files_over_both_ways() {
     assert_eq!(ann.line(), "* ann has come");
     let notes = folder.path("notes");
     fs::write(&notes, "from ann\n").unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/unix_chat.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/interop/unix_chat.py");
     let mut python = Command::new("python3");
     python.args([script, &folder.path("room"), &folder.path("room")]);
     let python = Program::run(python);

@@ -82,7 +82,7 @@ impl NameServer {
 
     /// Twisted's own. `None` if Twisted is not installed; in CI it has to be.
     pub(crate) fn twisted() -> Option<Self> {
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/twisted/bin/python");
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/twisted/bin/python");
         if !python.exists() {
             assert!(std::env::var_os("CI").is_none(), "Twisted is not installed");
             eprintln!("Twisted is not installed, so its name server is not asked");
@@ -170,7 +170,7 @@ impl Drop for NameServer {
 
 /// Where the zones are.
 fn here() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/name_server")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("name_server")
 }
 
 /// A name server in the foreground, with this configuration.

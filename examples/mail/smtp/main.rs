@@ -14,7 +14,7 @@ mod body;
 mod command;
 mod mailbox;
 mod session;
-#[path = "../support/mod.rs"]
+#[path = "../../support/mod.rs"]
 mod support;
 
 use std::path::PathBuf;
