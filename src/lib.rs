@@ -224,6 +224,7 @@
 //! | `idna` | yes | names of hosts with letters outside of ASCII |
 //! | `dns` | no | `deferred::names`: names by DNS on the reactor itself, and records of every type; the system and its threads stay the default |
 //! | `tokio-codec` | no | [`protocols`] gets `Codec`: framings from the decoders and encoders of tokio-util |
+//! | `sasl` | no | [`protocols`] gets the module `sasl`: authentication for servers and clients (PLAIN, LOGIN, SCRAM-SHA-256 and -PLUS) |
 
 pub mod endpoint;
 pub mod porting;

@@ -20,7 +20,8 @@
 //! Nothing in this crate does I/O or reads a clock: all of it runs over any transport, and is tested
 //! over memory.
 //!
-//! Features: `tokio-codec` adds `Codec`, which makes a framing of any `Decoder` of `tokio_util`.
+//! Features: `tokio-codec` adds `Codec`, which makes a framing of any `Decoder` of `tokio_util`; `sasl` adds
+//! the module `sasl`, authentication for servers and clients.
 
 pub mod amp;
 mod bucket;
@@ -35,6 +36,8 @@ mod opening;
 mod policy;
 mod proxy;
 mod relay;
+#[cfg(feature = "sasl")]
+pub mod sasl;
 mod socks;
 mod starttls;
 mod tap;

@@ -16,5 +16,7 @@ mod policies;
 mod proxy_protocol;
 mod receivers;
 mod relay;
+#[cfg(feature = "sasl")]
+mod sasl;
 mod socks;
 mod starttls;
