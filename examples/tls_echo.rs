@@ -10,7 +10,7 @@
 
 mod support;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Cursor, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,7 +32,7 @@ use support::tls::{Credentials, Trust};
 const HELP: &str = "
 Sends back what it is sent, under TLS; or, as a client, prints what comes back.
 
-Usage: tls_echo [ENDPOINT...] [--workers N] [--cert FILE [--key FILE] | --ca-out FILE] [--alpn NAMES]
+Usage: tls_echo [ENDPOINT...] [--workers N] [--cert FILE [--key FILE] | --ca-out FILE] [--ocsp FILE] [--alpn NAMES]
                 [--client-cert none|optional|required --client-ca FILE]
        tls_echo --connect ENDPOINT [--ca FILE] [--name NAME] [--alpn NAMES] [--cert FILE [--key FILE]] [--file FILE | LINE...]
 
@@ -44,6 +44,7 @@ LINE                 what the client sends, each on a line of its own (default: 
 --cert FILE          the certificate to show, and those that certify it, PEM
 --key FILE           its private key, PEM (default: in the file of the certificate)
 --ca-out FILE        without --cert the server makes an authority for itself, whose certificate is written here
+--ocsp FILE          the OCSP response that the server staples to its certificate, DER
 --ca FILE            the authorities that the client trusts, PEM (default: those of the system)
 --name NAME          the name that the server's certificate has to be for (default: localhost)
 --alpn NAMES         application protocols, best first, separated by commas; both sides agree on one
@@ -106,6 +107,7 @@ struct Options {
     alpn: Vec<String>,
     client_certificates: Option<String>,
     client_authorities: Option<PathBuf>,
+    ocsp: Option<PathBuf>,
     file: Option<PathBuf>,
     values: Vec<String>,
 }
@@ -129,6 +131,7 @@ impl Options {
                 Arg::Long("client-ca") => {
                     options.client_authorities = Some(arguments.value()?.into());
                 }
+                Arg::Long("ocsp") => options.ocsp = Some(arguments.value()?.into()),
                 Arg::Long("file") => options.file = Some(arguments.value()?.into()),
                 Arg::Long("ca") => options.trust.authorities = Some(arguments.value()?.into()),
                 Arg::Long("name") => options.trust.name = Some(arguments.value()?.string()?),
@@ -147,12 +150,13 @@ impl Options {
     /// An option that would have no effect is a mistake: its user relies on it.
     fn check(&self) -> Result<(), Mistake> {
         let asks_clients = self.client_certificates.is_some() || self.client_authorities.is_some();
+        let serves = asks_clients || self.ocsp.is_some() || self.credentials.shows_authority();
         match self.connect {
             None if self.trust.is_given() || self.file.is_some() => {
                 Err("--ca, --name and --file are for --connect".into())
             }
-            Some(_) if asks_clients || self.credentials.shows_authority() => {
-                Err("--client-cert, --client-ca and --ca-out are for a server".into())
+            Some(_) if serves => {
+                Err("--client-cert, --client-ca, --ocsp and --ca-out are for a server".into())
             }
             Some(_) if self.workers.is_some() => Err("--workers is for a server".into()),
             Some(_) if self.file.is_some() && !self.values.is_empty() => {
@@ -163,7 +167,13 @@ impl Options {
     }
 
     fn server_config(&self) -> Result<Arc<ServerConfig>, Mistake> {
-        let identity = self.credentials.of_server()?;
+        let mut identity = self.credentials.of_server()?;
+        if let Some(path) = &self.ocsp {
+            let response = fs::read(path);
+            let response =
+                response.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            identity = identity.ocsp_response(response);
+        }
         let server = ServerOptions::new(identity)
             .alpn(&self.alpn)
             .client_certificates(self.client_certificates()?);

@@ -13,6 +13,19 @@ from common import authority, example, main, needs, run, stunnel, stunnel_client
 
 HELLO = ("hello\n", "hello")
 LARGE = os.urandom(5_000_000)
+
+
+def ocsp_response(directory):
+    """A response of the authority in this directory about `server.pem`."""
+    response, request, index = (directory / name for name in ["response.der", "request.der", "index.txt"])
+    ca, key = directory / "ca.pem", directory / "ca.key"
+    index.write_text("")
+    run("openssl", "ocsp", "-issuer", ca, "-cert", directory / "server.pem", "-reqout", request)
+    answer = ["-rsigner", ca, "-rkey", key, "-reqin", request, "-respout", response]
+    run("openssl", "ocsp", "-index", index, "-CA", ca, *answer)
+    return response
+
+
 VERSIONS = {"-tls1_2": "TLSv1_2", "-tls1_3": "TLSv1_3"}
 
 
@@ -74,6 +87,21 @@ class TlsServer(TestCase):
                     assert alert == (wish == "required"), output
                     output = self.s_client(server, option, "-cert", stranger, expect=None)
                     assert ("\nhello\n" in output) == (wish == "none"), output
+
+    def test_what_it_learns_of_the_client(self):
+        authority(self.path)
+        response = ocsp_response(self.path)
+        mine = ["-cert", self.path / "client.pem"]
+        identity = ["--cert", self.path / "server.pem", "--ocsp", response]
+        asks = ["--client-ca", self.ca, "--client-cert", "optional"]
+        with Server("tls_echo", *identity, *asks) as server:
+            for option in VERSIONS:
+                output = self.s_client(server, option, *mine, "-sigalgs", "ECDSA+SHA256", "-status")
+                assert "OCSP Response Status: successful" in output, output
+                server.says("peer signs ECDSA_NISTP256_SHA256")
+            output = self.s_client(server, "-groups", "X448:P-256")
+            assert "\nhello\n" in output and "OCSP response: no response sent" not in output, output
+            server.says("after HelloRetryRequest")
 
     def test_who_is_not_trusted_and_who_does_not_trust(self):
         with self.serve() as server:
@@ -170,6 +198,17 @@ class TlsClient(TestCase):
             with self.s_server(option) as server:
                 output = self.send(server.port, "olleh", "eybdoog")
                 assert "hello\ngoodbye\n" in output and version in output, output
+
+    def test_what_it_learns_of_s_server(self):
+        response = ocsp_response(self.path)
+        for option in VERSIONS:
+            with self.s_server(option, "-status_file", response) as server:
+                output = self.send(server.port, "olleh")
+                assert re.search(r"peer signs ECDSA_\w+, OCSP response\n", output), output
+        with self.s_server("-groups", "P-384") as server:
+            output = self.send(server.port, "olleh")
+            assert "secp384r1" in output and "after HelloRetryRequest\n" in output, output
+            assert "OCSP" not in output and "ECH" not in output, output
 
     def test_s_server_alpn(self):
         with self.s_server("-alpn", "two,one") as server:

@@ -2,6 +2,7 @@ mod client;
 mod error;
 mod identities;
 mod identity;
+mod noting;
 mod roots;
 mod server;
 

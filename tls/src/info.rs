@@ -1,7 +1,7 @@
 use std::fmt;
 
 use rustls::pki_types::CertificateDer;
-use rustls::{CipherSuite, NamedGroup, ProtocolVersion};
+use rustls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
 
 /// What a handshake has agreed on: [`TlsTransport::of`](crate::TlsTransport::of).
 #[derive(Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct TlsInfo {
     pub version: ProtocolVersion,
     /// The cipher suite.
     pub cipher_suite: CipherSuite,
-    /// The group of the key exchange; none where none took place (a session of TLS 1.2 that was
+    /// The group of the key exchange; `None` if no exchange took place (a session of TLS 1.2 that was
     /// resumed).
     pub key_exchange: Option<NamedGroup>,
     /// The application protocol (ALPN), if one was agreed on.
@@ -20,11 +20,29 @@ pub struct TlsInfo {
     /// The name that the client asked for (SNI), in lower case; `None` if it asked for none or for an
     /// address.
     pub server_name: Option<Box<str>>,
-    /// The peer's certificate and those that certify it, in that order; empty if it showed none.
+    /// The peer's certificate and those that certify it, in that order; empty if it showed none. A
+    /// resumed session has those of the handshake that it began with.
     #[doc(alias = "getPeerCertificate")]
     pub peer_certificates: Box<[CertificateDer<'static>]>,
+    /// How the peer has signed the handshake (`CertificateVerify` in RFC 8446 4.4.3). `None` if it has
+    /// not: it showed no certificate, or the session is resumed. rustls tells only the verifier, so
+    /// this is also `None` with a configuration of rustls's own: [`ClientOptions`](crate::ClientOptions) and
+    /// [`ServerOptions`](crate::ServerOptions) have a verifier that takes a note.
+    pub peer_signature: Option<SignatureScheme>,
+    /// The OCSP response that the server has stapled to its certificate, in DER (RFC 6066 8). It is
+    /// not verified. `None` at a server, if there is none, if the session is resumed, and, as with
+    /// [`peer_signature`](Self::peer_signature), with a configuration of rustls's own.
+    pub ocsp_response: Option<Box<[u8]>>,
     /// Whether an earlier session was resumed.
+    #[doc(alias = "session_reused")]
     pub resumed: bool,
+    /// Whether the server has asked for a second ClientHello (HelloRetryRequest, RFC 8446 4.1.4), which
+    /// costs a round trip. rustls tells so of full handshakes only: false if `resumed`.
+    pub hello_retried: bool,
+    /// Whether the server has accepted Encrypted ClientHello (RFC 9849), which a [`ClientConfig`](rustls::ClientConfig)
+    /// can ask for. False at a server: rustls's has no ECH. A handshake in which the server refuses
+    /// what was offered fails.
+    pub ech_accepted: bool,
 }
 
 impl TlsInfo {
@@ -47,8 +65,18 @@ impl fmt::Display for TlsInfo {
         if let Some(name) = &self.server_name {
             write!(f, ", for {name}")?;
         }
-        if self.resumed {
-            f.write_str(", resumed")?;
+        if let Some(scheme) = self.peer_signature {
+            write!(f, ", peer signs {scheme:?}")?;
+        }
+        for (is_so, words) in [
+            (self.ocsp_response.is_some(), ", OCSP response"),
+            (self.ech_accepted, ", ECH"),
+            (self.hello_retried, ", after HelloRetryRequest"),
+            (self.resumed, ", resumed"),
+        ] {
+            if is_so {
+                f.write_str(words)?;
+            }
         }
         Ok(())
     }

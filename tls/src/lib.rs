@@ -66,6 +66,7 @@
 //! 2  role                      which side to be, with what, within which bounds
 //! 1  config, info, error       what goes into a handshake, and what comes out of it
 //! 1  buffers, record           values and small machines
+//! 1  witness                   what rustls tells of a handshake while it goes on
 //! ```
 //!
 //! # Features
@@ -132,6 +133,7 @@ mod record;
 mod role;
 mod session;
 mod start;
+mod witness;
 
 pub use config::{
     ClientCertificates, ClientOptions, ConfigError, Identities, Identity, Origin, Resumption,

@@ -8,6 +8,7 @@ use rustls::{ClientConfig, ServerConfig};
 
 use crate::TlsError;
 use crate::config::bad_protocol_name;
+use crate::witness::{noting_client, noting_server};
 
 /// Which side of TLS to be, with what, and within which bounds.
 ///
@@ -44,7 +45,7 @@ impl TlsRole {
     /// configuration; any of rustls's own will do that accepts no early data.
     #[doc(alias = "CertificateOptions")]
     pub fn server(config: impl Into<Arc<ServerConfig>>) -> Self {
-        Self::new(Side::Server(config.into()))
+        Self::new(Side::Server(noting_server(&config.into())))
     }
 
     /// A server whose whole configuration depends on what the client asks for. `choose` sees the
@@ -73,7 +74,7 @@ impl TlsRole {
         if config.enable_early_data {
             return Err(TlsError::EarlyData);
         }
-        Ok(Self::new(Side::Client(config, server_name)))
+        Ok(Self::new(Side::Client(noting_client(&config), server_name)))
     }
 
     fn new(side: Side) -> Self {

@@ -1,3 +1,4 @@
+mod agreed;
 mod greeting;
 mod handle;
 mod hello;
@@ -7,15 +8,17 @@ mod tests;
 
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
-use rustls::{AlertDescription, CommonState, HandshakeKind, InvalidMessage};
+use rustls::{AlertDescription, CommonState, InvalidMessage};
 
+use self::agreed::{agreed, asked_for, hello_random};
 use self::greeting::{Greeting, fatal};
 use self::handle::{Next, Outgoing, Sent, handle, send};
 pub(crate) use self::surroundings::{Event, Nothing, Surroundings};
+use crate::TlsError;
 use crate::buffers::Ciphertext;
 use crate::record::{MAX_RECORD, begins_record, is_close_notify, is_one, missing};
 use crate::role::Side;
-use crate::{TlsError, TlsInfo};
+use crate::witness::{Notes, taking_notes};
 
 /// One side of a TLS connection, without a transport and without a clock: bytes in, events and
 /// records out. The only place that names rustls's connections.
@@ -37,7 +40,8 @@ pub(crate) struct Session {
     incoming: Vec<u8>,
     /// Where in `incoming` the record begins that is not whole.
     boundary: usize,
-    server_name: Option<Box<str>>,
+    /// What is learned of the handshake, until that is over.
+    notes: Option<Box<Notes>>,
     state: State,
     /// A byte that cannot begin a record ends TLS, as close_notify does.
     clear_ends: bool,
@@ -70,10 +74,12 @@ pub(crate) const HANDSHAKE_LIMIT: usize = 1 << 16;
 
 impl Session {
     pub(crate) fn new(side: &Side) -> Result<Self, TlsError> {
+        let mut notes = Box::<Notes>::default();
         let connection = match side.clone() {
             Side::Server(config) => Connection::Greeting(Greeting::with(config)?.into()),
             Side::Choosing(choose) => Connection::Greeting(Greeting::choosing(choose).into()),
             Side::Client(config, name) => {
+                notes.server_name = asked_for(&config, &name);
                 Connection::Client(UnbufferedClientConnection::new(config, name)?.into())
             }
         };
@@ -81,7 +87,7 @@ impl Session {
             connection,
             incoming: Vec::new(),
             boundary: 0,
-            server_name: None,
+            notes: Some(notes),
             state: State::Handshaking,
             clear_ends: false,
             notified: false,
@@ -124,7 +130,11 @@ impl Session {
 
     /// Sends what needs no input: a client's first flight.
     pub(crate) fn start(&mut self, out: &mut Ciphertext) -> Result<(), Failure> {
-        self.receive(&mut [], out, &Nothing).map(|_| ())
+        self.receive(&mut [], out, &Nothing)?;
+        if let Some(notes) = &mut self.notes {
+            notes.sent_random = hello_random(out.bytes());
+        }
+        Ok(())
     }
 
     /// From here on the peer may end TLS by going on in clear, without close_notify.
@@ -276,7 +286,9 @@ impl Session {
                 return Ok(progress);
             };
             self.connection = Connection::Server(answer.server.into());
-            self.server_name = answer.server_name;
+            if let Some(notes) = &mut self.notes {
+                notes.server_name = answer.server_name;
+            }
         }
         loop {
             let rest = &mut input[progress.discarded..];
@@ -296,10 +308,13 @@ impl Session {
             let mut first = Vec::new();
             let (discard, next) = match begun.take() {
                 Some(begun) => begun,
-                None => {
+                None if handshaking => {
                     let connection = &mut self.connection;
-                    connection.show(rest, handshaking, &mut first, out, around)?
+                    taking_notes(&mut self.notes, || {
+                        connection.show(rest, true, &mut first, out, around)
+                    })?
                 }
+                None => self.connection.show(rest, false, &mut first, out, around)?,
             };
             progress.discarded += discard;
             let completed = handshaking && self.complete(&first, out, around);
@@ -332,9 +347,11 @@ impl Session {
     /// same call.
     #[cold]
     fn complete(&mut self, first: &[u8], out: &mut Ciphertext, around: &impl Surroundings) -> bool {
-        let Some(info) = self.info() else {
+        let common = self.common().filter(|common| !common.is_handshaking());
+        let Some(info) = common.and_then(|common| agreed(common, self.notes.as_deref()?)) else {
             return false;
         };
+        self.notes = None;
         self.state = State::Open;
         out.send_to(around);
         around.hear(Event::Completed(info));
@@ -367,25 +384,6 @@ impl Session {
         self.state = State::PeerClosed;
         out.send_to(around);
         around.hear(Event::PeerClosed);
-    }
-
-    /// What was agreed on, once it is.
-    fn info(&mut self) -> Option<TlsInfo> {
-        let common = self.common()?;
-        if common.is_handshaking() {
-            return None;
-        }
-        Some(TlsInfo {
-            version: common.protocol_version()?,
-            cipher_suite: common.negotiated_cipher_suite()?.suite(),
-            key_exchange: common
-                .negotiated_key_exchange_group()
-                .map(|group| group.name()),
-            alpn_protocol: common.alpn_protocol().map(Into::into),
-            peer_certificates: common.peer_certificates().unwrap_or_default().into(),
-            resumed: common.handshake_kind() == Some(HandshakeKind::Resumed),
-            server_name: self.server_name.take(),
-        })
     }
 
     fn common(&self) -> Option<&CommonState> {

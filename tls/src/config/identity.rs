@@ -85,6 +85,16 @@ impl Identity {
         }
     }
 
+    /// The same, with a response of the authority's OCSP responder, in DER, that servers staple to the
+    /// certificate for clients that ask (RFC 6066 8). It is handed over as it is; an empty one is
+    /// none.
+    #[must_use]
+    pub fn ocsp_response(mut self, response: impl Into<Vec<u8>>) -> Self {
+        let response = Some(response.into()).filter(|response| !response.is_empty());
+        Arc::make_mut(&mut self.certified).ocsp = response;
+        self
+    }
+
     /// The certificates, the own one first.
     pub fn certificates(&self) -> &[CertificateDer<'static>] {
         &self.certified.cert

@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{
     NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier,
 };
 use rustls::{KeyLogFile, ServerConfig};
 
+use super::noting::Noting;
 use super::{ConfigError, Identities, Identity, TrustRoots, checked, crypto_provider, names};
 
 /// Makes a server's configuration: TLS 1.2 and 1.3, no client certificates, and sessions kept in
@@ -132,7 +134,9 @@ impl ServerOptions {
                 if !required {
                     verifier = verifier.allow_unauthenticated();
                 }
-                builder.with_client_cert_verifier(verifier.build().map_err(ConfigError::refused)?)
+                let verifier: Arc<dyn ClientCertVerifier> =
+                    verifier.build().map_err(ConfigError::refused)?;
+                builder.with_client_cert_verifier(Arc::new(Noting(verifier)))
             }
         };
         let mut config = builder.with_cert_resolver(self.resolver);

@@ -8,6 +8,7 @@ use super::hello::{Hello, HelloReader};
 use crate::buffers::Ciphertext;
 use crate::record::HEADER;
 use crate::role::Choose;
+use crate::witness::noting_server;
 use crate::{Identities, ServerOptions, TlsError};
 
 /// A server before it has answered: it waits for the whole ClientHello, and finds the configuration
@@ -72,7 +73,8 @@ impl Greeting {
                     out.push(&fatal(AlertDescription::UnrecognisedName));
                     return Err(TlsError::Refused);
                 };
-                without_early_data(config)?
+                let config = without_early_data(config)?;
+                noting_server(&config)
             }
             (Choice::Asked(_), None) => REFUSING.clone().ok_or(TlsError::Refused)?,
         };

@@ -5,7 +5,7 @@ use rustls::{ClientConfig, ServerConfig};
 
 use super::*;
 use crate::buffers::Plaintext;
-use crate::{ClientOptions, Identity, ServerOptions, TlsRole, TrustRoots};
+use crate::{ClientOptions, Identity, ServerOptions, TlsInfo, TlsRole, TrustRoots};
 
 /// What a session said, in words.
 #[derive(Default)]

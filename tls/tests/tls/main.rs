@@ -6,6 +6,7 @@ mod closing;
 mod common;
 mod configuration;
 mod conversation;
+mod facts;
 mod floods;
 mod handshake;
 mod hello;

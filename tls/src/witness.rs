@@ -1,0 +1,119 @@
+use std::cell::Cell;
+use std::sync::Arc;
+
+use rustls::crypto::tls13::OkmBlock;
+use rustls::pki_types::CertificateDer;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, KeyLog, ServerConfig, SignatureScheme};
+
+/// What rustls tells the parts of a configuration during a handshake, and does not keep with the
+/// connection: its unbuffered connections have no accessor for any of it.
+///
+/// What is evil here: one configuration serves many connections, and its parts are not told for
+/// which of them they are asked. But rustls asks them from inside a call that processes records, on
+/// the thread of that call. So a session lends its notes to the thread for each such call
+/// ([`taking_notes`]), and the parts write to the notes that are lent ([`note`]). Such calls nest: a
+/// resolver is code of the application, which may drive another session.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// The exporter secret of TLS 1.3 (RFC 8446 7.1).
+    pub(crate) exporter: Option<OkmBlock>,
+    /// The random of the ClientHello that counts: with ECH, the inner one.
+    pub(crate) client_random: Option<[u8; 32]>,
+    /// With what the peer has signed.
+    pub(crate) peer_signature: Option<SignatureScheme>,
+    /// What the peer has stapled to its certificate.
+    pub(crate) ocsp_response: Option<Box<[u8]>>,
+    /// The certificate that this side, a server, shows.
+    pub(crate) shown: Option<CertificateDer<'static>>,
+    /// The name that the client has asked for. The session notes it, as the next.
+    pub(crate) server_name: Option<Box<str>>,
+    /// The random of the ClientHello that this side, a client, has sent in clear.
+    pub(crate) sent_random: Option<[u8; 32]>,
+}
+
+thread_local! {
+    static LENT: Cell<Option<Box<Notes>>> = const { Cell::new(None) };
+}
+
+/// Lends `notes` to this thread while `work` runs.
+pub(crate) fn taking_notes<R>(notes: &mut Option<Box<Notes>>, work: impl FnOnce() -> R) -> R {
+    /// Gives back, also when `work` panics.
+    struct Lent<'a> {
+        notes: &'a mut Option<Box<Notes>>,
+        outer: Option<Box<Notes>>,
+    }
+    impl Drop for Lent<'_> {
+        fn drop(&mut self) {
+            *self.notes = LENT.replace(self.outer.take());
+        }
+    }
+    let outer = LENT.replace(notes.take());
+    let _lent = Lent { notes, outer };
+    work()
+}
+
+/// Writes to the notes of the session that this thread processes records for, if there is one.
+pub(crate) fn note(write: impl FnOnce(&mut Notes)) {
+    if let Some(mut notes) = LENT.take() {
+        write(&mut notes);
+        LENT.set(Some(notes));
+    }
+}
+
+/// The same configuration, with notes taken of what it is told.
+pub(crate) fn noting_server(config: &ServerConfig) -> Arc<ServerConfig> {
+    let mut config = config.clone();
+    config.key_log = Arc::new(NotingKeys(config.key_log));
+    config.cert_resolver = Arc::new(NotingCertificate(config.cert_resolver));
+    config.into()
+}
+
+/// The same configuration, with notes taken of what it is told.
+pub(crate) fn noting_client(config: &ClientConfig) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.key_log = Arc::new(NotingKeys(config.key_log));
+    config.into()
+}
+
+/// Between rustls and the key log that a configuration has.
+#[derive(Debug)]
+struct NotingKeys(Arc<dyn KeyLog>);
+
+/// As rustls names it for its key logs.
+const EXPORTER_SECRET: &str = "EXPORTER_SECRET";
+
+impl KeyLog for NotingKeys {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        if label == EXPORTER_SECRET && secret.len() <= OkmBlock::MAX_LEN {
+            note(|notes| {
+                notes.exporter = Some(OkmBlock::new(secret));
+                notes.client_random = client_random.try_into().ok();
+            });
+        }
+        if self.0.will_log(label) {
+            self.0.log(label, client_random, secret);
+        }
+    }
+
+    fn will_log(&self, label: &str) -> bool {
+        label == EXPORTER_SECRET || self.0.will_log(label)
+    }
+}
+
+/// Between rustls and the resolver that a server's configuration has.
+#[derive(Debug)]
+struct NotingCertificate(Arc<dyn ResolvesServerCert>);
+
+impl ResolvesServerCert for NotingCertificate {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let certified = self.0.resolve(hello)?;
+        note(|notes| notes.shown = certified.cert.first().cloned());
+        Some(certified)
+    }
+
+    fn only_raw_public_keys(&self) -> bool {
+        self.0.only_raw_public_keys()
+    }
+}
