@@ -105,7 +105,7 @@
 //! | finish work when the reactor stops | [`Protocol::shutting_down`] |
 //! | put something between a transport and a protocol | [`Layer`] |
 //! | start TLS, stack it, leave it | [`tls`] |
-//! | hold the conversation before TLS, in eleven dialects of STARTTLS | [`protocols::StartTlsServer`], [`protocols::StartTlsClient`] |
+//! | hold the conversation before TLS, in twelve dialects of STARTTLS | [`protocols::StartTlsServer`], [`protocols::StartTlsClient`] |
 //! | call commands of a peer, and answer its own (AMP) | [`protocols::amp`] |
 //! | receive lines, records, messages; limit, throttle, watch | [`protocols`] |
 //! | describe where to listen or connect in a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |

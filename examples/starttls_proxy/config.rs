@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use retwist::endpoint::{client_from_string, server_from_string};
 use retwist::error_chain;
-use retwist::protocols::Destination;
+use retwist::protocols::{Destination, Dialect};
 use retwist::tls::{
     ClientCertificates, ClientOptions, Identities, Identity, ServerOptions, TlsRole, TrustRoots,
 };
@@ -171,6 +171,10 @@ impl Entry {
             if given {
                 return within(word, Err(format!("{word} is for strip alone")));
             }
+        }
+        if way == Way::StartTls(Dialect::Mysql) && !self.routes.is_empty() {
+            let why = "a MySQL server greets before TLS, so no name can choose it";
+            return within("routes", Err(why));
         }
         for endpoint in self.routes.values() {
             within("routes", client_from_string(endpoint))?;

@@ -13,6 +13,7 @@
 
 mod config;
 mod facts;
+mod mysql;
 mod options;
 mod reload;
 mod service;
@@ -31,13 +32,15 @@ Usage: starttls_proxy add DIALECT LISTEN CONNECT [--cert FILE [--key FILE] | --c
        starttls_proxy strip DIALECT LISTEN CONNECT [--trust-roots FILE] [--name HOST] [OPTION...]
        starttls_proxy FILE.toml [--workers N]
 
-DIALECT             smtp, lmtp, imap, pop3, nntp, sieve, ftp (its control connection), irc, xmpp, ldap, postgres;
+DIALECT             smtp, lmtp, imap, pop3, nntp, sieve, ftp (its control connection), irc, xmpp, ldap, postgres,
+                    mysql;
                     tls (from the first byte); proxy (a PROXY header, and then TLS);
                     for strip also http and socks (TLS to --target, through the proxy at CONNECT)
 LISTEN              where clients connect to
 CONNECT             the server
 
-add: clients have to start TLS before anything else, and only then is the server connected.
+add: clients have to start TLS before anything else, and only then is the server connected (but for mysql, whose
+clients need the greeting of the server itself).
 --cert FILE         the certificate to show, and those that certify it, PEM; it is read again when it has changed
 --key FILE          its private key, PEM (default: in the file of the certificate)
 --ca-out FILE       without --cert the proxy makes an authority for itself, whose certificate is written here

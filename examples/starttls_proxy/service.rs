@@ -17,6 +17,7 @@ use retwist::{
 };
 
 use crate::facts;
+use crate::mysql::{Mysql, Side};
 use crate::reload::Reload;
 use crate::support::Mistake;
 use crate::support::prefixes::Prefixes;
@@ -78,9 +79,23 @@ impl Service {
             Ok(client_from_string(endpoint)?.on(&network))
         };
         let server = dialer(&self.connect)?;
-        let clients = match &self.mode {
-            Mode::Add(add) => {
-                add.reload.clone().watch(worker.clock());
+        if let Mode::Add(add) = &self.mode {
+            add.reload.clone().watch(worker.clock());
+        }
+        let clients = match (&self.mode, self.way) {
+            (mode, Way::StartTls(Dialect::Mysql)) => Mysql {
+                server,
+                role: self.role.clone(),
+                side: match mode {
+                    Mode::Add(add) => Side::Client {
+                        send_proxy: add.send_proxy,
+                    },
+                    Mode::Strip(_) => Side::Server,
+                },
+                start: self.bounds.start,
+            }
+            .factory(),
+            (Mode::Add(add), _) => {
                 let routes = add.routes.iter();
                 let routes = routes.map(|(name, endpoint)| Ok((name.clone(), dialer(endpoint)?)));
                 let inside = Rc::new(Inside {
@@ -88,10 +103,11 @@ impl Service {
                     server,
                     routes: routes.collect::<Result<_, Mistake>>()?,
                     send_proxy: add.send_proxy,
+                    start: self.bounds.start,
                 });
                 self.before_tls(factory(move |_| WithTls(inside.clone())))
             }
-            Mode::Strip(strip) => {
+            (Mode::Strip(strip), _) => {
                 let outside = Rc::new(Outside {
                     way: self.way,
                     server,
@@ -103,7 +119,10 @@ impl Service {
                 });
                 let plain = factory(move |_| WithoutTls(outside.clone()));
                 match self.way.dialect() {
-                    Some(dialect) => PlainClient::new(dialect).factory(plain).into_factory(),
+                    Some(dialect) => PlainClient::new(dialect)
+                        .deadline(self.bounds.start)
+                        .factory(plain)
+                        .into_factory(),
                     None => plain.into_factory(),
                 }
             }
@@ -136,7 +155,7 @@ impl Service {
 }
 
 /// Connects `protocol` to the server, and says in the log if that fails.
-fn connect(server: &EndpointDialer, protocol: ProtocolRef) {
+pub(crate) fn connect(server: &EndpointDialer, protocol: ProtocolRef) {
     let name = server.clone();
     server.connect(protocol).done(move |connected| {
         if let Err(failure) = connected {
@@ -151,6 +170,7 @@ struct Inside {
     server: EndpointDialer,
     routes: BTreeMap<String, EndpointDialer>,
     send_proxy: bool,
+    start: Duration,
 }
 
 /// A client that has TLS. Only now is its server connected.
@@ -168,7 +188,9 @@ impl Protocol for WithTls {
         let mut outbound = ProtocolRef::from(outbound);
         if let Some(dialect) = inside.dialect {
             let hidden = HideStartTls::new(dialect).wrap(outbound);
-            outbound = PlainServer::new(dialect).wrap(hidden);
+            outbound = PlainServer::new(dialect)
+                .deadline(inside.start)
+                .wrap(hidden);
         }
         if inside.send_proxy {
             outbound = SendProxyHeader::v2(&facts::header(transport)).wrap(outbound);

@@ -77,9 +77,9 @@ pub use socks::error::{SocksError, SocksReply};
 pub use socks::request::SocksRequest;
 pub use socks::server::SocksServer;
 pub use starttls::{
-    Dialect, HideStartTls, HideStartTlsLayer, PlainClient, PlainClientQuestions, PlainServer,
-    PlainServerGreeting, StartTlsClient, StartTlsError, StartTlsExchange, StartTlsServer,
-    UnknownDialect,
+    Dialect, HideStartTls, HideStartTlsLayer, MysqlGreeting, MysqlLogin, MysqlSequence,
+    MysqlSequenceLayer, PlainClient, PlainClientQuestions, PlainServer, PlainServerGreeting,
+    StartTlsClient, StartTlsError, StartTlsExchange, StartTlsServer, UnknownDialect,
 };
 pub use tap::{Tap, TapEvent, TapLayer, Traffic};
 pub use throttle_reads::{ReadThrottle, ThrottleReads};

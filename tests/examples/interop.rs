@@ -43,6 +43,11 @@ fn starttls_proxy() {
 }
 
 #[test]
+fn starttls_databases() {
+    with_others("starttls_databases.py");
+}
+
+#[test]
 fn tls() {
     with_others("tls.py");
 }

@@ -23,6 +23,8 @@ needed=(
     nsd:nsd
     unbound:unbound
     socat:socat
+    mariadbd:mariadb-server
+    mariadb:mariadb-client
 )
 
 missing=()
@@ -53,3 +55,4 @@ python() {
 }
 python twisted 'twisted, OpenSSL' 'twisted[tls]'
 python sslyze sslyze sslyze
+python pymysql pymysql pymysql

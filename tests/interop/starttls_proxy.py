@@ -4,131 +4,50 @@ import contextlib
 import imaplib
 import poplib
 import socket
-import socketserver
 import ssl
 import struct
 import subprocess
-import threading
 
-from common import EXAMPLES, PATIENCE, Process, Server, TestCase, authority, main, needs, run
-
-# What a plain server says first. The others wait for their clients.
-GREETINGS = {
-    "smtp": b"220 plain ESMTP\r\n",
-    "lmtp": b"220 plain LMTP\r\n",
-    "imap": b"* OK plain\r\n",
-    "pop3": b"+OK plain\r\n",
-    "nntp": b"200 plain\r\n",
-    "ftp": b"220 plain\r\n",
-    "sieve": b'"SIEVE" ""\r\n"STARTTLS"\r\nOK\r\n',
-}
-DIALECTS = [*GREETINGS, "irc", "xmpp", "ldap", "postgres"]
-# What a client of the stripping proxy hears first, without having said a word.
-FIRST = {"smtp": b"220 ", "lmtp": b"220 ", "imap": b"* OK ", "pop3": b"+OK ", "nntp": b"201 ", "ftp": b"220 ", "sieve": b'"'}
+from common import EXAMPLES, Server, authority, main, needs, run
+from proxied import DIALECTS, FIRST, GREETINGS, PLAIN_HELLO, SAID, Plain, ProxyCase, receive, until
 
 
-class Plain(socketserver.ThreadingTCPServer):
-    """A server without TLS: greets, hands each connection to `serve`, and keeps all that came."""
-
-    allow_reuse_address = daemon_threads = True
-
-    def __init__(self, greeting=b"", serve=None):
-        self.greeting, self.serve, self.heard = greeting, serve or Plain.echo, []
-        super().__init__(("127.0.0.1", 0), Conversation)
-        self.port = self.server_address[1]
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    def echo(self, wire):
-        while data := wire.recv(65536):
-            self.heard.append(data)
-            wire.sendall(data)
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
-
-
-class Conversation(socketserver.BaseRequestHandler):
-    def handle(self):
-        # A client that breaks off ends its conversation.
-        with contextlib.suppress(OSError):
-            self.request.sendall(self.server.greeting)
-            self.server.serve(self.server, self.request)
-
-
-def receive(wire, count=None):
-    """So many bytes, or all up to the end."""
-    data = b""
-    while count is None or len(data) < count:
-        with contextlib.suppress(ConnectionResetError):
-            if more := wire.recv(65536):
-                data += more
-                continue
-        break
-    return data
-
-
-def until(wire, ending):
-    data = b""
-    while not data.endswith(ending):
-        more = wire.recv(65536)
-        assert more, data
-        data += more
-    return data
-
-
-class Proxy(TestCase):
-    def setUp(self):
-        super().setUp()
-        authority(self.path)
-        self.identity = ["--cert", self.path / "server.pem"]
-
-    def proxy(self, mode, dialect, port, *options):
-        return Server("starttls_proxy", mode, dialect, "tcp:0:interface=127.0.0.1", f"tcp:localhost:{port}", *options, endpoint=None)
-
-    def add(self, dialect, backend, *options):
-        return self.proxy("add", dialect, backend.port, *self.identity, *options)
-
-    def strip(self, dialect, backend, *options):
-        return self.proxy("strip", dialect, backend.port, "--trust-roots", self.ca, *options)
-
-    def connect(self, server):
-        return socket.create_connection(("127.0.0.1", server.port))
-
+class Proxy(ProxyCase):
     # Both directions
 
     def test_openssl_in_every_dialect(self):
-        for dialect in DIALECTS:
-            # A server whose features have no end is none that an XMPP client meets.
-            greeting = GREETINGS.get(dialect, b"")
-            with Plain(greeting) as backend, self.add(dialect, backend) as proxy:
-                command = ["openssl", "s_client", "-quiet", "-starttls", dialect, "-connect", f"127.0.0.1:{proxy.port}"]
+        for name in [*DIALECTS, "xmpp-server"]:
+            dialect = name.removesuffix("-server")
+            said = b"\x06\0\0\x02hello\n" if dialect == "mysql" else SAID
+            # What a server without TLS hears has other numbers.
+            heard = said.replace(b"\x02", b"\x01") if dialect == "mysql" else said
+            with Plain(GREETINGS.get(dialect, b"")) as backend, self.add(dialect, backend) as proxy:
+                command = ["openssl", "s_client", "-quiet", "-starttls", name, "-connect", f"127.0.0.1:{proxy.port}"]
                 command += ["-CAfile", self.ca, "-verify_return_error", "-name", "localhost", "-xmpphost", "localhost"]
                 client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
                 with client:
-                    client.stdin.write(b"hello</stream:features>\n")
+                    client.stdin.write(said)
                     client.stdin.flush()
-                    said = b""
-                    while b"hello</stream:features>\n" not in said:
+                    echoed = b""
+                    while said not in echoed:
                         line = client.stdout.readline()
-                        assert line, (dialect, said)
-                        said += line
+                        assert line, (name, echoed)
+                        echoed += line
                     client.kill()
-                assert backend.heard == [b"hello</stream:features>\n"], (dialect, backend.heard)
+                assert backend.heard == [heard], (name, backend.heard)
 
     def test_what_is_added_is_stripped_again(self):
         for dialect in DIALECTS:
             with Plain(GREETINGS.get(dialect, b"")) as backend, self.add(dialect, backend) as adds:
                 with self.strip(dialect, adds) as strips, self.connect(strips) as client:
                     if dialect in FIRST:
-                        greeting = until(client, b"\r\n")
+                        end = GREETINGS["mysql"][-8:] if dialect == "mysql" else b"\r\n"
+                        greeting = until(client, end)
                         assert greeting.startswith(FIRST[dialect]) and b"STARTTLS" not in greeting, (dialect, greeting)
                     if dialect == "postgres":
                         client.sendall(struct.pack("!II", 8, 80877103))
                         assert receive(client, 1) == b"N"
-                    said = b"hello\0\0\0\0\0\0\0</stream:features>"
-                    if dialect == "postgres":
-                        said = struct.pack("!II", 9, 196608) + b"\0"
+                    said = PLAIN_HELLO.get(dialect, SAID)
                     client.sendall(said)
                     client.shutdown(socket.SHUT_WR)
                     answer = receive(client)
@@ -360,6 +279,7 @@ class Proxy(TestCase):
             (["strip", "smtp", "tcp:0", "tcp:a:1", "--cert", "x"], "for add alone"),
             (["add", "smtp", "tcp:0", "tcp:a:1", "--idle", "long"], "--idle is a number"),
             (["add", "smtp", "tcp:0", "tcp:a:1", "--route", "x"], "NAME=CONNECT"),
+            (["add", "mysql", "tcp:0", "tcp:a:1", "--route", "x=tcp:b:1"], "greets before TLS"),
             ([file, "--name", "x"], "are in the file"),
         ]:
             said = run(EXAMPLES / "starttls_proxy", *words, expect=2)

@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use retwist_reactor::ProtocolRef;
 
-use super::server::host;
-use super::{Dialect, StartTlsExchange};
+use super::exchange::Exchange;
+use super::settings::{Settings, host};
+use super::{Dialect, MysqlLogin, StartTlsExchange, mysql};
 use crate::{OpeningLayer, Policy};
 
 /// Asks a server of a [`Dialect`] to start TLS, for a protocol that begins with TLS.
@@ -28,18 +29,26 @@ use crate::{OpeningLayer, Policy};
 /// ```
 #[derive(Clone, Debug)]
 pub struct StartTlsClient {
-    dialect: Dialect,
-    name: Rc<str>,
-    deadline: Duration,
+    settings: Settings,
+    login: Option<MysqlLogin>,
 }
 
 impl StartTlsClient {
     /// A client that speaks this dialect.
     pub fn new(dialect: Dialect) -> Self {
         StartTlsClient {
-            dialect,
-            name: "localhost".into(),
-            deadline: Duration::from_secs(30),
+            settings: Settings::new(dialect),
+            login: None,
+        }
+    }
+
+    /// A client of a MySQL server whose greeting was taken already, by a
+    /// [`PlainServer`](super::PlainServer), and which offers TLS: it asks for TLS with this login, and
+    /// waits for nothing. The protocol above then sends the whole login.
+    pub fn mysql(login: MysqlLogin) -> Self {
+        StartTlsClient {
+            settings: Settings::new(Dialect::Mysql),
+            login: Some(login),
         }
     }
 
@@ -47,14 +56,14 @@ impl StartTlsClient {
     /// `localhost` by default. Characters that no host has in its name are left out.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
-        self.name = host(name);
+        self.settings.name = host(name);
         self
     }
 
     /// How long the server may take to agree: 30 s by default.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.settings.deadline = deadline;
         self
     }
 }
@@ -63,7 +72,15 @@ impl Policy for StartTlsClient {
     type Layer = OpeningLayer<StartTlsExchange>;
 
     fn layer(&self, above: ProtocolRef) -> Rc<Self::Layer> {
-        let exchange = self.dialect.client(&self.name);
-        OpeningLayer::new(StartTlsExchange::new(exchange, self.deadline), above)
+        let Settings {
+            dialect,
+            name,
+            deadline,
+        } = &self.settings;
+        let exchange: Box<dyn Exchange> = match &self.login {
+            Some(login) => Box::new(mysql::Client::of_greeted(login.clone())),
+            None => dialect.client(name),
+        };
+        OpeningLayer::new(StartTlsExchange::new(exchange, *deadline), above)
     }
 }

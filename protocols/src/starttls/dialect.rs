@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::exchange::Exchange;
 use super::lines::{ByLine, ClientLines, ServerLines};
-use super::{ftp, imap, irc, ldap, nntp, pop3, postgres, sieve, smtp, xmpp};
+use super::{ftp, imap, irc, ldap, mysql, nntp, pop3, postgres, sieve, smtp, xmpp};
 
 /// The application protocols that start TLS in mid-conversation, and how each of them says so.
 ///
@@ -21,6 +21,7 @@ use super::{ftp, imap, irc, ldap, nntp, pop3, postgres, sieve, smtp, xmpp};
 /// | xmpp | `<starttls/>` | `<proceed/>` | RFC 6120, section 5 |
 /// | ldap | an extended request | its success | RFC 4511, section 4.14 |
 /// | postgres | SSLRequest | the byte `S` | PostgreSQL, protocol 3.0 |
+/// | mysql | the beginning of a login, with the flag `CLIENT_SSL` | nothing: it has offered TLS in its greeting | MySQL, protocol 4.1 |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
@@ -46,11 +47,13 @@ pub enum Dialect {
     Ldap,
     /// The database PostgreSQL.
     Postgres,
+    /// The databases MySQL and MariaDB.
+    Mysql,
 }
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Dialect; 11] = [
+    pub const ALL: [Dialect; 12] = [
         Dialect::Smtp,
         Dialect::Lmtp,
         Dialect::Imap,
@@ -62,6 +65,7 @@ impl Dialect {
         Dialect::Xmpp,
         Dialect::Ldap,
         Dialect::Postgres,
+        Dialect::Mysql,
     ];
 
     /// Its name in lower case, which [`FromStr`] reads.
@@ -78,6 +82,7 @@ impl Dialect {
             Dialect::Xmpp => "xmpp",
             Dialect::Ldap => "ldap",
             Dialect::Postgres => "postgres",
+            Dialect::Mysql => "mysql",
         }
     }
 
@@ -96,6 +101,7 @@ impl Dialect {
             Dialect::Xmpp => Box::new(xmpp::Server::new(name)),
             Dialect::Ldap => Box::new(ldap::Server),
             Dialect::Postgres => Box::new(postgres::Server),
+            Dialect::Mysql => Box::new(mysql::Server::called(name)),
         }
     }
 
@@ -115,11 +121,13 @@ impl Dialect {
             Dialect::Xmpp => Box::new(xmpp::Client::new(name)),
             Dialect::Ldap => Box::new(ldap::Client),
             Dialect::Postgres => Box::new(postgres::Client),
+            Dialect::Mysql => Box::new(mysql::Client::new()),
         }
     }
 
     /// What a server says first to a client that meets it behind TLS already. Empty where the client
-    /// speaks first, and where the server repeats its greeting by itself once TLS has begun.
+    /// speaks first, where the server repeats its greeting by itself once TLS has begun, and where
+    /// the greeting cannot be made up (MySQL).
     pub(super) fn greeting(self, name: &str) -> String {
         match self {
             Dialect::Smtp => smtp::server(name).greeting,
@@ -128,9 +136,12 @@ impl Dialect {
             Dialect::Pop3 => pop3::server(name).greeting,
             Dialect::Nntp => nntp::server(name).greeting,
             Dialect::Ftp => ftp::server(name).greeting,
-            Dialect::Sieve | Dialect::Irc | Dialect::Xmpp | Dialect::Ldap | Dialect::Postgres => {
-                String::new()
-            }
+            Dialect::Sieve
+            | Dialect::Irc
+            | Dialect::Xmpp
+            | Dialect::Ldap
+            | Dialect::Postgres
+            | Dialect::Mysql => String::new(),
         }
     }
 }

@@ -1,4 +1,6 @@
+use std::any::{Any, TypeId};
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_reactor::TransportRef;
@@ -8,12 +10,19 @@ use crate::{Opening, Step};
 
 /// One side of a dialect, until TLS begins. It takes one unit at a time: a line, a message, a tag.
 pub(super) trait Exchange: 'static {
-    /// What this side says first.
-    fn begin(&mut self, _reply: &mut Vec<u8>) {}
+    /// What this side says first. [`Step::done`]: TLS begins behind that.
+    fn begin(&mut self, _reply: &mut Vec<u8>) -> Step {
+        Step::used(0)
+    }
 
     /// Takes the unit in front of `bytes`, if all of it is there. [`Step::done`]: TLS begins behind
     /// it.
     fn advance(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Result<Step, StartTlsError>;
+
+    /// What the protocol above may ask for.
+    fn extension(&self, _wanted: TypeId) -> Option<Rc<dyn Any>> {
+        None
+    }
 }
 
 /// The conversation of one connection before TLS, as [`StartTlsServer`](super::StartTlsServer) and
@@ -49,8 +58,7 @@ impl Opening for StartTlsExchange {
     type Error = StartTlsError;
 
     fn begin(&mut self, _: &TransportRef, reply: &mut Vec<u8>) -> Result<Step, StartTlsError> {
-        self.exchange.begin(reply);
-        Ok(Step::used(0))
+        Ok(self.exchange.begin(reply))
     }
 
     fn advance(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Result<Step, StartTlsError> {
@@ -70,6 +78,10 @@ impl Opening for StartTlsExchange {
 
     fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>> {
+        self.exchange.extension(wanted)
     }
 }
 

@@ -91,7 +91,10 @@ impl View {
         }
         View {
             dialect,
-            settled: matches!(dialect, Dialect::Ldap | Dialect::Postgres | Dialect::Xmpp),
+            settled: matches!(
+                dialect,
+                Dialect::Ldap | Dialect::Postgres | Dialect::Mysql | Dialect::Xmpp
+            ),
             line: Vec::new(),
             expected,
             reply: Vec::new(),
@@ -125,7 +128,7 @@ impl View {
             Dialect::Sieve => (first == "CAPABILITY", ""),
             Dialect::Ftp => (first == "FEAT", ""),
             Dialect::Irc => (first == "CAP" && second == "LS", ""),
-            Dialect::Xmpp | Dialect::Ldap | Dialect::Postgres => (false, ""),
+            Dialect::Xmpp | Dialect::Ldap | Dialect::Postgres | Dialect::Mysql => (false, ""),
         };
         if asks {
             self.expected.push_back(tag.to_owned());

@@ -146,12 +146,13 @@ pub(super) struct Client;
 const ID: &[u8] = &[1];
 
 impl Exchange for Client {
-    fn begin(&mut self, reply: &mut Vec<u8>) {
+    fn begin(&mut self, reply: &mut Vec<u8>) -> Step {
         let (mut name, mut message) = (Vec::new(), Vec::new());
         put(REQUEST_NAME, START_TLS, &mut name);
         put(INTEGER, ID, &mut message);
         put(EXTENDED_REQUEST, &name, &mut message);
         put(SEQUENCE, &message, reply);
+        Step::used(0)
     }
 
     fn advance(&mut self, bytes: &[u8], _: &mut Vec<u8>) -> Result<Step, StartTlsError> {

@@ -91,8 +91,9 @@ impl Side for Box<dyn ClientLines> {
 }
 
 impl<L: Side> Exchange for ByLine<L> {
-    fn begin(&mut self, reply: &mut Vec<u8>) {
+    fn begin(&mut self, reply: &mut Vec<u8>) -> Step {
         reply.extend(self.0.begin().bytes());
+        Step::used(0)
     }
 
     fn advance(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Result<Step, StartTlsError> {

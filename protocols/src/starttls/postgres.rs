@@ -77,9 +77,10 @@ impl Exchange for Server {
 pub(super) struct Client;
 
 impl Exchange for Client {
-    fn begin(&mut self, reply: &mut Vec<u8>) {
+    fn begin(&mut self, reply: &mut Vec<u8>) -> Step {
         reply.extend(8_u32.to_be_bytes());
         reply.extend(SSL_REQUEST.to_be_bytes());
+        Step::used(0)
     }
 
     fn advance(&mut self, bytes: &[u8], _: &mut Vec<u8>) -> Result<Step, StartTlsError> {

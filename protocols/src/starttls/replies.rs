@@ -68,7 +68,7 @@ pub(super) fn end(dialect: Dialect, tag: &str, bytes: &[u8]) -> Option<usize> {
             };
             ends("</stream:features>").or_else(|| ends("<stream:features/>"))
         }
-        Dialect::Ldap | Dialect::Postgres => Some(bytes.len()),
+        Dialect::Ldap | Dialect::Postgres | Dialect::Mysql => Some(bytes.len()),
     }
 }
 
@@ -111,7 +111,7 @@ pub(super) fn without_starttls(dialect: Dialect, reply: &[u8]) -> Vec<u8> {
         }),
         Dialect::Irc => words_without(text, "TLS", is_capabilities),
         Dialect::Xmpp => xmpp_without_starttls(text),
-        Dialect::Ldap | Dialect::Postgres => text.to_owned(),
+        Dialect::Ldap | Dialect::Postgres | Dialect::Mysql => text.to_owned(),
     };
     changed.into_bytes()
 }

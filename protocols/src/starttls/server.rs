@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use retwist_reactor::ProtocolRef;
 
-use super::{Dialect, StartTlsExchange};
+use super::exchange::Exchange;
+use super::settings::{Settings, host};
+use super::{Dialect, MysqlGreeting, StartTlsExchange, mysql};
 use crate::{OpeningLayer, Policy};
 
 /// Plays a server of a [`Dialect`] until its client starts TLS, for a protocol that begins with TLS.
@@ -28,18 +30,25 @@ use crate::{OpeningLayer, Policy};
 /// ```
 #[derive(Clone, Debug)]
 pub struct StartTlsServer {
-    dialect: Dialect,
-    name: Rc<str>,
-    deadline: Duration,
+    settings: Settings,
+    greeting: Option<Rc<MysqlGreeting>>,
 }
 
 impl StartTlsServer {
     /// A server that speaks this dialect.
     pub fn new(dialect: Dialect) -> Self {
         StartTlsServer {
-            dialect,
-            name: "localhost".into(),
-            deadline: Duration::from_secs(30),
+            settings: Settings::new(dialect),
+            greeting: None,
+        }
+    }
+
+    /// A MySQL server with this greeting, which offers TLS whatever the greeting says. It is for one
+    /// connection: the next one has another scramble. [`new`](StartTlsServer::new) makes one for each.
+    pub fn mysql(greeting: Rc<MysqlGreeting>) -> Self {
+        StartTlsServer {
+            settings: Settings::new(Dialect::Mysql),
+            greeting: Some(greeting),
         }
     }
 
@@ -47,7 +56,7 @@ impl StartTlsServer {
     /// has in its name are left out.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
-        self.name = host(name);
+        self.settings.name = host(name);
         self
     }
 
@@ -55,23 +64,24 @@ impl StartTlsServer {
     /// its own.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.settings.deadline = deadline;
         self
     }
-}
-
-/// A name that cannot break out of a line or a tag.
-pub(super) fn host(name: &str) -> Rc<str> {
-    let fits = |c: &char| c.is_ascii_alphanumeric() || "-._[]:".contains(*c);
-    let name: String = name.chars().filter(fits).collect();
-    name.into()
 }
 
 impl Policy for StartTlsServer {
     type Layer = OpeningLayer<StartTlsExchange>;
 
     fn layer(&self, above: ProtocolRef) -> Rc<Self::Layer> {
-        let exchange = self.dialect.server(&self.name);
-        OpeningLayer::new(StartTlsExchange::new(exchange, self.deadline), above)
+        let Settings {
+            dialect,
+            name,
+            deadline,
+        } = &self.settings;
+        let exchange: Box<dyn Exchange> = match &self.greeting {
+            Some(greeting) => Box::new(mysql::Server::new(greeting.clone())),
+            None => dialect.server(name),
+        };
+        OpeningLayer::new(StartTlsExchange::new(exchange, *deadline), above)
     }
 }

@@ -1,6 +1,6 @@
 use super::error::{excerpt, first_byte};
 use super::exchange::{Exchange, UNIT_LIMIT};
-use super::server::host;
+use super::settings::host;
 use super::{Dialect, StartTlsError};
 use crate::Step;
 
@@ -145,8 +145,9 @@ impl Client {
 }
 
 impl Exchange for Client {
-    fn begin(&mut self, reply: &mut Vec<u8>) {
+    fn begin(&mut self, reply: &mut Vec<u8>) -> Step {
         reply.extend(header("client", "to", &self.domain).bytes());
+        Step::used(0)
     }
 
     fn advance(&mut self, bytes: &[u8], reply: &mut Vec<u8>) -> Result<Step, StartTlsError> {

@@ -2,6 +2,7 @@
 
 mod capabilities;
 mod clients;
+mod mysql;
 mod servers;
 
 use retwist_protocols::{Dialect, Policy, StartTlsClient, StartTlsServer};

@@ -15,8 +15,8 @@ fn unexpected(dialect: Dialect, text: &str) -> StartTlsError {
 
 #[test]
 fn a_client_says_why_there_is_no_tls() {
-    use Dialect::{Ftp, Imap, Irc, Ldap, Nntp, Pop3, Postgres, Sieve, Smtp, Xmpp};
-    let cases: [(Dialect, &[u8], StartTlsError); 27] = [
+    use Dialect::{Ftp, Imap, Irc, Ldap, Mysql, Nntp, Pop3, Postgres, Sieve, Smtp, Xmpp};
+    let cases: [(Dialect, &[u8], StartTlsError); 33] = [
         (Smtp, b"554 no\r\n", refused(Smtp, "554 no")),
         (Smtp, b"SSH-2.0-x\r\n", unexpected(Smtp, "SSH-2.0-x")),
         (Smtp, b"220 a\r\n250-a\r\n250 SIZE\r\n", StartTlsError::NotOffered(Smtp)),
@@ -49,6 +49,14 @@ fn a_client_says_why_there_is_no_tls() {
         (Ldap, b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x34\x04\0\x04\0", refused(Ldap, "result code 52")),
         (Postgres, b"N", StartTlsError::NotOffered(Postgres)),
         (Postgres, b"E", unexpected(Postgres, "E")),
+        // A greeting without TLS, an error in its place, one of an old protocol, one that breaks off, one with a wrong
+        // number, and one without an end.
+        (Mysql, b"\x18\0\0\0\x0a8\0\x01\0\0\0abcdefgh\0\x0d\xa2\x2d\x02\0\x08\0\x15", StartTlsError::NotOffered(Mysql)),
+        (Mysql, b"\x09\0\0\0\xff\x10\x04so not", refused(Mysql, "so not")),
+        (Mysql, b"\x05\0\0\0\x093.2\0", unexpected(Mysql, "\u{5}")),
+        (Mysql, b"\x05\0\0\0\x0a8.0\0", unexpected(Mysql, "\u{5}")),
+        (Mysql, b"\x05\0\0\x01\x0a8.0\0", unexpected(Mysql, "\u{5}")),
+        (Mysql, b"\xff\xff\xff\0", StartTlsError::TooLong(8192)),
     ];
     for (dialect, bytes, error) in cases {
         for cut in CUTS {
@@ -76,6 +84,10 @@ fn what_comes_behind_the_yes_goes_to_tls() {
         ),
         (Dialect::Imap, b"* OK a\r\ntls1 OK go\r\n250 injected\r\n"),
         (Dialect::Postgres, b"S250 injected\r\n"),
+        (
+            Dialect::Mysql,
+            b"\x18\0\0\0\x0a8\0\x01\0\0\0abcdefgh\0\x0d\xaa\x2d\x02\0\x08\0\x15250 injected\r\n",
+        ),
     ] {
         for cut in CUTS {
             let client = StartTlsClient::new(dialect).name("me");

@@ -7,15 +7,19 @@ use proptest::prelude::*;
 use retwist_protocols::{Dialect, OpeningError, Policy, StartTlsError, StartTlsServer};
 use retwist_reactor::Reason;
 
-use super::heard;
+use super::{heard, mysql};
 use crate::common::CUTS;
 
 fn server(dialect: Dialect) -> StartTlsServer {
-    StartTlsServer::new(dialect).name("mx")
+    match dialect {
+        // Otherwise its greeting is a random one.
+        Dialect::Mysql => StartTlsServer::mysql(mysql::greeting()),
+        dialect => StartTlsServer::new(dialect).name("mx"),
+    }
 }
 
 /// Dialect, what the client sends, and what the server says until TLS begins.
-const CONVERSATIONS: [(Dialect, &[u8], &[u8]); 13] = [
+const CONVERSATIONS: [(Dialect, &[u8], &[u8]); 14] = [
     (
         Dialect::Smtp,
         b"ehlo me\r\nMAIL FROM:<a@b>\r\nAUTH PLAIN AGEAYg==\r\nHELO me\r\nNOOP\r\nSTARTTLS now\r\nSTARTTLS\r\n",
@@ -88,6 +92,12 @@ const CONVERSATIONS: [(Dialect, &[u8], &[u8]); 13] = [
     (Dialect::Postgres, b"\0\0\0\x08\x04\xd2\x16\x2f", b"S"),
     // TLS from the first byte.
     (Dialect::Postgres, b"", b""),
+    (
+        Dialect::Mysql,
+        b"\x20\0\0\x01\x85\xae\x3e\0\0\0\0\x01\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        b"\x4c\0\0\0\x0a8.0.0-mx\0\x01\0\0\0abcdefgh\0\x0d\xaa\x2d\x02\0\x08\0\x15\0\0\0\0\0\0\0\0\0\0ijklmnopqrst\0\
+          mysql_native_password\0",
+    ),
 ];
 
 #[test]
