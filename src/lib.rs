@@ -2,6 +2,8 @@
 //! [`Transport`]s, and TLS is a layer that a conversation enters, stacks and leaves, with every
 //! byte accounted for.
 //!
+//! **New here? Begin with [the guide](guide).**
+//!
 //! Use it for network protocols that are written as callbacks. There is one thread, so there are no
 //! locks and no `Send`; there is no `async` colouring; the state of a connection is a plain struct.
 //! It is not a runtime for files, databases or HTTP frameworks. It uses one core unless you ask for
@@ -109,6 +111,7 @@
 //! | call commands of a peer, and answer its own (AMP) | [`protocols::amp`] |
 //! | receive lines, records, messages; limit, throttle, watch | [`protocols`] |
 //! | describe where to listen or connect in a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |
+//! | learn all this, from the first server on | [`guide`] |
 //! | port an application from Twisted | [`porting`] |
 //! | find out why a connection ended or did not begin | [`Reason`], [`ConnectError`], [`ListenError`] |
 //! | connect to a host by its name, `"example.org:25"` | [`Network`](deferred::Network) |
@@ -226,7 +229,11 @@
 //! | `tokio-codec` | no | [`protocols`] gets `Codec`: framings from the decoders and encoders of tokio-util |
 //! | `sasl` | no | [`protocols`] gets the module `sasl`: authentication for servers and clients (PLAIN, LOGIN, SCRAM-SHA-256 and -PLUS) |
 
+// What a reader copies compiles without a warning about it.
+#![doc(test(attr(deny(unused_imports, unused_mut))))]
+
 pub mod endpoint;
+pub mod guide;
 pub mod porting;
 mod workers;
 

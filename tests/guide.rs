@@ -1,0 +1,99 @@
+//! The guide in the documentation: each chapter is in the table of contents and linked to its
+//! neighbours, begins with a program and ends with its test. Its code is run as doc tests.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    root.expect("the tests are in a folder of the project")
+        .join("src")
+}
+
+fn contents() -> String {
+    fs::read_to_string(sources().join("guide.rs")).expect("the guide")
+}
+
+/// The modules of the chapters, in order.
+fn chapters() -> Vec<String> {
+    let contents = contents();
+    let modules = contents
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(" {}"));
+    let chapters: Vec<_> = modules.map(str::to_owned).collect();
+    assert!(chapters.len() >= 5, "the chapters are not found");
+    chapters
+}
+
+fn text(chapter: &str) -> String {
+    let path = sources().join(format!("guide/{chapter}.md"));
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{chapter}: {error}"))
+}
+
+/// The chapters that the table of contents links to, with their titles, in order.
+fn linked() -> Vec<(String, String)> {
+    let contents = contents();
+    let rows = contents.lines().filter(|line| line.starts_with("//! | "));
+    rows.filter_map(|row| {
+        let (_, rest) = row.split_once('[')?;
+        let (title, rest) = rest.split_once("](")?;
+        let (module, _) = rest.split_once(')')?;
+        Some((module.to_owned(), title.to_owned()))
+    })
+    .collect()
+}
+
+#[test]
+fn the_table_of_contents_has_every_chapter_in_order() {
+    let linked: Vec<_> = linked().into_iter().map(|(module, _)| module).collect();
+    assert_eq!(linked, chapters());
+}
+
+#[test]
+fn each_chapter_leads_to_its_neighbours() {
+    let chapters = linked();
+    for (index, (module, _)) in chapters.iter().enumerate() {
+        let link = |word: &str, at: Option<usize>| {
+            let (module, title) = chapters.get(at?)?;
+            Some(format!("{word}: [{title}](crate::guide::{module})"))
+        };
+        let parts = [
+            link("Previous", index.checked_sub(1)),
+            Some("[Contents](crate::guide)".to_owned()),
+            link("Next", Some(index + 1)),
+        ];
+        let expected = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
+        let text = text(module);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[2], expected, "{module}.md, line 3");
+        assert_eq!(
+            lines.last(),
+            Some(&&*expected),
+            "{module}.md, the last line"
+        );
+    }
+}
+
+#[test]
+fn each_chapter_begins_with_a_program_and_ends_with_a_test() {
+    for module in chapters() {
+        let text = text(&module);
+        let headings = headings(&text);
+        assert_eq!(headings.first(), Some(&"# The program"), "{module}.md");
+        assert_eq!(headings.last(), Some(&"# The test"), "{module}.md");
+        assert!(
+            text.contains("\n*In Twisted's documentation: "),
+            "{module}.md does not name its counterpart in Twisted's documentation"
+        );
+    }
+}
+
+/// The headings outside of code, where a line that begins with `#` is hidden.
+fn headings(text: &str) -> Vec<&str> {
+    let mut in_code = false;
+    let outside = text.lines().filter(|line| {
+        in_code ^= line.starts_with("```");
+        !in_code
+    });
+    outside.filter(|line| line.starts_with("# ")).collect()
+}
