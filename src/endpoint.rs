@@ -4,7 +4,7 @@
 //! ```no_run
 //! use retwist::deferred::DialerExt;
 //! use retwist::endpoint::{Network, client_from_string, server_from_string};
-//! # use retwist::{Address, Protocol, Reactor, TransportRef};
+//! # use retwist::{Protocol, Reactor, TransportRef};
 //! # struct Echo;
 //! # impl Protocol for Echo {
 //! #     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) { transport.write(data) }

@@ -151,7 +151,7 @@
 //! ```
 //! use std::rc::Rc;
 //! use retwist::deferred::{Deferred, Value};
-//! use retwist::endpoint::{EndpointError, Network, server_from_string};
+//! use retwist::endpoint::{Network, server_from_string};
 //! use retwist::testing::MemoryReactor;
 //! # use retwist::{Protocol, TransportRef};
 //! # struct Echo;

@@ -13,7 +13,7 @@ use super::{ClientEndpoint, DatagramEndpoint, EndpointError, Mistake, ServerEndp
 ///
 /// ```
 /// use retwist::endpoint::Endpoints;
-/// use retwist::protocols::{FactoryPolicy, Policy, Tap};
+/// use retwist::protocols::{FactoryPolicy, Tap};
 ///
 /// let endpoints = Endpoints::standard()
 ///     // A layer, here one that counts: `count:` before any endpoint.
