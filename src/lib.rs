@@ -224,6 +224,7 @@
 //! |---|---|---|
 //! | `aws-lc-rs` | yes | the cryptography of [`tls`], with post-quantum key exchange; needs a C compiler |
 //! | `ring` | no | other cryptography, which builds in more places. One of the two has to be on; with both, `aws-lc-rs` is used |
+//! | `child-descriptors` | yes | [`Program::descriptor`] above 2, on UNIX |
 //! | `idna` | yes | names of hosts with letters outside of ASCII |
 //! | `dns` | no | `deferred::names`: names by DNS on the reactor itself, and records of every type; the system and its threads stay the default |
 //! | `tokio-codec` | no | [`protocols`] gets `Codec`: framings from the decoders and encoders of tokio-util |

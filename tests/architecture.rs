@@ -128,6 +128,23 @@ fn the_dependencies_point_one_way() {
     );
 }
 
+/// The first thing that a newcomer sees is how long it compiles.
+#[test]
+fn the_first_command_compiles_few_crates() {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root());
+    command.args(["tree", "--offline", "--package=starttls"]);
+    command.args(["--edges=normal,build", "--prefix=none", "--no-dedupe"]);
+    let output = command.output().expect("cargo runs");
+    let crates: BTreeSet<_> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| line.split(" (").next().map(str::to_owned))
+        .collect();
+    let has = |name: &str| crates.iter().any(|it| it.starts_with(name));
+    assert!(has("retwist ") && has("rustls "), "{crates:?}");
+    assert!(crates.len() <= 60, "{}: {crates:?}", crates.len());
+}
+
 #[test]
 fn the_reactor_does_not_know_tls() {
     let reachable = Metadata::read();

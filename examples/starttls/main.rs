@@ -2,7 +2,7 @@
 //! for.
 //!
 //! ```text
-//! cargo run --release --example starttls
+//! cargo run --release -p starttls --example starttls
 //! ```
 //!
 //! makes a throw-away authority, serves and connects in one process, and prints what both sides
@@ -10,14 +10,14 @@
 //! inside the first, and leave both:
 //!
 //! ```text
-//! cargo run --release --example starttls -- hello TLS TLS WHO OFF OFF goodbye
+//! cargo run --release -p starttls --example starttls -- hello TLS TLS WHO OFF OFF goodbye
 //! ```
 //!
 //! The two sides are `server.rs` and `client.rs`, each about a screen. To run them apart:
 //!
 //! ```text
-//! cargo run --release --example starttls -- --serve tcp:8023 --ca-out ca.pem
-//! cargo run --release --example starttls -- --connect tcp:localhost:8023 --ca ca.pem
+//! cargo run --release -p starttls --example starttls -- --serve tcp:8023 --ca-out ca.pem
+//! cargo run --release -p starttls --example starttls -- --connect tcp:localhost:8023 --ca ca.pem
 //! ```
 
 mod client;

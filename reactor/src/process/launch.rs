@@ -1,12 +1,17 @@
+#[cfg_attr(
+    not(feature = "child-descriptors"),
+    path = "launch/without_above_two.rs"
+)]
+mod above_two;
+
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use command_fds::{CommandFdExt, FdMapping};
-use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::io::Errno;
 
 use super::child::Direction;
 use super::program::{ChildDescriptor, Program, WindowSize};
@@ -169,29 +174,7 @@ fn give(command: &mut Command, mut ends: ChildEnds) -> Result<Vec<OwnedFd>, Spaw
     if ends.is_empty() {
         return Ok(Vec::new());
     }
-    let guards = guard(&ends).map_err(SpawnError::TooManyDescriptors)?;
-    let mappings = ends.into_iter().map(|(child_fd, parent_fd)| FdMapping {
-        parent_fd,
-        child_fd,
-    });
-    // Two for the same number there are not, since a map has them.
-    let _ = command.fd_mappings(mappings.collect());
-    Ok(guards)
-}
-
-/// Takes the numbers that the child's descriptors will have, where they are free in this process. Until
-/// `exec`, the child has a pipe of the standard library that tells of a failure. It must not have such a
-/// number, or the child would write over it, and the failure would be lost.
-fn guard(ends: &ChildEnds) -> io::Result<Vec<OwnedFd>> {
-    let null = null()?;
-    let mut guards = Vec::new();
-    for number in ends.keys() {
-        let guard = fcntl_dupfd_cloexec(&null, *number)?;
-        if guard.as_raw_fd() == *number {
-            guards.push(guard);
-        }
-    }
-    Ok(guards)
+    above_two::give(command, ends)
 }
 
 /// Starts the command as the leader of a session whose terminal is a new one.

@@ -228,6 +228,9 @@ impl Program {
     /// [`ChildWrites`](ChildDescriptor::ChildWrites). With `connect_process`, 2 is the
     /// [`Log`](ChildDescriptor::Log).
     ///
+    /// Numbers above 2 need the feature `child-descriptors`, which is on by default; without it the
+    /// start fails with [`SpawnError::Descriptor`](crate::SpawnError::Descriptor).
+    ///
     /// [`spawn_process`]: crate::ReactorHandle::spawn_process
     /// [`connect_process`]: crate::ReactorHandle::connect_process
     pub fn descriptor(mut self, number: i32, what: impl Into<ChildDescriptor>) -> Self {
