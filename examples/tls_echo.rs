@@ -21,7 +21,8 @@ use retwist::endpoint::{Network, client_from_string};
 use retwist::protocols::FileSender;
 use retwist::tls::rustls::ServerConfig;
 use retwist::tls::{
-    ClientCertificates, ClientOptions, ServerOptions, TlsFactory, TlsRole, TlsTransport, TrustRoots,
+    ChannelBinding, ClientCertificates, ClientOptions, ServerOptions, TlsFactory, TlsRole,
+    TlsTransport, TrustRoots,
 };
 use retwist::{Layer, Protocol, Reason, TransportRef, Worker, Workers, error_chain, factory};
 
@@ -33,8 +34,9 @@ const HELP: &str = "
 Sends back what it is sent, under TLS; or, as a client, prints what comes back.
 
 Usage: tls_echo [ENDPOINT...] [--workers N] [--cert FILE [--key FILE] | --ca-out FILE] [--ocsp FILE] [--alpn NAMES]
-                [--client-cert none|optional|required --client-ca FILE]
+                [--client-cert none|optional|required --client-ca FILE] [--channel-binding] [--update-keys]
        tls_echo --connect ENDPOINT [--ca FILE] [--name NAME] [--alpn NAMES] [--cert FILE [--key FILE]] [--file FILE | LINE...]
+                [--channel-binding] [--update-keys]
 
 ENDPOINT             where to listen (default: tcp:8443:interface=127.0.0.1)
 --workers N          number of reactors, each in a thread of its own, on the same ports (default: 1)
@@ -50,9 +52,39 @@ LINE                 what the client sends, each on a line of its own (default: 
 --alpn NAMES         application protocols, best first, separated by commas; both sides agree on one
 --client-cert WHICH  whether clients show a certificate: none (the default), optional, required
 --client-ca FILE     the authorities that certify clients, PEM
+--channel-binding    log what ties other protocols to this connection (tls-exporter)
+--update-keys        take new keys after the handshake, and ask the peer to do so too
 ";
 
-struct Echo;
+/// What to do with the keys of each connection.
+#[derive(Clone, Copy, Default)]
+struct Keys {
+    bind: bool,
+    update: bool,
+}
+
+impl Keys {
+    fn of(self, transport: &TransportRef) {
+        if self.bind {
+            match TlsTransport::channel_binding(transport, ChannelBinding::TlsExporter) {
+                Ok(bytes) => {
+                    let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+                    log::info!("{} {digits}", ChannelBinding::TlsExporter);
+                }
+                Err(error) => log::warn!("{error}"),
+            }
+        }
+        if self.update
+            && let Err(error) = TlsTransport::update_keys(transport)
+        {
+            log::warn!("{error}");
+        }
+    }
+}
+
+struct Echo {
+    keys: Keys,
+}
 
 impl Protocol for Echo {
     /// Comes after the handshake, and only if it succeeded.
@@ -61,6 +93,7 @@ impl Protocol for Echo {
             let shown = negotiated.peer_certificates.len();
             log::info!("{}: {negotiated}, {shown} certificates", transport.peer());
         }
+        self.keys.of(transport);
     }
 
     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
@@ -75,6 +108,7 @@ impl Protocol for Echo {
 /// Sends all of something, and prints all that comes back.
 struct Sender {
     what: Option<Box<dyn Read>>,
+    keys: Keys,
 }
 
 impl Protocol for Sender {
@@ -82,6 +116,7 @@ impl Protocol for Sender {
         if let Some(negotiated) = TlsTransport::of(transport) {
             log::info!("{negotiated}");
         }
+        self.keys.of(transport);
         // The end of it is a close_notify: the server knows that it has got all.
         if let Some(what) = self.what.take()
             && FileSender::new(what, drop).begin(transport).is_ok()
@@ -108,6 +143,7 @@ struct Options {
     client_certificates: Option<String>,
     client_authorities: Option<PathBuf>,
     ocsp: Option<PathBuf>,
+    keys: Keys,
     file: Option<PathBuf>,
     values: Vec<String>,
 }
@@ -132,6 +168,8 @@ impl Options {
                     options.client_authorities = Some(arguments.value()?.into());
                 }
                 Arg::Long("ocsp") => options.ocsp = Some(arguments.value()?.into()),
+                Arg::Long("channel-binding") => options.keys.bind = true,
+                Arg::Long("update-keys") => options.keys.update = true,
                 Arg::Long("file") => options.file = Some(arguments.value()?.into()),
                 Arg::Long("ca") => options.trust.authorities = Some(arguments.value()?.into()),
                 Arg::Long("name") => options.trust.name = Some(arguments.value()?.string()?),
@@ -241,11 +279,11 @@ type SetUp = Box<dyn Fn(&Worker) -> Result<(), Mistake> + Sync>;
 
 fn server(options: &Options) -> Result<SetUp, Mistake> {
     let endpoints = support::servers_from(&options.values, "tcp:8443:interface=127.0.0.1")?;
-    let config = options.server_config()?;
+    let (config, keys) = (options.server_config()?, options.keys);
     Ok(Box::new(move |worker| {
         for endpoint in &endpoints {
             let role = TlsRole::server(config.clone());
-            let echo = TlsFactory::new(role, factory(|_| Echo));
+            let echo = TlsFactory::new(role, factory(move |_| Echo { keys }));
             endpoint.listen_factory(worker, support::patient(echo))?;
         }
         Ok(())
@@ -256,6 +294,7 @@ fn client(endpoint: String, options: Options, outcome: Outcome) -> SetUp {
     Box::new(move |worker| {
         let sender = Sender {
             what: Some(options.what()?),
+            keys: options.keys,
         };
         let role = options.client_role()?;
         let under_tls = move |above| TlsTransport::new(role.clone(), above).as_protocol();

@@ -103,6 +103,22 @@ class TlsServer(TestCase):
             assert "\nhello\n" in output and "OCSP response: no response sent" not in output, output
             server.says("after HelloRetryRequest")
 
+    def test_s_client_exports_the_same(self):
+        with self.serve("--channel-binding") as server:
+            export = ["-keymatexport", "EXPORTER-Channel-Binding", "-keymatexportlen", "32"]
+            output = self.s_client(server, "-tls1_3", *export)
+            server.says("tls-exporter " + re.search("Keying material: ([0-9A-F]{64})", output)[1])
+
+    def test_s_client_takes_new_keys(self):
+        """Ours asks, and the answer comes with what it sends next; it asks (`K`), and ours answers."""
+        with self.serve("--update-keys") as server:
+            trust = ["-CAfile", self.ca, "-verify_return_error"]
+            client = ["openssl", "s_client", "-connect", server.at, *trust, "-tls1_3", "-msg"]
+            output = talk(client, HELLO, ("again\n", "again"), ("K\n", "KEYUPDATE"), ("more\n", "more"))
+            received, sent = ([line for line in output.splitlines() if line.startswith(way) and "KeyUpdate" in line] for way in ("<<<", ">>>"))
+            assert (len(received), len(sent)) == (2, 2), output
+            assert server.text().count("without close_notify") == 0, server.text()
+
     def test_who_is_not_trusted_and_who_does_not_trust(self):
         with self.serve() as server:
             output = run(*["openssl", "s_client", "-connect", server.at, "-verify_return_error"], expect=1)
@@ -209,6 +225,16 @@ class TlsClient(TestCase):
             output = self.send(server.port, "olleh")
             assert "secp384r1" in output and "after HelloRetryRequest\n" in output, output
             assert "OCSP" not in output and "ECH" not in output, output
+
+    def test_s_server_takes_new_keys(self):
+        with self.s_server("-tls1_3", "-msg") as server:
+            assert "hello\n" in self.send(server.port, "--update-keys", "olleh")
+            update = " TLS 1.3, Handshake [length 0005], KeyUpdate"
+            server.says("<<<" + update)
+            server.says(">>>" + update)
+        with self.s_server("-tls1_2") as server:
+            output = self.send(server.port, "--update-keys", "olleh")
+            assert "hello\n" in output and "TLS 1.2 has no KeyUpdate" in output, output
 
     def test_s_server_alpn(self):
         with self.s_server("-alpn", "two,one") as server:

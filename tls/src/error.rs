@@ -39,6 +39,10 @@ pub enum TlsError {
     /// The configuration sends or accepts early data, which an attacker can replay. This crate
     /// supports neither.
     EarlyData,
+    /// The configuration has a setting of this name, which would have no effect here.
+    Ignored(&'static str),
+    /// What was asked for cannot be had of this connection, for this reason.
+    Unavailable(&'static str),
     /// What came is not TLS: clear text, or another protocol.
     NotTlsPeer(InvalidMessage),
     /// The peer ended the connection with this alert.
@@ -94,6 +98,11 @@ impl fmt::Display for TlsError {
                 "early data is not supported, since an attacker can replay it; leave max_early_data_size of the ServerConfig at 0 \
                  and enable_early_data of the ClientConfig at false",
             ),
+            TlsError::Ignored(setting) => write!(
+                f,
+                "the configuration sets {setting}, which has no effect here: leave it at its default"
+            ),
+            TlsError::Unavailable(why) => f.write_str(why),
             TlsError::NotTlsPeer(_) => f.write_str("the peer does not speak TLS here"),
             TlsError::PeerAlert(alert) => alert_received(*alert, f),
             TlsError::BadCertificate(error) => bad_certificate(error, f),

@@ -1,5 +1,6 @@
 mod deadline;
 mod ending;
+mod keys;
 mod paced;
 mod producer;
 mod reading;
@@ -17,11 +18,13 @@ use retwist_reactor::{
 };
 
 use self::deadline::Deadline;
+pub use self::keys::ChannelBinding;
 use self::paced::Paced;
 use self::producer::Registered;
 use self::state::{Facts, Phase, State};
 use crate::buffers::Plaintext;
 use crate::ending::LastEnding;
+use crate::exporter::Exporter;
 use crate::role::Bounds;
 use crate::session::Session;
 use crate::{TlsError, TlsInfo, TlsRole};
@@ -66,6 +69,7 @@ pub struct TlsTransport {
     /// Calls that wait until the queue has been sealed, and then, below, until it has been sent.
     calls: RefCell<Vec<Box<dyn FnOnce()>>>,
     info: OnceCell<Rc<TlsInfo>>,
+    exporter: OnceCell<Box<Exporter>>,
     /// The producer that is registered below.
     paced: RefCell<Option<Rc<Paced>>>,
     /// A producer that waits for the handshake.
@@ -105,6 +109,7 @@ impl TlsTransport {
             queue: RefCell::default(),
             calls: RefCell::default(),
             info: OnceCell::new(),
+            exporter: OnceCell::new(),
             paced: RefCell::default(),
             held: RefCell::default(),
             deadline: Deadline::default(),

@@ -66,6 +66,7 @@
 //! 2  role                      which side to be, with what, within which bounds
 //! 1  config, info, error       what goes into a handshake, and what comes out of it
 //! 1  buffers, record           values and small machines
+//! 1  certificate, exporter     what certificates and secrets are good for, beside the handshake
 //! 1  witness                   what rustls tells of a handshake while it goes on
 //! ```
 //!
@@ -123,9 +124,11 @@
 compile_error!("retwist-tls needs cryptography: enable its feature aws-lc-rs or ring");
 
 mod buffers;
+mod certificate;
 mod config;
 mod ending;
 mod error;
+mod exporter;
 mod factory;
 mod info;
 mod layer;
@@ -142,7 +145,7 @@ pub use config::{
 pub use error::TlsError;
 pub use factory::TlsFactory;
 pub use info::TlsInfo;
-pub use layer::TlsTransport;
+pub use layer::{ChannelBinding, TlsTransport};
 pub use role::TlsRole;
 /// The release of rustls whose configurations are taken everywhere.
 pub use rustls;

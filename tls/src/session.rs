@@ -2,6 +2,7 @@ mod agreed;
 mod greeting;
 mod handle;
 mod hello;
+mod server_hello;
 mod surroundings;
 #[cfg(test)]
 mod tests;
@@ -13,9 +14,11 @@ use rustls::{AlertDescription, CommonState, InvalidMessage};
 use self::agreed::{agreed, asked_for, hello_random};
 use self::greeting::{Greeting, fatal};
 use self::handle::{Next, Outgoing, Sent, handle, send};
+use self::server_hello::server_hello;
 pub(crate) use self::surroundings::{Event, Nothing, Surroundings};
 use crate::TlsError;
 use crate::buffers::Ciphertext;
+use crate::exporter::Exporter;
 use crate::record::{MAX_RECORD, begins_record, is_close_notify, is_one, missing};
 use crate::role::Side;
 use crate::witness::{Notes, taking_notes};
@@ -155,6 +158,14 @@ impl Session {
     pub(crate) fn close_notify(&mut self, out: &mut Ciphertext) -> Result<(), Failure> {
         self.notified = true;
         self.send(Outgoing::CloseNotify, out)
+    }
+
+    /// Takes new keys for what is encrypted next, and asks the peer to take new ones too.
+    #[cold]
+    pub(crate) fn update_keys(&mut self, out: &mut Ciphertext) -> Result<(), Failure> {
+        self.send(Outgoing::KeyUpdate, out)?;
+        self.send_queued(out);
+        Ok(())
     }
 
     // Inlined, so that either kind has code of its own.
@@ -308,12 +319,7 @@ impl Session {
             let mut first = Vec::new();
             let (discard, next) = match begun.take() {
                 Some(begun) => begun,
-                None if handshaking => {
-                    let connection = &mut self.connection;
-                    taking_notes(&mut self.notes, || {
-                        connection.show(rest, true, &mut first, out, around)
-                    })?
-                }
+                None if handshaking => self.show_noting(rest, &mut first, out, around)?,
                 None => self.connection.show(rest, false, &mut first, out, around)?,
             };
             progress.discarded += discard;
@@ -343,18 +349,48 @@ impl Session {
         }
     }
 
+    /// Shows input of the handshake to rustls, and takes notes.
+    #[cold]
+    fn show_noting(
+        &mut self,
+        input: &mut [u8],
+        first: &mut Vec<u8>,
+        out: &mut Ciphertext,
+        around: &impl Surroundings,
+    ) -> Result<(usize, Next), Failure> {
+        let connection = &mut self.connection;
+        let is_client = matches!(connection, Connection::Client(_));
+        // Of a client before, since rustls decrypts what it is shown in place.
+        let received = is_client.then(|| server_hello(input)).flatten();
+        let shown = taking_notes(&mut self.notes, || {
+            connection.show(input, true, first, out, around)
+        });
+        let sent = || server_hello(out.bytes()).filter(|_| !is_client);
+        if let Some(notes) = &mut self.notes
+            && let Some(hello) = received.or_else(sent)
+        {
+            notes.server_hello = Some(hello);
+        }
+        shown
+    }
+
     /// The event of the handshake, if that is over now, and then that of the data that came in the
     /// same call.
     #[cold]
     fn complete(&mut self, first: &[u8], out: &mut Ciphertext, around: &impl Surroundings) -> bool {
-        let common = self.common().filter(|common| !common.is_handshaking());
-        let Some(info) = common.and_then(|common| agreed(common, self.notes.as_deref()?)) else {
+        let common = self.connection.common();
+        let over = common.filter(|common| !common.is_handshaking());
+        let Some((common, notes)) = over.zip(self.notes.as_deref_mut()) else {
             return false;
         };
+        let Some(info) = agreed(common, notes) else {
+            return false;
+        };
+        let exporter = Exporter::new(common, notes);
         self.notes = None;
         self.state = State::Open;
         out.send_to(around);
-        around.hear(Event::Completed(info));
+        around.hear(Event::Completed(info, exporter.map(Box::new)));
         if !first.is_empty() {
             around.hear(Event::Data(first));
         }
@@ -386,16 +422,10 @@ impl Session {
         around.hear(Event::PeerClosed);
     }
 
-    fn common(&self) -> Option<&CommonState> {
-        match &self.connection {
-            Connection::Client(client) => Some(client),
-            Connection::Server(server) => Some(server),
-            Connection::Greeting(_) => None,
-        }
-    }
-
     fn wants_write(&self) -> bool {
-        self.common().is_some_and(CommonState::wants_write)
+        self.connection
+            .common()
+            .is_some_and(CommonState::wants_write)
     }
 
     /// What rustls has queued without being asked: an alert, a ticket, an answer to KeyUpdate. It
@@ -417,6 +447,14 @@ impl Session {
 }
 
 impl Connection {
+    fn common(&self) -> Option<&CommonState> {
+        match self {
+            Connection::Client(client) => Some(client),
+            Connection::Server(server) => Some(server),
+            Connection::Greeting(_) => None,
+        }
+    }
+
     /// Shows input to rustls, and handles what it says: see [`handle`].
     // Inlined, so that either kind has code of its own.
     #[inline(always)]

@@ -17,7 +17,8 @@ use rustls::{ClientConfig, KeyLog, ServerConfig, SignatureScheme};
 /// resolver is code of the application, which may drive another session.
 #[derive(Default)]
 pub(crate) struct Notes {
-    /// The exporter secret of TLS 1.3 (RFC 8446 7.1).
+    /// What exporters begin with: the exporter secret of TLS 1.3 (RFC 8446 7.1), the master secret of
+    /// TLS 1.2.
     pub(crate) exporter: Option<OkmBlock>,
     /// The random of the ClientHello that counts: with ECH, the inner one.
     pub(crate) client_random: Option<[u8; 32]>,
@@ -27,10 +28,20 @@ pub(crate) struct Notes {
     pub(crate) ocsp_response: Option<Box<[u8]>>,
     /// The certificate that this side, a server, shows.
     pub(crate) shown: Option<CertificateDer<'static>>,
-    /// The name that the client has asked for. The session notes it, as the next.
+    /// The name that the client has asked for. The session notes it, as the next two.
     pub(crate) server_name: Option<Box<str>>,
+    /// What the last ServerHello in clear said.
+    pub(crate) server_hello: Option<ServerHello>,
     /// The random of the ClientHello that this side, a client, has sent in clear.
     pub(crate) sent_random: Option<[u8; 32]>,
+}
+
+/// What TLS 1.2 needs of a ServerHello for its exporters.
+#[derive(Debug)]
+pub(crate) struct ServerHello {
+    pub(crate) random: [u8; 32],
+    /// Whether the two sides agree on it (RFC 7627).
+    pub(crate) extended_master_secret: bool,
 }
 
 thread_local! {
@@ -83,10 +94,13 @@ struct NotingKeys(Arc<dyn KeyLog>);
 
 /// As rustls names it for its key logs.
 const EXPORTER_SECRET: &str = "EXPORTER_SECRET";
+/// What comes with this name is the master secret of TLS 1.2.
+const CLIENT_RANDOM: &str = "CLIENT_RANDOM";
 
 impl KeyLog for NotingKeys {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        if label == EXPORTER_SECRET && secret.len() <= OkmBlock::MAX_LEN {
+        let begins = matches!(label, EXPORTER_SECRET | CLIENT_RANDOM);
+        if begins && secret.len() <= OkmBlock::MAX_LEN {
             note(|notes| {
                 notes.exporter = Some(OkmBlock::new(secret));
                 notes.client_random = client_random.try_into().ok();
@@ -98,7 +112,7 @@ impl KeyLog for NotingKeys {
     }
 
     fn will_log(&self, label: &str) -> bool {
-        label == EXPORTER_SECRET || self.0.will_log(label)
+        matches!(label, EXPORTER_SECRET | CLIENT_RANDOM) || self.0.will_log(label)
     }
 }
 

@@ -39,6 +39,8 @@ pub enum ConfigError {
         /// How many there may be.
         most: usize,
     },
+    /// A setting would have no effect beside another one, for this reason.
+    Ignored(&'static str),
     /// Anything else that rustls refuses.
     Refused(Box<dyn Error + Send + Sync>),
 }
@@ -132,6 +134,7 @@ impl fmt::Display for ConfigError {
             ConfigError::TooMany { what, asked, most } => {
                 write!(f, "{asked} {what}: at most {most}")
             }
+            ConfigError::Ignored(why) => f.write_str(why),
             ConfigError::Refused(_) => f.write_str("this TLS configuration is refused"),
         }
     }
@@ -154,6 +157,7 @@ impl Error for ConfigError {
             | ConfigError::EncryptedKey(_)
             | ConfigError::NoRoots
             | ConfigError::ProtocolName(_)
+            | ConfigError::Ignored(_)
             | ConfigError::TooMany { .. } => None,
         }
     }

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use rustls::pki_types::ServerName;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
@@ -55,9 +56,16 @@ impl Identities {
         })
     }
 
-    /// The identity for `name` from now on; `*.example.org` is for all names with one label more.
+    /// The identity for `name` from now on; `*.example.org` is for all names with one label more. A
+    /// dot at the end is no part of a name. The log warns of a name that no client can ask for: an
+    /// address, one with a port, or an asterisk elsewhere.
     pub fn set(&self, name: &str, identity: Identity) {
-        self.change(|known| known.by_name.insert(name.to_ascii_lowercase(), identity));
+        let name = key(name);
+        let host = name.strip_prefix("*.").unwrap_or(&name);
+        if !matches!(ServerName::try_from(host), Ok(ServerName::DnsName(_))) {
+            log::warn!("no client can ask for {name:?}, so the identity for it is never shown");
+        }
+        self.change(|known| known.by_name.insert(name, identity));
     }
 
     /// The identity for all other names from now on.
@@ -67,7 +75,7 @@ impl Identities {
 
     /// `name` is not known from now on.
     pub fn remove(&self, name: &str) {
-        self.change(|known| known.by_name.remove(&name.to_ascii_lowercase()));
+        self.change(|known| known.by_name.remove(&key(name)));
     }
 
     /// Reads all identities again that came from files. If one of them cannot be read, nothing is
@@ -98,7 +106,7 @@ impl Identities {
     fn find(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let named = name.filter(|_| !known.by_name.is_empty()).and_then(|name| {
-            let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+            let name = key(name);
             let wildcard = name
                 .split_once('.')
                 .map(|(_, domain)| format!("*.{domain}"));
@@ -109,6 +117,11 @@ impl Identities {
             .or(known.default.as_ref())
             .map(Identity::certified_key)
     }
+}
+
+/// How a name is kept.
+fn key(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
 impl ResolvesServerCert for Identities {

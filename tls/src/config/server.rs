@@ -30,7 +30,7 @@ pub struct ServerOptions {
     clients: ClientCertificates,
     alpn: Vec<Vec<u8>>,
     resumption: Resumption,
-    tickets: usize,
+    tickets: Option<usize>,
     log_keys: bool,
 }
 
@@ -70,7 +70,7 @@ impl ServerOptions {
             clients: ClientCertificates::None,
             alpn: Vec::new(),
             resumption: Resumption::Memory(256),
-            tickets: 2,
+            tickets: None,
             log_keys: false,
         }
     }
@@ -100,10 +100,10 @@ impl ServerOptions {
 
     /// How many tickets a client of TLS 1.3 gets after a full handshake: 2 unless set, at most 100. Each resumes
     /// one session. They cost the server some 4 % of the handshake each; 0 is for clients that
-    /// never come back.
+    /// never come back. With [`Resumption::None`] there are no tickets, and a number of them is an error.
     #[must_use]
     pub fn tickets(mut self, count: usize) -> Self {
-        self.tickets = count;
+        self.tickets = Some(count);
         self
     }
 
@@ -141,8 +141,17 @@ impl ServerOptions {
         };
         let mut config = builder.with_cert_resolver(self.resolver);
         config.alpn_protocols = checked(self.alpn)?;
-        config.send_tls13_tickets = at_most(MOST_TICKETS, self.tickets, "tickets are too many")?;
+        config.send_tls13_tickets = at_most(
+            MOST_TICKETS,
+            self.tickets.unwrap_or(2),
+            "tickets are too many",
+        )?;
         match self.resumption {
+            Resumption::None if self.tickets.is_some_and(|count| count > 0) => {
+                return Err(ConfigError::Ignored(
+                    "tickets are sent for sessions that can be resumed, so their number has no effect with Resumption::None",
+                ));
+            }
             Resumption::None => {
                 config.session_storage = Arc::new(NoServerSessionStorage {});
                 config.send_tls13_tickets = 0;

@@ -38,6 +38,7 @@ impl TlsTransport {
         };
         let sealed = self.with_session(|session| {
             self.seal_queue(session)?;
+            self.send_key_update(session)?;
             let waits = paced.is_some_and(|paced| self.close_waits_for(&paced, says));
             self.notify(session, waits)
         });

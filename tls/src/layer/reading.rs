@@ -5,6 +5,7 @@ use retwist_reactor::Reason;
 use super::TlsTransport;
 use super::state::{Facts, Phase};
 use crate::buffers::{Ciphertext, Plaintext};
+use crate::exporter::Exporter;
 use crate::session::{Event, Nothing, Surroundings};
 use crate::{TlsError, TlsInfo};
 
@@ -81,11 +82,14 @@ impl TlsTransport {
         }
     }
 
-    fn completed(&self, info: TlsInfo) {
+    fn completed(&self, info: TlsInfo, exporter: Option<Box<Exporter>>) {
         self.state.complete();
         self.deadline.stop();
         // Set once: a session completes once.
         let _ = self.info.set(Rc::new(info));
+        if let Some(exporter) = exporter {
+            let _ = self.exporter.set(exporter);
+        }
         self.seat.open();
         self.seat.handshake_completed();
         self.seat.settle();
@@ -137,7 +141,7 @@ impl Surroundings for TlsTransport {
     fn hear(&self, event: Event<'_>) {
         match event {
             Event::Data(data) => self.seat.deliver_shared(data),
-            Event::Completed(info) => self.completed(info),
+            Event::Completed(info, exporter) => self.completed(info, exporter),
             Event::PeerClosed => self.peer_closed(),
         }
     }

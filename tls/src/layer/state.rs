@@ -63,6 +63,8 @@ bitflags! {
         const PRODUCER_FINISHED = 1 << 4;
         /// A peer that goes on in clear, without close_notify, ends TLS too.
         const CLEAR_ENDS = 1 << 5;
+        /// The protocol above has asked for new keys.
+        const UPDATE_KEYS = 1 << 6;
     }
 }
 
@@ -110,7 +112,7 @@ impl State {
             self.phase.get(),
             Phase::Closing | Phase::Leaving | Phase::Failing | Phase::Handshaking(Then::Close)
         );
-        !asked && !self.is(Facts::HALF_CLOSE)
+        !asked && !self.is(Facts::HALF_CLOSE | Facts::UPDATE_KEYS)
     }
 
     /// The handshake is over.

@@ -6,6 +6,7 @@ use rustls::{AlertDescription, ServerConfig};
 use super::HANDSHAKE_LIMIT;
 use super::hello::{Hello, HelloReader};
 use crate::buffers::Ciphertext;
+use crate::config::bad_protocol_name;
 use crate::record::HEADER;
 use crate::role::Choose;
 use crate::witness::noting_server;
@@ -34,7 +35,7 @@ pub(super) struct Answer {
 
 impl Greeting {
     pub(super) fn with(config: Arc<ServerConfig>) -> Result<Self, TlsError> {
-        Ok(Self::new(Choice::Made(without_early_data(config)?)))
+        Ok(Self::new(Choice::Made(without_surprises(config)?)))
     }
 
     pub(super) fn choosing(choose: Choose) -> Self {
@@ -73,7 +74,7 @@ impl Greeting {
                     out.push(&fatal(AlertDescription::UnrecognisedName));
                     return Err(TlsError::Refused);
                 };
-                let config = without_early_data(config)?;
+                let config = without_surprises(config)?;
                 noting_server(&config)
             }
             (Choice::Asked(_), None) => REFUSING.clone().ok_or(TlsError::Refused)?,
@@ -92,11 +93,19 @@ impl Greeting {
 static REFUSING: LazyLock<Option<Arc<ServerConfig>>> =
     LazyLock::new(|| ServerOptions::choosing(Identities::strict()).build().ok());
 
-fn without_early_data(config: Arc<ServerConfig>) -> Result<Arc<ServerConfig>, TlsError> {
-    match config.max_early_data_size {
-        0 => Ok(config),
-        _ => Err(TlsError::EarlyData),
+/// The configuration, if all of it has an effect here.
+fn without_surprises(config: Arc<ServerConfig>) -> Result<Arc<ServerConfig>, TlsError> {
+    if config.max_early_data_size != 0 {
+        return Err(TlsError::EarlyData);
     }
+    // What a protocol writes waits for the handshake, and goes to a client that has taken part in it.
+    if config.send_half_rtt_data {
+        return Err(TlsError::Ignored("send_half_rtt_data"));
+    }
+    if let Some(name) = bad_protocol_name(&config.alpn_protocols) {
+        return Err(TlsError::InvalidProtocolName(name.into()));
+    }
+    Ok(config)
 }
 
 /// The ClientHello in a handshake message; `None` if it breaks the rules of TLS.

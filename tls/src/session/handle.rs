@@ -91,6 +91,7 @@ fn encode<Data>(mut data: EncodeTlsData<'_, Data>, out: &mut Ciphertext) {
 pub(super) enum Outgoing<'a> {
     Data(&'a [u8]),
     CloseNotify,
+    KeyUpdate,
 }
 
 pub(super) enum Sent {
@@ -141,11 +142,15 @@ fn seal<Data>(
     let mut room = match what {
         Outgoing::Data(data) => data.len() + EXPANSION * (1 + data.len() / (1 << 14)),
         Outgoing::CloseNotify => EXPANSION,
+        // rustls queues it, with messages of its own.
+        Outgoing::KeyUpdate => return traffic.refresh_traffic_keys().is_ok(),
     };
     loop {
         let sealed = match what {
             Outgoing::Data(data) => traffic.encrypt(data, out.room(room)),
-            Outgoing::CloseNotify => traffic.queue_close_notify(out.room(room)),
+            Outgoing::CloseNotify | Outgoing::KeyUpdate => {
+                traffic.queue_close_notify(out.room(room))
+            }
         };
         match sealed {
             Ok(written) => {

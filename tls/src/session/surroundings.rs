@@ -1,10 +1,12 @@
 use crate::TlsInfo;
 use crate::buffers::{Ciphertext, Plaintext};
+use crate::exporter::Exporter;
 
 /// What comes of received bytes, in order.
 pub(crate) enum Event<'a> {
-    /// Both sides know each other; application data may follow.
-    Completed(TlsInfo),
+    /// Both sides know each other; application data may follow. What exporters begin with is there
+    /// in all handshakes that rustls makes.
+    Completed(TlsInfo, Option<Box<Exporter>>),
     /// Application data, of one record at most.
     Data(&'a [u8]),
     /// The peer's close_notify: it is the last event.

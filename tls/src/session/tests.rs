@@ -23,7 +23,7 @@ impl Surroundings for Heard {
     fn hear(&self, event: Event<'_>) {
         let mut log = self.log.borrow_mut();
         match event {
-            Event::Completed(info) => {
+            Event::Completed(info, _) => {
                 log.push("completed".into());
                 self.info.set(Some(info));
             }

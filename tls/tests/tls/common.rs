@@ -255,6 +255,10 @@ pub(crate) fn client() -> TlsRole {
 
 /// A client of TLS 1.2.
 pub(crate) fn old_client() -> TlsRole {
+    TlsRole::client(old_config(), "localhost").unwrap()
+}
+
+fn old_config() -> ClientConfig {
     let authority = CertificateDer::from_pem_slice(AUTHORITY.pem.as_bytes()).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(authority).unwrap();
@@ -264,7 +268,7 @@ pub(crate) fn old_client() -> TlsRole {
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.resumption = rustls::client::Resumption::disabled();
-    TlsRole::client(config, "localhost").unwrap()
+    config
 }
 
 /// A peer with rustls's other interface, that does only what it is told.
@@ -287,6 +291,31 @@ impl Other {
                 .unwrap()
                 .into(),
         )
+    }
+
+    /// A client of TLS 1.2.
+    pub(crate) fn old_client() -> ProtocolHandle<Self> {
+        let name = "localhost".try_into().unwrap();
+        let connection = rustls::ClientConnection::new(old_config().into(), name);
+        Self::new(connection.unwrap().into())
+    }
+
+    pub(crate) fn is_client(&self) -> bool {
+        matches!(self.connection, rustls::Connection::Client(_))
+    }
+
+    /// What rustls itself exports.
+    pub(crate) fn export(&self, label: &[u8], context: Option<&[u8]>) -> Vec<u8> {
+        let output = vec![0; 100];
+        let exported = match &self.connection {
+            rustls::Connection::Client(client) => {
+                client.export_keying_material(output, label, context)
+            }
+            rustls::Connection::Server(server) => {
+                server.export_keying_material(output, label, context)
+            }
+        };
+        exported.unwrap()
     }
 
     pub(crate) fn server() -> ProtocolHandle<Self> {

@@ -331,6 +331,10 @@ fn settings_that_cannot_be_are_refused_before_a_connection() {
             "sessions are too many to remember",
         ),
         (server().tickets(usize::MAX), "tickets are too many"),
+        (
+            server().resumption(Resumption::None).tickets(1),
+            "has no effect with Resumption::None",
+        ),
     ] {
         let error = chain_of(options.build().unwrap_err());
         assert!(error.contains(words), "{error}");
@@ -344,4 +348,57 @@ fn settings_that_cannot_be_are_refused_before_a_connection() {
     config.enable_early_data = true;
     let error = TlsRole::client(config, "localhost").unwrap_err();
     assert!(error.to_string().contains("enable_early_data"), "{error}");
+}
+
+#[test]
+fn settings_of_rustls_that_would_have_no_effect_are_refused() {
+    let changes: [(fn(&mut rustls::ServerConfig), &str); 4] = [
+        (|config| config.max_early_data_size = 1, "early data"),
+        (
+            |config| config.send_half_rtt_data = true,
+            "send_half_rtt_data",
+        ),
+        (
+            |config| config.alpn_protocols = vec![vec![b'x'; 256]],
+            "1 to 255 bytes",
+        ),
+        (
+            |config| config.max_fragment_size = Some(1),
+            "supplied max_fragment_size",
+        ),
+    ];
+    for (change, words) in changes {
+        let options = ServerOptions::new(AUTHORITY.identity(&["localhost"]));
+        let mut config = (*options.build().unwrap()).clone();
+        change(&mut config);
+        let chosen = config.clone();
+        for role in [
+            TlsRole::server(config),
+            TlsRole::server_choosing(move |_| Some(chosen.clone().into())),
+        ] {
+            let reason = shown(&role, "localhost").unwrap_err();
+            let (b, notes) = quiet();
+            let pair = Pair::new(
+                TlsTransport::new(crate::common::client(), quiet().0).as_protocol(),
+                TlsTransport::new(role, b).as_protocol(),
+            );
+            pair.run();
+            assert!(
+                notes.reason().to_lowercase().contains(words),
+                "{} {reason}",
+                notes.reason()
+            );
+            assert_eq!(notes.log().len(), 1, "connection_lost alone");
+        }
+    }
+}
+
+#[test]
+fn a_dot_at_the_end_is_no_part_of_a_name() {
+    let identities = Identities::strict();
+    identities.set("LocalHost.", AUTHORITY.identity(&["localhost"]));
+    let role = TlsRole::server(ServerOptions::choosing(identities.clone()).build().unwrap());
+    assert!(shown(&role, "localhost").is_ok());
+    identities.remove("localhost.");
+    assert!(shown(&role, "localhost").is_err());
 }

@@ -10,6 +10,7 @@ mod facts;
 mod floods;
 mod handshake;
 mod hello;
+mod keys;
 mod leaving;
 mod pausing;
 mod producers;
