@@ -58,6 +58,11 @@ fn smtp() {
 }
 
 #[test]
+fn smtp_extensions() {
+    with_others("smtp_extensions.py");
+}
+
+#[test]
 fn ftp() {
     with_others("ftp.py");
 }

@@ -1,22 +1,27 @@
 //! The conversation with one client.
 
-use std::io;
+mod login;
+mod message;
+mod patience;
+
 use std::rc::Rc;
 use std::time::Duration;
 
-use jiff::fmt::rfc2822;
-use jiff::{Timestamp, tz::TimeZone};
+use retwist::deferred::ThreadPool;
 use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
 use retwist::tls::{TlsRole, TlsTransport, start_tls};
-use retwist::{Factory, Reason, TransportRef, error_chain};
+use retwist::{Factory, Protocol, Reason, TransportRef, error_chain};
 
-use crate::body::Body;
-use crate::command::Command;
-use crate::mailbox::{Draft, Mailbox};
+use self::message::{Envelope, Mode};
+use self::patience::Patience;
+use crate::command::{Command, Hello};
+use crate::inboxes::Inboxes;
+use crate::incoming::{Incoming, TOO_LARGE};
+use crate::login::{Exchange, Logins};
 use crate::support::tls::or_abort;
 
-/// RFC 5321 4.5.3.1.4 has 512 bytes, and extensions add to them.
-const LINE_LIMIT: usize = 2048;
+/// RFC 4954 asks for so much; RFC 5321 4.5.3.1.4 has 512 bytes, and extensions add to them.
+const LINE_LIMIT: usize = 12_288;
 /// How long a command may take from its first byte to its end.
 const LINE_TIME: Duration = Duration::from_secs(60);
 /// How many recipients a message may have (RFC 5321 4.5.3.1.8: at least 100).
@@ -24,235 +29,203 @@ const MOST_RECIPIENTS: usize = 100;
 
 /// What all sessions have in common.
 pub(crate) struct Service {
-    pub(crate) mailbox: Mailbox,
+    pub(crate) logins: Logins,
+    pub(crate) inboxes: Inboxes,
     pub(crate) max_size: u64,
-    pub(crate) require_tls: bool,
+    /// RFC 2033 in place of RFC 5321.
+    pub(crate) is_lmtp: bool,
+    pub(crate) requires_tls: bool,
+    pub(crate) requires_login: bool,
     pub(crate) tls: TlsRole,
+    /// What waits for the disk.
+    pub(crate) pool: ThreadPool,
 }
 
 pub(crate) fn factory(service: &Rc<Service>) -> impl Factory + use<> {
     let service = service.clone();
-    retwist::factory(move |_| {
-        let session = Session {
-            service: service.clone(),
-            client: None,
-            envelope: None,
-            incoming: None,
-        };
-        Framed::new(Lines::new().limit(LINE_LIMIT), session).frame_timeout(LINE_TIME)
-    })
+    retwist::factory(move |_| protocol(&service))
+}
+
+fn protocol(service: &Rc<Service>) -> Framed<Lines, Session> {
+    let session = Session {
+        service: service.clone(),
+        client: None,
+        user: None,
+        exchange: None,
+        failures: 0,
+        envelope: None,
+        incoming: None,
+        mode: Mode::Commands,
+        patience: Patience::default(),
+        stops: false,
+    };
+    Framed::new(Lines::new().limit(LINE_LIMIT), session).frame_timeout(LINE_TIME)
+}
+
+/// What a client gets when there are too many already.
+pub(crate) struct Busy;
+
+impl Protocol for Busy {
+    fn connection_made(&mut self, transport: &TransportRef) {
+        transport.write(b"421 4.3.2 too many connections\r\n");
+        transport.lose_connection();
+    }
+
+    fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
 }
 
 struct Session {
     service: Rc<Service>,
-    /// Who the client says it is, and the protocol that it thereby speaks.
-    client: Option<(String, &'static str)>,
+    client: Option<Client>,
+    /// Who has logged in.
+    user: Option<String>,
+    /// A log-in that is under way: lines are no commands.
+    exchange: Option<Exchange>,
+    /// How many log-ins have failed.
+    failures: u32,
     envelope: Option<Envelope>,
-    /// From DATA to the dot.
+    /// From DATA or the first BDAT on.
     incoming: Option<Incoming>,
+    mode: Mode,
+    patience: Patience,
+    /// The server stops as soon as the message that is under way has been stored.
+    stops: bool,
 }
 
-struct Envelope {
-    sender: String,
-    recipients: Vec<String>,
+/// Who the client says it is.
+struct Client {
+    name: String,
+    /// Knows extensions.
+    is_extended: bool,
 }
-
-struct Incoming {
-    body: Body,
-    size: u64,
-    /// The message so far; or why there will be none, which the client hears when it is through.
-    draft: Result<Draft, &'static str>,
-}
-
-/// The disk is full, or the like: the client is to try again later.
-const LOCAL_ERROR: &str = "451 4.3.0 the message cannot be stored now";
-const TOO_LARGE: &str = "552 5.3.4 the message is too large";
 
 impl Session {
     fn answer(&mut self, transport: &LineTransport, command: Command<'_>) {
         let under_tls = TlsTransport::of(transport).is_some();
         let answer = match command {
             Command::StartTls if under_tls => "503 5.5.1 TLS has been started already",
+            Command::StartTls if self.incoming.is_some() => "503 5.5.1 the message comes first",
             Command::StartTls => {
                 transport.send_line("220 2.0.0 go ahead");
-                return or_abort(
-                    transport,
-                    start_tls(transport, self.service.tls.clone()).map(drop),
-                );
+                let started = start_tls(transport, self.service.tls.clone());
+                return or_abort(transport, started.map(drop));
             }
-            Command::Hello { extended, name } => return self.hello(transport, extended, name),
+            Command::Hello { hello, name } => return self.hello(transport, hello, name),
             Command::Noop => "250 2.0.0 nothing done",
             Command::Quit => {
                 transport.send_line("221 2.0.0 goodbye");
                 return transport.lose_connection();
             }
-            _ if self.service.require_tls && !under_tls => "530 5.7.0 STARTTLS comes first",
-            Command::Mail { .. } if self.client.is_none() => "503 5.5.1 EHLO comes first",
-            Command::Mail { .. } if self.envelope.is_some() => "503 5.5.1 one message at a time",
-            Command::Mail {
-                size: Some(size), ..
-            } if size > self.service.max_size => TOO_LARGE,
-            Command::Mail { sender, .. } => {
-                self.envelope = Some(Envelope {
-                    sender: sender.into(),
-                    recipients: Vec::new(),
-                });
-                "250 2.1.0 sender noted"
+            Command::MalformedChunk => {
+                // What follows is text, and nothing says how much.
+                transport.send_line("501 5.5.4 BDAT needs a number of bytes");
+                return transport.lose_connection();
             }
-            Command::Recipient(recipient) => match &mut self.envelope {
-                None => "503 5.5.1 MAIL comes first",
-                Some(envelope) if envelope.recipients.len() == MOST_RECIPIENTS => {
-                    "452 4.5.3 too many recipients"
-                }
-                Some(envelope) => {
-                    envelope.recipients.push(recipient.into());
-                    "250 2.1.5 recipient noted"
-                }
-            },
+            Command::Chunk { size, is_last } => return self.chunk(transport, size, is_last),
+            _ if self.service.requires_tls && !under_tls => "530 5.7.0 STARTTLS comes first",
+            Command::Auth { mechanism, initial } => {
+                return self.log_in(transport, mechanism, initial);
+            }
+            Command::Mail { .. } if self.service.requires_login && self.user.is_none() => {
+                "530 5.7.0 AUTH comes first"
+            }
+            Command::Mail { sender, parameters } => self.mail(sender, parameters),
+            Command::Recipient(address) => self.recipient(address),
             Command::Data => return self.begin(transport),
             Command::Reset => {
-                self.envelope = None;
+                self.forget_message();
                 "250 2.0.0 forgotten"
             }
             Command::Verify => "252 2.1.5 send something, and see",
+            Command::Help => "214 2.0.0 RFC 5321",
+            Command::Parameter => "555 5.5.4 there is no such parameter",
             Command::Malformed => "501 5.5.4 these arguments make no sense",
             Command::Unknown => "500 5.5.1 there is no such command",
         };
         transport.send_line(answer);
     }
 
-    fn hello(&mut self, transport: &LineTransport, extended: bool, name: &str) {
-        let under_tls = TlsTransport::of(transport).is_some();
-        let protocol = match (extended, under_tls) {
-            (false, _) => "SMTP",
-            (true, false) => "ESMTP",
-            (true, true) => "ESMTPS",
-        };
-        self.client = Some((name.into(), protocol));
-        self.envelope = None;
-        if !extended {
+    fn hello(&mut self, transport: &LineTransport, hello: Hello, name: &str) {
+        if self.service.is_lmtp != (hello == Hello::Lhlo) {
+            return transport.send_line(if self.service.is_lmtp {
+                "500 5.5.1 this is LMTP: it begins with LHLO"
+            } else {
+                "500 5.5.1 this is SMTP: it begins with EHLO"
+            });
+        }
+        self.client = Some(Client {
+            name: name.into(),
+            is_extended: hello != Hello::Helo,
+        });
+        self.forget_message();
+        self.patience.greeted();
+        if hello == Hello::Helo {
             return transport.send_line("250 localhost");
         }
-        transport.send_line("250-localhost");
-        if !under_tls {
-            transport.send_line("250-STARTTLS");
+        let size = format!("SIZE {}", self.service.max_size);
+        let mechanisms = self.service.logins.offered(transport);
+        let auth = format!("AUTH {}", mechanisms.join(" "));
+        let mut lines = vec!["localhost", &size, "PIPELINING", "8BITMIME", "SMTPUTF8"];
+        lines.extend(["CHUNKING", "BINARYMIME", "ENHANCEDSTATUSCODES"]);
+        if TlsTransport::of(transport).is_none() {
+            lines.push("STARTTLS");
         }
-        transport.send_line(format!("250-SIZE {}", self.service.max_size));
-        transport.send_line("250-PIPELINING");
-        transport.send_line("250-8BITMIME");
-        transport.send_line("250 ENHANCEDSTATUSCODES");
-    }
-
-    /// DATA: from here to the dot, lines are no commands.
-    fn begin(&mut self, transport: &LineTransport) {
-        let Some(envelope) = self.envelope.as_ref().filter(|e| !e.recipients.is_empty()) else {
-            return transport.send_line("503 5.5.1 MAIL and RCPT come first");
-        };
-        match self.draft(transport, envelope) {
-            Ok(draft) => {
-                self.incoming = Some(Incoming {
-                    body: Body::default(),
-                    size: 0,
-                    draft: Ok(draft),
-                });
-                transport.set_raw_mode();
-                transport.send_line("354 go on, up to a line with nothing but a dot");
-            }
-            Err(error) => {
-                log::error!("cannot begin a message: {error}");
-                transport.send_line(LOCAL_ERROR);
-            }
+        if !mechanisms.is_empty() {
+            lines.push(&auth);
+        }
+        let last = lines.len() - 1;
+        for (index, line) in lines.into_iter().enumerate() {
+            let separator = if index == last { ' ' } else { '-' };
+            transport.send_line(format!("250{separator}{line}"));
         }
     }
 
-    /// A draft, with the lines that a receiver puts in front.
-    fn draft(&self, transport: &TransportRef, envelope: &Envelope) -> io::Result<Draft> {
-        let (client, protocol) = self
-            .client
-            .as_ref()
-            .map_or(("unknown", "SMTP"), |(name, protocol)| (name, protocol));
-        let peer = transport
-            .peer()
-            .ip()
-            .map_or_else(String::new, |ip| format!(" ([{ip}])"));
-        let now = Timestamp::now().to_zoned(TimeZone::UTC);
-        let now = rfc2822::to_string(&now).map_err(io::Error::other)?;
-        let mut header = format!("Return-Path: <{}>\r\n", envelope.sender);
-        for recipient in &envelope.recipients {
-            header += &format!("Delivered-To: {recipient}\r\n");
-        }
-        header +=
-            &format!("Received: from {client}{peer} by localhost with {protocol};\r\n\t{now}\r\n");
-        let mut draft = self.service.mailbox.draft()?;
-        draft.write(header.as_bytes())?;
-        Ok(draft)
+    /// The server has nothing more to do for this client.
+    fn leave(&mut self, transport: &LineTransport, why: &str) {
+        transport.send_line(format!("421 {why}"));
+        transport.lose_connection();
     }
 
-    /// The dot has come.
-    fn complete(&mut self, transport: &LineTransport, incoming: Incoming) {
-        self.envelope = None;
-        let completed = incoming.draft.map(|draft| draft.complete());
-        transport.send_line(match completed {
-            Ok(Ok(path)) => {
-                log::info!("received {}", path.display());
-                "250 2.0.0 received"
-            }
-            Ok(Err(error)) => {
-                log::error!("cannot store a message: {error}");
-                LOCAL_ERROR
-            }
-            Err(refused) => refused,
-        });
-    }
-}
-
-impl Incoming {
-    /// Takes what has come of the text; the number of bytes that belong to it, if its end is among
-    /// them.
-    fn feed(&mut self, data: &[u8], max_size: u64) -> Option<usize> {
-        let mut text = Vec::with_capacity(data.len());
-        let used = self.body.feed(data, &mut text);
-        self.size += text.len() as u64;
-        if self.size > max_size {
-            self.draft = Err(TOO_LARGE);
+    /// Between two commands, once the server is to stop.
+    fn stop_if_due(&mut self, transport: &LineTransport) {
+        if self.stops && self.incoming.is_none() && !self.mode.is_storing() {
+            self.leave(transport, "4.3.2 the server stops");
         }
-        if let Ok(draft) = &mut self.draft
-            && let Err(error) = draft.write(&text)
-        {
-            log::error!("cannot store a message: {error}");
-            self.draft = Err(LOCAL_ERROR);
-        }
-        used
     }
 }
 
 impl LineReceiver for Session {
     fn connection_made(&mut self, transport: &LineTransport) {
-        transport.send_line("220 localhost ESMTP retwist");
+        self.wait_for_greeting(transport);
+        transport.send_line(if self.service.is_lmtp {
+            "220 localhost LMTP retwist"
+        } else {
+            "220 localhost ESMTP retwist"
+        });
     }
 
     fn line_received(&mut self, transport: &LineTransport, line: &[u8]) {
-        self.answer(transport, Command::parse(line));
+        self.heard(transport);
+        if self.exchange.is_some() {
+            self.response(transport, line);
+        } else {
+            self.answer(transport, Command::parse(line));
+        }
+        self.stop_if_due(transport);
     }
 
     fn raw_data_received(&mut self, transport: &LineTransport, data: &[u8]) {
-        let Some(mut incoming) = self.incoming.take() else {
-            return transport.set_line_mode(data);
-        };
-        match incoming.feed(data, self.service.max_size) {
-            None => self.incoming = Some(incoming),
-            Some(used) => {
-                self.complete(transport, incoming);
-                transport.set_line_mode(&data[used..]);
-            }
-        }
+        self.heard(transport);
+        self.text(transport, data);
     }
 
     /// TLS has been put under the session. What came in clear may come from any host on the way, so
     /// it is forgotten (RFC 3207 4.2).
-    fn transport_switched(&mut self, _: &LineTransport) {
+    fn transport_switched(&mut self, transport: &LineTransport) {
         self.client = None;
-        self.envelope = None;
+        self.user = None;
+        self.forget_message();
+        self.wait_for_greeting(transport);
     }
 
     fn line_length_exceeded(&mut self, transport: &LineTransport, _: &[u8]) {
@@ -260,8 +233,17 @@ impl LineReceiver for Session {
         transport.lose_connection();
     }
 
-    /// A message that has not come to its dot by now is dropped with its draft.
+    /// A client that has a message on its way hears at its end that the server stops.
+    fn shutting_down(&mut self, transport: &LineTransport) {
+        self.stops = true;
+        self.stop_if_due(transport);
+    }
+
+    /// A message that has not come to its end by now is dropped with its drafts.
     fn connection_lost(&mut self, reason: &Reason) {
         log::info!("{}", error_chain(reason));
     }
 }
+
+#[cfg(test)]
+mod tests;
