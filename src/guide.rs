@@ -15,6 +15,15 @@
 //! | | [TLS](tls) | speak TLS from the first byte, start it in mid-conversation, leave it |
 //! | | [Endpoints](endpoints) | let a string say where to listen and connect, and with which layers |
 //! | **Results and work** | [Deferreds and async](deferreds) | wait for results with callbacks or `await` |
+//! | | [Threads](threads) | do work that blocks, call in from a thread, use every core |
+//! | | [Datagrams](datagrams) | send and receive UDP, and live with losses |
+//! | | [Processes](processes) | run a program, talk to it, hear how it ends |
+//! | **Craft** | [Testing](testing) | test a protocol, two sides, a whole program, without sockets or waiting |
+//! | | [Writing a layer](layers) | put something between every transport and every protocol |
+//! | | [Writing a transport](transports) | make anything with a descriptor a transport, and run the suite on it |
+//! | **Operation** | [Deployment](deployment) | run as a service, log, end in order |
+//! | | [Performance](performance) | know what costs, and measure it |
+//! | | [Security](security) | know what is bounded, and bound the rest |
 //!
 //! If you come from Twisted, read [the porting guide](crate::porting) beside it: what is different, and a
 //! table of names.
@@ -48,3 +57,30 @@ pub mod endpoints {}
 
 #[doc = include_str!("guide/deferreds.md")]
 pub mod deferreds {}
+
+#[doc = include_str!("guide/threads.md")]
+pub mod threads {}
+
+#[doc = include_str!("guide/datagrams.md")]
+pub mod datagrams {}
+
+#[doc = include_str!("guide/processes.md")]
+pub mod processes {}
+
+#[doc = include_str!("guide/testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("guide/layers.md")]
+pub mod layers {}
+
+#[doc = include_str!("guide/transports.md")]
+pub mod transports {}
+
+#[doc = include_str!("guide/deployment.md")]
+pub mod deployment {}
+
+#[doc = include_str!("guide/performance.md")]
+pub mod performance {}
+
+#[doc = include_str!("guide/security.md")]
+pub mod security {}

@@ -1,6 +1,10 @@
 //! The guide in the documentation: each chapter is in the table of contents and linked to its
 //! neighbours, begins with a program and ends with its test. Its code is run as doc tests.
 
+mod layer;
+#[cfg(unix)]
+mod way;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -85,6 +89,19 @@ fn each_chapter_begins_with_a_program_and_ends_with_a_test() {
             text.contains("\n*In Twisted's documentation: "),
             "{module}.md does not name its counterpart in Twisted's documentation"
         );
+    }
+}
+
+/// Two chapters end with a file that needs the suite of rules, which is no dependency of the crate. The
+/// file is a module here, and its tests are tests of this program.
+#[test]
+fn the_files_for_the_suite_are_those_that_run_here() {
+    for (chapter, file) in [
+        ("layers", include_str!("layer.rs")),
+        ("transports", include_str!("way.rs")),
+    ] {
+        let shown = format!("\n```ignore\n{file}```\n");
+        assert!(text(chapter).contains(&shown), "{chapter}.md");
     }
 }
 
