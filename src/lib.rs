@@ -108,6 +108,7 @@
 //! | put something between a transport and a protocol | [`Layer`] |
 //! | start TLS, stack it, leave it | [`tls`] |
 //! | hold the conversation before TLS, in twelve dialects of STARTTLS | [`protocols::StartTlsServer`], [`protocols::StartTlsClient`] |
+//! | send mail over SMTP (feature `mail`) | `mail` |
 //! | call commands of a peer, and answer its own (AMP) | [`protocols::amp`] |
 //! | receive lines, records, messages; limit, throttle, watch | [`protocols`] |
 //! | describe where to listen or connect in a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |
@@ -227,6 +228,7 @@
 //! | `child-descriptors` | yes | [`Program::descriptor`] above 2, on UNIX |
 //! | `idna` | yes | names of hosts with letters outside of ASCII |
 //! | `dns` | no | `deferred::names`: names by DNS on the reactor itself, and records of every type; the system and its threads stay the default |
+//! | `mail` | no | `mail`: clients of mail |
 //! | `tokio-codec` | no | [`protocols`] gets `Codec`: framings from the decoders and encoders of tokio-util |
 //! | `sasl` | no | [`protocols`] gets the module `sasl`: authentication for servers and clients (PLAIN, LOGIN, SCRAM-SHA-256 and -PLUS) |
 
@@ -235,6 +237,8 @@
 
 pub mod endpoint;
 pub mod guide;
+#[cfg(feature = "mail")]
+pub mod mail;
 pub mod porting;
 mod workers;
 

@@ -6,6 +6,7 @@ mod cooperator;
 mod defer_later;
 mod deferred;
 mod failure;
+mod from_callback;
 mod gather;
 mod into_deferred;
 mod lock;

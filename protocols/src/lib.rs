@@ -20,8 +20,10 @@
 //! Nothing in this crate does I/O or reads a clock: all of it runs over any transport, and is tested
 //! over memory.
 //!
+//! **Mail** (feature `mail`): clients, in the module `mail`.
+//!
 //! Features: `tokio-codec` adds `Codec`, which makes a framing of any `Decoder` of `tokio_util`; `sasl` adds
-//! the module `sasl`, authentication for servers and clients.
+//! the module `sasl`, authentication for servers and clients; `mail` adds that and the clients of mail.
 
 pub mod amp;
 mod bucket;
@@ -32,6 +34,8 @@ mod hex_dump;
 mod http_connect;
 mod ip_prefix;
 mod limits;
+#[cfg(feature = "mail")]
+pub mod mail;
 mod opening;
 mod policy;
 mod proxy;

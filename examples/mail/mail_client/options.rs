@@ -1,0 +1,146 @@
+//! The command line.
+
+use lexopt::{Arg, Parser, ValueExt};
+use retwist::Reactor;
+use retwist::endpoint::{ClientEndpoint, EndpointDialer, Network, client_from_string};
+use retwist::mail::{Login, StartTls};
+use retwist::tls::{ClientOptions, TlsRole, start_tls};
+
+use crate::support::Mistake;
+use crate::support::tls::Trust;
+
+pub(crate) struct Options {
+    pub(crate) service: Service,
+    endpoint: ClientEndpoint,
+    start_tls: When,
+    trust: Trust,
+    user: Option<String>,
+    password: Option<String>,
+}
+
+/// What is wanted of the server.
+pub(crate) enum Service {
+    Smtp {
+        sender: String,
+        recipients: Vec<String>,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum When {
+    Required,
+    Opportunistic,
+    Off,
+    FromTheFirstByte,
+}
+
+impl Options {
+    pub(crate) fn parse(mut arguments: Parser) -> Result<Self, Mistake> {
+        let mut places = Vec::new();
+        let (mut when, mut trust) = (None, Trust::default());
+        let (mut user, mut password) = (None, None);
+        let (mut sender, mut recipients) = (None, Vec::new());
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Arg::Long("starttls") => {
+                    when = Some(match arguments.value()?.string()?.as_str() {
+                        "require" => When::Required,
+                        "opportunistic" => When::Opportunistic,
+                        "off" => When::Off,
+                        other => {
+                            let choice = "require, opportunistic or off";
+                            return Err(format!("--starttls is {choice}, not {other:?}").into());
+                        }
+                    });
+                }
+                Arg::Long("trust-roots") => trust.authorities = Some(arguments.value()?.into()),
+                Arg::Long("name") => trust.name = Some(arguments.value()?.string()?),
+                Arg::Long("user") => user = Some(arguments.value()?.string()?),
+                Arg::Long("password") => password = Some(arguments.value()?.string()?),
+                Arg::Long("from") => sender = Some(arguments.value()?.string()?),
+                Arg::Long("to") => recipients.push(arguments.value()?.string()?),
+                Arg::Value(place) => places.push(place.string()?),
+                Arg::Long(_) | Arg::Short(_) => return Err(argument.unexpected().into()),
+            }
+        }
+        let [service, endpoint] = &places[..] else {
+            return Err("say what to do, smtp, and the endpoint of the server".into());
+        };
+        let service = match service.as_str() {
+            "smtp" if recipients.is_empty() => return Err("smtp needs --to ADDRESS".into()),
+            "smtp" => Service::Smtp {
+                sender: sender.unwrap_or_default(),
+                recipients,
+            },
+            other => return Err(format!("there is no service {other:?}, only smtp").into()),
+        };
+        if user.is_some() != password.is_some() {
+            return Err("--user and --password go together".into());
+        }
+        let has_tls = endpoint
+            .split(':')
+            .any(|kind| kind == "tls" || kind == "ssl");
+        let start_tls = match (has_tls, when) {
+            (true, None) => When::FromTheFirstByte,
+            (true, Some(_)) => return Err("--starttls is for an endpoint without tls:".into()),
+            (false, when) => when.unwrap_or(When::Required),
+        };
+        let is_used = matches!(start_tls, When::Required | When::Opportunistic);
+        if trust.is_given() && has_tls {
+            let names = "trustRoots=FILE and hostname=NAME";
+            return Err(format!("an endpoint with tls: takes {names} itself").into());
+        }
+        let options = Options {
+            service,
+            endpoint: client_from_string(endpoint)?,
+            start_tls,
+            trust,
+            user,
+            password,
+        };
+        if is_used {
+            // What is wrong with it is said before anything is connected.
+            options.role()?;
+        }
+        Ok(options)
+    }
+
+    /// Who the server has to be.
+    fn role(&self) -> Result<TlsRole, Mistake> {
+        let name = self.trust.name.as_deref().or(self.endpoint.host());
+        let config = ClientOptions::new(self.trust.roots()?).build()?;
+        Ok(TlsRole::client(config, name.unwrap_or("localhost"))?)
+    }
+
+    pub(crate) fn start_tls(&self) -> Result<StartTls, Mistake> {
+        Ok(match self.start_tls {
+            When::Off => StartTls::off(),
+            When::FromTheFirstByte => StartTls::already_on(),
+            When::Required => {
+                let role = self.role()?;
+                StartTls::required(move |transport| start_tls(transport, role.clone()))
+            }
+            When::Opportunistic => {
+                let role = self.role()?;
+                StartTls::opportunistic(move |transport| start_tls(transport, role.clone()))
+            }
+        })
+    }
+
+    /// Who the client is.
+    pub(crate) fn login(&self) -> Option<Login> {
+        let login = Login::new(self.user.as_ref()?, self.password.as_ref()?);
+        Some(match self.start_tls {
+            // The user has chosen it.
+            When::Off => login.even_in_clear(),
+            _ => login,
+        })
+    }
+
+    /// The network, and the way to the server on it.
+    pub(crate) fn network(&self, reactor: &Reactor) -> (Network, EndpointDialer) {
+        let network = Network::new(reactor);
+        let server = self.endpoint.on(&network);
+        (network, server)
+    }
+}

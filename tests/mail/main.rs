@@ -1,0 +1,6 @@
+//! The clients of mail against servers of every kind, in memory, with the input cut everywhere.
+
+mod server;
+mod smtp;
+mod smtp_evil;
+mod smtp_tls;
