@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use retwist::endpoint::{client_from_string, server_from_string};
 use retwist::error_chain;
 use retwist::protocols::{Destination, Dialect};
 use retwist::tls::{
-    ClientCertificates, ClientOptions, Identities, Identity, ServerOptions, TlsRole, TrustRoots,
+    ClientCertificates, ClientOptions, Identities, Identity, Reload, ServerOptions, TlsRole,
+    TrustRoots,
 };
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::reload::Reload;
 use crate::service::{Add, Bounds, Mode, Service, Strip};
 use crate::support::Mistake;
 use crate::support::tls::Authority;
@@ -180,17 +180,18 @@ impl Entry {
             within("routes", client_from_string(endpoint))?;
         }
         let identities = Identities::new(self.identity()?);
-        let mut server = ServerOptions::choosing(identities.clone()).alpn(&self.alpn);
+        let mut reload = Reload::new().identities(&identities);
+        let mut server = ServerOptions::choosing(identities).alpn(&self.alpn);
         if let Some(file) = &self.client_ca {
             let roots = within("client-ca", TrustRoots::from_pem_file(file))?;
+            reload = reload.roots(&roots);
             server = server.client_certificates(ClientCertificates::Required(roots));
         }
         let config = within("alpn", server.build())?;
-        let files = self.cert.iter().chain(&self.key).map(PathBuf::from);
         let add = Add {
             routes: self.routes.clone(),
             send_proxy: self.send_proxy,
-            reload: Reload::new(identities, files.collect()),
+            reload,
         };
         Ok((Mode::Add(add), TlsRole::server(config)))
     }
@@ -241,14 +242,25 @@ impl Entry {
             Some(file) => within("trust-roots", TrustRoots::from_pem_file(file))?,
             None => within("trust-roots", TrustRoots::platform())?,
         };
+        let mut reload = Reload::new().roots(&roots);
         let mut client = ClientOptions::new(roots).alpn(&self.alpn);
         if let Some(file) = &self.client_cert {
-            client = client.identity(within("client-cert", Identity::from_pem_file(file))?);
+            let identity = within("client-cert", Identity::from_pem_file(file))?;
+            let identities = Identities::new(identity);
+            reload = reload.identities(&identities);
+            client = client.choosing(identities);
         }
         let config = within("alpn", client.build())?;
         let role = within("name", TlsRole::client(Arc::clone(&config), name))?;
         let name = name.to_owned();
-        Ok((Mode::Strip(Strip { name, target }), role))
+        Ok((
+            Mode::Strip(Strip {
+                name,
+                target,
+                reload,
+            }),
+            role,
+        ))
     }
 }
 

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use retwist::deferred::Dialer;
@@ -10,7 +9,7 @@ use retwist::protocols::{
     PlainServer, Policy, ProxyHeader, Relay, SendProxyHeader, SocksClient, StartTlsClient,
     StartTlsServer, Timeout,
 };
-use retwist::tls::{TlsFactory, TlsRole, TlsTransport};
+use retwist::tls::{Reload, TlsFactory, TlsRole, TlsTransport};
 use retwist::{
     FactoryRef, IntoFactory, Layer, Protocol, ProtocolRef, TransportRef, Worker, error_chain,
     factory,
@@ -18,7 +17,6 @@ use retwist::{
 
 use crate::facts;
 use crate::mysql::{Mysql, Side};
-use crate::reload::Reload;
 use crate::support::Mistake;
 use crate::support::prefixes::Prefixes;
 use crate::way::Way;
@@ -45,7 +43,7 @@ pub(crate) enum Mode {
 pub(crate) struct Add {
     pub(crate) routes: BTreeMap<String, String>,
     pub(crate) send_proxy: bool,
-    pub(crate) reload: Arc<Reload>,
+    pub(crate) reload: Reload,
 }
 
 /// What a server with TLS needs.
@@ -54,7 +52,11 @@ pub(crate) struct Strip {
     pub(crate) name: String,
     /// What to reach through a proxy: a host and a port.
     pub(crate) target: Option<(String, u16)>,
+    pub(crate) reload: Reload,
 }
+
+/// How often the files of certificates and trust roots are looked at.
+const RELOAD: Duration = Duration::from_secs(5);
 
 impl Strip {
     fn target(&self) -> Result<Option<Destination>, Mistake> {
@@ -79,9 +81,11 @@ impl Service {
             Ok(client_from_string(endpoint)?.on(&network))
         };
         let server = dialer(&self.connect)?;
-        if let Mode::Add(add) = &self.mode {
-            add.reload.clone().watch(worker.clock());
-        }
+        let reload = match &self.mode {
+            Mode::Add(add) => &add.reload,
+            Mode::Strip(strip) => &strip.reload,
+        };
+        reload.every(RELOAD, worker.clock());
         let clients = match (&self.mode, self.way) {
             (mode, Way::StartTls(Dialect::Mysql)) => Mysql {
                 server,

@@ -142,7 +142,6 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// The date of a moment, for people: `2026-11-29`.
-#[cfg(test)]
 pub(crate) fn date(seconds: i64) -> String {
     let wanted = seconds.div_euclid(DAY);
     // The last first day of a year, and then of a month, that is not behind it.

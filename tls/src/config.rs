@@ -1,10 +1,14 @@
 mod client;
 mod error;
+mod files;
 mod identities;
 mod identity;
-mod noting;
+mod reload;
 mod roots;
 mod server;
+mod sessions;
+mod validity;
+mod verifier;
 
 use std::sync::Arc;
 
@@ -15,8 +19,10 @@ pub use error::{ConfigError, Origin};
 pub(crate) use error::{protocol_name, verifier_error};
 pub use identities::Identities;
 pub use identity::Identity;
+pub use reload::{Reload, Reloading};
 pub use roots::TrustRoots;
 pub use server::{ClientCertificates, Resumption, ServerOptions};
+pub use validity::Validity;
 
 /// The cryptography that the options of this crate use: what the process has installed as its
 /// default, or else aws-lc-rs, or else ring, as the features of this crate say.

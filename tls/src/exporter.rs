@@ -164,7 +164,7 @@ fn expand(
 }
 
 /// The hash of some bytes, if a cipher suite brings the function.
-fn digest(wanted: HashAlgorithm, bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn digest(wanted: HashAlgorithm, bytes: &[u8]) -> Option<Vec<u8>> {
     let provider = crypto_provider();
     let mut hashes = provider.cipher_suites.iter().map(|suite| match suite {
         SupportedCipherSuite::Tls13(suite) => suite.common.hash_provider,

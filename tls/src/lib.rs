@@ -139,8 +139,8 @@ mod start;
 mod witness;
 
 pub use config::{
-    ClientCertificates, ClientOptions, ConfigError, Identities, Identity, Origin, Resumption,
-    ServerOptions, TrustRoots, crypto_provider,
+    ClientCertificates, ClientOptions, ConfigError, Identities, Identity, Origin, Reload,
+    Reloading, Resumption, ServerOptions, TrustRoots, Validity, crypto_provider,
 };
 pub use error::TlsError;
 pub use factory::TlsFactory;

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use rustls::client::danger::ServerCertVerifier;
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::{ClientConfig, KeyLogFile};
 
-use super::noting::Noting;
-use super::{ConfigError, Identity, TrustRoots, checked, crypto_provider, names};
+use super::sessions::ClientSessions;
+use super::verifier;
+use super::{ConfigError, Identities, Identity, TrustRoots, checked, crypto_provider, names};
 
 /// Makes a client's configuration: TLS 1.2 and 1.3, the peer verified against given authorities,
 /// sessions resumed, unless said otherwise.
@@ -22,7 +22,7 @@ use super::{ConfigError, Identity, TrustRoots, checked, crypto_provider, names};
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
     roots: TrustRoots,
-    identity: Option<Identity>,
+    identity: Option<Arc<dyn ResolvesClientCert>>,
     alpn: Vec<Vec<u8>>,
     resume: bool,
     log_keys: bool,
@@ -42,8 +42,15 @@ impl ClientOptions {
 
     /// Who the client is, for servers that ask.
     #[must_use]
-    pub fn identity(mut self, identity: Identity) -> Self {
-        self.identity = Some(identity);
+    pub fn identity(self, identity: Identity) -> Self {
+        self.choosing(Identities::new(identity))
+    }
+
+    /// Who the client is depends on what the server asks for, or changes: the default of
+    /// [`Identities`], or anything else that decides.
+    #[must_use]
+    pub fn choosing(mut self, resolver: Arc<dyn ResolvesClientCert>) -> Self {
+        self.identity = Some(resolver);
         self
     }
 
@@ -75,26 +82,22 @@ impl ClientOptions {
     /// The configuration. Sessions are resumed between connections that share it.
     pub fn build(self) -> Result<Arc<ClientConfig>, ConfigError> {
         let provider = crypto_provider();
-        let roots = self.roots.into_store();
-        let verifier: Arc<dyn ServerCertVerifier> =
-            WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
-                .build()
-                .map_err(ConfigError::refused)?;
+        let verifier = verifier::of_servers(self.roots.clone(), provider.clone())?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(ConfigError::refused)?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Noting(verifier)));
+            .with_custom_certificate_verifier(verifier);
         let mut config = match self.identity {
             None => builder.with_no_client_auth(),
-            Some(identity) => builder.with_client_cert_resolver(Arc::new(
-                rustls::sign::SingleCertAndKey::from(identity.certified_key()),
-            )),
+            Some(identities) => builder.with_client_cert_resolver(identities),
         };
         config.alpn_protocols = checked(self.alpn)?;
-        if !self.resume {
-            config.resumption = Resumption::disabled();
-        }
+        config.resumption = if self.resume {
+            Resumption::store(Arc::new(ClientSessions::new(self.roots)))
+        } else {
+            Resumption::disabled()
+        };
         if self.log_keys {
             config.key_log = Arc::new(KeyLogFile::new());
         }

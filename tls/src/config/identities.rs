@@ -1,9 +1,13 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::ServerName;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 
 use super::{ConfigError, Identity};
 
@@ -23,9 +27,13 @@ use super::{ConfigError, Identity};
 /// identities.reload()?;
 /// # Ok(()) }
 /// ```
+///
+/// [`Reload`](crate::Reload) does so by itself. When a certificate has expired, is not valid yet, or expires soon,
+/// the log says so once: when it is made, and within a day of handshakes.
 #[derive(Debug)]
 pub struct Identities {
     known: RwLock<Known>,
+    time: Arc<dyn TimeProvider>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -37,22 +45,25 @@ struct Known {
 impl Identities {
     /// One for clients that ask for no name, or for one that is not known.
     pub fn new(default: Identity) -> Arc<Self> {
-        Self::with(Some(default))
+        Self::by_time(Some(default), Arc::new(DefaultTimeProvider))
     }
 
     /// None but those that are [`set`](Identities::set): who asks for another name, or for none, is
     /// refused.
     pub fn strict() -> Arc<Self> {
-        Self::with(None)
+        Self::by_time(None, Arc::new(DefaultTimeProvider))
     }
 
-    fn with(default: Option<Identity>) -> Arc<Self> {
+    /// With another clock than the system's, by which certificates expire: what the log says of them
+    /// follows it. The `time_provider` of a configuration is for its peers.
+    pub fn by_time(default: Option<Identity>, time: Arc<dyn TimeProvider>) -> Arc<Self> {
         let known = Known {
             default,
             ..Known::default()
         };
         Arc::new(Identities {
             known: RwLock::new(known),
+            time,
         })
     }
 
@@ -81,21 +92,74 @@ impl Identities {
     /// Reads all identities again that came from files. If one of them cannot be read, nothing is
     /// changed.
     pub fn reload(&self) -> Result<(), ConfigError> {
-        let known = self
-            .known
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let again = Known {
-            default: known.default.as_ref().map(Identity::again).transpose()?,
-            by_name: known
-                .by_name
-                .into_iter()
-                .map(|(name, identity)| Ok((name, identity.again()?)))
-                .collect::<Result<_, ConfigError>>()?,
-        };
-        self.change(|known| *known = again);
+        let mut exchanged = Vec::new();
+        for identity in self.all() {
+            exchanged.push((identity.again()?, identity));
+        }
+        self.exchange(exchanged);
         Ok(())
+    }
+
+    /// Reads those again whose files have changed, or all, each by itself. The log says what came of it,
+    /// and what expires.
+    pub(super) fn look(&self, all: bool) {
+        let mut exchanged = Vec::new();
+        for identity in self.all() {
+            let Some(files) = identity.files() else {
+                continue;
+            };
+            if !all && !files.have_changed() {
+                continue;
+            }
+            match identity.again() {
+                Ok(again) => {
+                    if again.certificates() != identity.certificates() {
+                        log::info!("{} has changed, and is shown from now on", again.describe());
+                    }
+                    exchanged.push((again, identity));
+                }
+                Err(error) => files.cannot_be_used(&identity.describe(), &error),
+            }
+        }
+        self.exchange(exchanged);
+        if let Some(now) = self.now() {
+            self.all()
+                .iter()
+                .for_each(|identity| identity.look_daily(now));
+        }
+    }
+
+    /// Each identity once, under however many names it is known.
+    fn all(&self) -> Vec<Identity> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = HashSet::new();
+        let all = known.default.iter().chain(known.by_name.values());
+        all.filter(|identity| seen.insert(identity.key()))
+            .cloned()
+            .collect()
+    }
+
+    /// Puts the first in the place of the second, where that still is.
+    fn exchange(&self, exchanged: Vec<(Identity, Identity)>) {
+        if exchanged.is_empty() {
+            return;
+        }
+        let new: HashMap<_, _> = exchanged
+            .iter()
+            .map(|(new, old)| (old.key(), new))
+            .collect();
+        self.change(|known| {
+            for identity in known.default.iter_mut().chain(known.by_name.values_mut()) {
+                if let Some(&new) = new.get(&identity.key()) {
+                    *identity = new.clone();
+                }
+            }
+        });
+    }
+
+    fn now(&self) -> Option<SystemTime> {
+        let since = Duration::from_secs(self.time.current_time()?.as_secs());
+        SystemTime::UNIX_EPOCH.checked_add(since)
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut Known) -> R) {
@@ -113,9 +177,23 @@ impl Identities {
             let exact = known.by_name.get(&name);
             exact.or_else(|| known.by_name.get(&wildcard?))
         });
-        named
-            .or(known.default.as_ref())
-            .map(Identity::certified_key)
+        let found = named.or(known.default.as_ref())?;
+        if let Some(now) = self.now() {
+            found.look_daily(now);
+        }
+        Some(found.certified_key())
+    }
+}
+
+/// A client shows the default.
+impl ResolvesClientCert for Identities {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.find(None)
+    }
+
+    fn has_certs(&self) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.default.is_some()
     }
 }
 

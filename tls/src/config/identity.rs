@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
@@ -8,14 +9,17 @@ use rustls::sign::CertifiedKey;
 
 use super::crypto_provider;
 use super::error::{ConfigError, Origin, read};
+use super::files::Files;
+use super::validity::{Validity, Watch};
 
 /// Who one is: a certificate, those that lead from it to an authority, and the private key.
 #[doc(alias = "PrivateCertificate")]
 #[derive(Clone)]
 pub struct Identity {
     certified: Arc<CertifiedKey>,
-    /// Where it was read, to be read again.
-    files: Option<(PathBuf, PathBuf)>,
+    /// Where it was read, to be read again: the chain, the key, and perhaps an OCSP response.
+    files: Option<Arc<Files>>,
+    watch: Arc<Watch>,
 }
 
 impl Identity {
@@ -30,13 +34,22 @@ impl Identity {
         chain: impl AsRef<Path>,
         key: impl AsRef<Path>,
     ) -> Result<Self, ConfigError> {
-        let (chain, key) = (chain.as_ref(), key.as_ref());
-        let origins = [chain, key].map(|path| Origin::File(path.into()));
-        let certificates = certificates(&read(chain)?, &origins[0])?;
-        let private_key = private_key(&read(key)?, &origins[1])?;
-        let mut identity = Self::new(certificates, private_key, origins)?;
-        identity.files = Some((chain.into(), key.into()));
-        Ok(identity)
+        Self::read([chain.as_ref().into(), key.as_ref().into()], None)
+    }
+
+    fn read([chain, key]: [PathBuf; 2], ocsp: Option<PathBuf>) -> Result<Self, ConfigError> {
+        let paths = [chain.clone(), key.clone()].into_iter().chain(ocsp.clone());
+        let files = Files::about_to_read(paths);
+        let certificates = certificates(&read(&chain)?, &Origin::File(chain.clone()))?;
+        let private_key = private_key(&read(&key)?, &Origin::File(key.clone()))?;
+        let response = ocsp.map(|path| read(&path)).transpose()?;
+        let origins = [chain, key].map(Origin::File);
+        let mut identity = Self::from_parts(certificates, private_key, origins)?;
+        if let Some(response) = response {
+            identity = identity.ocsp_response(response);
+        }
+        identity.files = Some(files.into());
+        Ok(identity.looked_at())
     }
 
     /// Chain and key from PEM; both may be the same bytes.
@@ -61,6 +74,20 @@ impl Identity {
     fn new(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
+        origins: [Origin; 2],
+    ) -> Result<Self, ConfigError> {
+        Ok(Self::from_parts(chain, key, origins)?.looked_at())
+    }
+
+    /// The log says if it is not good now, or not for long.
+    fn looked_at(self) -> Self {
+        self.watch.look(SystemTime::now(), || self.describe());
+        self
+    }
+
+    fn from_parts(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
         [chain_origin, key_origin]: [Origin; 2],
     ) -> Result<Self, ConfigError> {
         let certified =
@@ -72,6 +99,7 @@ impl Identity {
                 }
             })?;
         Ok(Identity {
+            watch: Watch::new(&certified.cert[0]).into(),
             certified: certified.into(),
             files: None,
         })
@@ -79,10 +107,49 @@ impl Identity {
 
     /// The same, read again from its files; itself, if it was not read from any.
     pub(super) fn again(&self) -> Result<Self, ConfigError> {
-        match &self.files {
-            Some((chain, key)) => Self::from_pem_files(chain, key),
-            None => Ok(self.clone()),
+        match self.files.as_deref().map(Files::paths) {
+            Some([chain, key, rest @ ..]) => {
+                Self::read([chain.clone(), key.clone()], rest.first().cloned())
+            }
+            _ => Ok(self.clone()),
         }
+    }
+
+    pub(super) fn files(&self) -> Option<&Arc<Files>> {
+        self.files.as_ref()
+    }
+
+    /// Tells this one and its clones from others with the same content, as long as one of them lives.
+    pub(super) fn key(&self) -> usize {
+        Arc::as_ptr(&self.certified).addr()
+    }
+
+    /// For people: the first of its names, and the file.
+    pub(super) fn describe(&self) -> String {
+        let certificate = webpki::EndEntityCert::try_from(&self.certified.cert[0]);
+        let name = certificate
+            .as_ref()
+            .ok()
+            .and_then(|read| read.valid_dns_names().next());
+        let name = name.map(|name| format!(" for {name}")).unwrap_or_default();
+        let file = self
+            .files
+            .as_deref()
+            .and_then(|files| files.paths().first());
+        let file = file.map(|file| format!(" in {}", file.display()));
+        format!("the certificate{name}{}", file.unwrap_or_default())
+    }
+
+    /// Whether its certificate is good at this time.
+    ///
+    /// By itself, the log says what is not: when the identity is made, and later, at most a day after
+    /// it has become true, at a handshake or when [`Reload`](crate::Reload) looks. Each fact once.
+    pub fn validity(&self, now: SystemTime) -> Validity {
+        self.watch.at(now)
+    }
+
+    pub(super) fn look_daily(&self, now: SystemTime) {
+        self.watch.look_daily(now, || self.describe());
     }
 
     /// The same, with a response of the authority's OCSP responder, in DER, that servers staple to the
@@ -93,6 +160,16 @@ impl Identity {
         let response = Some(response.into()).filter(|response| !response.is_empty());
         Arc::make_mut(&mut self.certified).ocsp = response;
         self
+    }
+
+    /// The same, with the OCSP response in this file, which is read again with the certificate.
+    pub fn ocsp_response_file(self, path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        match self.files.as_deref().map(Files::paths) {
+            Some([chain, key, ..]) => {
+                Self::read([chain.clone(), key.clone()], Some(path.as_ref().into()))
+            }
+            _ => Ok(self.ocsp_response(read(path.as_ref())?)),
+        }
     }
 
     /// The certificates, the own one first.
@@ -110,7 +187,7 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
             .field("certificates", &self.certificates().len())
-            .field("files", &self.files)
+            .field("files", &self.files.as_deref().map(Files::paths))
             .finish_non_exhaustive()
     }
 }

@@ -1,12 +1,10 @@
 use std::sync::Arc;
 
-use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{
-    NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier,
-};
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache};
 use rustls::{KeyLogFile, ServerConfig};
 
-use super::noting::Noting;
+use super::sessions::{ServerSessions, ServerTickets};
+use super::verifier;
 use super::{ConfigError, Identities, Identity, TrustRoots, checked, crypto_provider, names};
 
 /// Makes a server's configuration: TLS 1.2 and 1.3, no client certificates, and sessions kept in
@@ -126,17 +124,11 @@ impl ServerOptions {
             ClientCertificates::Optional(roots) => (Some(roots), false),
             ClientCertificates::Required(roots) => (Some(roots), true),
         };
-        let builder = match roots {
+        let builder = match &roots {
             None => builder.with_no_client_auth(),
             Some(roots) => {
-                let mut verifier =
-                    WebPkiClientVerifier::builder_with_provider(roots.into_store(), provider);
-                if !required {
-                    verifier = verifier.allow_unauthenticated();
-                }
-                let verifier: Arc<dyn ClientCertVerifier> =
-                    verifier.build().map_err(ConfigError::refused)?;
-                builder.with_client_cert_verifier(Arc::new(Noting(verifier)))
+                let verifier = verifier::of_clients(roots.clone(), provider, required)?;
+                builder.with_client_cert_verifier(verifier)
             }
         };
         let mut config = builder.with_cert_resolver(self.resolver);
@@ -159,14 +151,21 @@ impl ServerOptions {
             Resumption::Memory(sessions) => {
                 let what = "sessions are too many to remember";
                 let sessions = at_most(MOST_SESSIONS, sessions, what)?;
-                config.session_storage = ServerSessionMemoryCache::new(sessions);
+                config.session_storage = match roots {
+                    Some(roots) => Arc::new(ServerSessions::new(roots, sessions)),
+                    None => ServerSessionMemoryCache::new(sessions),
+                };
             }
             Resumption::Tickets => {
                 #[cfg(feature = "aws-lc-rs")]
                 let ticketer = rustls::crypto::aws_lc_rs::Ticketer::new();
                 #[cfg(not(feature = "aws-lc-rs"))]
                 let ticketer = rustls::crypto::ring::Ticketer::new();
-                config.ticketer = ticketer.map_err(ConfigError::refused)?;
+                let ticketer = ticketer.map_err(ConfigError::refused)?;
+                config.ticketer = match roots {
+                    Some(roots) => Arc::new(ServerTickets::new(roots, ticketer)?),
+                    None => ticketer,
+                };
             }
         }
         if self.log_keys {

@@ -352,7 +352,8 @@ fn settings_that_cannot_be_are_refused_before_a_connection() {
 
 #[test]
 fn settings_of_rustls_that_would_have_no_effect_are_refused() {
-    let changes: [(fn(&mut rustls::ServerConfig), &str); 4] = [
+    type Change = fn(&mut rustls::ServerConfig);
+    let changes: [(Change, &str); 4] = [
         (|config| config.max_early_data_size = 1, "early data"),
         (
             |config| config.send_half_rtt_data = true,

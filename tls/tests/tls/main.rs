@@ -15,5 +15,6 @@ mod leaving;
 mod pausing;
 mod producers;
 mod random;
+mod reloading;
 mod starting;
 mod truncation;
