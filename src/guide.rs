@@ -25,6 +25,8 @@
 //! | | [Performance](performance) | know what costs, and measure it |
 //! | | [Security](security) | know what is bounded, and bound the rest |
 //!
+//! To see one real server grow, follow [the tutorial](tutorial): ten steps, each a whole program with its tests.
+//!
 //! If you come from Twisted, read [the porting guide](crate::porting) beside it: what is different, and a
 //! table of names.
 
@@ -84,3 +86,5 @@ pub mod performance {}
 
 #[doc = include_str!("guide/security.md")]
 pub mod security {}
+
+pub mod tutorial;

@@ -2,6 +2,7 @@
 //! neighbours, begins with a program and ends with its test. Its code is run as doc tests.
 
 mod layer;
+mod tutorial;
 #[cfg(unix)]
 mod way;
 
