@@ -105,6 +105,7 @@
 //! | call a protocol from other code, from a timer, from a Deferred | [`WeakProtocol`], by `transport.me(self)` |
 //! | send more than fits at once | [`Producer`] |
 //! | finish work when the reactor stops | [`Protocol::shutting_down`] |
+//! | stop once all connections have ended | [`ReactorHandle::drain`] |
 //! | put something between a transport and a protocol | [`Layer`] |
 //! | start TLS, stack it, leave it | [`tls`] |
 //! | hold the conversation before TLS, in twelve dialects of STARTTLS | [`protocols::StartTlsServer`], [`protocols::StartTlsClient`] |

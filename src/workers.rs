@@ -114,6 +114,9 @@ impl Workers {
     /// the reactor of any of them. All end together, each in order, and a second signal cuts it
     /// short for all. This returns when the last has ended.
     ///
+    /// If they [drain](retwist_reactor::ReactorHandle::drain), by a signal or because any of them does,
+    /// all do. Each ends when what it serves has ended.
+    ///
     /// A callback that does not return cannot be cut short. If a worker is in one when the second
     /// signal comes, and has not ended a second later, the whole process exits with code 1.
     ///

@@ -24,6 +24,7 @@ pub(super) fn run(program: Program, on_terminal: bool) -> Result<u8, Mistake> {
         signals: false,
         // All that it has said is shown, however slowly it is read.
         shutdown_timeout: Duration::MAX,
+        ..ReactorSettings::default()
     })?;
     // Ctrl-C reaches this program alone, which passes it on.
     let program = if on_terminal {

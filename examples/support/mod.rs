@@ -2,7 +2,8 @@
 //!
 //! Arguments are endpoints, such as `tcp:8007:interface=127.0.0.1`, and options. Each port that is
 //! listened on prints one line on standard output when it is ready; logs go to standard error, as
-//! `RUST_LOG` says. SIGINT and SIGTERM finish what is under way, and the program exits with 0.
+//! `RUST_LOG` says. SIGINT and SIGTERM finish what is under way, with `--drain SECONDS` also what its
+//! clients have begun, and the program exits with 0.
 //! Whatever is wrong with the arguments is said in one sentence, and the program exits with 2.
 //!
 //! Servers whose connections have nothing in common take `--workers N`: they use [`serve`], and all
@@ -10,6 +11,7 @@
 #![allow(dead_code, reason = "no example needs all of it")]
 
 pub(crate) mod client;
+mod operation;
 pub(crate) mod tls;
 
 use std::error::Error;
@@ -19,6 +21,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
+use operation::Operation;
 #[cfg(unix)]
 use retwist::ServiceManager;
 use retwist::endpoint::{DatagramEndpoint, ServerEndpoint, server_from_string};
@@ -84,11 +87,15 @@ pub(crate) fn main_about(
     if is_all_about(help, endpoints) {
         return ExitCode::SUCCESS;
     }
-    let reactor = match Reactor::new() {
+    let (operation, arguments) = match Operation::of_arguments() {
+        Ok(read) => read,
+        Err(mistake) => return fail(&*mistake, 2),
+    };
+    let reactor = match Reactor::with_settings(operation.settings()) {
         Ok(reactor) => reactor,
         Err(error) => return fail(&error, 1),
     };
-    let ready = set_up(&reactor, Parser::from_env()).and_then(|()| tell_manager(&reactor));
+    let ready = set_up(&reactor, arguments).and_then(|()| tell_manager(&reactor));
     if let Err(mistake) = ready {
         return fail(&*mistake, 2);
     }
@@ -110,8 +117,11 @@ where
     if is_all_about(help, STREAMS) {
         return ExitCode::SUCCESS;
     }
-    let outcome = match read(Parser::from_env()) {
-        Ok((workers, set_up)) => workers
+    let understood = Operation::of_arguments()
+        .and_then(|(operation, arguments)| Ok((operation, read(arguments)?)));
+    let outcome = match understood {
+        Ok((operation, (workers, set_up))) => workers
+            .settings(operation.settings())
             .when_listening(announce)
             .supervised(tell_manager)
             .run(set_up),
@@ -146,6 +156,7 @@ pub(crate) fn is_all_about(help: &str, endpoints: &str) -> bool {
     if own.any(|argument| argument == "--help" || argument == "-h") {
         say(help.trim());
         if !endpoints.is_empty() {
+            say(operation::HELP);
             say(endpoints);
         }
         return true;

@@ -172,7 +172,11 @@ impl Protocol for Relay {
         self.close_if_done(transport);
     }
 
+    /// What is relayed ends by itself, as long as there is time.
     fn shutting_down(&mut self, transport: &TransportRef) {
+        if transport.is_draining() {
+            return;
+        }
         let complete = self.pair.read_lost[1 - self.this].get();
         let broken = RelayBroken::Lost(Reason::ReactorStopped);
         end(transport, &if complete { Ok(()) } else { Err(broken) });

@@ -1,6 +1,7 @@
 pub(crate) mod connect_attempt;
 pub(crate) mod connector;
 pub(crate) mod datagram_port;
+mod drain;
 #[cfg(unix)]
 pub(crate) mod exits;
 pub(crate) mod factory;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token, Waker};
 
+use self::drain::Drain;
 use self::progress::{Closing, Next};
 use self::signals::Signals;
 use self::sleep::SleepHook;
@@ -32,6 +34,7 @@ use crate::core::lifecycle::Triggers;
 use crate::core::siblings::Siblings;
 use crate::core::sources::Sources;
 use crate::datagram::DatagramCommons;
+use crate::heart::draining::Draining;
 use crate::heart::port::KeptPorts;
 use crate::machines::output::{Buffers, ReadBuffer};
 use crate::stream::StreamContext;
@@ -47,6 +50,12 @@ pub(crate) struct Core {
     pub(crate) exits: exits::Exits,
     /// What the connections that this side made share.
     pub(crate) outgoing: Rc<Siblings>,
+    /// What the connections that were accepted elsewhere share.
+    #[cfg_attr(
+        not(unix),
+        expect(dead_code, reason = "only sockets of this system are adopted")
+    )]
+    pub(crate) adopted: Rc<Siblings>,
     pub(crate) kept_ports: Rc<KeptPorts>,
     pub(crate) spare_fd: SpareFd,
     pub(crate) triggers: Triggers,
@@ -55,6 +64,7 @@ pub(crate) struct Core {
     system: RefCell<System>,
     signals: RefCell<Option<Signals>>,
     progress: Progress,
+    drain: Drain,
     closing: Cell<Closing>,
     sleep_hook: SleepHook,
 }
@@ -92,15 +102,18 @@ impl Core {
         let waker = Waker::new(poll.registry(), WAKER).map_err(RunError::Poll)?;
         let remote = Remote::new(waker);
         let sources = Rc::new(Sources::new(registry));
+        let draining = Draining::default();
         Ok(Rc::new(Core {
             context: Rc::new(StreamContext {
                 clock: Clock::flowing(),
                 buffers: Buffers::new(),
+                draining: draining.clone(),
             }),
-            datagrams: Rc::default(),
+            datagrams: Rc::new(DatagramCommons::new(draining.clone())),
             #[cfg(unix)]
             exits: exits::Exits::new(&sources),
-            outgoing: Siblings::new(&sources),
+            outgoing: Siblings::outgoing(&sources),
+            adopted: Siblings::served(&sources),
             sources,
             kept_ports: Rc::default(),
             spare_fd: SpareFd::new(),
@@ -113,6 +126,7 @@ impl Core {
             }),
             signals: RefCell::new(None),
             progress: Progress::new(),
+            drain: Drain::new(draining),
             closing: Cell::default(),
             sleep_hook: SleepHook::default(),
         }))
@@ -276,7 +290,7 @@ impl Core {
             return Some(Duration::ZERO);
         }
         let timer = self.clock().until_next_wake();
-        let end = self.time_to_close();
+        let end = self.time_to_go_on();
         self.wait(match (timer, end) {
             (Some(timer), Some(end)) => Some(timer.min(end)),
             (timer, end) => timer.or(end),

@@ -3,6 +3,7 @@
 
 pub(crate) mod channel;
 pub(crate) mod clock;
+pub(crate) mod draining;
 #[cfg(unix)]
 pub(crate) mod duplicate;
 pub(crate) mod handle;

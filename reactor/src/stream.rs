@@ -165,6 +165,12 @@ impl<W: Wire> Stream<W> {
         self.seat.wants_turn();
     }
 
+    /// The reactor drains: the protocol is asked to finish.
+    pub(crate) fn drain(&self) {
+        self.seat.shutting_down();
+        self.seat.wants_turn();
+    }
+
     /// Ends at once; the protocol is told in the turn that follows.
     pub(crate) fn end(&self, reason: Reason) {
         self.finish(reason, true);

@@ -33,6 +33,13 @@ struct Member {
 /// if anything did. The channel closes when the thread has ended.
 type Reports = Receiver<Result<Remote, WorkersError>>;
 
+/// How a worker ends that does not fail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Stopped,
+    Drained,
+}
+
 /// What a thread is given.
 pub(super) struct Thread<'scope, S> {
     pub(super) number: usize,
@@ -88,6 +95,7 @@ impl Crew {
             }
             and_then();
         });
+        drain_together(&supervisor, remotes.clone());
         let hurried = stop_together(&supervisor, remotes);
         let outcome = supervisor.run().map_err(WorkersError::Reactor);
         // Members that were not told to begin end now.
@@ -97,6 +105,23 @@ impl Crew {
             outcome.and(last_report(reports, deadline))
         })
     }
+}
+
+/// Has the workers drain when the supervisor does, which waits until each has ended.
+fn drain_together(supervisor: &Reactor, remotes: Vec<Remote>) {
+    let handle = supervisor.handle();
+    supervisor.add_system_event_trigger(Phase::Before, SystemEvent::Drain, move |hold| {
+        let longest = handle.drain_time_left().unwrap_or_default();
+        for remote in &remotes {
+            let held = hold.clone();
+            // A worker that cannot be called has ended.
+            let _ = remote.call_from_thread(move |worker| {
+                let (end, ended) = (SystemEvent::Shutdown, move |_| drop(held));
+                worker.add_system_event_trigger(Phase::After, end, ended);
+                worker.drain(longest);
+            });
+        }
+    });
 }
 
 /// Has the workers end in order when the supervisor does, which waits for them, and at once after a
@@ -152,31 +177,55 @@ impl<S: Fn(&Worker) -> Result<(), Cause>> Thread<'_, S> {
     fn run(self, reports: &Sender<Result<Remote, WorkersError>>, begin: &Receiver<()>) {
         let outcome = catch_panic(|| self.work(reports, begin))
             .unwrap_or_else(|message| Err(WorkersError::Panicked(message)));
-        if let Err(error) = outcome {
-            // The supervisor listens as long as there are threads.
-            let _ = reports.send(Err(error));
+        match outcome {
+            Ok(Ended::Drained) => {}
+            Ok(Ended::Stopped) => stop(&self.supervisor),
+            Err(error) => {
+                // The supervisor listens as long as there are threads.
+                let _ = reports.send(Err(error));
+                stop(&self.supervisor);
+            }
         }
-        stop(&self.supervisor);
     }
 
     fn work(
         &self,
         reports: &Sender<Result<Remote, WorkersError>>,
         begin: &Receiver<()>,
-    ) -> Result<(), WorkersError> {
+    ) -> Result<Ended, WorkersError> {
         let reactor = reactor(self.settings.clone())?;
         let worker = Worker::one_of_several(&reactor, self.number, &self.ports);
         prepare(&worker, self.set_up)?;
-        let supervisor = self.supervisor.clone();
-        reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |_| {
-            stop(&supervisor);
-        });
+        let ended = self.end_together(&reactor);
         let _ = reports.send(Ok(reactor.remote()));
-        match begin.recv() {
-            Ok(()) => reactor.run().map_err(WorkersError::Reactor),
-            // Another one has failed.
-            Err(_) => Ok(()),
+        if begin.recv().is_ok() {
+            reactor.run().map_err(WorkersError::Reactor)?;
         }
+        // Or another one has failed.
+        Ok(ended.get())
+    }
+
+    /// Has all drain when this worker does, and stop when it stops. One that has drained has only come to
+    /// its end before the others. What is returned says how it ends.
+    fn end_together(&self, reactor: &Reactor) -> Rc<Cell<Ended>> {
+        let ended = Rc::new(Cell::new(Ended::Stopped));
+        let (handle, supervisor) = (reactor.handle(), self.supervisor.clone());
+        reactor.add_system_event_trigger(Phase::Before, SystemEvent::Drain, move |_| {
+            let longest = handle.drain_time_left().unwrap_or_default();
+            // If the supervisor has ended, they have.
+            let _ = supervisor.call_from_thread(move |supervisor| supervisor.drain(longest));
+        });
+        let drained = ended.clone();
+        reactor.add_system_event_trigger(Phase::After, SystemEvent::Drain, move |_| {
+            drained.set(Ended::Drained);
+        });
+        let (supervisor, how) = (self.supervisor.clone(), ended.clone());
+        reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |_| {
+            if how.get() == Ended::Stopped {
+                stop(&supervisor);
+            }
+        });
+        ended
     }
 }
 

@@ -30,6 +30,7 @@ fn a_protocol_that_is_never_done_with_its_input_hears_that_the_reactor_stops() {
     let reactor = Reactor::with_settings(ReactorSettings {
         signals: false,
         shutdown_timeout: Duration::from_secs(3600),
+        ..ReactorSettings::default()
     })
     .unwrap();
     let log = Log::default();

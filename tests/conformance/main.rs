@@ -27,6 +27,7 @@ mod crowd;
 mod deadlines;
 #[cfg(unix)]
 mod descriptors;
+mod drain;
 mod drops;
 mod fairness;
 mod idle;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use retwist::{
     Address, IntoProtocol, ListenError, ListeningPort, Phase, Protocol, ProtocolRef, Reactor,
-    ReactorSettings, Reason, SystemEvent, TcpConnect, TcpListen, TransportRef,
+    ReactorHandle, ReactorSettings, Reason, SystemEvent, TcpConnect, TcpListen, TransportRef,
 };
 
 use retwist::protocols::{Policy, Timeout};
@@ -68,22 +68,28 @@ pub fn stop_when(reactor: &Reactor, condition: impl Fn() -> bool + 'static) {
 }
 
 /// Calls `act` in the first pass in which `condition` is true.
-fn when(reactor: &Reactor, condition: impl Fn() -> bool + 'static, act: impl FnOnce() + 'static) {
+pub fn when(
+    reactor: &Reactor,
+    condition: impl Fn() -> bool + 'static,
+    act: impl FnOnce() + 'static,
+) {
     let handle = reactor.handle();
     reactor.call_soon(move || look(handle, condition, act));
-    fn look(
-        handle: retwist::ReactorHandle,
-        condition: impl Fn() -> bool + 'static,
-        act: impl FnOnce() + 'static,
-    ) {
-        if condition() {
-            return act();
-        }
-        let again = handle.clone();
-        handle.call_later(Duration::from_millis(1), move || {
-            look(again, condition, act)
-        });
+}
+
+/// The same, for code that has only the handle.
+pub fn look(
+    handle: ReactorHandle,
+    condition: impl Fn() -> bool + 'static,
+    act: impl FnOnce() + 'static,
+) {
+    if condition() {
+        return act();
     }
+    let again = handle.clone();
+    handle.call_later(Duration::from_millis(1), move || {
+        look(again, condition, act)
+    });
 }
 
 #[test]
@@ -113,6 +119,7 @@ fn a_peer_that_reads_nothing_holds_up_the_end_for_a_limited_time() {
     let settings = ReactorSettings {
         signals: false,
         shutdown_timeout: Duration::from_millis(20),
+        ..ReactorSettings::default()
     };
     let reactor = Reactor::with_settings(settings).unwrap();
     let server = Peer::new();
@@ -343,6 +350,7 @@ fn a_shutdown_may_take_as_long_as_it_likes() {
     let reactor = Reactor::with_settings(ReactorSettings {
         signals: false,
         shutdown_timeout: Duration::MAX,
+        ..ReactorSettings::default()
     })
     .unwrap();
     let server = Peer::new();
@@ -415,6 +423,7 @@ fn a_protocol_is_asked_to_finish_and_may_take_its_time() {
                 Asked::IsAskedInVain => Duration::from_millis(50),
                 _ => Duration::from_secs(3600),
             },
+            ..ReactorSettings::default()
         })
         .unwrap();
         let log = Log::default();

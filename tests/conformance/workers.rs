@@ -38,6 +38,7 @@ impl Protocol for Server {
         match data {
             b"s" => self.reactor.stop(),
             b"c" => self.reactor.crash(),
+            b"d" => self.reactor.drain(Duration::from_secs(3600)),
             b"w" => transport.write(&pattern(MUCH)),
             _ => transport.write(data),
         }
@@ -426,4 +427,35 @@ fn spins() {
         Ok(())
     });
     println!("\nended");
+}
+
+#[test]
+fn all_drain_when_one_does_and_each_ends_when_its_connections_have() {
+    let (told, asked) = mpsc::channel();
+    let running = Running::start(3, move |worker| {
+        let (number, told) = (worker.number(), told.clone());
+        let event = SystemEvent::Drain;
+        worker.add_system_event_trigger(Phase::During, event, move |_| told.send(number).unwrap());
+        Ok(serve(worker, any())?)
+    });
+    let address = running.address();
+    // With all of them, whatever the system chooses.
+    let mut clients = Vec::new();
+    while (0..3).any(|wanted| clients.iter().all(|(_, worker)| *worker != wanted)) {
+        clients.push(connect(address));
+    }
+    let (mut first, _) = clients.remove(0);
+    first.write_all(b"d").unwrap();
+    let mut draining: Vec<_> = asked.iter().take(3).collect();
+    draining.sort_unstable();
+    assert_eq!(draining, [0, 1, 2]);
+    assert!(soon(|| TcpStream::connect(address).is_err()));
+    drop(first);
+    for (mut client, _) in clients {
+        client.write_all(b"more").unwrap();
+        let mut heard = [0; 4];
+        client.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"more");
+    }
+    running.end();
 }

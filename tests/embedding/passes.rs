@@ -143,6 +143,7 @@ fn a_peer_that_takes_nothing_is_aborted_in_time() {
     let reactor = Reactor::with_settings(ReactorSettings {
         signals: false,
         shutdown_timeout: Duration::from_millis(20),
+        ..ReactorSettings::default()
     })
     .unwrap();
     let _client = served(&reactor, &log);

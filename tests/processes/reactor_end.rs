@@ -17,6 +17,7 @@ fn quick(shutdown_timeout: Duration) -> Reactor {
     Reactor::with_settings(ReactorSettings {
         signals: false,
         shutdown_timeout,
+        ..ReactorSettings::default()
     })
     .unwrap()
 }

@@ -95,6 +95,13 @@ impl<F: Fn(UdpEvent<'_>) + 'static> DatagramProtocol for Talker<F> {
         (self.hear)(UdpEvent::Datagram(data));
     }
 
+    /// What the reactor serves may wait for the answer.
+    fn shutting_down(&mut self, transport: &DatagramTransport) {
+        if !transport.is_draining() {
+            transport.stop_listening();
+        }
+    }
+
     fn connection_refused(&mut self, _: &DatagramTransport) {
         (self.hear)(UdpEvent::Refused);
     }

@@ -29,7 +29,9 @@ pub trait AmpReceiver: Sized + 'static {
 
     /// See [`Protocol::shutting_down`](retwist_reactor::Protocol::shutting_down).
     fn shutting_down(&mut self, transport: &AmpTransport<Self>) {
-        transport.lose_connection();
+        if !transport.is_draining() {
+            transport.lose_connection();
+        }
     }
 
     /// See [`Protocol::connection_lost`](retwist_reactor::Protocol::connection_lost). Calls without an

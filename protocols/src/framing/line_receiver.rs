@@ -128,7 +128,9 @@ pub trait LineReceiver: 'static {
 
     /// See [`Protocol::shutting_down`](retwist_reactor::Protocol::shutting_down).
     fn shutting_down(&mut self, transport: &LineTransport) {
-        transport.lose_connection();
+        if !transport.is_draining() {
+            transport.lose_connection();
+        }
     }
 
     /// See [`Protocol::connection_lost`](retwist_reactor::Protocol::connection_lost). After a line

@@ -97,7 +97,9 @@ pub trait FrameReceiver<F: Framing>: 'static {
 
     /// See [`Protocol::shutting_down`](retwist_reactor::Protocol::shutting_down).
     fn shutting_down(&mut self, transport: &FrameTransport<F>) {
-        transport.lose_connection();
+        if !transport.is_draining() {
+            transport.lose_connection();
+        }
     }
 
     /// See [`Protocol::connection_lost`](retwist_reactor::Protocol::connection_lost). If the

@@ -33,6 +33,10 @@ impl<W: DatagramWire> Source for DatagramPort<W> {
         DatagramPort::ready(self, ready.is_readable(), ready.is_writable());
     }
 
+    fn drain(&self) {
+        self.shut_down();
+    }
+
     fn stop(&self) {
         self.shut_down();
     }

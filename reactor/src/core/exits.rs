@@ -37,6 +37,9 @@ pub(crate) trait HearsExit {
     /// It has ended. Nothing is told after this.
     fn exited(&self, exit: ProcessExit);
 
+    /// The reactor drains.
+    fn drain(&self);
+
     /// The reactor is asked to end.
     fn stop(&self);
 

@@ -85,8 +85,8 @@ impl ReactorHandle {
     /// borrowed.
     ///
     /// A reactor fires its own events by itself: to fire [`SystemEvent::Shutdown`] is to
-    /// [`stop`](ReactorHandle::stop), and to fire [`SystemEvent::Startup`] changes nothing, which is
-    /// logged.
+    /// [`stop`](ReactorHandle::stop), and to fire [`SystemEvent::Startup`] or [`SystemEvent::Drain`]
+    /// changes nothing, which is logged.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -102,6 +102,9 @@ impl ReactorHandle {
         match event.into() {
             SystemEvent::Startup => {
                 log::warn!("fire_system_event has no effect: a reactor is started by run or start");
+            }
+            SystemEvent::Drain => {
+                log::warn!("fire_system_event has no effect: `drain` drains a reactor");
             }
             SystemEvent::Shutdown => self.stop(),
             event => {
@@ -161,6 +164,42 @@ impl ReactorHandle {
         if let Some(core) = self.core.upgrade() {
             core.around_sleep(Box::new(hook));
         }
+    }
+
+    /// Drains the reactor, and then stops it: from the next turn on it accepts nothing new, and what it
+    /// serves may take `longest` to come to its end. With zero, it [stops](ReactorHandle::stop).
+    ///
+    /// 1. The ports close. What waits in their queues is accepted and read once.
+    /// 2. Each connection that was accepted hears [`shutting_down`](crate::Protocol::shutting_down), with
+    ///    [`is_draining`](crate::Transport::is_draining) true: it may finish what is under way. So do child
+    ///    processes and ports of datagrams. Connections that this side made hear nothing yet, since the
+    ///    others may need them.
+    /// 3. When all accepted connections and child processes have ended, or `longest` has passed, the reactor
+    ///    stops as [`stop`](ReactorHandle::stop) has it: what is left is closed in order.
+    ///
+    /// The log says how far it is. A `stop` meanwhile cuts it short, and a second call gives it another
+    /// time from then on. Triggers of [`SystemEvent::Drain`] hear of it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use retwist_reactor::Reactor;
+    ///
+    /// let reactor = Reactor::new()?;
+    /// let handle = reactor.handle();
+    /// reactor.call_when_running(move || handle.drain(Duration::from_secs(30)));
+    /// // Nothing is served, so there is nothing to wait for.
+    /// reactor.run()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn drain(&self, longest: Duration) {
+        self.tell("drain", |core| core.drain(longest));
+    }
+
+    /// How much longer the [drain](ReactorHandle::drain) that is under way may last; `Duration::MAX` is
+    /// without a limit. `None`: the reactor does not drain.
+    pub fn drain_time_left(&self) -> Option<Duration> {
+        self.core.upgrade()?.drain_time_left()
     }
 
     /// Ends the reactor in order, from the next turn on. Does nothing if it has been told to stop

@@ -13,6 +13,13 @@ use crate::values::panic::log_panic;
 pub enum SystemEvent {
     /// The reactor starts to run.
     Startup,
+    /// The reactor drains ([`ReactorHandle::drain`](crate::ReactorHandle::drain)), which may never
+    /// happen. `before`: its ports still accept, and go on to do so as long as a trigger holds that back,
+    /// so that a balancer can be told first. `during`: its ports are closed, and what it serves has been
+    /// asked to finish; a hold keeps it from stopping as soon as all has ended. `after`: all has ended, or
+    /// the time is up; these are left out if the drain is cut short. No hold outlasts the time of the
+    /// drain.
+    Drain,
     /// The reactor was stopped, and ends. Ports and connections are closed between `before` and
     /// `during`.
     Shutdown,

@@ -56,6 +56,9 @@ impl Core {
     /// Goes on through the states until one waits for something that only passes can bring.
     #[inline(never)]
     pub(super) fn advance(&self, longest: Option<Duration>) -> Next {
+        if self.progress.state() == ReactorState::Draining {
+            self.report_drain();
+        }
         while self.is_due() {
             if self.progress.told() == Told::Crash {
                 self.has_crashed();
@@ -63,7 +66,7 @@ impl Core {
             }
             self.go_on();
         }
-        match (self.progress.state(), self.time_to_close()) {
+        match (self.progress.state(), self.time_to_go_on()) {
             (ReactorState::Ended, _) => Next::Over,
             (_, Some(left)) => Next::Pass(Some(longest.map_or(left, |longest| longest.min(left)))),
             (_, None) => Next::Pass(longest),
@@ -77,13 +80,14 @@ impl Core {
             ReactorState::Idle | ReactorState::Ended => false,
             ReactorState::Starting => told != Told::Nothing || !self.triggers.is_held(),
             ReactorState::Running => told != Told::Nothing,
+            ReactorState::Draining => told == Told::Crash || self.is_drain_due(),
             ReactorState::Stopping => told == Told::StopAtOnce || !self.triggers.is_held(),
             ReactorState::Closing => match self.closing.get() {
                 Closing::Accepting(left) => left == 0,
                 Closing::Asked(_) => {
                     told == Told::StopAtOnce
                         || self.sources.is_empty()
-                        || self.time_to_close() == Some(Duration::ZERO)
+                        || self.time_to_go_on() == Some(Duration::ZERO)
                 }
             },
         }
@@ -97,6 +101,8 @@ impl Core {
                 self.triggers.fire(Phase::During, &SystemEvent::Startup);
                 self.triggers.fire(Phase::After, &SystemEvent::Startup);
             }
+            ReactorState::Running if self.progress.told() == Told::Drain => self.begin_drain(),
+            ReactorState::Draining => self.drain_further(),
             ReactorState::Running => {
                 self.progress.set(ReactorState::Stopping);
                 self.triggers.fire(Phase::Before, &SystemEvent::Shutdown);
@@ -133,36 +139,43 @@ impl Core {
     }
 
     fn has_crashed(&self) {
+        self.drain.is_over();
         self.progress.reset();
         self.signals.take();
     }
 
-    /// How long the next sleep may last because of the end of the reactor.
-    pub(super) fn time_to_close(&self) -> Option<Duration> {
-        if self.progress.state() != ReactorState::Closing {
-            return None;
-        }
-        match self.closing.get() {
-            Closing::Accepting(_) => Some(Duration::ZERO),
-            Closing::Asked(deadline) => {
+    /// How long the next sleep may last because of the drain or the end of the reactor.
+    pub(super) fn time_to_go_on(&self) -> Option<Duration> {
+        match (self.progress.state(), self.closing.get()) {
+            (ReactorState::Draining, _) => self.time_to_drain(),
+            (ReactorState::Closing, Closing::Accepting(_)) => Some(Duration::ZERO),
+            (ReactorState::Closing, Closing::Asked(deadline)) => {
                 deadline.map(|end| end.saturating_duration_since(self.clock().now()))
             }
+            _ => None,
         }
     }
 
     /// A pass was made.
     pub(super) fn passed(&self) {
-        if self.progress.state() == ReactorState::Closing
-            && let Closing::Accepting(left) = self.closing.get()
-        {
-            self.closing.set(Closing::Accepting(left.saturating_sub(1)));
+        match (self.progress.state(), self.closing.get()) {
+            (ReactorState::Draining, _) => self.drain.passed(),
+            (ReactorState::Closing, Closing::Accepting(left)) => {
+                self.closing.set(Closing::Accepting(left.saturating_sub(1)));
+            }
+            _ => {}
         }
     }
 
     /// What a pass is made for, and what may end it.
-    pub(super) fn situation(&self) -> (ReactorState, Told, bool) {
-        let held = self.triggers.is_held();
-        (self.progress.state(), self.progress.told(), held)
+    pub(super) fn situation(&self) -> (ReactorState, Told, bool, Option<Instant>) {
+        let (held, drained_by) = (self.triggers.is_held(), self.drain.end());
+        (
+            self.progress.state(),
+            self.progress.told(),
+            held,
+            drained_by,
+        )
     }
 
     /// Ends everything now: all that is still connected hears it, and nothing is called after this.
@@ -170,6 +183,7 @@ impl Core {
         if self.has_ended() {
             return;
         }
+        self.drain.is_over();
         self.progress.set(ReactorState::Ended);
         // A callback of the first round may have connected something. A third round is not needed,
         // since nothing can be connected any more.
@@ -194,9 +208,14 @@ impl Core {
 
     /// A signal came.
     pub(crate) fn signalled(&self) {
-        match self.progress.signalled() {
-            Told::Stop => log::info!("stopping: a signal came; a second one stops at once"),
-            Told::StopAtOnce => log::warn!("stopping at once: a second signal came"),
+        let time = self.settings.drain_timeout;
+        match self.progress.signalled(!time.is_zero()) {
+            Told::Drain => {
+                self.drain(time);
+                log::info!("draining: a signal came; a second one cuts it short");
+            }
+            Told::Stop => log::info!("stopping: a signal came; another one stops at once"),
+            Told::StopAtOnce => log::warn!("stopping at once: another signal came"),
             Told::Nothing | Told::Crash => {}
         }
     }
@@ -208,7 +227,10 @@ impl Core {
     pub(crate) fn is_running(&self) -> bool {
         matches!(
             self.progress.state(),
-            ReactorState::Running | ReactorState::Stopping | ReactorState::Closing
+            ReactorState::Running
+                | ReactorState::Draining
+                | ReactorState::Stopping
+                | ReactorState::Closing
         )
     }
 

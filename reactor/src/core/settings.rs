@@ -20,6 +20,10 @@ pub struct ReactorSettings {
     /// finished then are aborted with [`Reason::ReactorStopped`](crate::Reason::ReactorStopped).
     /// Default 5 s; `Duration::MAX` is without a limit.
     pub shutdown_timeout: Duration,
+    /// How long the reactor drains when the first signal comes, before it stops: see
+    /// [`ReactorHandle::drain`](crate::ReactorHandle::drain). The second signal cuts the drain short, and
+    /// a third one the shutdown. Default zero: it stops without a drain.
+    pub drain_timeout: Duration,
 }
 
 impl Default for ReactorSettings {
@@ -27,6 +31,7 @@ impl Default for ReactorSettings {
         ReactorSettings {
             signals: true,
             shutdown_timeout: Duration::from_secs(5),
+            drain_timeout: Duration::ZERO,
         }
     }
 }

@@ -7,13 +7,25 @@ use crate::core::sources::Sources;
 pub(crate) struct Siblings {
     pub(crate) sources: Rc<Sources>,
     open: Cell<usize>,
+    are_served: bool,
 }
 
 impl Siblings {
-    pub(crate) fn new(sources: &Rc<Sources>) -> Rc<Self> {
+    /// Those of a port, or connections that were accepted elsewhere: a drain waits for them.
+    pub(crate) fn served(sources: &Rc<Sources>) -> Rc<Self> {
+        Siblings::new(sources, true)
+    }
+
+    /// Those that this side made.
+    pub(crate) fn outgoing(sources: &Rc<Sources>) -> Rc<Self> {
+        Siblings::new(sources, false)
+    }
+
+    fn new(sources: &Rc<Sources>, are_served: bool) -> Rc<Self> {
         Rc::new(Siblings {
             sources: sources.clone(),
             open: Cell::new(0),
+            are_served,
         })
     }
 
@@ -22,11 +34,22 @@ impl Siblings {
         self.open.get()
     }
 
+    /// Whether a drain waits for them: see [`Sources::served`].
+    pub(crate) fn are_served(&self) -> bool {
+        self.are_served
+    }
+
     pub(crate) fn opened(&self) {
         self.open.set(self.open.get() + 1);
+        if self.are_served {
+            self.sources.serve();
+        }
     }
 
     pub(crate) fn closed(&self) {
         self.open.set(self.open.get() - 1);
+        if self.are_served {
+            self.sources.served_one();
+        }
     }
 }

@@ -18,8 +18,12 @@ pub(crate) trait Source {
     /// It has become ready for something, or has asked to be looked at again. It reads into `buffer`.
     fn ready(&self, ready: Ready, buffer: &mut ReadBuffer);
 
-    /// The reactor ends, and this comes before [`stop`](Source::stop): a port closes.
+    /// The reactor drains, or ends, and this comes before [`drain`](Source::drain) and
+    /// [`stop`](Source::stop): a port closes.
     fn stop_listening(&self) {}
+
+    /// The reactor drains: what is [`Served`] is asked to finish, and so is a port of datagrams.
+    fn drain(&self) {}
 
     /// The reactor ends: come to an orderly end soon.
     fn stop(&self);
@@ -45,6 +49,26 @@ pub(crate) struct Sources {
     generation: Cell<usize>,
     /// The sources that have more to do without a new event: edges come once.
     again: RefCell<Vec<Token>>,
+    served: Cell<usize>,
+}
+
+/// Is [counted](Sources::served) as long as it lives.
+#[cfg(unix)]
+pub(crate) struct Served(Rc<Sources>);
+
+#[cfg(unix)]
+impl Served {
+    pub(crate) fn by(sources: &Rc<Sources>) -> Self {
+        sources.serve();
+        Served(sources.clone())
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.served_one();
+    }
 }
 
 struct Slot {
@@ -59,7 +83,24 @@ impl Sources {
             slots: RefCell::default(),
             generation: Cell::new(0),
             again: RefCell::default(),
+            served: Cell::new(0),
         }
+    }
+
+    /// One more is served.
+    pub(crate) fn serve(&self) {
+        self.served.set(self.served.get() + 1);
+    }
+
+    /// One of those that are served has ended.
+    pub(crate) fn served_one(&self) {
+        self.served.set(self.served.get() - 1);
+    }
+
+    /// How many are served: connections that were accepted, and children. A drain waits for them. The
+    /// connections that this side makes are the means, and not the end.
+    pub(crate) fn served(&self) -> usize {
+        self.served.get()
     }
 
     pub(crate) fn registry(&self) -> &Registry {

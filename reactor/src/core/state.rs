@@ -11,6 +11,8 @@ pub enum ReactorState {
     Starting,
     /// Its startup is complete.
     Running,
+    /// It was told to drain: its ports close, and what it serves is coming to its end.
+    Draining,
     /// It was told to stop. The triggers before shutdown were called, and may hold it back.
     Stopping,
     /// Its ports are closed, and its connections are coming to their end.
@@ -23,6 +25,8 @@ pub enum ReactorState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Told {
     Nothing,
+    /// What is served is waited for first.
+    Drain,
     Stop,
     /// Neither holds nor connections are waited for any more.
     StopAtOnce,
@@ -43,7 +47,10 @@ pub(super) enum Told {
 /// Starting | told to crash                           | Idle     |
 /// Starting | told to stop, or nothing holds it       | Running  | triggers during and after startup
 /// Running  | told to crash                           | Idle     |
+/// Running  | told to drain                           | Draining | triggers before the drain
 /// Running  | told to stop                            | Stopping | triggers before shutdown
+/// Draining | told to crash                           | Idle     |
+/// Draining | told to stop, or the drain is over      | Stopping | triggers before shutdown
 /// Stopping | told to stop at once, or nothing holds  | Closing  | ports close; connections are asked
 /// Closing  | told to stop at once, or nothing is     | Ended    | the rest is aborted; triggers during
 ///          | connected, or the time is up            |          | and after shutdown
@@ -53,12 +60,15 @@ pub(super) enum Told {
 /// ```text
 /// what comes      | tells
 /// ----------------+---------------------------------------------------------------
+/// drain           | to drain
 /// stop            | to stop
 /// stop_at_once    | to stop at once
 /// crash           | to crash, unless it was told to stop
-/// a signal        | to stop; to stop at once, if it was told to stop
+/// a signal        | to drain, if it is to; the next one to stop, and the next to stop at once
 /// poll has failed | to stop; to stop at once, if it is stopping: an end that cannot wait
 /// ```
+///
+/// The steps of a drain are in `core/drain.rs`.
 pub(super) struct Progress {
     state: Cell<ReactorState>,
     told: Cell<Told>,
@@ -117,6 +127,12 @@ impl Progress {
         !matches!(self.state.get(), ReactorState::Idle | ReactorState::Ended)
     }
 
+    /// Returns whether it is told nothing else, and can be.
+    pub(super) fn drain(&self) -> bool {
+        self.tell(Told::Drain);
+        self.told.get() == Told::Drain
+    }
+
     pub(super) fn stop(&self) {
         self.tell(Told::Stop);
     }
@@ -128,15 +144,16 @@ impl Progress {
     }
 
     pub(super) fn crash(&self) {
-        if self.told.get() == Told::Nothing {
+        if self.told.get() < Told::Stop {
             self.tell(Told::Crash);
         }
     }
 
-    /// Returns what this signal has changed.
-    pub(super) fn signalled(&self) -> Told {
+    /// Returns what this signal has changed, on a reactor that drains at the first or not.
+    pub(super) fn signalled(&self, drains: bool) -> Told {
         match self.told.get() {
-            Told::Nothing => self.tell(Told::Stop),
+            Told::Nothing if drains => self.tell(Told::Drain),
+            Told::Nothing | Told::Drain => self.tell(Told::Stop),
             Told::Stop => self.tell(Told::StopAtOnce),
             Told::StopAtOnce | Told::Crash => return Told::Nothing,
         }
@@ -177,7 +194,8 @@ mod tests {
             progress.stop();
             progress.stop_at_once();
             progress.crash();
-            assert_eq!(progress.signalled(), Told::Nothing);
+            assert!(!progress.drain());
+            assert_eq!(progress.signalled(true), Told::Nothing);
             assert_eq!(progress.told(), Told::Nothing);
         }
     }
@@ -185,8 +203,12 @@ mod tests {
     #[test]
     fn the_second_signal_stops_at_once_and_the_third_changes_nothing() {
         let progress = running();
-        let told = [(); 3].map(|()| progress.signalled());
+        let told = [(); 3].map(|()| progress.signalled(false));
         assert_eq!(told, [Told::Stop, Told::StopAtOnce, Told::Nothing]);
+        let progress = running();
+        let told = [(); 4].map(|()| progress.signalled(true));
+        let hurried = [Told::Drain, Told::Stop, Told::StopAtOnce, Told::Nothing];
+        assert_eq!(told, hurried);
     }
 
     #[test]

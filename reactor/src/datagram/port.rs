@@ -10,6 +10,7 @@ use super::holder::HeldDatagram;
 use super::queue::SpareQueues;
 use super::transport::DatagramChannel;
 use super::{Batch, DatagramQueue, DatagramWire, Opened, UdpOption};
+use crate::heart::draining::Draining;
 use crate::heart::port::Listening;
 use crate::heart::turn::DatagramTurn;
 use crate::values::panic::{catch_panic, log_panic};
@@ -82,9 +83,22 @@ pub(crate) struct DatagramCommons {
     /// What the wires of one kind share.
     of_wires: OnceCell<Rc<dyn Any>>,
     spares: RefCell<SpareQueues>,
+    draining: Draining,
 }
 
 impl DatagramCommons {
+    /// Those of a reactor that drains when it says so.
+    pub(crate) fn new(draining: Draining) -> Self {
+        DatagramCommons {
+            draining,
+            ..DatagramCommons::default()
+        }
+    }
+
+    pub(crate) fn draining(&self) -> &Draining {
+        &self.draining
+    }
+
     /// What the wires of one kind share, made when the first of them asks.
     pub(crate) fn of_wires<T: Default + 'static>(&self) -> Rc<T> {
         let shared = self.of_wires.get_or_init(|| Rc::new(T::default())).clone();
@@ -176,7 +190,7 @@ impl<W: DatagramWire> DatagramPort<W> {
         self.state.get() == State::Open
     }
 
-    /// The reactor ends: the protocol may close in order.
+    /// The reactor drains or ends: the protocol may close in order.
     pub(crate) fn shut_down(&self) {
         self.owed.borrow_mut().shutting_down = true;
         self.ask_for_turn();
@@ -433,6 +447,10 @@ impl<W: DatagramWire> DatagramChannel for DatagramPort<W> {
         let (output, parked) = (self.output.borrow(), self.parked.borrow());
         output.as_ref().map_or(0, |queue| queue.bytes())
             + parked.as_ref().map_or(0, |parked| parked.queue().bytes())
+    }
+
+    fn is_draining(&self) -> bool {
+        self.commons.draining.is_on()
     }
 
     fn clock(&self) -> Clock {

@@ -70,10 +70,14 @@ pub trait DatagramProtocol: 'static {
     /// [`SendError::QueueFull`](crate::SendError::QueueFull): who has more to send goes on here.
     fn can_send_again(&mut self, transport: &DatagramTransport) {}
 
-    /// The reactor is about to end. Unless overridden, the port is closed; a protocol that overrides
-    /// this may say goodbye and then calls
+    /// The reactor is about to end, or [drains](crate::ReactorHandle::drain). Unless overridden, the port
+    /// is closed; a protocol that overrides this may say goodbye and then calls
     /// [`stop_listening`](DatagramTransport::stop_listening), within
     /// [`shutdown_timeout`](crate::ReactorSettings::shutdown_timeout).
+    ///
+    /// A drain does not wait for ports of datagrams. A port that the connections still need until they
+    /// have ended stays open as long as [`is_draining`](DatagramTransport::is_draining) is true; then
+    /// this is called again.
     fn shutting_down(&mut self, transport: &DatagramTransport) {
         transport.stop_listening();
     }

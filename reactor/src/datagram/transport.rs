@@ -31,6 +31,7 @@ pub(crate) trait DatagramChannel {
     fn is_listening(&self) -> bool;
     fn is_started(&self) -> bool;
     fn buffered(&self) -> usize;
+    fn is_draining(&self) -> bool;
     fn clock(&self) -> Clock;
     fn held(&self) -> Option<Rc<dyn HeldDatagram>>;
     /// Makes a call of the protocol's that is no callback; its panic closes the port.
@@ -122,6 +123,12 @@ impl DatagramTransport {
     pub fn buffered(&self) -> usize {
         let channel = self.channel.upgrade();
         channel.map_or(0, |channel| channel.buffered())
+    }
+
+    /// Whether the reactor drains: see [`ReactorHandle::drain`](crate::ReactorHandle::drain).
+    pub fn is_draining(&self) -> bool {
+        let channel = self.channel.upgrade();
+        channel.is_some_and(|channel| channel.is_draining())
     }
 
     /// The clock of the reactor.

@@ -11,7 +11,7 @@ use super::kind::Kind;
 use super::options::Ends;
 use super::raw_mode::RawMode;
 use super::{Companion, DescriptorStream, OpenError, Terminal};
-use crate::core::sources::{Source, Sources};
+use crate::core::sources::{Served, Source, Sources};
 use crate::machines::output::ReadBuffer;
 use crate::stream::{Ready, Stream, Wire};
 use crate::{Address, Reason};
@@ -54,6 +54,8 @@ pub(crate) struct DescriptorWire {
     address: Address,
     /// See [`Companion`].
     companion: Option<Rc<dyn Companion>>,
+    /// A port has accepted it, and it is open.
+    served: RefCell<Option<Served>>,
 }
 
 /// No registration has it.
@@ -98,6 +100,7 @@ impl DescriptorWire {
             raw_mode: RefCell::default(),
             address,
             companion,
+            served: RefCell::default(),
         })
     }
 
@@ -124,6 +127,11 @@ impl DescriptorWire {
             }
         }
         Ok(())
+    }
+
+    /// A port has accepted it.
+    pub(crate) fn is_served(&self) {
+        *self.served.borrow_mut() = Some(Served::by(&self.sources));
     }
 
     pub(super) fn input(&self) -> Option<Rc<End>> {
@@ -247,6 +255,7 @@ impl Wire for DescriptorWire {
         }
         drop(output);
         drop(input);
+        self.served.take();
         if let Some(companion) = &self.companion {
             companion.closed(reset);
         }
@@ -333,6 +342,12 @@ impl Source for Stream<DescriptorWire> {
             ready.of_input_alone()
         };
         Stream::ready(self, ready, buffer);
+    }
+
+    fn drain(&self) {
+        if self.wire.served.borrow().is_some() {
+            Stream::drain(self);
+        }
     }
 
     fn stop(&self) {

@@ -167,6 +167,11 @@ pub trait Channel: 'static {
             .unwrap_or_else(Clock::new)
     }
 
+    /// See [`Transport::is_draining`](crate::Transport::is_draining).
+    fn is_draining(&self) -> bool {
+        self.seat().with_lower(|lower| lower.is_draining()) == Some(true)
+    }
+
     /// Bytes that were accepted and not yet handed to the system, here and below.
     fn buffered(&self) -> usize {
         self.seat()

@@ -305,6 +305,10 @@ impl<C: Channel> Transport for Handle<C> {
         })
     }
 
+    fn is_draining(&self) -> bool {
+        self.ask(|channel| channel.is_draining()) == Some(true)
+    }
+
     fn buffered(&self) -> usize {
         self.ask(|channel| channel.buffered()).unwrap_or(0)
     }

@@ -86,7 +86,7 @@ pub trait Layer: Channel {
         self.seat().write_connection_lost();
     }
 
-    /// The reactor stops, or the port is drained.
+    /// The reactor stops or drains.
     fn shutting_down(&self) {
         self.seat().shutting_down();
     }

@@ -71,13 +71,24 @@ pub trait Protocol: 'static {
     #[doc(alias = "writeConnectionLost")]
     fn write_connection_lost(&mut self, transport: &TransportRef) {}
 
-    /// The reactor stops: the protocol is to say what it has to say and close. What has not ended
-    /// by the [`shutdown_timeout`](crate::ReactorSettings::shutdown_timeout) is aborted. Unless
-    /// overridden, the connection is closed in order.
+    /// The reactor stops, or [drains](crate::ReactorHandle::drain): the protocol is to say what it has to
+    /// say and close.
+    ///
+    /// When the reactor stops, what has not ended by the
+    /// [`shutdown_timeout`](crate::ReactorSettings::shutdown_timeout) is aborted. When it drains,
+    /// [`is_draining`](crate::Transport::is_draining) is true: there is time to finish what is under way,
+    /// and to close when the connection is idle next. A connection that has not ended when that time is
+    /// up hears this again, with `is_draining` false.
+    ///
+    /// Unless overridden, the connection is closed in order when the reactor stops, and goes on when
+    /// it drains: a server that cannot tell whether a request is on its way leaves the close to the
+    /// client.
     ///
     /// A mail server says 421 here; an HTTP server finishes the response under way.
     fn shutting_down(&mut self, transport: &TransportRef) {
-        transport.lose_connection();
+        if !transport.is_draining() {
+            transport.lose_connection();
+        }
     }
 
     /// The connection has ended, whatever the way. Nothing is called after it. Transports that were

@@ -227,15 +227,20 @@ impl Seat {
         self.state.set(Facts::END_OF_OUTPUT);
     }
 
-    /// The reactor stops, or the port is drained. The occupant is told in a turn, for which the
-    /// caller asks; one that has not heard of its connection yet is closed here.
+    /// The reactor stops, or [drains](crate::Transport::is_draining). The occupant is told in a turn, for
+    /// which the caller asks. One that has not heard of its connection yet is closed here if the reactor
+    /// stops; if it drains, the occupant is told behind `connection_made`.
     pub fn shutting_down(&self) {
         self.state.set(Facts::STOPPING);
-        match self.state.phase() {
-            Phase::Open => self.state.set(Facts::SHUT_DOWN),
-            Phase::Unopened => {
+        let channel = self.channel();
+        match (self.state.phase(), channel) {
+            (Phase::Open, _) => self.state.set(Facts::SHUT_DOWN),
+            (Phase::Unopened, Some(channel)) if channel.is_draining() => {
+                self.state.set(Facts::SHUT_DOWN);
+            }
+            (Phase::Unopened, channel) => {
                 self.begin_close();
-                if let Some(channel) = self.channel() {
+                if let Some(channel) = channel {
                     channel.lose_connection(Reason::Done);
                 }
             }

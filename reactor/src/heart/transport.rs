@@ -185,6 +185,11 @@ pub trait Transport: SeatHandle + Producer + fmt::Debug {
     /// The clock of the reactor that this connection lives in.
     fn clock(&self) -> Clock;
 
+    /// Whether the reactor drains: it accepts nothing new, and its connections have until the time is up
+    /// to finish what they do. A server that says in each answer whether the connection goes on, as HTTP
+    /// does, says no from now on. See [`ReactorHandle::drain`](crate::ReactorHandle::drain).
+    fn is_draining(&self) -> bool;
+
     /// How many bytes were accepted and not yet handed to the system, in all layers from here down.
     fn buffered(&self) -> usize;
 

@@ -2,7 +2,9 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::held::{Event, HeldProcess};
+use crate::core::sources::Served;
 use crate::heart::channel::Channel;
+use crate::heart::draining::Draining;
 use crate::values::panic::{catch_panic, log_panic};
 use crate::{
     Address, Clock, ProcessError, ProcessExit, ProcessProtocolRef, ProcessTransport, Reason,
@@ -42,8 +44,10 @@ pub(crate) struct Process {
     is_over: Cell<bool>,
     /// A callback has panicked: the child is not told anything more, and is to end.
     has_panicked: Cell<bool>,
-    /// It has been told that the reactor ends.
-    is_stopping: Cell<bool>,
+    asked: Cell<Asked>,
+    draining: Draining,
+    /// A drain waits for it.
+    served: RefCell<Option<Served>>,
     outlives_reactor: bool,
 }
 
@@ -53,6 +57,14 @@ pub(crate) trait Grip {
     fn address(&self) -> Address;
     fn signal(&self, signal: Signal) -> Result<(), ProcessError>;
     fn set_window(&self, window: WindowSize) -> Result<(), ProcessError>;
+}
+
+/// What the protocol was asked with `shutting_down`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Nothing,
+    ToDrain,
+    ToEnd,
 }
 
 /// A pipe of the child, as long as it is open.
@@ -75,7 +87,12 @@ pub(crate) enum Direction {
 }
 
 impl Process {
-    pub(crate) fn new(clock: Clock, protocol: ProcessProtocolRef, outlives: bool) -> Rc<Self> {
+    pub(crate) fn new(
+        clock: Clock,
+        draining: Draining,
+        protocol: ProcessProtocolRef,
+        outlives: bool,
+    ) -> Rc<Self> {
         Rc::new_cyclic(|me| Process {
             me: me.clone(),
             clock,
@@ -87,7 +104,9 @@ impl Process {
             has_begun: Cell::new(false),
             is_over: Cell::new(false),
             has_panicked: Cell::new(false),
-            is_stopping: Cell::new(false),
+            asked: Cell::new(Asked::Nothing),
+            draining,
+            served: RefCell::default(),
             outlives_reactor: outlives,
         })
     }
@@ -100,9 +119,15 @@ impl Process {
         }
     }
 
+    /// A drain waits for it, until it exits.
+    pub(crate) fn is_served(&self, served: Served) {
+        *self.served.borrow_mut() = Some(served);
+    }
+
     /// The child was started, and could not be used: its protocol hears nothing at all.
     pub(crate) fn withdraw(&self) {
         self.is_over.set(true);
+        self.served.take();
         let protocol = self.protocol.take();
         log_panic("the drop of a process protocol", || drop(protocol));
         for pipe in self.transports(|_| true) {
@@ -160,6 +185,7 @@ impl Process {
 
     pub(crate) fn exited(&self, exit: ProcessExit) {
         self.begin();
+        self.served.take();
         self.exit.set(Some(exit));
         self.tell(Event::Exited(exit));
         // A terminal may have waited for it.
@@ -169,12 +195,22 @@ impl Process {
         self.end_if_over();
     }
 
-    /// The reactor is asked to end. What watches for the exit says so, and each pipe.
+    /// The reactor drains, or is asked to end. What watches for the exit says so, and each pipe.
     pub(crate) fn stop(&self) {
         self.begin();
-        if !self.is_stopping.replace(true) {
+        let asked = if self.is_draining() {
+            Asked::ToDrain
+        } else {
+            Asked::ToEnd
+        };
+        if self.asked.get() < asked {
+            self.asked.set(asked);
             self.tell(Event::ShuttingDown);
         }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.is_on()
     }
 
     pub(crate) fn outlives_reactor(&self) -> bool {

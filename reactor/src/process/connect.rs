@@ -294,6 +294,9 @@ impl HearsExit for ChildConnection {
         self.look_again();
     }
 
+    /// It is a connection that this side made.
+    fn drain(&self) {}
+
     /// The connection is asked to end, and its end is that of the child.
     fn stop(&self) {}
 

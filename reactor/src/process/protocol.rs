@@ -117,8 +117,15 @@ pub trait ProcessProtocol: 'static {
     /// request to end. A protocol that overrides this may send a signal. A child that still runs
     /// after [`shutdown_timeout`](crate::ReactorSettings::shutdown_timeout) is killed, unless it
     /// [outlives the reactor](crate::Program::outlives_reactor).
+    ///
+    /// If the reactor [drains](crate::ReactorHandle::drain) first, this is called when that begins, with
+    /// [`is_draining`](ProcessTransport::is_draining) true, and again if the child still runs when it is
+    /// over. The drain waits for the child, which unless overridden goes on with its work. A child
+    /// without an end of its own is asked to end here.
     fn shutting_down(&mut self, process: &ProcessTransport) {
-        process.lose_connection();
+        if !process.is_draining() {
+            process.lose_connection();
+        }
     }
 
     /// The child has exited, and all its pipes are closed. Called once, as the last.

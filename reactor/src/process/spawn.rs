@@ -11,6 +11,7 @@ use super::pipe::{PipeEnd, PipeOwner};
 use super::program::{Program, WindowSize};
 use crate::core::Core;
 use crate::core::exits::{HearsExit, WatchedChild};
+use crate::core::sources::Served;
 use crate::descriptor::{self, Companion, DescriptorStream, DescriptorWire};
 use crate::stream::Stream;
 use crate::{
@@ -27,12 +28,16 @@ pub(crate) fn spawn(
     let core = reactor.open_core().map_err(|_| SpawnError::ReactorGone)?;
     let Launched { child, pipes } = launch(program)?;
     let clock = core.clock().clone();
-    let process = Process::new(clock, protocol, program.outlives_reactor);
+    let draining = core.context.draining.clone();
+    let process = Process::new(clock, draining, protocol, program.outlives_reactor);
     let address = Address::Process(program.path().into(), Some(child.id()));
     let child = core
         .exits
         .watch(child, process.clone())
         .map_err(|error| program.failed(error))?;
+    if !program.outlives_reactor {
+        process.is_served(Served::by(&core.sources));
+    }
     let mut terminal = None;
     for pipe in pipes {
         let is_terminal = pipe.direction == Direction::Both;
@@ -148,6 +153,12 @@ impl Companion for Process {
 impl HearsExit for Process {
     fn exited(&self, exit: ProcessExit) {
         Process::exited(self, exit);
+    }
+
+    fn drain(&self) {
+        if !Process::outlives_reactor(self) {
+            Process::stop(self);
+        }
     }
 
     fn stop(&self) {

@@ -151,6 +151,12 @@ impl ProcessTransport {
         }
     }
 
+    /// Whether the reactor drains: see [`ReactorHandle::drain`](crate::ReactorHandle::drain).
+    pub fn is_draining(&self) -> bool {
+        let process = self.process.upgrade();
+        process.is_some_and(|process| process.is_draining())
+    }
+
     /// The clock of the reactor.
     pub fn clock(&self) -> Clock {
         match self.process.upgrade() {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 #[cfg(unix)]
 use crate::ReactorUnixDatagram;
 use crate::{
@@ -100,6 +102,11 @@ impl dyn FullReactor + '_ {
         } else {
             self.add_system_event_trigger(Phase::After, SystemEvent::Startup, |_| call());
         }
+    }
+
+    /// See [`ReactorHandle::drain`](crate::ReactorHandle::drain).
+    pub fn drain(&self, longest: Duration) {
+        self.begin_drain(longest);
     }
 
     /// See [`ReactorHandle::stop`](crate::ReactorHandle::stop).

@@ -1,4 +1,6 @@
 use super::{Reactor, ReactorHandle};
+use std::time::Duration;
+
 use crate::{Hold, Phase, ReactorState, SystemEvent, TriggerId};
 
 /// What code needs that takes part in the beginning and the end of its reactor, or ends it: a
@@ -20,6 +22,12 @@ pub trait ReactorLifecycle {
 
     /// See [`ReactorHandle::fire_system_event`].
     fn fire_event(&self, event: SystemEvent);
+
+    /// See [`ReactorHandle::drain`]. A reactor that cannot drain stops.
+    fn begin_drain(&self, longest: Duration) {
+        let _ = longest;
+        self.fire_event(SystemEvent::Shutdown);
+    }
 
     /// How far it has come.
     fn progress(&self) -> ReactorState;
@@ -43,6 +51,10 @@ impl ReactorLifecycle for ReactorHandle {
         self.fire_system_event(event);
     }
 
+    fn begin_drain(&self, longest: Duration) {
+        self.drain(longest);
+    }
+
     fn progress(&self) -> ReactorState {
         self.state()
     }
@@ -64,6 +76,10 @@ impl ReactorLifecycle for Reactor {
 
     fn fire_event(&self, event: SystemEvent) {
         self.handle.fire_event(event);
+    }
+
+    fn begin_drain(&self, longest: Duration) {
+        self.handle.begin_drain(longest);
     }
 
     fn progress(&self) -> ReactorState {

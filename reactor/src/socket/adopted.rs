@@ -166,7 +166,7 @@ pub(crate) fn adopt<S: StreamSocket>(
     protocol: ProtocolRef,
 ) -> Result<TransportRef, AdoptError> {
     let stream = Stream::new(
-        SocketWire::new(socket, peer, &core.outgoing),
+        SocketWire::new(socket, peer, &core.adopted),
         protocol,
         core.context.clone(),
         Rc::new(settings),

@@ -91,7 +91,7 @@ pub(crate) fn listen(
         limits,
         factory,
         settings: Rc::new(settings),
-        siblings: Siblings::new(&core.sources),
+        siblings: Siblings::served(&core.sources),
         socket: RefCell::new(None),
         paused: Cell::new(false),
         backing_off: Cell::new(false),

@@ -219,6 +219,12 @@ impl<S: StreamSocket> Source for Stream<SocketWire<S>> {
         Stream::ready(self, ready, buffer);
     }
 
+    fn drain(&self) {
+        if self.wire.siblings.are_served() {
+            Stream::drain(self);
+        }
+    }
+
     fn stop(&self) {
         Stream::stop(self);
     }

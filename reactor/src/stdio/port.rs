@@ -57,10 +57,13 @@ impl StdioPort {
         let owner: Rc<dyn Owner> = self.clone();
         self.connections.set(1);
         let opened = open_taken(&core, &self.options, waiting, protocol, Some(owner));
-        if let Err(error) = opened {
-            log::error!("{}: {error}", StandardIo::address());
-            self.connections.set(0);
-            self.stop();
+        match opened {
+            Ok(stream) => stream.wire.is_served(),
+            Err(error) => {
+                log::error!("{}: {error}", StandardIo::address());
+                self.connections.set(0);
+                self.stop();
+            }
         }
     }
 }

@@ -115,6 +115,10 @@ impl<W: Wire> Channel for Stream<W> {
         self.context.clock.clone()
     }
 
+    fn is_draining(&self) -> bool {
+        self.context.draining.is_on()
+    }
+
     fn buffered(&self) -> usize {
         self.waiting()
     }

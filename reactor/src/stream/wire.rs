@@ -2,6 +2,7 @@ use std::any::{Any, TypeId};
 use std::io;
 use std::rc::{Rc, Weak};
 
+use crate::heart::draining::Draining;
 use crate::machines::output::Buffers;
 use crate::{Address, Clock, Reason};
 
@@ -65,4 +66,5 @@ pub(crate) trait Owner {
 pub(crate) struct StreamContext {
     pub(crate) clock: Clock,
     pub(crate) buffers: Buffers,
+    pub(crate) draining: Draining,
 }

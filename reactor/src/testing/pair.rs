@@ -6,6 +6,7 @@ use super::clock::ManualClock;
 use super::port::End;
 use super::wire::{Fault, MemoryWire, Way};
 use crate::heart::channel::Channel;
+use crate::heart::draining::Draining;
 use crate::machines::output::Buffers;
 use crate::stream::{Stream, StreamContext};
 use crate::{Clock, ProtocolRef, Reason, StreamSettings, TransportRef};
@@ -20,6 +21,8 @@ pub struct Pair {
     clock: Rc<ManualClock>,
     client: Rc<Stream<MemoryWire>>,
     server: Rc<Stream<MemoryWire>>,
+    /// Whether the reactor of the client drains, and that of the server.
+    drains: [Draining; 2],
     to_server: Rc<Way>,
     to_client: Rc<Way>,
 }
@@ -59,38 +62,28 @@ impl Pair {
         server: impl Into<ProtocolRef>,
         server_settings: StreamSettings,
     ) -> Self {
-        Pair::owned(
-            clock,
-            (client.into(), client_settings, None),
-            (server.into(), server_settings, None),
-        )
+        let client = End::new(client.into(), client_settings);
+        let server = End::new(server.into(), server_settings);
+        Pair::owned(clock, client, server)
     }
 
-    pub(super) fn owned(
-        clock: &Rc<ManualClock>,
-        (client, client_settings, client_owner): End,
-        (server, server_settings, server_owner): End,
-    ) -> Self {
-        let context = Rc::new(StreamContext {
-            clock: Clock::clone(clock),
-            buffers: Buffers::new(),
-        });
+    pub(super) fn owned(clock: &Rc<ManualClock>, client: End, server: End) -> Self {
+        let drains = [&client, &server].map(|end| end.draining.clone());
         let to_server = Way::new(Clock::clone(clock));
         let to_client = Way::new(Clock::clone(clock));
-        let client = Stream::new(
-            MemoryWire::new("client", "server", to_server.clone(), to_client.clone()),
-            client,
-            context.clone(),
-            Rc::new(client_settings),
-            client_owner,
-        );
-        let server = Stream::new(
-            MemoryWire::new("server", "client", to_client.clone(), to_server.clone()),
-            server,
-            context,
-            Rc::new(server_settings),
-            server_owner,
-        );
+        let open = |wire, end: End| {
+            let context = StreamContext {
+                clock: Clock::clone(clock),
+                buffers: Buffers::new(),
+                draining: end.draining,
+            };
+            let settings = Rc::new(end.settings);
+            Stream::new(wire, end.protocol, Rc::new(context), settings, end.owner)
+        };
+        let wire = MemoryWire::new("client", "server", to_server.clone(), to_client.clone());
+        let client = open(wire, client);
+        let wire = MemoryWire::new("server", "client", to_client.clone(), to_server.clone());
+        let server = open(wire, server);
         to_server.connect(&client, &server, &to_client);
         to_client.connect(&server, &client, &to_server);
         client.seat().wants_turn();
@@ -99,6 +92,7 @@ impl Pair {
             clock: clock.clone(),
             client,
             server,
+            drains,
             to_server,
             to_client,
         }
@@ -149,6 +143,23 @@ impl Pair {
         self
     }
 
+    /// The reactor of this side drains: its protocol hears
+    /// [`shutting_down`](crate::Protocol::shutting_down), and
+    /// [`is_draining`](crate::Transport::is_draining) is true from now on.
+    pub fn drain(&self, side: Side) {
+        self.drains[side as usize].set(true);
+        self.stream(side).drain();
+        self.clock.run();
+    }
+
+    /// The reactor of this side stops: its protocol hears
+    /// [`shutting_down`](crate::Protocol::shutting_down), perhaps after a [drain](Pair::drain).
+    pub fn shut_down(&self, side: Side) {
+        self.drains[side as usize].set(false);
+        self.stream(side).stop();
+        self.clock.run();
+    }
+
     /// Runs until nothing moves, without letting time pass.
     pub fn run(&self) {
         self.clock.run();
@@ -177,6 +188,17 @@ impl Pair {
     pub(super) fn client_channel(&self) -> Weak<dyn Channel> {
         let client: Weak<Stream<MemoryWire>> = Rc::downgrade(&self.client);
         client
+    }
+
+    pub(super) fn server_stream(&self) -> Weak<Stream<MemoryWire>> {
+        Rc::downgrade(&self.server)
+    }
+
+    fn stream(&self, side: Side) -> &Stream<MemoryWire> {
+        match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        }
     }
 
     fn way_from(&self, side: Side) -> &Way {

@@ -2,6 +2,7 @@ use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
+use crate::heart::draining::Draining;
 use crate::heart::port::Listening;
 use crate::stream::Owner;
 use crate::{Address, FactoryRef, ListenError, ProtocolRef, Reason, StreamSettings, TcpListen};
@@ -26,7 +27,35 @@ pub(super) enum Place {
 }
 
 /// One side of a connection: what [`Pair::owned`](super::Pair::owned) makes a stream of.
-pub(super) type End = (ProtocolRef, StreamSettings, Option<Rc<dyn Owner>>);
+pub(super) struct End {
+    pub(super) protocol: ProtocolRef,
+    pub(super) settings: StreamSettings,
+    pub(super) owner: Option<Rc<dyn Owner>>,
+    /// That of its reactor.
+    pub(super) draining: Draining,
+}
+
+impl End {
+    /// One that stands alone.
+    pub(super) fn new(protocol: ProtocolRef, settings: StreamSettings) -> Self {
+        End {
+            protocol,
+            settings,
+            owner: None,
+            draining: Draining::default(),
+        }
+    }
+
+    pub(super) fn owned_by(self, owner: Rc<dyn Owner>) -> Self {
+        let owner = Some(owner);
+        End { owner, ..self }
+    }
+
+    pub(super) fn draining(self, draining: &Draining) -> Self {
+        let draining = draining.clone();
+        End { draining, ..self }
+    }
+}
 
 impl MemoryPort {
     pub(super) fn new(place: Place, factory: FactoryRef) -> Rc<Self> {
@@ -48,12 +77,16 @@ impl MemoryPort {
     }
 
     /// The server's side of a connection with a client in memory. `None` if the factory refuses.
-    pub(super) fn build(self: Rc<Self>) -> Option<End> {
+    pub(super) fn build(self: Rc<Self>, draining: &Draining) -> Option<End> {
         let client = Address::Memory("client".into());
         let protocol = self.factory.build_protocol(&client)?;
         self.connections.set(self.connections.get() + 1);
         let settings = self.place.settings();
-        Some((protocol, settings, Some(self)))
+        Some(
+            End::new(protocol, settings)
+                .owned_by(self)
+                .draining(draining),
+        )
     }
 
     /// Whether what is sent to `address` comes here.

@@ -4,7 +4,9 @@ use std::rc::{Rc, Weak};
 
 use super::clock::ManualClock;
 use super::pair::Pair;
+use super::port::End;
 use crate::core::connector::ConnectOptions;
+use crate::heart::draining::Draining;
 use crate::process::{Direction, Grip, PipeEnd, Process};
 use crate::{
     Address, ChildDescriptor, Clock, ProcessError, ProcessExit, ProcessProtocolRef, Program,
@@ -70,10 +72,11 @@ impl MemoryProcess {
     pub(super) fn start(
         clock: &Rc<ManualClock>,
         program: Program,
+        draining: &Draining,
         protocol: ProcessProtocolRef,
         pid: u32,
     ) -> Self {
-        let process = Process::new(Clock::clone(clock), protocol, false);
+        let process = Process::new(Clock::clone(clock), draining.clone(), protocol, false);
         let terminal = program.window().map(|_| (1, Direction::Both));
         let piped = program
             .descriptors()
@@ -89,8 +92,10 @@ impl MemoryProcess {
             let bounds = program.bounds();
             let pair = Pair::owned(
                 clock,
-                (protocol, bounds, Some(owner)),
-                ((&end).into(), StreamSettings::client(), None),
+                End::new(protocol, bounds)
+                    .owned_by(owner)
+                    .draining(draining),
+                End::new((&end).into(), StreamSettings::client()),
             );
             process.add_pipe(descriptor, direction, pair.client_channel());
             MemoryPipe {
@@ -116,6 +121,11 @@ impl MemoryProcess {
             address: Address::Process(child.program.path().into(), Some(pid)),
         });
         MemoryProcess { child }
+    }
+
+    /// The reactor drains, or is asked to end.
+    pub(super) fn stop(&self) {
+        self.child.process.stop();
     }
 
     pub(super) fn transport(&self) -> crate::ProcessTransport {

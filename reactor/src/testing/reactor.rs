@@ -11,22 +11,26 @@ mod unix;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::clock::ManualClock;
 use super::datagrams::DatagramNetwork;
 use super::pair::Pair;
 use super::pending_connection::{MemoryDialer, PendingConnection};
 use super::port::{End, MemoryPort, Place};
+use super::wire::MemoryWire;
 use crate::core::connector::{ConnectOptions, OwnedConnector};
 use crate::core::lifecycle::Triggers;
+use crate::heart::draining::Draining;
 use crate::heart::port::{KeptPorts, Listening};
+use crate::stream::Stream;
 use crate::{
     Address, Clock, ConnectError, Connector, DatagramProtocolRef, FactoryRef, ListenError,
     ListeningPort, ProtocolRef, ReactorState, ReactorTcp, ReactorUdp, StreamSettings, TcpConnect,
     TcpListen, UdpListen,
 };
 
+use lifecycle::Drain;
 use threads::Jobs;
 
 /// A reactor without a network: records what was listened on and connected to, and makes the
@@ -65,6 +69,11 @@ pub struct MemoryReactor {
     state: Cell<ReactorState>,
     /// It was told to stop.
     stops: Cell<bool>,
+    draining: Draining,
+    /// How it was told to drain, if it was.
+    drain: Cell<Option<Drain>>,
+    /// The connections that its ports have accepted, for as long as the test keeps them.
+    accepted: RefCell<Vec<Weak<Stream<MemoryWire>>>>,
     #[cfg(unix)]
     dialled_unix: Rc<RefCell<Vec<PendingConnection<crate::UnixConnect>>>>,
     #[cfg(unix)]
@@ -103,6 +112,9 @@ impl MemoryReactor {
             triggers: Triggers::by_hand(),
             state: Cell::new(ReactorState::Idle),
             stops: Cell::new(false),
+            draining: Draining::default(),
+            drain: Cell::new(None),
+            accepted: RefCell::default(),
             #[cfg(unix)]
             dialled_unix: Rc::default(),
             #[cfg(unix)]
@@ -160,9 +172,11 @@ impl MemoryReactor {
         if port.is_paused() {
             return None;
         }
-        let server = port.build()?;
-        let client = (client.into(), StreamSettings::client(), None);
-        Some(Pair::owned(&self.clock, client, server))
+        let server = port.build(&self.draining)?;
+        let client = End::new(client.into(), StreamSettings::client());
+        let pair = Pair::owned(&self.clock, client, server);
+        self.accepted(&pair);
+        Some(pair)
     }
 
     /// Makes the connection, with the port that listens here on its destination. If no port does, the
@@ -202,13 +216,15 @@ impl MemoryReactor {
         if port.as_ref().is_some_and(|port| port.is_paused()) {
             return None;
         }
-        let Some(server) = port.and_then(|port| port.build()) else {
+        let Some(server) = port.and_then(|port| port.build(&host.draining)) else {
             let refused = std::io::ErrorKind::ConnectionRefused;
             pending.fail(ConnectError::ConnectionRefused(refused.into()));
             self.clock.run();
             return None;
         };
-        self.connect_pending(pending, server)
+        let pair = self.connect_pending(pending, server)?;
+        host.accepted(&pair);
+        Some(pair)
     }
 
     /// Makes the connection, with `peer` at the other end, whatever listens here. Returns `None` if
@@ -218,7 +234,7 @@ impl MemoryReactor {
         pending: &PendingConnection<O>,
         peer: impl Into<ProtocolRef>,
     ) -> Option<Pair> {
-        self.connect_pending(pending, (peer.into(), StreamSettings::default(), None))
+        self.connect_pending(pending, End::new(peer.into(), StreamSettings::default()))
     }
 
     fn connect_pending<O: ConnectOptions>(
@@ -233,10 +249,17 @@ impl MemoryReactor {
             return None;
         };
         let owner: Rc<dyn crate::stream::Owner> = connector.clone();
-        let client = (client, pending.options().bounds(), Some(owner));
+        let client = End::new(client, pending.options().bounds());
+        let client = client.owned_by(owner).draining(&self.draining);
         let pair = Pair::owned(&self.clock, client, server);
         connector.connected(pair.client_channel());
         Some(pair)
+    }
+
+    fn accepted(&self, pair: &Pair) {
+        let mut accepted = self.accepted.borrow_mut();
+        accepted.retain(|stream| stream.strong_count() > 0);
+        accepted.push(pair.server_stream());
     }
 
     fn open(&self, port: Rc<MemoryPort>) -> Result<ListeningPort, ListenError> {

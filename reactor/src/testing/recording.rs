@@ -49,6 +49,7 @@ struct Recording {
     sent: RefCell<SentCalls>,
     flow: RefCell<Flow>,
     ending: Cell<Ending>,
+    is_draining: Cell<bool>,
 }
 
 /// How far the protocol has closed.
@@ -76,6 +77,7 @@ impl RecordingTransport {
             sent: RefCell::default(),
             flow: RefCell::default(),
             ending: Cell::new(Ending::Open),
+            is_draining: Cell::new(false),
         });
         channel.seat.open();
         channel.seat.wants_turn();
@@ -102,6 +104,22 @@ impl RecordingTransport {
     /// The connection ends for this reason, and the protocol hears `connection_lost`.
     pub fn lose(&self, reason: Reason) {
         self.channel.seat.lost(reason);
+        self.settle();
+    }
+
+    /// The reactor drains: the protocol hears [`shutting_down`](crate::Protocol::shutting_down), and
+    /// [`is_draining`](crate::Transport::is_draining) is true from now on.
+    pub fn drain(&self) {
+        self.channel.is_draining.set(true);
+        self.channel.seat.shutting_down();
+        self.settle();
+    }
+
+    /// The reactor stops: the protocol hears [`shutting_down`](crate::Protocol::shutting_down), perhaps
+    /// after a [drain](RecordingTransport::drain).
+    pub fn shut_down(&self) {
+        self.channel.is_draining.set(false);
+        self.channel.seat.shutting_down();
         self.settle();
     }
 
@@ -297,6 +315,10 @@ impl Channel for Recording {
 
     fn clock(&self) -> Clock {
         self.clock.clone()
+    }
+
+    fn is_draining(&self) -> bool {
+        self.is_draining.get()
     }
 
     fn buffered(&self) -> usize {

@@ -1,5 +1,7 @@
 //! What a worker does as its reactor does, so that a program for any reactor runs on it.
 
+use std::time::Duration;
+
 use retwist_reactor::{
     DatagramProtocolRef, Hold, ListenError, ListeningPort, Phase, ReactorLifecycle, ReactorState,
     ReactorThreads, ReactorUdp, SystemEvent, Threads, TriggerId, UdpListen,
@@ -53,6 +55,10 @@ impl ReactorLifecycle for Worker {
 
     fn fire_event(&self, event: SystemEvent) {
         self.reactor.fire_event(event);
+    }
+
+    fn begin_drain(&self, longest: Duration) {
+        self.reactor.begin_drain(longest);
     }
 
     fn progress(&self) -> ReactorState {

@@ -90,6 +90,10 @@ impl Source for ByDescriptor {
         }
     }
 
+    fn drain(&self) {
+        self.child.drain();
+    }
+
     fn stop(&self) {
         self.child.stop();
     }

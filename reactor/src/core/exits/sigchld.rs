@@ -76,6 +76,13 @@ impl Source for ByHandler {
         self.sift(WatchedChild::look);
     }
 
+    fn drain(&self) {
+        let children = self.children.borrow().clone();
+        for child in children {
+            child.drain();
+        }
+    }
+
     fn stop(&self) {
         let children = self.children.borrow().clone();
         for child in children {

@@ -21,6 +21,8 @@ impl HearsExit for Listener {
         self.told.set(self.told.get() + 1);
     }
 
+    fn drain(&self) {}
+
     fn stop(&self) {}
 
     fn outlives_reactor(&self) -> bool {

@@ -82,6 +82,13 @@ impl WatchedChild {
         }
     }
 
+    /// The reactor drains.
+    pub(super) fn drain(&self) {
+        if let Some(listener) = &*self.listener.borrow() {
+            listener.drain();
+        }
+    }
+
     /// The reactor is asked to end.
     pub(super) fn stop(&self) {
         if let Some(listener) = &*self.listener.borrow() {

@@ -85,7 +85,7 @@ bitflags! {
         const FLUSH_REQUESTED = 1 << 15;
         /// The peer has ended its side: an occupant that is switched in hears of it too.
         const INPUT_ENDED = 1 << 16;
-        /// The reactor stops: an occupant that is switched in hears of it too.
+        /// The reactor stops or drains: an occupant that is switched in hears of it too.
         const STOPPING = 1 << 17;
     }
 }

@@ -161,9 +161,21 @@ impl DatagramNetwork {
         &self.clock
     }
 
+    /// The reactor drains: every protocol hears
+    /// [`shutting_down`](crate::DatagramProtocol::shutting_down), and
+    /// [`is_draining`](crate::DatagramTransport::is_draining) is true from now on.
+    pub fn drain(&self) {
+        self.ask(true);
+    }
+
     /// The reactor ends: every protocol hears
     /// [`shutting_down`](crate::DatagramProtocol::shutting_down).
     pub fn shut_down(&self) {
+        self.ask(false);
+    }
+
+    fn ask(&self, drains: bool) {
+        self.net.commons.draining().set(drains);
         for port in self.net.all() {
             port.shut_down();
         }

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
-use crate::datagram::{Batch, DatagramPort, DatagramQueue, DatagramWire, Opened};
+use crate::datagram::{Batch, DatagramCommons, DatagramPort, DatagramQueue, DatagramWire, Opened};
 use crate::heart::port::Listening;
 use crate::testing::ManualClock;
 use crate::udp::{destination, fit};
@@ -21,6 +21,7 @@ use crate::{
 pub struct RecordingDatagrams {
     clock: Rc<ManualClock>,
     port: Rc<DatagramPort<Recording>>,
+    commons: Rc<DatagramCommons>,
 }
 
 struct Recording {
@@ -68,11 +69,12 @@ impl RecordingDatagrams {
             settings: RefCell::default(),
             blocked: Cell::new(false),
         };
+        let commons = Rc::<DatagramCommons>::default();
         let port = DatagramPort::new(
             wire,
             protocol.into(),
             Clock::clone(clock),
-            Rc::default(),
+            commons.clone(),
             settings,
             wanted,
         );
@@ -80,6 +82,7 @@ impl RecordingDatagrams {
         let _ = port.start();
         clock.run();
         RecordingDatagrams {
+            commons,
             clock: clock.clone(),
             port,
         }
@@ -125,9 +128,19 @@ impl RecordingDatagrams {
         self.port.transport().clone()
     }
 
+    /// The reactor drains: the protocol hears
+    /// [`shutting_down`](crate::DatagramProtocol::shutting_down), and
+    /// [`is_draining`](crate::DatagramTransport::is_draining) is true from now on.
+    pub fn drain(&self) {
+        self.commons.draining().set(true);
+        self.port.shut_down();
+        self.clock.run();
+    }
+
     /// The reactor ends: the protocol hears
     /// [`shutting_down`](crate::DatagramProtocol::shutting_down).
     pub fn shut_down(&self) {
+        self.commons.draining().set(false);
         self.port.shut_down();
         self.clock.run();
     }

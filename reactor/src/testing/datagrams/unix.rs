@@ -75,6 +75,13 @@ impl UnixDatagrams {
         Ok(ListeningPort::new(port, &self.kept_ports))
     }
 
+    /// The reactor drains, or ends.
+    pub(in crate::testing) fn shut_down(&self, drains: bool) {
+        self.commons.draining().set(drains);
+        let ports = self.ports.borrow().clone();
+        ports.iter().for_each(|port| port.shut_down());
+    }
+
     /// The ports that are open now, as they were asked for, in the order of opening.
     pub(in crate::testing) fn listening(&self) -> Vec<UnixDatagramListen> {
         let ports = self.ports.borrow();

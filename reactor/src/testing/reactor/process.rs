@@ -73,7 +73,7 @@ impl ReactorProcess for MemoryReactor {
         }
         let pid = self.next_pid.get();
         self.next_pid.set(pid + 1);
-        let process = MemoryProcess::start(&self.clock, program, protocol, pid);
+        let process = MemoryProcess::start(&self.clock, program, &self.draining, protocol, pid);
         let transport = process.transport();
         self.spawned.borrow_mut().push(process);
         Ok(transport)

@@ -1,0 +1,61 @@
+use std::ffi::OsString;
+use std::time::Duration;
+
+use lexopt::{Parser, ValueExt};
+use retwist::ReactorSettings;
+
+use super::Mistake;
+
+/// How a server is operated: the options that each of them has, wherever they stand before a `--`.
+#[derive(Default)]
+pub(crate) struct Operation {
+    drain: Duration,
+}
+
+/// What the help says about them.
+pub(crate) const HELP: &str = r"
+--drain SECONDS    at the first SIGINT or SIGTERM, accept nothing new, and give the connections so long to come to their
+                   end (default: 0); the next signal cuts that short";
+
+impl Operation {
+    /// Takes its own options out of the arguments of the program.
+    pub(crate) fn of_arguments() -> Result<(Self, Parser), Mistake> {
+        let mut operation = Operation::default();
+        let mut arguments = std::env::args_os();
+        let mut others: Vec<OsString> = arguments.next().into_iter().collect();
+        while let Some(argument) = arguments.next() {
+            let given = argument.to_str().unwrap_or_default();
+            let (option, value) = match given.split_once('=') {
+                Some((option, value)) => (option, Some(OsString::from(value))),
+                None => (given, None),
+            };
+            match option {
+                "--drain" => operation.drain = seconds(option, value.or_else(|| arguments.next()))?,
+                "--" => {
+                    others.push(argument);
+                    others.extend(arguments);
+                    break;
+                }
+                _ => others.push(argument),
+            }
+        }
+        Ok((operation, Parser::from_iter(others)))
+    }
+
+    /// The settings of the reactor, or of each worker.
+    pub(crate) fn settings(&self) -> ReactorSettings {
+        ReactorSettings {
+            drain_timeout: self.drain,
+            ..ReactorSettings::default()
+        }
+    }
+}
+
+/// A time, as the value of an option.
+fn seconds(option: &str, value: Option<OsString>) -> Result<Duration, Mistake> {
+    let Some(value) = value else {
+        return Err(format!("missing argument for option '{option}'").into());
+    };
+    let parsed = value.parse().map(Duration::from_secs);
+    parsed.map_err(|error| format!("{option}: {error}").into())
+}
