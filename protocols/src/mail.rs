@@ -1,4 +1,4 @@
-//! Clients of mail: [`smtp`] sends messages. Over any transport, with callbacks.
+//! Clients of mail: [`smtp`] sends messages, and [`pop3`] retrieves them. Over any transport, with callbacks.
 //!
 //! Each client is a protocol, which a program connects, and a handle, which it keeps. What the program
 //! asks of the handle waits until the session is ready, and is then done in order. Each request takes a
@@ -27,6 +27,7 @@
 
 mod error;
 mod login;
+pub mod pop3;
 mod queue;
 pub mod smtp;
 mod start_tls;

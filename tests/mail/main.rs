@@ -1,5 +1,6 @@
 //! The clients of mail against servers of every kind, in memory, with the input cut everywhere.
 
+mod pop3;
 mod server;
 mod smtp;
 mod smtp_evil;

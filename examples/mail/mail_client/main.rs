@@ -1,12 +1,14 @@
-//! A mail client: sends the message on its standard input.
+//! A mail client: sends the message on its standard input, or lists a mailbox.
 //!
 //! ```text
 //! cargo run --release --example mail_client -- smtp tcp:localhost:2525 --trust-roots ca.pem \
 //!     --from me@example.org --to you@example.org < message.eml
+//! cargo run --release --example mail_client -- pop3 tcp:localhost:2110 --trust-roots ca.pem --user ann --password pencil
 //! ```
 
 mod input;
 mod options;
+mod pop3;
 mod smtp;
 #[path = "../../support/mod.rs"]
 mod support;
@@ -21,9 +23,10 @@ use crate::options::{Options, Service};
 use crate::support::Mistake;
 
 const HELP: &str = "
-A mail client: sends the message on its standard input.
+A mail client: sends the message on its standard input, or lists a mailbox.
 
 Usage: mail_client smtp ENDPOINT --to ADDRESS... [OPTION...] < MESSAGE
+       mail_client pop3 ENDPOINT --user NAME --password WORD [OPTION...]
 
 ENDPOINT            the server, such as tcp:mail.example.org:587, or tls:mail.example.org:465 for TLS from the first byte
 --starttls HOW      require: TLS, or nothing is sent (default); opportunistic: TLS if the server offers it; off: in clear
@@ -34,7 +37,7 @@ ENDPOINT            the server, such as tcp:mail.example.org:587, or tls:mail.ex
 --from ADDRESS      smtp: the sender (default: none, as for reports that may not be answered)
 --to ADDRESS        smtp: a recipient; once for each
 
-It exits with 0 when all is done, and with 1 and a sentence on standard error when not.
+A list has a line for each message: its number, its bytes and its name, with spaces between them. The program exits with 0 when all is done, and with 1 and a sentence on standard error when not.
 ";
 
 /// How far the program has come.
@@ -86,7 +89,10 @@ fn main() -> ExitCode {
     let ended = support::main(HELP, |reactor, arguments| {
         let options = Options::parse(arguments)?;
         match &options.service {
-            Service::Smtp { .. } => smtp::send(reactor, options, outcome.clone()),
+            Service::Smtp(envelope) => {
+                smtp::send(reactor, &options, envelope.clone(), outcome.clone())
+            }
+            Service::Pop3 => pop3::list(reactor, &options, outcome.clone()),
         }?;
         outcome.begin(reactor);
         Ok(())

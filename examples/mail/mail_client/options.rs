@@ -1,11 +1,15 @@
 //! The command line.
 
+use std::rc::Rc;
+
 use lexopt::{Arg, Parser, ValueExt};
-use retwist::Reactor;
+use retwist::deferred::Dialer;
 use retwist::endpoint::{ClientEndpoint, EndpointDialer, Network, client_from_string};
 use retwist::mail::{Login, StartTls};
 use retwist::tls::{ClientOptions, TlsRole, start_tls};
+use retwist::{ProtocolRef, Reactor};
 
+use crate::Outcome;
 use crate::support::Mistake;
 use crate::support::tls::Trust;
 
@@ -20,10 +24,15 @@ pub(crate) struct Options {
 
 /// What is wanted of the server.
 pub(crate) enum Service {
-    Smtp {
-        sender: String,
-        recipients: Vec<String>,
-    },
+    Smtp(Envelope),
+    Pop3,
+}
+
+/// Whom a message goes from and to.
+#[derive(Clone)]
+pub(crate) struct Envelope {
+    pub(crate) sender: String,
+    pub(crate) recipients: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -64,16 +73,23 @@ impl Options {
             }
         }
         let [service, endpoint] = &places[..] else {
-            return Err("say what to do, smtp, and the endpoint of the server".into());
+            return Err("say what to do, smtp or pop3, and the endpoint of the server".into());
         };
+        let is_for_smtp = sender.is_some() || !recipients.is_empty();
         let service = match service.as_str() {
             "smtp" if recipients.is_empty() => return Err("smtp needs --to ADDRESS".into()),
-            "smtp" => Service::Smtp {
+            "smtp" => Service::Smtp(Envelope {
                 sender: sender.unwrap_or_default(),
                 recipients,
-            },
-            other => return Err(format!("there is no service {other:?}, only smtp").into()),
+            }),
+            "pop3" => Service::Pop3,
+            other => {
+                return Err(format!("there is no service {other:?}, only smtp and pop3").into());
+            }
         };
+        if !matches!(service, Service::Smtp(_)) && is_for_smtp {
+            return Err("--from and --to are for smtp".into());
+        }
         if user.is_some() != password.is_some() {
             return Err("--user and --password go together".into());
         }
@@ -135,6 +151,17 @@ impl Options {
             When::Off => login.even_in_clear(),
             _ => login,
         })
+    }
+
+    /// Connects a client. If that fails, the program ends with why.
+    pub(crate) fn connect(&self, reactor: &Reactor, protocol: ProtocolRef, outcome: Rc<Outcome>) {
+        let (network, server) = self.network(reactor);
+        server.connect(protocol).done(move |connected| {
+            drop(network);
+            if let Err(failure) = connected {
+                outcome.end(Err(failure.into()));
+            }
+        });
     }
 
     /// The network, and the way to the server on it.

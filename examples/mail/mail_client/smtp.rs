@@ -7,16 +7,20 @@ use retwist::mail::smtp::{Delivery, Fate, Mail, SmtpOptions};
 
 use crate::Outcome;
 use crate::input;
-use crate::options::{Options, Service};
+use crate::options::{Envelope, Options};
 use crate::support::{Mistake, say};
 
-pub(crate) fn send(reactor: &Reactor, options: Options, outcome: Outcome) -> Result<(), Mistake> {
+pub(crate) fn send(
+    reactor: &Reactor,
+    options: &Options,
+    envelope: Envelope,
+    outcome: Outcome,
+) -> Result<(), Mistake> {
     let mut settings = SmtpOptions::new().start_tls(options.start_tls()?);
     if let Some(login) = options.login() {
         settings = settings.login(login);
     }
     let (network, server) = options.network(reactor);
-    let Service::Smtp { sender, recipients } = options.service;
     let message = input::read_all(reactor, &network)?;
     message.done(move |message| {
         // Where a thread reads, the pool of the network has to live until here.
@@ -27,7 +31,7 @@ pub(crate) fn send(reactor: &Reactor, options: Options, outcome: Outcome) -> Res
                 return outcome.end(Err(format!("cannot read the message: {failure}").into()));
             }
         };
-        let mail = Mail::new(sender, recipients, message);
+        let mail = Mail::new(envelope.sender, envelope.recipients, message);
         send_mail(&server, settings, mail).done(move |sent| {
             outcome.end(match sent {
                 Ok(delivery) => report(&delivery),

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use super::MailError;
+
 use crate::sasl::{Credentials, Protection, SaslClient, SaslError};
 
 /// The name and the password that a client shows to the server.
@@ -37,6 +39,18 @@ impl Login {
         } else {
             Protection::Clear
         }
+    }
+
+    /// The name and the password as words of commands, where they may be sent.
+    pub(super) fn words(&self, under_tls: bool) -> Result<(&str, &str), MailError> {
+        if let Protection::Clear = self.protection(under_tls) {
+            return Err(SaslError::NotProtected.into());
+        }
+        let fits = |word: &str| !word.is_empty() && !word.contains(char::is_control);
+        if !fits(&self.user) || self.user.contains(' ') || !fits(&self.password) {
+            return Err(SaslError::BadText.into());
+        }
+        Ok((&self.user, &self.password))
     }
 
     /// The exchange by the strongest mechanism among those that the server offers.

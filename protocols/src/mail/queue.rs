@@ -10,14 +10,28 @@ pub(super) trait Job {
     fn fail(self, error: MailError);
 }
 
+/// What a handle has to say to its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wake {
+    /// There is another request.
+    Next,
+    /// Read no more, and go on reading.
+    Pause,
+    Resume,
+    /// What is read goes nowhere any more.
+    Stop,
+}
+
+type Waker = Rc<dyn Fn(Wake)>;
+
 /// What a handle shares with its session: the requests that are not begun yet.
 ///
 /// The handle pushes and the session takes; neither owns the other. When the session ends, requests that
 /// wait fail, and so does each later one, at once.
 pub(super) struct Queue<J: Job> {
     jobs: RefCell<VecDeque<J>>,
-    /// Has the session look at the queue.
-    wake: RefCell<Option<Rc<dyn Fn()>>>,
+    /// Reaches the session.
+    wake: RefCell<Option<Waker>>,
     over: RefCell<Option<MailError>>,
     /// A request that the session is to make no other one after.
     closing: Cell<bool>,
@@ -40,7 +54,7 @@ impl<J: Job> Queue<J> {
             Some(error) => job.fail(error),
             None => {
                 self.jobs.borrow_mut().push_back(job);
-                self.wake();
+                self.wake(Wake::Next);
             }
         }
     }
@@ -55,15 +69,15 @@ impl<J: Job> Queue<J> {
         self.jobs.borrow_mut().pop_front()
     }
 
-    /// The session is connected: `wake` has it look at the queue.
-    pub(super) fn connect(&self, wake: impl Fn() + 'static) {
+    /// The session is connected, and `wake` reaches it.
+    pub(super) fn connect(&self, wake: impl Fn(Wake) + 'static) {
         *self.wake.borrow_mut() = Some(Rc::new(wake));
     }
 
-    fn wake(&self) {
+    pub(super) fn wake(&self, what: Wake) {
         let wake = self.wake.borrow().clone();
         if let Some(wake) = wake {
-            wake();
+            wake(what);
         }
     }
 

@@ -381,7 +381,7 @@ impl Session {
 impl LineReceiver for Session {
     fn connection_made(&mut self, transport: &LineTransport) {
         let me = transport.me(self);
-        self.queue.connect(move || me.call(Session::next));
+        self.queue.connect(move |_| me.call(Session::next));
         self.wait(transport, self.options.timeouts.greeting);
     }
 
