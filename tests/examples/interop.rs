@@ -63,6 +63,11 @@ fn smtp_extensions() {
 }
 
 #[test]
+fn pop3() {
+    with_others("pop3.py");
+}
+
+#[test]
 fn ftp() {
     with_others("ftp.py");
 }

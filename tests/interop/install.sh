@@ -16,6 +16,8 @@ needed=(
     lftp:lftp
     swaks:swaks
     msmtp:msmtp
+    mpop:mpop
+    neomutt:neomutt
     stunnel:stunnel4
     chromium:chromium
     systemd-socket-activate:systemd

@@ -69,7 +69,8 @@ class Login(Mail):
             assert client.docmd("AUTH PLAIN AGFsaWNlAHNlY3JldA==")[0] == 503
             client.ehlo()
             assert not client.has_extn("starttls")
-            assert client.esmtp_features["auth"].split()[:3] == ["SCRAM-SHA-256", "PLAIN", "LOGIN"], client.esmtp_features
+            offered = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"]
+            assert client.esmtp_features["auth"].split() == offered, client.esmtp_features
 
     def test_smtplib(self):
         with self.serve("--require-auth") as server:
@@ -132,8 +133,6 @@ class Login(Mail):
             with self.wire(server, protect=True) as lines:
                 assert ask(lines, "EHLO me").startswith("250 ")
                 assert ask(lines, "AUTH GSSAPI").startswith("504 ")
-                # It waits for TLS that exports a binding.
-                assert ask(lines, "AUTH SCRAM-SHA-256-PLUS").startswith("504 ")
                 assert ask(lines, "AUTH PLAIN") == "334"
                 assert ask(lines, "*").startswith("501 ")
                 assert ask(lines, "AUTH LOGIN") == "334 VXNlcm5hbWU6"

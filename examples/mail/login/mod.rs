@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use lexopt::{Parser, ValueExt};
 use mail_store::{Accounts, User};
 use retwist::TransportRef;
-use retwist::protocols::sasl::{Mechanism, Protection, Verifier};
-use retwist::tls::TlsTransport;
+use retwist::protocols::sasl::{ChannelBinding, Mechanism, Protection, Verifier};
+use retwist::tls::{ChannelBinding as TlsBinding, TlsTransport};
 
 pub(crate) use self::exchange::{Answer, Exchange};
 use crate::support::Mistake;
@@ -83,8 +83,13 @@ impl Logins {
 
 /// What keeps a connection from being read.
 pub(crate) fn protection(transport: &TransportRef) -> Protection {
-    match TlsTransport::of(transport) {
-        Some(_) => Protection::Encrypted,
-        None => Protection::Clear,
+    if TlsTransport::of(transport).is_none() {
+        return Protection::Clear;
+    }
+    // TLS 1.2 with an old peer has none that is safe.
+    let exported = TlsTransport::channel_binding(transport, TlsBinding::TlsExporter);
+    match exported.map(<[u8; 32]>::try_from) {
+        Ok(Ok(bytes)) => Protection::Bound(ChannelBinding::tls_exporter(bytes)),
+        _ => Protection::Encrypted,
     }
 }

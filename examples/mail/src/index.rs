@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::StoreError;
@@ -20,7 +20,7 @@ pub(crate) struct Index {
     pub(crate) uid_validity: u32,
     pub(crate) uid_next: u32,
     /// In ascending order of the UIDs.
-    pub(crate) names: Vec<(u32, Rc<str>)>,
+    pub(crate) names: Vec<(u32, Arc<str>)>,
     pub(crate) is_changed: bool,
 }
 
@@ -61,7 +61,7 @@ impl Index {
         let (uid_validity, uid_next) = lines.next()?.strip_prefix(MAGIC)?.split_once(' ')?;
         let uid_validity = uid_validity.parse().ok().filter(|number| *number > 0)?;
         let uid_next = uid_next.parse().ok()?;
-        let mut names: Vec<(u32, Rc<str>)> = Vec::new();
+        let mut names: Vec<(u32, Arc<str>)> = Vec::new();
         for line in lines {
             let (uid, name) = line.split_once(' ')?;
             let uid = uid.parse().ok()?;

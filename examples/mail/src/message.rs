@@ -1,5 +1,5 @@
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use bitflags::bitflags;
 
@@ -56,7 +56,7 @@ impl Flags {
 #[derive(Clone, Debug)]
 pub struct Message {
     pub(crate) uid: u32,
-    pub(crate) base: Rc<str>,
+    pub(crate) base: Arc<str>,
     pub(crate) size: u64,
     pub(crate) file: FileName,
 }

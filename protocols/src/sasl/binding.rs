@@ -26,11 +26,9 @@ impl Protection {
 pub struct ChannelBinding([u8; 32]);
 
 impl ChannelBinding {
-    /// The label of the exporter. Its context is absent or empty, and its length is 32 bytes.
-    pub const EXPORTER_LABEL: &'static [u8] = b"EXPORTER-Channel-Binding";
-
-    /// What a TLS connection exports under [`EXPORTER_LABEL`](ChannelBinding::EXPORTER_LABEL), once
-    /// its handshake has completed. With TLS 1.2 the connection must have an extended master secret.
+    /// What `TlsTransport::channel_binding` of retwist-tls returns for `tls-exporter`, or another TLS exports
+    /// under the label `EXPORTER-Channel-Binding`, with an empty context. With TLS 1.2 the connection must
+    /// have an extended master secret.
     #[doc(alias = "tls-exporter")]
     pub fn tls_exporter(exported: [u8; 32]) -> Self {
         ChannelBinding(exported)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Mailbox;
@@ -18,7 +18,7 @@ pub(super) type Stamp = [SystemTime; 2];
 /// How coarse the times of a file system may be. A change that is younger may be followed by another with the same time.
 const COARSE: Duration = Duration::from_secs(2);
 
-type Found = HashMap<Rc<str>, FileName>;
+type Found = HashMap<Arc<str>, FileName>;
 
 impl Mailbox {
     /// Looks at what is there now. If no directory has changed since the last look, this is two system calls.
@@ -57,7 +57,7 @@ impl Mailbox {
         let has_lost = index.names.len() < lost;
 
         let known = index.by_name();
-        let mut fresh: Vec<Rc<str>> = found
+        let mut fresh: Vec<Arc<str>> = found
             .keys()
             .filter(|n| !known.contains_key(&***n))
             .cloned()
@@ -66,7 +66,7 @@ impl Mailbox {
         fresh.sort_unstable_by(|a, b| by_time(a).cmp(&by_time(b)));
         if fresh.iter().any(|name| index.add(name).is_none()) {
             // The numbers have run out: all messages get new ones.
-            let names: Vec<Rc<str>> = index.names.drain(..).map(|(_, name)| name).collect();
+            let names: Vec<Arc<str>> = index.names.drain(..).map(|(_, name)| name).collect();
             index = Index::new(&self.home)?;
             for name in names.into_iter().chain(fresh) {
                 index.add(&name);
