@@ -158,10 +158,6 @@ impl Entry {
     }
 
     fn add(&self, way: Way) -> Result<(Mode, TlsRole), Fault> {
-        if let Way::Http | Way::Socks = way {
-            let why = format!("{} is for strip alone", self.dialect);
-            return within("dialect", Err(why));
-        }
         for (word, given) in [
             ("trust-roots", self.trust_roots.is_some()),
             ("name", self.name.is_some()),

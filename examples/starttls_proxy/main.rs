@@ -34,7 +34,8 @@ Usage: starttls_proxy add DIALECT LISTEN CONNECT [--cert FILE [--key FILE] | --c
 DIALECT             smtp, lmtp, imap, pop3, nntp, sieve, ftp (its control connection), irc, xmpp, ldap, postgres,
                     mysql;
                     tls (from the first byte); proxy (a PROXY header, and then TLS);
-                    for strip also http and socks (TLS to --target, through the proxy at CONNECT)
+                    http and socks (TLS inside a tunnel): add is the proxy that clients are set to use, says yes
+                    to every destination, and is it itself; strip reaches --target through the proxy at CONNECT
 LISTEN              where clients connect to
 CONNECT             the server
 

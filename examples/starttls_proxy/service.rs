@@ -7,7 +7,7 @@ use retwist::endpoint::{EndpointDialer, Network, ServerEndpoint, client_from_str
 use retwist::protocols::{
     Destination, Dialect, FactoryPolicy, HideStartTls, HttpConnect, Limits, PlainClient,
     PlainServer, Policy, ProxyHeader, Relay, SendProxyHeader, SocksClient, StartTlsClient,
-    StartTlsServer, Timeout,
+    StartTlsServer, Timeout, TunnelServer,
 };
 use retwist::tls::{Reload, TlsFactory, TlsRole, TlsTransport};
 use retwist::{
@@ -153,7 +153,15 @@ impl Service {
                 .factory(tls)
                 .into_factory(),
             Way::ProxyHeader => Prefixes::default().proxies().factory(tls).into_factory(),
-            Way::Tls | Way::Http | Way::Socks => tls.into_factory(),
+            Way::Http => TunnelServer::http()
+                .deadline(self.bounds.start)
+                .factory(tls)
+                .into_factory(),
+            Way::Socks => TunnelServer::socks()
+                .deadline(self.bounds.start)
+                .factory(tls)
+                .into_factory(),
+            Way::Tls => tls.into_factory(),
         }
     }
 }

@@ -81,10 +81,10 @@ pub struct HttpHandshake {
     searched: usize,
 }
 
-/// Where the head of an answer ends: behind an empty line. `searched` bytes contain no end.
+/// Where the head of a message ends: behind an empty line. `searched` bytes contain no end.
 ///
 /// Lines may end in a bare LF (RFC 9112, section 2.2): there are proxies that answer so.
-fn head_end(answer: &[u8], searched: usize) -> Option<usize> {
+pub(crate) fn head_end(answer: &[u8], searched: usize) -> Option<usize> {
     // The last line feed that was searched may be followed by an incomplete end.
     let from = searched.saturating_sub(2);
     memchr_iter(b'\n', &answer[from..]).find_map(|at| {

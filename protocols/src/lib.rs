@@ -15,7 +15,7 @@
 //! **STARTTLS** in every [`Dialect`]: [`StartTlsServer`] and [`StartTlsClient`] hold the conversation
 //! before TLS, under a protocol that begins with TLS.
 //!
-//! **Proxies**: a [`SocksServer`], and a [`Relay`] between any two connections.
+//! **Proxies**: a [`SocksServer`], a [`TunnelServer`] that is the destination itself, and a [`Relay`] between any two connections.
 //!
 //! Nothing in this crate does I/O or reads a clock: all of it runs over any transport, and is tested
 //! over memory.
@@ -49,6 +49,7 @@ mod throttle_reads;
 mod throttle_writes;
 mod timeout;
 mod timer;
+mod tunnel;
 
 pub use destination::{BadHostName, Destination, HostName};
 pub use file_sender::{FileSendError, FileSender};
@@ -89,3 +90,4 @@ pub use tap::{Tap, TapEvent, TapLayer, Traffic};
 pub use throttle_reads::{ReadThrottle, ThrottleReads};
 pub use throttle_writes::{ThrottleWrites, WriteThrottle};
 pub use timeout::{TimedOut, Timeout, TimeoutLayer};
+pub use tunnel::{TunnelError, TunnelRequest, TunnelServer};

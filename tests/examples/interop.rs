@@ -43,6 +43,11 @@ fn starttls_proxy() {
 }
 
 #[test]
+fn starttls_clients() {
+    with_others("starttls_clients.py");
+}
+
+#[test]
 fn starttls_databases() {
     with_others("starttls_databases.py");
 }

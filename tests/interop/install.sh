@@ -27,12 +27,17 @@ needed=(
     socat:socat
     mariadbd:mariadb-server
     mariadb:mariadb-client
+    psql:postgresql-client
+    slapd:slapd
+    ldapsearch:ldap-utils
+    prosody:prosody
 )
 
 missing=()
 for entry in "${needed[@]}"; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
 done
+compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 perl -e 'use Net::SSLeay; use IO::Socket::SSL' 2>/dev/null || missing+=(libnet-ssleay-perl libio-socket-ssl-perl)
 if [ ${#missing[@]} -gt 0 ]; then
@@ -58,3 +63,4 @@ python() {
 python twisted 'twisted, OpenSSL' 'twisted[tls]'
 python sslyze sslyze sslyze
 python pymysql pymysql pymysql
+python slixmpp slixmpp slixmpp

@@ -1,6 +1,9 @@
-"""Databases behind and before `starttls_proxy`, each with clients of its own: MariaDB."""
+"""Databases behind and before `starttls_proxy`, each with clients of its own: MariaDB, PostgreSQL."""
 
 import contextlib
+import os
+import pathlib
+import shutil
 import socket
 import struct
 import subprocess
@@ -133,6 +136,61 @@ class MySql(ProxyCase):
         with self.proxy("add", "mysql", nowhere, *self.identity) as proxy, self.connect(proxy) as client:
             assert receive(client) == b""
             proxy.says("connecting to")
+
+
+@contextlib.contextmanager
+def postgres(path, *settings):
+    """PostgreSQL with a database of its own, and the user `me`, whose password is `secret`."""
+    folder = pathlib.Path("/usr/lib/postgresql")
+    programs = max(folder.glob("*/bin"), default=pathlib.Path("/usr/bin"), key=lambda bin: int(bin.parent.name))
+    needs(str(programs / "postgres"), "psql")
+    # It does not run as root.
+    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    home = path / "postgres"
+    home.mkdir()
+    if user:
+        path.chmod(0o755)
+        shutil.chown(home, "postgres")
+    password = home / "password"
+    password.write_text("secret")
+    password.chmod(0o644)
+    data = home / "data"
+    run(*user, programs / "initdb", "--no-sync", "--auth=scram-sha-256", "--username=me", f"--pwfile={password}", "--no-locale", data)
+    # A key that only its owner reads.
+    shutil.copy(path / "server.pem", home / "server.pem")
+    (home / "server.pem").chmod(0o600)
+    if user:
+        shutil.chown(home / "server.pem", "postgres")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    command = [*user, programs / "postgres", "-D", data, "-k", home, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    for setting in settings:
+        command += ["-c", setting]
+    with Process(*command, ready="ready to accept connections") as server:
+        server.port = port
+        yield server
+
+
+class Postgres(ProxyCase):
+    def psql(self, port, mode, *options, password="secret", expect=0):
+        where = f"host=localhost port={port} user=me dbname=postgres sslmode={mode} sslrootcert={self.ca} connect_timeout=60"
+        command = ["psql", "--no-psqlrc", "--tuples-only", "--no-align", "--command=SELECT length(repeat('x', 70000)), 6 * 7", *options]
+        return run(*command, where, env={"PGPASSWORD": password}, expect=expect)
+
+    def test_tls_is_added_to_a_server(self):
+        with postgres(self.path, "ssl=off") as backend, self.add("postgres", backend) as proxy:
+            for mode in ["require", "verify-full"]:
+                assert self.psql(proxy.port, mode) == "70000|42\n"
+            assert "password authentication failed" in self.psql(proxy.port, "require", password="wrong", expect=2)
+            # In clear, it is told why not.
+            assert "set sslmode=require" in self.psql(proxy.port, "disable", expect=2)
+
+    def test_tls_is_taken_off_a_server(self):
+        with postgres(self.path, "ssl=on", f"ssl_cert_file={self.path}/postgres/server.pem", f"ssl_key_file={self.path}/postgres/server.pem") as backend:
+            with self.strip("postgres", backend) as proxy:
+                for mode in ["disable", "prefer"]:
+                    assert self.psql(proxy.port, mode) == "70000|42\n"
+                assert "does not support SSL" in self.psql(proxy.port, "require", expect=2)
 
 
 if __name__ == "__main__":

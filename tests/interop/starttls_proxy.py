@@ -70,6 +70,34 @@ class Proxy(ProxyCase):
                 client.shutdown(socket.SHUT_WR)
                 assert receive(client) == b"hello"
 
+    def test_clients_of_a_proxy_meet_tls_inside(self):
+        needs("curl")
+
+        def page(backend, wire):
+            # A client that has left over its certificate asks for nothing.
+            if wire.makefile("rb").readline():
+                wire.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n")
+
+        get = ["curl", "--silent", "--show-error", "--fail", "--cacert", self.ca, "https://localhost/"]
+        with Plain(serve=page) as backend:
+            with self.add("http", backend) as proxy:
+                assert run(*get, "--proxy", f"http://127.0.0.1:{proxy.port}") == "hello\n"
+                # The destination is the server, whatever it is called; its certificate says which it is.
+                assert "60" in run(*get[:-1], "https://example.org/", "--proxy", f"http://127.0.0.1:{proxy.port}", expect=60)
+                # No proxy for what comes in clear.
+                said = run(*get[:-1], "--include", "http://localhost/", "--proxy", f"http://127.0.0.1:{proxy.port}", expect=22)
+                assert "405" in said, said
+            with self.add("socks", backend) as proxy:
+                for version in ["socks4", "socks4a", "socks5", "socks5h"]:
+                    assert run(*get, "-4", "--proxy", f"{version}://127.0.0.1:{proxy.port}") == "hello\n", version
+        # A tunnel in a tunnel: what one end makes the other one opens.
+        for dialect in ["http", "socks"]:
+            with Plain() as backend, self.add(dialect, backend) as adds:
+                with self.strip(dialect, adds, "--name", "localhost") as strips, self.connect(strips) as client:
+                    client.sendall(b"hello")
+                    client.shutdown(socket.SHUT_WR)
+                    assert receive(client) == b"hello"
+
     # Clients
 
     def test_mail_reaches_a_server_without_tls(self):
@@ -275,7 +303,7 @@ class Proxy(ProxyCase):
         for words, what in [
             ([], "add|strip"),
             (["add", "smtp", "tcp:0"], "add|strip"),
-            (["add", "http", "tcp:0", "tcp:a:1"], "for strip alone"),
+            (["add", "http", "tcp:0", "tcp:a:1", "--target", "b:1"], "for strip alone"),
             (["strip", "smtp", "tcp:0", "tcp:a:1", "--cert", "x"], "for add alone"),
             (["add", "smtp", "tcp:0", "tcp:a:1", "--idle", "long"], "--idle is a number"),
             (["add", "smtp", "tcp:0", "tcp:a:1", "--route", "x"], "NAME=CONNECT"),

@@ -148,7 +148,7 @@ impl Pending {
             return outbound.lose_connection();
         };
         let bound = outbound.host().socket();
-        let bound = bound.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
+        let bound = bound.unwrap_or_else(nowhere);
         match version {
             4 => transport.write(&v4_reply(GRANTED, bound)),
             _ => transport.write(&v5_reply(0, bound)),
@@ -190,15 +190,19 @@ const REJECTED: u8 = 91;
 
 /// Sends the reason for a refusal, and closes.
 pub(crate) fn refuse(transport: &TransportRef, version: u8, reply: SocksReply) {
-    let nowhere = (Ipv4Addr::UNSPECIFIED, 0).into();
     match version {
-        4 => transport.write(&v4_reply(REJECTED, nowhere)),
-        _ => transport.write(&v5_reply(reply.code(), nowhere)),
+        4 => transport.write(&v4_reply(REJECTED, nowhere())),
+        _ => transport.write(&v5_reply(reply.code(), nowhere())),
     }
     transport.lose_connection();
 }
 
-fn v4_reply(code: u8, bound: SocketAddr) -> Vec<u8> {
+/// The address that a reply has where none is known.
+pub(crate) fn nowhere() -> SocketAddr {
+    (Ipv4Addr::UNSPECIFIED, 0).into()
+}
+
+pub(crate) fn v4_reply(code: u8, bound: SocketAddr) -> Vec<u8> {
     let address = match bound.ip().to_canonical() {
         IpAddr::V4(address) => address,
         IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
@@ -209,7 +213,7 @@ fn v4_reply(code: u8, bound: SocketAddr) -> Vec<u8> {
     reply
 }
 
-fn v5_reply(code: u8, bound: SocketAddr) -> Vec<u8> {
+pub(crate) fn v5_reply(code: u8, bound: SocketAddr) -> Vec<u8> {
     let mut reply = vec![5, code, 0];
     put_address(&mut reply, bound);
     reply

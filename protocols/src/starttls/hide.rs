@@ -21,6 +21,9 @@ use crate::Policy;
 /// first other command it passes everything on as it is, so that no text of a mail is taken for a
 /// reply.
 ///
+/// From a PostgreSQL server's offer to log in it takes `SCRAM-SHA-256-PLUS`, which is bound to the TLS
+/// of that server: a client in clear would take it for an attack.
+///
 /// With [`greeting`](HideStartTls::greeting) it also greets in place of the server. The greeting of a
 /// server that came before TLS is not to be believed, and has been dropped.
 #[derive(Clone, Debug)]
@@ -85,8 +88,8 @@ struct View {
 impl View {
     fn new(dialect: Dialect) -> Self {
         let mut expected = VecDeque::new();
-        // These servers show their capabilities without being asked.
-        if let Dialect::Sieve | Dialect::Xmpp = dialect {
+        // These servers show their capabilities, or how to log in, without being asked.
+        if let Dialect::Sieve | Dialect::Xmpp | Dialect::Postgres = dialect {
             expected.push_back(String::new());
         }
         View {

@@ -33,6 +33,60 @@ pub(super) fn encryption_request(bytes: &[u8]) -> Result<Option<usize>, StartTls
     }))
 }
 
+/// The kinds of messages that a server answers a start with.
+const AUTHENTICATION: u8 = b'R';
+const NEGOTIATE_VERSION: u8 = b'v';
+
+/// AuthenticationSASL: a list of mechanisms follows.
+const SASL: u32 = 10;
+
+/// The mechanism that is bound to TLS (RFC 5802). Clients without TLS take it for an attack.
+const BOUND: &[u8] = b"SCRAM-SHA-256-PLUS";
+
+/// The message of a server in front of `bytes`: its kind, what it says, and how many bytes it has.
+/// `None`: it is not all there.
+fn message(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
+    let (&kind, rest) = bytes.split_first()?;
+    let length = usize::try_from(u32::from_be_bytes(*rest.first_chunk()?)).ok()?;
+    // The length counts itself.
+    let end = length.max(4);
+    Some((kind, rest.get(4..end)?, 1 + end))
+}
+
+/// How many bytes the offer of another version takes that may go before the first answer of a server.
+fn version_offer(bytes: &[u8]) -> Option<usize> {
+    let (kind, _, used) = message(bytes)?;
+    Some(if kind == NEGOTIATE_VERSION { used } else { 0 })
+}
+
+/// Where the first answer of a server ends.
+pub(super) fn answer_end(bytes: &[u8]) -> Option<usize> {
+    let before = version_offer(bytes)?;
+    let (.., used) = message(&bytes[before..])?;
+    Some(before + used)
+}
+
+/// That answer without the mechanism that is bound to TLS, which the client does not have with the
+/// server.
+pub(super) fn without_binding(answer: &[u8]) -> Vec<u8> {
+    let (before, rest) = answer.split_at(version_offer(answer).unwrap_or(0));
+    let mechanisms = match message(rest) {
+        Some((AUTHENTICATION, said, _)) => said.strip_prefix(&SASL.to_be_bytes()),
+        _ => None,
+    };
+    let Some(mechanisms) = mechanisms else {
+        return answer.to_vec();
+    };
+    let mut kept = SASL.to_be_bytes().to_vec();
+    for mechanism in mechanisms.split_inclusive(|&byte| byte == 0) {
+        if mechanism.strip_suffix(b"\0") != Some(BOUND) {
+            kept.extend_from_slice(mechanism);
+        }
+    }
+    let length = u32::try_from(kept.len() + 4).unwrap_or(u32::MAX);
+    [before, &[AUTHENTICATION], &length.to_be_bytes(), &kept].concat()
+}
+
 fn unexpected(bytes: &[u8]) -> StartTlsError {
     StartTlsError::Unexpected(Dialect::Postgres, first_byte(bytes))
 }

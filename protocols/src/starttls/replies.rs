@@ -3,8 +3,8 @@
 
 use memchr::memchr_iter;
 
-use super::Dialect;
 use super::smtp::reply;
+use super::{Dialect, postgres};
 
 /// The lines of `bytes` that are complete, each with its end, and where it ends.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (&str, usize)> {
@@ -68,7 +68,8 @@ pub(super) fn end(dialect: Dialect, tag: &str, bytes: &[u8]) -> Option<usize> {
             };
             ends("</stream:features>").or_else(|| ends("<stream:features/>"))
         }
-        Dialect::Ldap | Dialect::Postgres | Dialect::Mysql => Some(bytes.len()),
+        Dialect::Postgres => postgres::answer_end(bytes),
+        Dialect::Ldap | Dialect::Mysql => Some(bytes.len()),
     }
 }
 
@@ -82,8 +83,11 @@ fn is_last_of_capabilities(line: &str) -> bool {
     is_capabilities(line) && line.split(' ').nth(4) != Some("*")
 }
 
-/// A whole reply, without what offers TLS.
+/// A whole reply, without what offers TLS or is bound to it.
 pub(super) fn without_starttls(dialect: Dialect, reply: &[u8]) -> Vec<u8> {
+    if dialect == Dialect::Postgres {
+        return postgres::without_binding(reply);
+    }
     let Ok(text) = str::from_utf8(reply) else {
         return reply.to_vec();
     };

@@ -20,3 +20,4 @@ mod relay;
 mod sasl;
 mod socks;
 mod starttls;
+mod tunnels;

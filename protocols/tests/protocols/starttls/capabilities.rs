@@ -9,7 +9,7 @@ use retwist_reactor::testing::RecordingTransport;
 /// What the client asks, what the server says, and what of it the client sees.
 type Conversation = (Dialect, &'static [u8], &'static [u8], &'static [u8]);
 
-const REPLIES: [Conversation; 13] = [
+const REPLIES: [Conversation; 16] = [
     (
         Dialect::Smtp,
         b"EHLO me\r\n",
@@ -73,6 +73,25 @@ const REPLIES: [Conversation; 13] = [
         b"<stream:stream>",
         b"<stream:stream><stream:features><starttls xmlns='x'><required/></starttls><sm/></stream:features><starttls/>",
         b"<stream:stream><stream:features><sm/></stream:features><starttls/>",
+    ),
+    // Nor a login that is bound to TLS. What the server says later stays as it is.
+    (
+        Dialect::Postgres,
+        b"\0\0\0\x09\0\x03\0\0\0",
+        b"R\0\0\0\x2a\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0behind",
+        b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0behind",
+    ),
+    (
+        Dialect::Postgres,
+        b"\0\0\0\x09\0\x03\0\0\0",
+        b"v\0\0\0\x05xR\0\0\0\x08\0\0\0\0R\0\0\0\x1c\0\0\0\x0aSCRAM-SHA-256-PLUS\0\0",
+        b"v\0\0\0\x05xR\0\0\0\x08\0\0\0\0R\0\0\0\x1c\0\0\0\x0aSCRAM-SHA-256-PLUS\0\0",
+    ),
+    (
+        Dialect::Postgres,
+        b"\0\0\0\x09\0\x03\0\0\0",
+        b"v\0\0\0\x05xR\0\0\0\x1c\0\0\0\x0aSCRAM-SHA-256-PLUS\0\0",
+        b"v\0\0\0\x05xR\0\0\0\x09\0\0\0\x0a\0",
     ),
 ];
 
