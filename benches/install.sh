@@ -7,6 +7,7 @@ missing=()
 command -v valgrind >/dev/null || missing+=(valgrind)
 command -v strace >/dev/null || missing+=(strace)
 if [ "${1:-}" = --peers ]; then
+    command -v nginx >/dev/null || missing+=(nginx libnginx-mod-stream)
     pkg-config --exists libuv 2>/dev/null || missing+=(gcc libc6-dev libuv1-dev pkg-config)
     "$(dirname "$0")/../tests/interop/install.sh"
 fi

@@ -13,6 +13,7 @@
 //! | **Connections** | [Errors and ends](endings) | end a connection, and know why one ended |
 //! | | [Back-pressure and producers](back_pressure) | send more than fits into memory, hold back a peer |
 //! | | [TLS](tls) | speak TLS from the first byte, start it in mid-conversation, leave it |
+//! | | [STARTTLS](starttls) | know the dialects, and the five mistakes |
 //! | | [Endpoints](endpoints) | let a string say where to listen and connect, and with which layers |
 //! | **Results and work** | [Deferreds and async](deferreds) | wait for results with callbacks or `await` |
 //! | | [Threads](threads) | do work that blocks, call in from a thread, use every core |
@@ -22,6 +23,7 @@
 //! | | [Writing a layer](layers) | put something between every transport and every protocol |
 //! | | [Writing a transport](transports) | make anything with a descriptor a transport, and run the suite on it |
 //! | **Operation** | [Deployment](deployment) | run as a service, log, end in order |
+//! | | [TLS before an old server](starttls_proxy) | add TLS to a server without it, or take it off, in one command |
 //! | | [Performance](performance) | know what costs, and measure it |
 //! | | [Security](security) | know what is bounded, and bound the rest |
 //!
@@ -54,6 +56,9 @@ pub mod back_pressure {}
 #[doc = include_str!("guide/tls.md")]
 pub mod tls {}
 
+#[doc = include_str!("guide/starttls.md")]
+pub mod starttls {}
+
 #[doc = include_str!("guide/endpoints.md")]
 pub mod endpoints {}
 
@@ -80,6 +85,9 @@ pub mod transports {}
 
 #[doc = include_str!("guide/deployment.md")]
 pub mod deployment {}
+
+#[doc = include_str!("guide/starttls_proxy.md")]
+pub mod starttls_proxy {}
 
 #[doc = include_str!("guide/performance.md")]
 pub mod performance {}

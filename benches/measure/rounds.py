@@ -1,6 +1,7 @@
 """Windows of load in rounds: each peer once a round, so that what disturbs one disturbs the next as well."""
 
 import contextlib
+import functools
 import statistics
 
 from . import process
@@ -15,13 +16,14 @@ def window(server, load):
     return (process.cpu(server.pid) - before) / max(count, 1)
 
 
-def measure(peers, load, server, options):
-    """The figures of each peer, round by round."""
+def measure(peers, load, server, options, start=None):
+    """The figures of each peer, round by round. `start` starts one that is no server of `benches`."""
+    start = start or functools.partial(Server, arguments=server, core=options.core)
     load = [*load, "--seconds", options.seconds]
     with contextlib.ExitStack() as running:
         pairs = {}
         for peer in peers:
-            started = running.enter_context(Server(peer, server, core=options.core))
+            started = running.enter_context(start(peer))
             busy = running.enter_context(Load(started.port, load, options.core + 1))
             pairs[peer] = (started, busy)
             # The first one pays for what is made once, such as the seed of random numbers.

@@ -33,6 +33,8 @@ pub struct Args {
     pub tls: Option<PathBuf>,
     /// Whether a TLS client comes back with a ticket.
     pub resume: bool,
+    /// Whether a TLS client asks for what all libraries have: X25519 and AES-256-GCM, of TLS 1.3.
+    pub common: bool,
     /// What is done to timers.
     pub operation: String,
     /// How many others are pending meanwhile.
@@ -61,6 +63,7 @@ impl Args {
                 Long("unix") => args.unix = true,
                 Long("tls") => args.tls = Some(parser.value()?.into()),
                 Long("resume") => args.resume = true,
+                Long("common") => args.common = true,
                 Long("operation") => args.operation = parser.value()?.string()?,
                 Long("pending") => args.pending = parser.value()?.parse()?,
                 Long("times") => args.times = parser.value()?.parse()?,
@@ -87,6 +90,7 @@ impl Default for Args {
             unix: false,
             tls: None,
             resume: false,
+            common: false,
             operation: String::new(),
             pending: 10_000,
             times: 0,

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -27,12 +28,18 @@ pub fn server_config(args: &Args) -> Result<Arc<ServerConfig>> {
     Ok(Arc::new(config.with_single_cert(chain, key)?))
 }
 
-pub(crate) fn client_config(folder: &Path, resume: bool) -> Result<Arc<ClientConfig>> {
+pub(crate) fn client_config(folder: &Path, args: &Args) -> Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(folder.join("cert.pem"))?)?;
-    let builder = ClientConfig::builder().with_root_certificates(roots);
-    let mut config = builder.with_no_client_auth();
-    if !resume {
+    let mut provider = aws_lc_rs::default_provider();
+    if args.common {
+        provider.kx_groups = vec![aws_lc_rs::kx_group::X25519];
+        provider.cipher_suites = vec![aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384];
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(provider));
+    let builder = builder.with_safe_default_protocol_versions()?;
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    if !args.resume {
         config.resumption = rustls::client::Resumption::disabled();
     }
     Ok(Arc::new(config))

@@ -2,7 +2,7 @@ use lexopt::{Arg, Parser, ValueExt};
 
 use crate::config::{self, Entry};
 use crate::service::Service;
-use crate::support::Mistake;
+use crate::support::{self, Mistake};
 
 /// Understands the command line: how many workers, and which services.
 pub(crate) fn read(mut arguments: Parser) -> Result<(usize, Vec<Service>), Mistake> {
@@ -16,7 +16,7 @@ pub(crate) fn read(mut arguments: Parser) -> Result<(usize, Vec<Service>), Mista
                 continue;
             }
             Arg::Long("workers") => {
-                workers = number("workers", &mut arguments)?;
+                workers = support::value(&mut arguments, "--workers")?;
                 continue;
             }
             Arg::Long("send-proxy") => {
@@ -52,19 +52,19 @@ pub(crate) fn read(mut arguments: Parser) -> Result<(usize, Vec<Service>), Mista
                 continue;
             }
             "idle" => {
-                entry.idle = Some(number("idle", &mut arguments)?);
+                entry.idle = Some(support::value(&mut arguments, "--idle")?);
                 continue;
             }
             "start" => {
-                entry.start = Some(number("start", &mut arguments)?);
+                entry.start = Some(support::value(&mut arguments, "--start")?);
                 continue;
             }
             "total" => {
-                entry.total = Some(number("total", &mut arguments)?);
+                entry.total = Some(support::value(&mut arguments, "--total")?);
                 continue;
             }
             "per-peer" => {
-                entry.per_peer = Some(number("per-peer", &mut arguments)?);
+                entry.per_peer = Some(support::value(&mut arguments, "--per-peer")?);
                 continue;
             }
             other => return Err(Arg::Long(other).unexpected().into()),
@@ -93,10 +93,4 @@ pub(crate) fn read(mut arguments: Parser) -> Result<(usize, Vec<Service>), Mista
         }
     };
     Ok((workers, services))
-}
-
-fn number<N: std::str::FromStr>(option: &str, arguments: &mut Parser) -> Result<N, Mistake> {
-    let text = arguments.value()?.string()?;
-    text.parse()
-        .map_err(|_| format!("--{option} is a number, not {text:?}").into())
 }

@@ -48,6 +48,11 @@ fn starttls_clients() {
 }
 
 #[test]
+fn starttls_page() {
+    with_others("starttls_page.py");
+}
+
+#[test]
 fn starttls_databases() {
     with_others("starttls_databases.py");
 }

@@ -305,7 +305,7 @@ class Proxy(ProxyCase):
             (["add", "smtp", "tcp:0"], "add|strip"),
             (["add", "http", "tcp:0", "tcp:a:1", "--target", "b:1"], "for strip alone"),
             (["strip", "smtp", "tcp:0", "tcp:a:1", "--cert", "x"], "for add alone"),
-            (["add", "smtp", "tcp:0", "tcp:a:1", "--idle", "long"], "--idle is a number"),
+            (["add", "smtp", "tcp:0", "tcp:a:1", "--idle", "long"], "--idle: "),
             (["add", "smtp", "tcp:0", "tcp:a:1", "--route", "x"], "NAME=CONNECT"),
             (["add", "mysql", "tcp:0", "tcp:a:1", "--route", "x=tcp:b:1"], "greets before TLS"),
             ([file, "--name", "x"], "are in the file"),

@@ -36,7 +36,7 @@ impl Dialer {
             listener::local(args.port).into()
         };
         let tls = match &args.tls {
-            Some(folder) => Some(crate::certificate::client_config(folder, args.resume)?),
+            Some(folder) => Some(crate::certificate::client_config(folder, args)?),
             None => None,
         };
         let lasting = args.workload == "echo" && !args.unix;
