@@ -70,6 +70,34 @@ class Conversation(socketserver.BaseRequestHandler):
             self.server.serve(self.server, self.request)
 
 
+class Cutting(Plain):
+    """A host on the way to a port. `cut` ends both connections in order, whatever is under way inside."""
+
+    def __init__(self, to):
+        self.to, self.wires = to, []
+        super().__init__(serve=Cutting.forward)
+
+    def forward(self, wire):
+        with socket.create_connection(("127.0.0.1", self.to)) as other:
+            self.wires += [wire, other]
+            back = threading.Thread(target=self.pump, args=(other, wire), daemon=True)
+            back.start()
+            self.pump(wire, other)
+            back.join()
+
+    def pump(self, source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def cut(self):
+        for wire in self.wires:
+            # The other one may have ended with it.
+            with contextlib.suppress(OSError):
+                wire.shutdown(socket.SHUT_RDWR)
+
+
 def receive(wire, count=None):
     """So many bytes, or all up to the end."""
     data = b""

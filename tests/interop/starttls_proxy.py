@@ -9,7 +9,7 @@ import struct
 import subprocess
 
 from common import EXAMPLES, Server, authority, main, needs, run
-from proxied import DIALECTS, FIRST, GREETINGS, PLAIN_HELLO, SAID, Plain, ProxyCase, receive, until
+from proxied import DIALECTS, FIRST, GREETINGS, PLAIN_HELLO, SAID, Cutting, Plain, ProxyCase, receive, until
 
 
 class Proxy(ProxyCase):
@@ -204,6 +204,58 @@ class Proxy(ProxyCase):
                 client.sendall(secret)
                 assert receive(client) == b""
             assert backend.heard == []
+
+    def test_a_server_that_is_another_one_hears_nothing(self):
+        """Its certificate is for another name, out of date, not yet of this time, its own."""
+        secret = b"AUTH PLAIN secret\r\n"
+        for certificate, options in [
+            (self.path / "server.pem", ["--name", "example.org"]),
+            (self.certified("20000101000000Z", "20010101000000Z"), []),
+            (self.certified("20900101000000Z", "20910101000000Z"), []),
+            (self.self_signed(), []),
+        ]:
+            with Plain(GREETINGS["smtp"]) as backend, self.proxy("add", "smtp", backend.port, "--cert", certificate) as adds:
+                with self.strip("smtp", adds, *options) as strips, self.connect(strips) as client:
+                    client.sendall(secret)
+                    assert receive(client) == b""
+                assert backend.heard == [], (certificate, backend.heard)
+
+    def certified(self, begin, end):
+        """A certificate of the authority for this time, with its key."""
+        folder = self.path / begin
+        folder.mkdir()
+        (folder / "index").touch()
+        (folder / "serial").write_text("01\n")
+        (folder / "ca.conf").write_text(
+            f"[ca]\ndefault_ca = ours\n[ours]\ndatabase = {folder}/index\nserial = {folder}/serial\nnew_certs_dir = {folder}\n"
+            "default_md = sha256\npolicy = any\nx509_extensions = names\n[any]\ncommonName = supplied\n"
+            "[names]\nsubjectAltName = DNS:localhost\n"
+        )
+        command = ["openssl", "ca", "-batch", "-config", folder / "ca.conf", "-cert", self.ca, "-keyfile", self.path / "ca.key"]
+        run(*command, "-in", self.path / "server.csr", "-startdate", begin, "-enddate", end, "-notext", "-out", folder / "both.pem")
+        return self.with_key(folder / "both.pem", self.path / "server.key")
+
+    def self_signed(self):
+        """A certificate that no authority knows, for the right name."""
+        one, key = self.path / "own.pem", self.path / "own.key"
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", one,
+            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2")
+        return self.with_key(one, key)
+
+    def with_key(self, certificate, key):
+        certificate.write_text(certificate.read_text() + key.read_text())
+        return certificate
+
+    def test_an_end_in_the_middle_is_no_end_in_order(self):
+        """A server that breaks TLS off, and a client that does: the other side sees that it has not all."""
+        with Plain(GREETINGS["smtp"]) as backend, self.add("smtp", backend) as adds, Cutting(adds.port) as wire:
+            with self.proxy("strip", "smtp", wire.port, "--trust-roots", self.ca) as strips, self.connect(strips) as client:
+                until(client, b"\r\n")
+                client.sendall(b"hello")
+                assert receive(client, 5) == b"hello"
+                wire.cut()
+                with self.assertRaises(ConnectionResetError):
+                    assert client.recv(1000)
 
     def test_a_client_that_does_not_start_tls_ends(self):
         with Plain(GREETINGS["smtp"]) as backend, self.add("smtp", backend, "--start", "1") as proxy:
