@@ -21,8 +21,8 @@ use retwist::endpoint::{Network, client_from_string};
 use retwist::protocols::FileSender;
 use retwist::tls::rustls::ServerConfig;
 use retwist::tls::{
-    ChannelBinding, ClientCertificates, ClientOptions, ServerOptions, TlsFactory, TlsRole,
-    TlsTransport, TrustRoots,
+    ChannelBinding, ClientCertificates, ClientOptions, ServerOptions, TicketKeys, TlsFactory,
+    TlsRole, TlsTransport, TrustRoots,
 };
 use retwist::{Layer, Protocol, Reason, TransportRef, Worker, Workers, error_chain, factory};
 
@@ -34,7 +34,8 @@ const HELP: &str = "
 Sends back what it is sent, under TLS; or, as a client, prints what comes back.
 
 Usage: tls_echo [ENDPOINT...] [--workers N] [--cert FILE [--key FILE] | --ca-out FILE] [--ocsp FILE] [--alpn NAMES]
-                [--client-cert none|optional|required --client-ca FILE] [--channel-binding] [--update-keys]
+                [--client-cert none|optional|required --client-ca FILE] [--ticket-keys FILE]
+                [--channel-binding] [--update-keys]
        tls_echo --connect ENDPOINT [--ca FILE] [--name NAME] [--alpn NAMES] [--cert FILE [--key FILE]] [--file FILE | LINE...]
                 [--channel-binding] [--update-keys]
 
@@ -47,6 +48,8 @@ LINE                 what the client sends, each on a line of its own (default: 
 --key FILE           its private key, PEM (default: in the file of the certificate)
 --ca-out FILE        without --cert the server makes an authority for itself, whose certificate is written here
 --ocsp FILE          the OCSP response that the server staples to its certificate, DER
+--ticket-keys FILE   the keys of session tickets, 80 random bytes each: with them sessions outlive the server, and
+                     are resumed by others that have them (openssl rand 80)
 --ca FILE            the authorities that the client trusts, PEM (default: those of the system)
 --name NAME          the name that the server's certificate has to be for (default: localhost)
 --alpn NAMES         application protocols, best first, separated by commas; both sides agree on one
@@ -143,6 +146,7 @@ struct Options {
     client_certificates: Option<String>,
     client_authorities: Option<PathBuf>,
     ocsp: Option<PathBuf>,
+    ticket_keys: Option<PathBuf>,
     keys: Keys,
     file: Option<PathBuf>,
     values: Vec<String>,
@@ -168,6 +172,9 @@ impl Options {
                     options.client_authorities = Some(arguments.value()?.into());
                 }
                 Arg::Long("ocsp") => options.ocsp = Some(arguments.value()?.into()),
+                Arg::Long("ticket-keys") => {
+                    options.ticket_keys = Some(arguments.value()?.into());
+                }
                 Arg::Long("channel-binding") => options.keys.bind = true,
                 Arg::Long("update-keys") => options.keys.update = true,
                 Arg::Long("file") => options.file = Some(arguments.value()?.into()),
@@ -188,14 +195,18 @@ impl Options {
     /// An option that would have no effect is a mistake: its user relies on it.
     fn check(&self) -> Result<(), Mistake> {
         let asks_clients = self.client_certificates.is_some() || self.client_authorities.is_some();
-        let serves = asks_clients || self.ocsp.is_some() || self.credentials.shows_authority();
+        let serves = asks_clients
+            || self.ocsp.is_some()
+            || self.ticket_keys.is_some()
+            || self.credentials.shows_authority();
         match self.connect {
             None if self.trust.is_given() || self.file.is_some() => {
                 Err("--ca, --name and --file are for --connect".into())
             }
-            Some(_) if serves => {
-                Err("--client-cert, --client-ca, --ocsp and --ca-out are for a server".into())
-            }
+            Some(_) if serves => Err(
+                "--client-cert, --client-ca, --ocsp, --ticket-keys and --ca-out are for a server"
+                    .into(),
+            ),
             Some(_) if self.workers.is_some() => Err("--workers is for a server".into()),
             Some(_) if self.file.is_some() && !self.values.is_empty() => {
                 Err("the client sends either --file or LINE, not both".into())
@@ -212,9 +223,12 @@ impl Options {
                 response.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
             identity = identity.ocsp_response(response);
         }
-        let server = ServerOptions::new(identity)
+        let mut server = ServerOptions::new(identity)
             .alpn(&self.alpn)
             .client_certificates(self.client_certificates()?);
+        if let Some(path) = &self.ticket_keys {
+            server = server.ticket_keys(Arc::new(TicketKeys::from_file(path)?));
+        }
         Ok(server.build()?)
     }
 

@@ -103,6 +103,24 @@ class TlsServer(TestCase):
             assert "\nhello\n" in output and "OCSP response: no response sent" not in output, output
             server.says("after HelloRetryRequest")
 
+    def test_a_session_outlives_the_server(self):
+        """The second server is another process, with the ticket keys of the first."""
+        authority(self.path)
+        keys, session = self.path / "ticket.key", self.path / "session"
+        keys.write_bytes(os.urandom(160))
+        serve = ["--cert", self.path / "server.pem", "--ticket-keys", keys]
+        for option in VERSIONS:
+            with Server("tls_echo", *serve) as server:
+                assert "New, TLSv1" in self.s_client(server, option, "-sess_out", session)
+            with Server("tls_echo", *serve) as server:
+                output = self.s_client(server, option, "-sess_in", session)
+                assert "Reused, TLSv1" in output and "\nhello\n" in output, output
+                server.says("resumed")
+            keys.write_bytes(os.urandom(80))
+            with Server("tls_echo", *serve) as server:
+                output = self.s_client(server, option, "-sess_in", session)
+                assert "New, TLSv1" in output and "\nhello\n" in output, output
+
     def test_s_client_exports_the_same(self):
         with self.serve("--channel-binding") as server:
             export = ["-keymatexport", "EXPORTER-Channel-Binding", "-keymatexportlen", "32"]

@@ -7,6 +7,7 @@ mod reload;
 mod roots;
 mod server;
 mod sessions;
+mod ticket_keys;
 mod validity;
 mod verifier;
 
@@ -22,6 +23,7 @@ pub use identity::Identity;
 pub use reload::{Reload, Reloading};
 pub use roots::TrustRoots;
 pub use server::{ClientCertificates, Resumption, ServerOptions};
+pub use ticket_keys::TicketKeys;
 pub use validity::Validity;
 
 /// The cryptography that the options of this crate use: what the process has installed as its

@@ -58,6 +58,41 @@ pub enum TlsError {
     Protocol(rustls::Error),
 }
 
+impl TlsError {
+    /// One word for counts and labels, which stays the same when the message does not.
+    ///
+    /// `certificate` (of the peer; also if one is missing), `peer_alert`, `closed` (in the handshake),
+    /// `timeout`, `not_tls`, `refused`, `too_large`, `truncated`, `configuration`, `misuse`, `protocol`
+    /// (all other faults of the peer).
+    pub fn kind(&self) -> &'static str {
+        match self {
+            TlsError::BadCertificate(_)
+            | TlsError::Protocol(rustls::Error::NoCertificatesPresented) => "certificate",
+            TlsError::PeerAlert(_) => "peer_alert",
+            TlsError::ClosedInHandshake => "closed",
+            TlsError::HandshakeTimeout(_) | TlsError::NoCloseNotify(_) => "timeout",
+            TlsError::NotTlsPeer(_) => "not_tls",
+            TlsError::Refused => "refused",
+            TlsError::HandshakeTooLarge(_) => "too_large",
+            TlsError::Truncated => "truncated",
+            TlsError::EarlyData
+            | TlsError::Ignored(_)
+            | TlsError::InvalidName(_)
+            | TlsError::InvalidProtocolName(_) => "configuration",
+            TlsError::NotConnected | TlsError::NotTls | TlsError::Unavailable(_) => "misuse",
+            TlsError::Protocol(_) => "protocol",
+        }
+    }
+
+    /// The name of the peer's alert, as the RFCs write it: `unknown_ca`. `None` if it is not about one.
+    pub fn alert_name(&self) -> Option<String> {
+        match self {
+            TlsError::PeerAlert(alert) => Some(alert::name(*alert)),
+            _ => None,
+        }
+    }
+}
+
 impl From<rustls::Error> for TlsError {
     fn from(error: rustls::Error) -> Self {
         use InvalidMessage::{InvalidContentType, UnknownProtocolVersion};

@@ -66,6 +66,7 @@
 //! 2  role                      which side to be, with what, within which bounds
 //! 1  config, info, error       what goes into a handshake, and what comes out of it
 //! 1  buffers, record           values and small machines
+//! 1  stats                     what came of the handshakes of a thread
 //! 1  certificate, exporter     what certificates and secrets are good for, beside the handshake
 //! 1  witness                   what rustls tells of a handshake while it goes on
 //! ```
@@ -136,11 +137,12 @@ mod record;
 mod role;
 mod session;
 mod start;
+mod stats;
 mod witness;
 
 pub use config::{
     ClientCertificates, ClientOptions, ConfigError, Identities, Identity, Origin, Reload,
-    Reloading, Resumption, ServerOptions, TrustRoots, Validity, crypto_provider,
+    Reloading, Resumption, ServerOptions, TicketKeys, TrustRoots, Validity, crypto_provider,
 };
 pub use error::TlsError;
 pub use factory::TlsFactory;
@@ -150,3 +152,4 @@ pub use role::TlsRole;
 /// The release of rustls whose configurations are taken everywhere.
 pub use rustls;
 pub use start::{start_tls, stop_tls, stop_tls_without_peer_notify};
+pub use stats::TlsStats;

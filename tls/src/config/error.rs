@@ -39,6 +39,8 @@ pub enum ConfigError {
         /// How many there may be.
         most: usize,
     },
+    /// These are no ticket keys, for this reason.
+    TicketKeys(Origin, &'static str),
     /// A setting would have no effect beside another one, for this reason.
     Ignored(&'static str),
     /// Anything else that rustls refuses.
@@ -134,6 +136,16 @@ impl fmt::Display for ConfigError {
             ConfigError::TooMany { what, asked, most } => {
                 write!(f, "{asked} {what}: at most {most}")
             }
+            ConfigError::TicketKeys(origin, why) => {
+                match origin {
+                    Origin::File(path) => write!(f, "{}", path.display())?,
+                    Origin::Memory => f.write_str("what was given")?,
+                }
+                write!(
+                    f,
+                    " {why}: ticket keys are 80 random bytes each (openssl rand 80 > ticket.key)"
+                )
+            }
             ConfigError::Ignored(why) => f.write_str(why),
             ConfigError::Refused(_) => f.write_str("this TLS configuration is refused"),
         }
@@ -157,6 +169,7 @@ impl Error for ConfigError {
             | ConfigError::EncryptedKey(_)
             | ConfigError::NoRoots
             | ConfigError::ProtocolName(_)
+            | ConfigError::TicketKeys(..)
             | ConfigError::Ignored(_)
             | ConfigError::TooMany { .. } => None,
         }

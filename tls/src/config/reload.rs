@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use retwist_reactor::{Clock, DelayedCall};
 
-use super::{Identities, TrustRoots};
+use super::{Identities, TicketKeys, TrustRoots};
 
-/// Reads certificates, private keys and trust roots again when their files have changed, and says in the log
+/// Reads certificates, private keys, trust roots and ticket keys again when their files have changed, and says in the log
 /// what expires: for a server that goes on while its certificates are renewed.
 ///
 /// Each identity is exchanged as a whole. Where the new files cannot be used, half written, cut off, or with a
@@ -36,6 +36,7 @@ use super::{Identities, TrustRoots};
 pub struct Reload {
     identities: Vec<Arc<Identities>>,
     roots: Vec<TrustRoots>,
+    ticket_keys: Vec<Arc<TicketKeys>>,
 }
 
 impl Reload {
@@ -58,16 +59,25 @@ impl Reload {
         self
     }
 
+    /// Of these ticket keys, too, if they came from a file.
+    #[must_use]
+    pub fn ticket_keys(mut self, keys: &Arc<TicketKeys>) -> Self {
+        self.ticket_keys.push(keys.clone());
+        self
+    }
+
     /// Reads again what has changed since it was read, by the time, the size and the number of its files.
     pub fn look(&self) {
         self.identities.iter().for_each(|all| all.look(false));
         self.roots.iter().for_each(TrustRoots::look);
+        self.ticket_keys.iter().for_each(|keys| keys.look(false));
     }
 
     /// Reads everything again: on demand, as for SIGHUP. The system's trust roots as well.
     pub fn now(&self) {
         self.identities.iter().for_each(|all| all.look(true));
         self.roots.iter().for_each(TrustRoots::reload_loudly);
+        self.ticket_keys.iter().for_each(|keys| keys.look(true));
     }
 
     /// Looks from now on in this interval, on the thread of this clock.

@@ -1,11 +1,15 @@
 use std::sync::Arc;
 
-use rustls::server::{NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::server::{
+    NoServerSessionStorage, ProducesTickets, ResolvesServerCert, ServerSessionMemoryCache,
+};
 use rustls::{KeyLogFile, ServerConfig};
 
 use super::sessions::{ServerSessions, ServerTickets};
 use super::verifier;
-use super::{ConfigError, Identities, Identity, TrustRoots, checked, crypto_provider, names};
+use super::{
+    ConfigError, Identities, Identity, TicketKeys, TrustRoots, checked, crypto_provider, names,
+};
 
 /// Makes a server's configuration: TLS 1.2 and 1.3, no client certificates, and sessions kept in
 /// memory, unless said otherwise.
@@ -28,6 +32,7 @@ pub struct ServerOptions {
     clients: ClientCertificates,
     alpn: Vec<Vec<u8>>,
     resumption: Resumption,
+    ticket_keys: Option<Arc<TicketKeys>>,
     tickets: Option<usize>,
     log_keys: bool,
 }
@@ -50,7 +55,8 @@ pub enum Resumption {
     None,
     /// Here, for so many sessions, up to a million; the room for the list of them is taken at once.
     Memory(usize),
-    /// With the client, encrypted under keys that change every six hours.
+    /// With the client, encrypted under keys that change every six hours, or under those of
+    /// [`ServerOptions::ticket_keys`].
     Tickets,
 }
 
@@ -68,6 +74,7 @@ impl ServerOptions {
             clients: ClientCertificates::None,
             alpn: Vec::new(),
             resumption: Resumption::Memory(256),
+            ticket_keys: None,
             tickets: None,
             log_keys: false,
         }
@@ -93,6 +100,15 @@ impl ServerOptions {
     #[must_use]
     pub fn resumption(mut self, resumption: Resumption) -> Self {
         self.resumption = resumption;
+        self
+    }
+
+    /// Sessions are resumed by tickets under these keys, which other servers may have, too:
+    /// [`Resumption::Tickets`].
+    #[must_use]
+    pub fn ticket_keys(mut self, keys: Arc<TicketKeys>) -> Self {
+        self.resumption = Resumption::Tickets;
+        self.ticket_keys = Some(keys);
         self
     }
 
@@ -157,11 +173,10 @@ impl ServerOptions {
                 };
             }
             Resumption::Tickets => {
-                #[cfg(feature = "aws-lc-rs")]
-                let ticketer = rustls::crypto::aws_lc_rs::Ticketer::new();
-                #[cfg(not(feature = "aws-lc-rs"))]
-                let ticketer = rustls::crypto::ring::Ticketer::new();
-                let ticketer = ticketer.map_err(ConfigError::refused)?;
+                let ticketer = match self.ticket_keys {
+                    Some(keys) => keys,
+                    None => ticketer()?,
+                };
                 config.ticketer = match roots {
                     Some(roots) => Arc::new(ServerTickets::new(roots, ticketer)?),
                     None => ticketer,
@@ -173,6 +188,15 @@ impl ServerOptions {
         }
         Ok(config.into())
     }
+}
+
+/// Keys of this configuration's own.
+fn ticketer() -> Result<Arc<dyn ProducesTickets>, ConfigError> {
+    #[cfg(feature = "aws-lc-rs")]
+    let ticketer = rustls::crypto::aws_lc_rs::Ticketer::new();
+    #[cfg(not(feature = "aws-lc-rs"))]
+    let ticketer = rustls::crypto::ring::Ticketer::new();
+    ticketer.map_err(ConfigError::refused)
 }
 
 const MOST_SESSIONS: usize = 1_000_000;

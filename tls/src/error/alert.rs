@@ -30,14 +30,19 @@ pub(super) fn alert_received(alert: AlertDescription, f: &mut fmt::Formatter<'_>
         Alert::InternalError => "the peer had a fault of its own",
         _ => "the peer gave up",
     };
-    let name = match alert {
+    write!(f, "{meaning}: alert {}", name(alert))
+}
+
+/// As the RFCs write it.
+pub(super) fn name(alert: AlertDescription) -> String {
+    use AlertDescription as Alert;
+    match alert {
         Alert::Unknown(number) => number.to_string(),
         Alert::UnrecognisedName => "unrecognized_name".to_owned(),
         Alert::UnknownPSKIdentity => "unknown_psk_identity".to_owned(),
         Alert::EncryptedClientHelloRequired => "ech_required".to_owned(),
         alert => snake_case(&format!("{alert:?}")),
-    };
-    write!(f, "{meaning}: alert {name}")
+    }
 }
 
 /// `UnknownCA` as the RFC writes it: `unknown_ca`.

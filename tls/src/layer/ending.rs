@@ -6,6 +6,7 @@ use crate::TlsError;
 use crate::buffers::Ciphertext;
 use crate::ending::Ending;
 use crate::session::{Failure, Session, Surroundings};
+use crate::stats;
 
 // The ways out: a close, a half-close, a failure, and leaving TLS.
 //
@@ -180,6 +181,9 @@ impl TlsTransport {
         self.over();
         self.stop_producer();
         self.seat.lost(reason);
+        if self.info.get().is_none() {
+            stats::failed(self.seat.reason().as_ref());
+        }
         if let (Some(last), Some(reason)) = (&self.last_ending, self.seat.reason()) {
             let completed = self.info.get().is_some();
             last.set(Ending { completed, reason });

@@ -7,7 +7,7 @@ use super::state::{Facts, Phase};
 use crate::buffers::{Ciphertext, Plaintext};
 use crate::exporter::Exporter;
 use crate::session::{Event, Nothing, Surroundings};
-use crate::{TlsError, TlsInfo};
+use crate::{TlsError, TlsInfo, stats};
 
 // What comes from below.
 //
@@ -85,6 +85,7 @@ impl TlsTransport {
     fn completed(&self, info: TlsInfo, exporter: Option<Box<Exporter>>) {
         self.state.complete();
         self.deadline.stop();
+        stats::completed(&info);
         // Set once: a session completes once.
         let _ = self.info.set(Rc::new(info));
         if let Some(exporter) = exporter {

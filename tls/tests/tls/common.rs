@@ -258,6 +258,13 @@ pub(crate) fn old_client() -> TlsRole {
     TlsRole::client(old_config(), "localhost").unwrap()
 }
 
+/// A client of TLS 1.2 that resumes its sessions.
+pub(crate) fn old_client_that_resumes() -> TlsRole {
+    let mut config = old_config();
+    config.resumption = rustls::client::Resumption::default();
+    TlsRole::client(config, "localhost").unwrap()
+}
+
 fn old_config() -> ClientConfig {
     let authority = CertificateDer::from_pem_slice(AUTHORITY.pem.as_bytes()).unwrap();
     let mut roots = RootCertStore::empty();

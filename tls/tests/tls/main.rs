@@ -17,4 +17,6 @@ mod producers;
 mod random;
 mod reloading;
 mod starting;
+mod stats;
+mod tickets;
 mod truncation;
