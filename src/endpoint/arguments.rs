@@ -81,7 +81,10 @@ impl Arguments {
             }) => Ok((value, position)),
             Some(Argument {
                 name: Some(name), ..
-            }) => Err(position.mistake(Mistake::UnknownName(name))),
+            }) => Err(position.mistake(Mistake::UnknownName {
+                given: name,
+                known: Vec::new(),
+            })),
             None => Err(position.mistake(Mistake::NothingBelow)),
         }
     }
@@ -130,7 +133,12 @@ impl Arguments {
                 Some(name) => names
                     .iter()
                     .position(|known| known == name)
-                    .ok_or_else(|| mistake(Mistake::UnknownName(name.clone())))?,
+                    .ok_or_else(|| {
+                        mistake(Mistake::UnknownName {
+                            given: name.clone(),
+                            known: names.iter().map(|&name| name.into()).collect(),
+                        })
+                    })?,
                 None => places
                     .next()
                     .ok_or_else(|| mistake(Mistake::TooMany(argument.value.clone())))?,

@@ -48,7 +48,12 @@ pub enum Mistake {
     TooMany(String),
     /// The kind has no argument of this name, or the argument stands behind those of the endpoint
     /// below.
-    UnknownName(String),
+    UnknownName {
+        /// The name, as it was given.
+        given: String,
+        /// The arguments that there are in this place. Empty where a kind is wanted.
+        known: Vec<String>,
+    },
     /// The argument was given before.
     Twice(&'static str),
     /// The value does not fit.
@@ -138,7 +143,13 @@ impl fmt::Display for Mistake {
                 f,
                 r"{given:?} is one argument too many (inside a value, a colon is written \:)"
             ),
-            Mistake::UnknownName(name) => write!(f, "there is no argument {name:?}"),
+            Mistake::UnknownName { given, known } => {
+                write!(f, "there is no argument {given:?}")?;
+                if !known.is_empty() {
+                    write!(f, "; the arguments are {}", known.join(", "))?;
+                }
+                Ok(())
+            }
             Mistake::Twice(name) => write!(f, "the {name} is given a second time"),
             Mistake::Value { given, wanted } => write!(f, "{given:?} is not {wanted}"),
             Mistake::DoubleColon { wanted } => write!(

@@ -185,6 +185,10 @@ fn mistakes_of_servers_have_a_place() {
         known: Vec::new(),
         meant: None,
     };
+    let no_argument = |given: &str| Mistake::UnknownName {
+        given: given.into(),
+        known: Vec::new(),
+    };
     let table = [
         ("", 0, unknown("")),
         ("8007", 0, unknown("8007")),
@@ -210,11 +214,7 @@ fn mistakes_of_servers_have_a_place() {
         ("tcp:1:interface=eth0", 16, value("eth0")),
         ("tcp6:1:interface=127.0.0.1", 17, value("127.0.0.1")),
         ("tcp:1:backlog=0", 14, value("0")),
-        (
-            "tcp:1:interfaec=::1",
-            6,
-            Mistake::UnknownName("interfaec".into()),
-        ),
+        ("tcp:1:interfaec=::1", 6, no_argument("interfaec")),
         ("tcp:1:port=2", 6, Mistake::Twice("port")),
         ("tcp:1:", 6, value("")),
         ("tcp:1:::", 6, Mistake::DoubleColon { wanted: "" }),
@@ -224,7 +224,7 @@ fn mistakes_of_servers_have_a_place() {
         ("tap", 3, Mistake::NothingBelow),
         ("tap:limit=1", 11, Mistake::NothingBelow),
         ("tap:8007", 4, unknown("8007")),
-        ("tap:idle=1:tcp:1", 4, Mistake::UnknownName("idle".into())),
+        ("tap:idle=1:tcp:1", 4, no_argument("idle")),
         (
             "haproxy:trusted=10.0.0.0/8,x:tcp:1",
             16,
@@ -264,17 +264,14 @@ fn mistakes_of_servers_have_a_place() {
             21,
             Mistake::Tls(String::new()),
         ),
-        (
-            "tls:443:extraCertChain=x",
-            8,
-            Mistake::UnknownName("extraCertChain".into()),
-        ),
+        ("tls:443:extraCertChain=x", 8, no_argument("extraCertChain")),
     ];
     for (text, position, expected) in table {
         let error = server_from_string(text).unwrap_err();
         let mistake = match error.mistake().clone() {
             Mistake::Value { given, .. } => value(&given),
             Mistake::UnknownKind { given, .. } => unknown(&given),
+            Mistake::UnknownName { given, .. } => no_argument(&given),
             Mistake::DoubleColon { .. } => Mistake::DoubleColon { wanted: "" },
             Mistake::Tls(_) => Mistake::Tls(String::new()),
             mistake => mistake,

@@ -3,6 +3,7 @@ use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::thread::{self, ThreadId};
 
 use mio::Waker;
 
@@ -39,6 +40,8 @@ struct Shared {
     /// Whether `calls` is worth a look; also, whether the loop has been woken already.
     pending: AtomicBool,
     waker: Waker,
+    /// The reactor's own, which it never leaves.
+    thread: ThreadId,
 }
 
 impl Shared {
@@ -57,6 +60,7 @@ impl Remote {
                 calls: Mutex::new(Some(Vec::new())),
                 pending: AtomicBool::new(false),
                 waker,
+                thread: thread::current().id(),
             }),
         }
     }
@@ -93,13 +97,16 @@ impl Remote {
         }
     }
 
-    /// [`call_from_thread`](Remote::call_from_thread), and waits for what the call returns. In the
-    /// reactor's own thread it would wait for itself, and never return.
+    /// [`call_from_thread`](Remote::call_from_thread), and waits for what the call returns. The
+    /// reactor's own thread would wait for itself, so there it fails, and the call is not made.
     #[doc(alias = "blockingCallFromThread")]
     pub fn blocking_call_from_thread<R: Send + 'static>(
         &self,
         call: impl FnOnce(&ReactorHandle) -> R + Send + 'static,
     ) -> Result<R, CallFromThreadError> {
+        if thread::current().id() == self.shared.thread {
+            return Err(CallFromThreadError::OwnThread);
+        }
         let (sender, receiver) = mpsc::channel();
         self.call_from_thread(move |reactor| {
             // The receiver waits, unless its thread has ended.
@@ -169,6 +176,8 @@ impl Error for ReactorGone {}
 pub enum CallFromThreadError {
     /// The reactor has ended, before the call was made or while it was made.
     ReactorGone,
+    /// The thread is the reactor's own: waiting for itself, it would never return.
+    OwnThread,
     /// The call panicked, with this message.
     Panicked(Arc<str>),
 }
@@ -183,6 +192,9 @@ impl fmt::Display for CallFromThreadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CallFromThreadError::ReactorGone => ReactorGone.fmt(f),
+            CallFromThreadError::OwnThread => f.write_str(
+                "the reactor's own thread cannot wait for the reactor; call the function, or use call_soon",
+            ),
             CallFromThreadError::Panicked(message) => {
                 write!(f, "the call in the reactor's thread panicked: {message}")
             }

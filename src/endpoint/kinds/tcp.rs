@@ -31,7 +31,7 @@ fn server(
     interface: fn(&Value, u16) -> Result<SocketAddr, EndpointError>,
 ) -> Result<ServerEndpoint, EndpointError> {
     let port = port.ok_or_else(|| position.missing("port"))?;
-    let port = port.read("a port, a number from 0 to 65535", |port| port.parse().ok())?;
+    let port = port.read(wanted(&port), |port| port.parse().ok())?;
     let everywhere = SocketAddr::new(everywhere, port);
     let address = address.map_or(Ok(everywhere), |address| interface(&address, port))?;
     let mut listen = TcpListen::address(address).v6_only(values::yes(v6_only)?);
@@ -44,6 +44,15 @@ fn server(
     Ok(ServerEndpoint::new(move |reactor, settings, factory| {
         reactor.listen(listen.clone().settings(settings), factory)
     }))
+}
+
+/// An address is what other programs take in front of the port.
+fn wanted(port: &Value) -> &'static str {
+    if port.text().parse::<IpAddr>().is_ok() {
+        "a port, a number from 0 to 65535; the address goes behind it, as in tcp:8007:interface=127.0.0.1"
+    } else {
+        "a port, a number from 0 to 65535"
+    }
 }
 
 pub(super) fn interface(value: &Value, port: u16) -> Result<SocketAddr, EndpointError> {
