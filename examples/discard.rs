@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example discard
-//! head -c 1G /dev/zero | nc -N 127.0.0.1 8009
+//! head -c 1G /dev/zero | nc -w 1 127.0.0.1 8009
 //! ```
 
 mod support;

@@ -5,7 +5,7 @@
 //! cargo run --release --example echo -- tcp:8007:interface=127.0.0.1 'tcp6:8007:interface=\:\:1'
 //! ```
 //!
-//! Then type something into `nc -N 127.0.0.1 8007`.
+//! Then type something into `nc -w 1 127.0.0.1 8007`.
 //!
 //! With `--proxy-protocol` it stands behind a proxy such as haproxy (`send-proxy` or
 //! `send-proxy-v2`), and says first where the connection came from: `SRC 192.0.2.1 1234 DST

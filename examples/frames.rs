@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example frames -- --framing netstring --max 1000
-//! printf '5:hello,' | nc -N 127.0.0.1 8012
+//! printf '5:hello,' | nc -w 1 127.0.0.1 8012
 //! ```
 //!
 //! The protocol is four lines long, and the same for all framings. A message that is longer than

@@ -26,6 +26,7 @@
 //! | | [TLS before an old server](starttls_proxy) | add TLS to a server without it, or take it off, in one command |
 //! | | [Performance](performance) | know what costs, and measure it |
 //! | | [Security](security) | know what is bounded, and bound the rest |
+//! | | [Mistakes](mistakes) | find what an error means, and what to do |
 //!
 //! To see one real server grow, follow [the tutorial](tutorial): ten steps, each a whole program with its tests.
 //!
@@ -94,5 +95,8 @@ pub mod performance {}
 
 #[doc = include_str!("guide/security.md")]
 pub mod security {}
+
+#[doc = include_str!("guide/mistakes.md")]
+pub mod mistakes {}
 
 pub mod tutorial;
