@@ -12,6 +12,10 @@
 //! - [`TlsRole`] says which side to be, with a configuration of rustls's own, or one that
 //!   [`ServerOptions`] or [`ClientOptions`] makes.
 //! - [`TlsError`] says what went wrong, in words.
+//! - [`Reload`] follows files that are renewed while a server goes on, and [`TicketKeys`] let the sessions of
+//!   one process go on in another.
+//! - [`TlsTransport::channel_binding`] ties what is said above TLS to the connection;
+//!   [`TlsTransport::export_keying_material`] and [`TlsTransport::update_keys`] are for protocols that do more with its keys.
 //!
 //! # Where each byte is
 //!

@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rustls::CertificateError;
@@ -63,9 +64,22 @@ impl ConfigError {
     }
 }
 
+/// The largest file that is read. The roots of a whole system take 300 KB.
+const LARGEST: u64 = 16 << 20;
+
 /// The whole of a file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
-    std::fs::read(path).map_err(|error| ConfigError::Read(path.into(), error))
+    let read = || {
+        let mut bytes = Vec::new();
+        File::open(path)?
+            .take(LARGEST + 1)
+            .read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(io::Error::other("it has more than 16 MiB"));
+        }
+        Ok(bytes)
+    };
+    read().map_err(|error| ConfigError::Read(path.into(), error))
 }
 
 impl fmt::Display for Origin {

@@ -56,6 +56,13 @@ impl Files {
         stamps(&self.paths) != self.stamps
     }
 
+    /// Whether they can be read more than once. A pipe is read to its end, and then waits for more: it is
+    /// one of those that `<(command)` of a shell makes.
+    pub(super) fn can_be_read_again(&self) -> bool {
+        let is_pipe = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|data| !data.is_file());
+        !self.paths.iter().any(is_pipe)
+    }
+
     /// Says in the log why they cannot be used, if that was not said before.
     pub(super) fn cannot_be_used(&self, what: &str, error: &ConfigError) {
         let words = retwist_reactor::error_chain(error);
@@ -71,9 +78,9 @@ fn stamps(paths: &[PathBuf]) -> Vec<Option<Stamp>> {
     paths.iter().map(|path| stamp(path)).collect()
 }
 
-/// `None` for a file that is not there.
+/// `None` for what is not there, or no file.
 fn stamp(path: &Path) -> Option<Stamp> {
-    let data = std::fs::metadata(path).ok()?;
+    let data = std::fs::metadata(path).ok().filter(|data| data.is_file())?;
     #[cfg(unix)]
     let number = std::os::unix::fs::MetadataExt::ino(&data);
     #[cfg(not(unix))]

@@ -108,7 +108,7 @@ impl Identities {
             let Some(files) = identity.files() else {
                 continue;
             };
-            if !all && !files.have_changed() {
+            if !files.can_be_read_again() || !all && !files.have_changed() {
                 continue;
             }
             match identity.again() {

@@ -40,8 +40,11 @@ impl Identity {
     fn read([chain, key]: [PathBuf; 2], ocsp: Option<PathBuf>) -> Result<Self, ConfigError> {
         let paths = [chain.clone(), key.clone()].into_iter().chain(ocsp.clone());
         let files = Files::about_to_read(paths);
-        let certificates = certificates(&read(&chain)?, &Origin::File(chain.clone()))?;
-        let private_key = private_key(&read(&key)?, &Origin::File(key.clone()))?;
+        let pem = read(&chain)?;
+        let certificates = certificates(&pem, &Origin::File(chain.clone()))?;
+        // One file is read once: the two belong together then, and a pipe has them once.
+        let pem = if key == chain { pem } else { read(&key)? };
+        let private_key = private_key(&pem, &Origin::File(key.clone()))?;
         let response = ocsp.map(|path| read(&path)).transpose()?;
         let origins = [chain, key].map(Origin::File);
         let mut identity = Self::from_parts(certificates, private_key, origins)?;

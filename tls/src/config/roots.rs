@@ -104,7 +104,8 @@ impl TrustRoots {
 
     /// Reads them again if their files have changed, and says so in the log.
     pub(super) fn look(&self) {
-        if self.current().files.have_changed() {
+        let files = self.current().files;
+        if files.can_be_read_again() && files.have_changed() {
             self.reload_loudly();
         }
     }
@@ -112,6 +113,9 @@ impl TrustRoots {
     /// Reads them again, and says in the log what came of it.
     pub(super) fn reload_loudly(&self) {
         let before = self.current().files;
+        if !before.can_be_read_again() {
+            return;
+        }
         let what = self.describe();
         match self.reload() {
             Ok(true) => log::info!("{what} has changed, and counts from now on"),

@@ -203,7 +203,7 @@ impl TicketKeys {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if !always && !before.have_changed() {
+        if !before.can_be_read_again() || !always && !before.have_changed() {
             return;
         }
         let path = &source.path;

@@ -11,7 +11,8 @@ use retwist_tls::{
 };
 
 use crate::common::{
-    AUTHORITY, CUTS, Heard, Notes, Other, client, echo, old_client, quiet, server, tape,
+    AUTHORITY, CUTS, Heard, Notes, Other, client, echo, old_client, old_client_that_resumes, quiet,
+    server, server_config, tape,
 };
 use crate::starting::CallNow;
 
@@ -127,6 +128,28 @@ fn each_connection_and_each_storey_exports_its_own() {
 }
 
 #[test]
+fn a_session_of_tls_1_2_that_is_resumed_exports_anew() {
+    let serve = ServerOptions::new(AUTHORITY.identity(&["localhost"]));
+    let serve = serve.build().unwrap();
+    let dial = old_client_that_resumes();
+    let mut seen = Vec::new();
+    for resumed in [false, true, true] {
+        let choosing = serve.clone();
+        let choosing = TlsRole::server_choosing(move |_| Some(choosing.clone()));
+        let (a, b, _pair) = meet(dial.clone(), choosing);
+        assert_eq!(TlsTransport::of(&a.transport()).unwrap().resumed, resumed);
+        let [ours, theirs] = [&a, &b].map(|notes| {
+            TlsTransport::channel_binding(&notes.transport(), ChannelBinding::TlsExporter).unwrap()
+        });
+        assert_eq!(ours, theirs);
+        seen.push(ours);
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 3);
+}
+
+#[test]
 fn what_cannot_be_exported_is_an_error() {
     let (a, _b, _pair) = meet(client(), server());
     let transport = a.transport();
@@ -160,9 +183,13 @@ fn the_end_point_is_the_certificate_of_the_server() {
     let end_point = |notes: &Notes| {
         TlsTransport::channel_binding(&notes.transport(), ChannelBinding::TlsServerEndPoint)
     };
-    // `openssl dgst` says the same of the certificate.
-    for dial in [client(), old_client()] {
-        let (a, b, _pair) = meet(dial, server());
+    let choosing = TlsRole::server_choosing(|_| Some(server_config()));
+    for (dial, serve) in [
+        (client(), server()),
+        (old_client(), server()),
+        (client(), choosing),
+    ] {
+        let (a, b, _pair) = meet(dial, serve);
         let (ours, theirs) = (end_point(&a).unwrap(), end_point(&b).unwrap());
         assert_eq!(ours.len(), 32);
         assert_eq!(ours, theirs);
@@ -289,6 +316,13 @@ fn new_keys_are_refused_where_there_are_none() {
     }
     pair.run();
     assert_eq!(b.log().last().unwrap(), "read lost");
+    // The peer has said its last word, and still reads.
+    b.transport().write(b"old ");
+    TlsTransport::update_keys(&b.transport()).unwrap();
+    pair.run();
+    b.transport().write(b"new");
+    pair.run();
+    assert_eq!(a.log().last().unwrap(), "data old new");
     assert!(
         a.log().iter().all(|heard| !heard.starts_with("lost")),
         "{:?}",

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use retwist_reactor::Layer;
 use retwist_reactor::testing::Pair;
-use retwist_tls::{TlsRole, TlsTransport, start_tls, stop_tls};
+use retwist_tls::{ChannelBinding, TlsRole, TlsTransport, start_tls, stop_tls};
 
-use crate::common::{Heard, Notes, Other, client, quiet, server, tape};
+use crate::common::{Heard, Notes, Other, client, old_client, quiet, server, server_config, tape};
 use crate::starting::CallNow;
 
 /// So many, or as many as `RETWIST_SCHEDULES` says.
@@ -53,7 +53,7 @@ fn restless(
         if steps > 40 {
             return transport.lose_connection();
         }
-        match random.below(24) {
+        match random.below(28) {
             0..=7 => transport.write(&vec![b'x'; random.below(200) as usize]),
             8..=9 => transport.write(&vec![b'y'; random.below(40_000) as usize]),
             10..=11 => {
@@ -75,6 +75,11 @@ fn restless(
             16..=17 => drop(stop_tls(transport)),
             18 if random.below(3) == 0 => drop(start_tls(transport, role())),
             19 if heard == Heard::ReadLost => drop(stop_tls(transport)),
+            20..=21 => drop(TlsTransport::update_keys(transport)),
+            22 => drop(TlsTransport::channel_binding(
+                transport,
+                ChannelBinding::TlsExporter,
+            )),
             _ => transport.write(b"z"),
         }
     });
@@ -123,6 +128,67 @@ fn schedules_at_random() {
     }
 }
 
+/// Damaged, cut short, or with something in between.
+fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
+    for _ in 0..=random.below(3) {
+        let at = random.below(bytes.len() as u64) as usize;
+        match random.below(4) {
+            0 => bytes[at] ^= 1 << random.below(8),
+            1 => bytes.truncate(at.max(1)),
+            2 => drop(bytes.splice(at..at, (0..random.below(300)).map(|n| n as u8))),
+            _ => {
+                let again = bytes.clone();
+                bytes.extend(again);
+            }
+        }
+    }
+}
+
+/// What a server says in clear is read by this crate, too: of TLS 1.2 all until the keys.
+#[test]
+fn damaged_answers() {
+    for seed in 0..seeds(300) {
+        let mut random = Random::new(seed);
+        let mut answers = rustls::ServerConnection::new(server_config()).unwrap();
+        let role = [client, old_client][random.below(2) as usize]();
+        let cut = [1, 50, usize::MAX][random.below(3) as usize];
+        let small = random.below(4);
+        let (wire, _) = tape(move |heard, transport| {
+            let Heard::Data(mut data) = heard else {
+                return;
+            };
+            while !data.is_empty() {
+                if answers.read_tls(&mut data).is_err() || answers.process_new_packets().is_err() {
+                    return;
+                }
+            }
+            let mut bytes = Vec::new();
+            while answers.wants_write() {
+                answers.write_tls(&mut bytes).unwrap();
+            }
+            // Mostly the first byte that matters, in the ServerHello.
+            if bytes.len() > 200 && small > 0 {
+                bytes[random.below(150) as usize] ^= 1 << random.below(8);
+            } else if !bytes.is_empty() {
+                damage(&mut bytes, &mut random);
+            }
+            transport.write(&bytes);
+        });
+        let (a, notes) = quiet();
+        let pair = Pair::new(TlsTransport::new(role, a).as_protocol(), wire).cut(cut);
+        pair.advance(Duration::from_secs(11));
+        pair.server().lose_connection();
+        pair.advance(Duration::from_secs(100));
+        let log = notes.log();
+        assert!(
+            log.last().unwrap().starts_with("lost"),
+            "seed {seed}: {log:?}"
+        );
+        assert!(!notes.reason().contains("panicked"), "seed {seed}: {log:?}");
+        assert_eq!(pair.clock().pending_calls(), 0, "seed {seed}");
+    }
+}
+
 #[test]
 fn damaged_conversations() {
     for seed in 0..seeds(300) {
@@ -131,20 +197,9 @@ fn damaged_conversations() {
         let (wire, wire_notes) = quiet();
         let pair = Pair::new(wire, TlsTransport::new(server(), b).as_protocol())
             .cut([1, 50, usize::MAX][random.below(3) as usize]);
-        // What a client sends first, damaged, cut short, or with something in between.
+        // What a client sends first.
         let mut bytes = Other::client().call_now(Other::take_records);
-        for _ in 0..=random.below(3) {
-            let at = random.below(bytes.len() as u64) as usize;
-            match random.below(4) {
-                0 => bytes[at] ^= 1 << random.below(8),
-                1 => bytes.truncate(at.max(1)),
-                2 => drop(bytes.splice(at..at, (0..random.below(300)).map(|n| n as u8))),
-                _ => {
-                    let again = bytes.clone();
-                    bytes.extend(again);
-                }
-            }
-        }
+        damage(&mut bytes, &mut random);
         pair.run();
         wire_notes.transport().write(&bytes);
         pair.advance(Duration::from_secs(11));

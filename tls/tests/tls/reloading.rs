@@ -1,59 +1,23 @@
-//! Certificates, keys and trust roots that change while a server goes on, and certificates that expire.
+//! Certificates, keys and trust roots that change while a server goes on.
 
-use std::cell::RefCell;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use rcgen::date_time_ymd;
 use retwist_reactor::Layer;
 use retwist_reactor::testing::Pair;
 use retwist_tls::{
     ClientCertificates, ClientOptions, Identities, Identity, Reload, Resumption, ServerOptions,
-    TlsRole, TlsTransport, TrustRoots, Validity,
+    TlsRole, TlsTransport, TrustRoots,
 };
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
-use rustls::pki_types::UnixTime;
 use rustls::sign::CertifiedKey;
-use rustls::time_provider::TimeProvider;
 
 use crate::common::{AUTHORITY, Authority, quiet};
-
-/// What this thread has logged.
-struct Log;
-
-thread_local! {
-    static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-impl log::Log for Log {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if record.target().starts_with("retwist_tls") {
-            LOGGED.with_borrow_mut(|logged| {
-                logged.push(format!("{} {}", record.level(), record.args()));
-            });
-        }
-    }
-
-    fn flush(&self) {}
-}
-
-/// The log since the last time.
-fn logged() -> Vec<String> {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        log::set_logger(&Log).unwrap();
-        log::set_max_level(log::LevelFilter::Info);
-    });
-    LOGGED.take()
-}
+use crate::logged::logged;
 
 /// A directory of the test's own, gone at its end.
 struct Scratch(PathBuf);
@@ -86,7 +50,7 @@ impl Drop for Scratch {
 }
 
 /// Whether the session was resumed, and the certificate that the client was shown.
-fn meet(dial: &TlsRole, serve: &TlsRole) -> Result<(bool, Vec<u8>), String> {
+pub(crate) fn meet(dial: &TlsRole, serve: &TlsRole) -> Result<(bool, Vec<u8>), String> {
     let ((a, a_notes), (b, b_notes)) = (quiet(), quiet());
     let pair = Pair::new(
         TlsTransport::new(dial.clone(), a).as_protocol(),
@@ -101,7 +65,7 @@ fn meet(dial: &TlsRole, serve: &TlsRole) -> Result<(bool, Vec<u8>), String> {
     Ok((info.resumed, info.peer_certificates[0].to_vec()))
 }
 
-fn client_of(roots: TrustRoots) -> TlsRole {
+pub(crate) fn client_of(roots: TrustRoots) -> TlsRole {
     TlsRole::client(ClientOptions::new(roots).build().unwrap(), "localhost").unwrap()
 }
 
@@ -109,7 +73,7 @@ fn shown(serve: &TlsRole) -> Vec<u8> {
     meet(&client_of(AUTHORITY.roots()), serve).unwrap().1
 }
 
-fn serving(identities: &Arc<Identities>) -> TlsRole {
+pub(crate) fn serving(identities: &Arc<Identities>) -> TlsRole {
     TlsRole::server(ServerOptions::choosing(identities.clone()).build().unwrap())
 }
 
@@ -373,119 +337,31 @@ fn roots_change_for_a_server_and_its_sessions() {
     }
 }
 
-/// A clock that is set.
-#[derive(Debug, Default)]
-struct Calendar(AtomicU64);
-
-impl Calendar {
-    fn set(&self, year: i32, month: u8, day: u8) -> SystemTime {
-        let date = date_time_ymd(year, month, day).unix_timestamp() as u64;
-        self.0.store(date, Ordering::Relaxed);
-        SystemTime::UNIX_EPOCH + Duration::from_secs(date)
-    }
-}
-
-impl TimeProvider for Calendar {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(
-            self.0.load(Ordering::Relaxed),
-        )))
-    }
-}
-
-fn valid(from: (i32, u8, u8), until: (i32, u8, u8)) -> (String, String) {
-    AUTHORITY.certify_with(&["mail.example.org"], |params| {
-        params.not_before = date_time_ymd(from.0, from.1, from.2);
-        params.not_after = date_time_ymd(until.0, until.1, until.2);
-    })
+#[cfg(unix)]
+#[test]
+fn what_came_from_a_pipe_is_read_once() {
+    let files = Scratch::new("pipe");
+    let pipe = files.0.join("both.pem");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let (chain, key) = AUTHORITY.certify(&["localhost"]);
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::write(pipe, chain + &key).unwrap()
+    });
+    let identity = Identity::from_pem_file(&pipe).unwrap();
+    writer.join().unwrap();
+    let identities = Identities::new(identity);
+    Reload::new().identities(&identities).look();
+    Reload::new().identities(&identities).now();
+    assert!(logged().is_empty());
+    shown(&serving(&identities));
 }
 
 #[test]
-fn a_certificate_that_is_not_good_is_said_when_it_is_made() {
-    for (from, until, words) in [
-        (
-            (2000, 1, 1),
-            (2001, 2, 3),
-            "ERROR the certificate for mail.example.org has expired on 2001-02-03: peers refuse it",
-        ),
-        (
-            (2999, 1, 2),
-            (3999, 1, 1),
-            "ERROR the certificate for mail.example.org is valid from 2999-01-02 on: peers refuse it until then",
-        ),
-        ((2000, 1, 1), (3999, 1, 1), ""),
-    ] {
-        logged();
-        let (chain, key) = valid(from, until);
-        let identity = Identity::from_pem(chain, key).unwrap();
-        let _ = identity.clone();
-        let told = logged();
-        assert!(told.concat().starts_with(words), "{told:?}");
-        assert_eq!(told.len(), usize::from(!words.is_empty()));
-    }
-}
-
-#[test]
-fn a_certificate_that_comes_to_its_end_is_said_at_a_handshake() {
-    logged();
-    let calendar = Arc::new(Calendar::default());
-    let (chain, key) = valid((2020, 1, 1), (2099, 12, 31));
-    let identity = Identity::from_pem(chain, key).unwrap();
-    let identities = Identities::by_time(Some(identity.clone()), calendar.clone());
-    let serve = serving(&identities);
-    let name = "the certificate for mail.example.org";
-    for (date, validity, words) in [
-        (
-            (2019, 6, 1),
-            "NotYetValid",
-            "ERROR NAME is valid from 2020-01-01 on",
-        ),
-        ((2050, 6, 1), "Good", ""),
-        ((2099, 12, 10), "Good", ""),
-        (
-            (2099, 12, 20),
-            "ExpiresSoon",
-            "WARN NAME expires in 11 days, on 2099-12-31",
-        ),
-        ((2099, 12, 29), "ExpiresSoon", ""),
-        (
-            (2100, 1, 1),
-            "Expired",
-            "ERROR NAME has expired on 2099-12-31",
-        ),
-        ((2100, 2, 1), "Expired", ""),
-    ] {
-        let now = calendar.set(date.0, date.1, date.2);
-        assert!(
-            format!("{:?}", identity.validity(now)).starts_with(validity),
-            "{date:?}"
-        );
-        // The client does not follow this clock, and may refuse what it is shown.
-        for _ in 0..3 {
-            let _ = meet(&client_of(AUTHORITY.roots()), &serve);
-        }
-        Reload::new().identities(&identities).look();
-        let told = logged();
-        let expected = words.replace("NAME", name);
-        assert!(told.concat().starts_with(&expected), "{date:?}: {told:?}");
-        assert_eq!(told.len(), usize::from(!words.is_empty()), "{told:?}");
-    }
-}
-
-#[test]
-fn a_short_life_is_near_its_end_later() {
-    let (chain, key) = valid((2030, 1, 1), (2030, 1, 9));
-    let identity = Identity::from_pem(chain, key).unwrap();
-    let calendar = Calendar::default();
-    assert_eq!(identity.validity(calendar.set(2030, 1, 6)), Validity::Good);
-    let end = calendar.set(2030, 1, 9);
-    let soon = identity.validity(calendar.set(2030, 1, 8));
-    assert_eq!(soon, Validity::ExpiresSoon(end));
-    assert_eq!(identity.validity(end), Validity::ExpiresSoon(end));
-    let behind = identity.validity(end + Duration::from_secs(1));
-    assert_eq!(behind, Validity::Expired(end));
-    assert_eq!(
-        identity.validity(SystemTime::UNIX_EPOCH - Duration::from_secs(5)),
-        Validity::NotYetValid(calendar.set(2030, 1, 1))
-    );
+fn a_file_without_end_is_no_certificate() {
+    let files = Scratch::new("large");
+    let path = files.put("large.pem", vec![b'\n'; (16 << 20) + 1]);
+    let error = TrustRoots::from_pem_file(&path).unwrap_err();
+    assert!(retwist_reactor::error_chain(&error).ends_with("it has more than 16 MiB"));
 }
