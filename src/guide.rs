@@ -3,32 +3,43 @@
 //! It is for readers who know Rust, and neither Twisted nor this crate. Every program on these pages is
 //! compiled, and run unless it serves until it is stopped. Each chapter names the how-to of Twisted that it answers to.
 //!
-//! | | chapter | what you can do after it |
-//! |---|---|---|
-//! | **Begin** | [The first server](first_server) | write a protocol, listen, run, test |
-//! | | [Lines and states](lines) | speak a protocol of text, with states, and with bytes between the lines |
-//! | | [Clients and reconnecting](clients) | connect to an address or a name, and stay connected |
-//! | | [Sharing state between connections](shared_state) | let connections see each other, write a factory |
-//! | | [Timers](timers) | call later, repeat, and test both without waiting |
-//! | **Connections** | [Errors and ends](endings) | end a connection, and know why one ended |
-//! | | [Back-pressure and producers](back_pressure) | send more than fits into memory, hold back a peer |
-//! | | [TLS](tls) | speak TLS from the first byte, start it in mid-conversation, leave it |
-//! | | [STARTTLS](starttls) | know the dialects, and the five mistakes |
-//! | | [Endpoints](endpoints) | let a string say where to listen and connect, and with which layers |
-//! | **Results and work** | [Deferreds and async](deferreds) | wait for results with callbacks or `await` |
-//! | | [Threads](threads) | do work that blocks, call in from a thread, use every core |
-//! | | [Datagrams](datagrams) | send and receive UDP, and live with losses |
-//! | | [Processes](processes) | run a program, talk to it, hear how it ends |
-//! | **Craft** | [Testing](testing) | test a protocol, two sides, a whole program, without sockets or waiting |
-//! | | [Writing a layer](layers) | put something between every transport and every protocol |
-//! | | [Writing a transport](transports) | make anything with a descriptor a transport, and run the suite on it |
-//! | **Operation** | [Deployment](deployment) | run as a service, log, end in order |
-//! | | [TLS before an old server](starttls_proxy) | add TLS to a server without it, or take it off, in one command |
-//! | | [Performance](performance) | know what costs, and measure it |
-//! | | [Security](security) | know what is bounded, and bound the rest |
-//! | | [Mistakes](mistakes) | find what an error means, and what to do |
+//! **Begin**
 //!
-//! To see one real server grow, follow [the tutorial](tutorial): ten steps, each a whole program with its tests.
+//! - [The first server](first_server): write a protocol, listen, run, test
+//! - [Lines and states](lines): speak a protocol of text, with states, and with bytes between the lines
+//! - [Clients and reconnecting](clients): connect to an address or a name, and stay connected
+//! - [Sharing state between connections](shared_state): let connections see each other, write a factory
+//! - [Timers](timers): call later, repeat, and test both without waiting
+//!
+//! **Connections**
+//!
+//! - [Errors and ends](endings): end a connection, and know why one ended
+//! - [Back-pressure and producers](back_pressure): send more than fits into memory, hold back a peer
+//! - [TLS](tls): speak TLS from the first byte, start it in mid-conversation, leave it
+//! - [STARTTLS](starttls): know the dialects, and the five mistakes
+//! - [Endpoints](endpoints): let a string say where to listen and connect, and with which layers
+//!
+//! **Results and work**
+//!
+//! - [Deferreds and async](deferreds): wait for results with callbacks or `await`
+//! - [Threads](threads): do work that blocks, call in from a thread, use every core
+//! - [Datagrams](datagrams): send and receive UDP, and live with losses
+//! - [Processes](processes): run a program, talk to it, hear how it ends
+//!
+//! **Craft**
+//!
+//! - [Testing](testing): test a protocol, two sides, a whole program, without sockets or waiting
+//! - [Writing a layer](layers): put something between every transport and every protocol
+//! - [Writing a transport](transports): make anything with a descriptor a transport, and run the suite on it
+//!
+//! **Operation**
+//!
+//! - [Deployment](deployment): run as a service, log, end in order
+//! - [TLS before an old server](starttls_proxy): add TLS to a server without it, or take it off, in one command
+//! - [Performance](performance): know what costs, and measure it
+//! - [Security](security): know what is bounded, and bound the rest
+//!
+//! To find out what an error means and what to do, look into [the list of mistakes](mistakes). To see one real server grow, follow [the tutorial](tutorial): ten steps, each a whole program with its tests.
 //!
 //! If you come from Twisted, read [the porting guide](crate::porting) beside it: what is different, and a
 //! table of names.

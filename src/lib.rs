@@ -127,10 +127,7 @@
 //! | write a program that does not know which reactor it runs on | [`FullReactor`], [below](#one-program-any-reactor) |
 //! | test all this without sockets or waiting | [`testing`] |
 //!
-//! The parts are crates of their own, and a program depends on `retwist` alone. The examples of a part
-//! name its crate. In a program, write `retwist` for `retwist_reactor`, `retwist::protocols` for
-//! `retwist_protocols`, `retwist::deferred` for `retwist_deferred` and `retwist::tls` for
-//! `retwist_tls`.
+//! The parts are crates of their own. A program depends on `retwist` alone, and all examples are written so.
 //!
 //! # Where a callback comes from
 //!

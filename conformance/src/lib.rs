@@ -21,9 +21,10 @@
 //! itself on memory:
 //!
 //! ```
+//! # use retwist_reactor as retwist;
 //! use retwist_conformance::streams::{How, Layering};
-//! use retwist_reactor::{Layer, ProtocolRef};
-//! # use retwist_reactor::{Channel, Seat};
+//! use retwist::{Layer, ProtocolRef};
+//! # use retwist::{Channel, Seat};
 //! # struct Compressed { seat: Seat }
 //! # impl Channel for Compressed { fn seat(&self) -> &Seat { &self.seat } }
 //! # impl Layer for Compressed {}

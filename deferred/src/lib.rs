@@ -37,10 +37,11 @@
 //! # From callbacks to async, and back
 //!
 //! ```
+//! # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
 //! use futures_util::io::{AsyncReadExt, AsyncWriteExt};
-//! use retwist_deferred::{AsyncTransport, Executor, Spawner};
-//! use retwist_reactor::testing::{ManualClock, Pair};
-//! use retwist_reactor::{Protocol, ProtocolHandle, TransportRef};
+//! use retwist::deferred::{AsyncTransport, Executor, Spawner};
+//! use retwist::testing::{ManualClock, Pair};
+//! use retwist::{Protocol, ProtocolHandle, TransportRef};
 //! use std::rc::Rc;
 //!
 //! /// Waits for a line by callback, and leaves the rest to a task.

@@ -35,7 +35,7 @@ impl Protocol for Input {
         // It stops when the program reads no more.
         let stdin = self.process.stdin();
         if let Some(Err(error)) =
-            stdin.map(|stdin| stdin.register_producer(transport.clone(), ProducerKind::Push))
+            stdin.map(|stdin| stdin.register_producer(transport.as_producer(), ProducerKind::Push))
         {
             log::warn!("standard input is not held back: {error}");
         }

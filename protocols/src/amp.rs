@@ -6,9 +6,10 @@
 //! command; [`AmpTransport::call`] calls the other side.
 //!
 //! ```
+//! # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
 //! use std::convert::Infallible;
-//! use retwist_protocols::amp::{AmpReceiver, AmpTransport, Command, Request};
-//! use retwist_protocols::{Framed, amp_arguments};
+//! use retwist::protocols::amp::{AmpReceiver, AmpTransport, Command, Request};
+//! use retwist::protocols::{Framed, amp_arguments};
 //!
 //! amp_arguments! {
 //!     /// Adds two numbers.
@@ -50,7 +51,7 @@
 //!     }
 //! }
 //!
-//! # use retwist_reactor::testing::Pair;
+//! # use retwist::testing::Pair;
 //! let pair = Pair::new(Framed::amp(Client), Framed::amp(Server));
 //! pair.run();
 //! # assert!(!pair.client().is_connected());

@@ -18,10 +18,11 @@ use retwist_reactor::{Producer, ProducerKind, ProducerRegistered, TransportRef};
 /// follow the file is written when `done` is called:
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
 /// use std::io::Cursor;
-/// use retwist_protocols::{FileSendError, FileSender};
-/// use retwist_reactor::testing::Pair;
-/// use retwist_reactor::{Protocol, TransportRef};
+/// use retwist::protocols::{FileSendError, FileSender};
+/// use retwist::testing::Pair;
+/// use retwist::{Protocol, TransportRef};
 ///
 /// struct Download;
 ///

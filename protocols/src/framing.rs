@@ -32,9 +32,10 @@ use retwist_reactor::TransportRef;
 /// receiver gets messages, not bytes.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
 /// use std::convert::Infallible;
-/// use retwist_protocols::{Frame, FrameEncoder, FrameReceiver, FrameTransport, Framed, Framing};
-/// use retwist_reactor::TransportRef;
+/// use retwist::protocols::{Frame, FrameEncoder, FrameReceiver, FrameTransport, Framed, Framing};
+/// use retwist::TransportRef;
 ///
 /// enum Message { Ping, Pong, Text(String), Unknown }
 ///
@@ -82,7 +83,7 @@ use retwist_reactor::TransportRef;
 /// }
 ///
 /// let protocol = Framed::new(Messages, Answers);
-/// # use retwist_reactor::testing::RecordingTransport;
+/// # use retwist::testing::RecordingTransport;
 /// # let recording = RecordingTransport::connect(protocol);
 /// # recording.receive(&[8, 0, 1, 2, b'h', b'i', 8, 0]);
 /// # assert_eq!(recording.written(), [9, 0, 9, 0]);

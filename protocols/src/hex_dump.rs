@@ -3,7 +3,8 @@ use std::fmt::{self, Write};
 /// Prints bytes as a dump, sixteen on a line: offset, hexadecimal, text. No newline at the end.
 ///
 /// ```
-/// use retwist_protocols::HexDump;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::HexDump;
 ///
 /// assert_eq!(
 ///     HexDump(b"GET / HTTP/1.1\r\n\r\n").to_string(),

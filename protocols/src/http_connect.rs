@@ -18,10 +18,11 @@ use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 /// [`HttpConnectError`]. `peer()` is the proxy.
 ///
 /// ```
-/// use retwist_protocols::{Destination, HttpConnect, Policy};
-/// use retwist_reactor::{Protocol, ProtocolRef};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Destination, HttpConnect, Policy};
+/// use retwist::{Protocol, ProtocolRef};
 ///
-/// fn through_proxy(protocol: impl Protocol) -> Result<ProtocolRef, retwist_protocols::BadHostName> {
+/// fn through_proxy(protocol: impl Protocol) -> Result<ProtocolRef, retwist::protocols::BadHostName> {
 ///     let destination = Destination::new("example.org", 443)?;
 ///     Ok(HttpConnect::to(destination).user("me", "secret").wrap(protocol))
 /// }

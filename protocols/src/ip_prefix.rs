@@ -8,7 +8,8 @@ use std::str::FromStr;
 /// An IPv4 address that is mapped into IPv6 (`::ffff:192.0.2.1`) counts as the IPv4 address.
 ///
 /// ```
-/// use retwist_protocols::IpPrefix;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::IpPrefix;
 ///
 /// let lan: IpPrefix = "192.168.0.0/16".parse()?;
 /// assert!(lan.contains("192.168.7.1".parse()?));

@@ -19,8 +19,9 @@ use crate::{FactoryPolicy, IpPrefix};
 /// factories that get clones of the same `Limits` share its bounds.
 ///
 /// ```
-/// use retwist_protocols::{FactoryPolicy, Limits};
-/// use retwist_reactor::{Protocol, TransportRef, factory};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{FactoryPolicy, Limits};
+/// use retwist::{Protocol, TransportRef, factory};
 ///
 /// struct Echo;
 ///
@@ -41,7 +42,7 @@ use crate::{FactoryPolicy, IpPrefix};
 ///
 /// let limits = Limits::new().total(100).per_peer(4).ipv6_prefix(56).overflow(|_| Busy);
 /// let factory = limits.clone().factory(factory(|_| Echo));
-/// # fn is_factory(_: impl retwist_reactor::Factory) {}
+/// # fn is_factory(_: impl retwist::Factory) {}
 /// # is_factory(factory);
 /// println!("{} connections with {} peers", limits.connections(), limits.peers());
 /// ```

@@ -18,8 +18,9 @@ use crate::timer::Timer;
 /// A client that sends a password, and goes on once the server says `OK`:
 ///
 /// ```
-/// use retwist_protocols::{Opening, OpeningLayer, Step};
-/// use retwist_reactor::{Channel, Layer, Protocol, ProtocolRef, TransportRef};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Opening, OpeningLayer, Step};
+/// use retwist::{Channel, Layer, Protocol, ProtocolRef, TransportRef};
 ///
 /// struct Password(Vec<u8>);
 ///

@@ -14,9 +14,10 @@ use retwist_reactor::{
 /// outermost layer is nearest to the wire:
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
 /// use std::time::Duration;
-/// use retwist_protocols::{FactoryPolicy, Framed, LineReceiver, LineTransport, Limits, Tap, Timeout};
-/// use retwist_reactor::factory;
+/// use retwist::protocols::{FactoryPolicy, Framed, LineReceiver, LineTransport, Limits, Tap, Timeout};
+/// use retwist::factory;
 ///
 /// struct Shout;
 ///
@@ -29,7 +30,7 @@ use retwist_reactor::{
 /// let lines = factory(|_| Framed::lines(Shout));
 /// let timed = Timeout::new().idle(Duration::from_secs(60)).factory(lines);
 /// let factory = Limits::new().total(1000).per_peer(10).factory(Tap::new().factory(timed));
-/// # fn is_factory(_: impl retwist_reactor::Factory) {}
+/// # fn is_factory(_: impl retwist::Factory) {}
 /// # is_factory(factory);
 /// ```
 pub trait Policy: 'static {

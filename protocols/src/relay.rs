@@ -22,8 +22,9 @@ use retwist_reactor::{Producer, ProducerKind, Protocol, Reason, TransportRef};
 /// - When the reactor stops, a side whose input was not at its end yet is passed on as broken, too.
 ///
 /// ```
-/// use retwist_protocols::Relay;
-/// use retwist_reactor::{Address, Protocol};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::Relay;
+/// use retwist::{Address, Protocol};
 ///
 /// /// The protocol for a client, if `connect` begins to connect the other one to a server.
 /// fn forward(connect: impl FnOnce(Relay)) -> Relay {

@@ -20,7 +20,8 @@
 //!   refuses a server that asks for fewer than [`MIN_ITERATIONS`] or more than [`MAX_ITERATIONS`].
 //!
 //! ```
-//! use retwist_protocols::sasl::*;
+//! # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+//! use retwist::protocols::sasl::*;
 //!
 //! // What a server keeps of a password.
 //! let verifier = Verifier::new("pencil")?;

@@ -12,6 +12,26 @@ use crate::{HexDump, Policy};
 /// By default it goes to the log, at level `info` with the target `retwist::tap`: one record for each
 /// delivery and each write, with a hex dump of at most 256 bytes. [`to`](Tap::to) sends it elsewhere.
 /// Put a tap above TLS to see the plaintext; mind that it may be confidential.
+///
+/// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Policy, Tap};
+/// use retwist::testing::RecordingTransport;
+/// # use retwist::{Protocol, TransportRef};
+/// # struct Echo;
+/// # impl Protocol for Echo {
+/// #     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) { transport.write(data) }
+/// # }
+/// use std::cell::RefCell;
+/// use std::rc::Rc;
+///
+/// let seen = Rc::new(RefCell::new(Vec::new()));
+/// let note = seen.clone();
+/// let tap = Tap::new().to(move |_peer, event| note.borrow_mut().push(event.to_string()));
+/// let recording = RecordingTransport::connect(tap.wrap(Echo));
+/// recording.receive(b"hi");
+/// assert_eq!(seen.borrow().len(), 3); // made, received, written
+/// ```
 #[doc(alias = "TrafficLoggingFactory")]
 #[doc(alias = "TrafficLoggingProtocol")]
 #[doc(alias = "SpewingFactory")]

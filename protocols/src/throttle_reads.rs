@@ -14,6 +14,25 @@ use crate::timer::Timer;
 /// Bytes that were read are delivered at once. Then reading pauses until the rate allows for more,
 /// and the back-pressure of the transport holds up the peer. So the rate is exact over time, but a
 /// single read can exceed it.
+///
+/// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Policy, ThrottleReads};
+/// use retwist::testing::RecordingTransport;
+/// # use retwist::{Protocol, TransportRef};
+/// # struct Echo;
+/// # impl Protocol for Echo {
+/// #     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) { transport.write(data) }
+/// # }
+/// use std::time::Duration;
+///
+/// // 1000 bytes a second, with up to 500 at once after a pause.
+/// let recording = RecordingTransport::connect(ThrottleReads::each(1000, 500).wrap(Echo));
+/// recording.receive(&[b'x'; 600]);
+/// assert!(recording.is_paused());
+/// recording.clock().advance(Duration::from_secs(1));
+/// assert!(!recording.is_paused());
+/// ```
 #[doc(alias = "ThrottlingFactory")]
 #[doc(alias = "ThrottlingProtocol")]
 #[derive(Clone, Debug)]

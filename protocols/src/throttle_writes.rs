@@ -17,6 +17,27 @@ use crate::timer::Timer;
 ///
 /// Bytes that are written faster wait here, and hold back producers. A close comes after the bytes
 /// that were written before it. As on every transport a limit bounds what waits: 16 MiB by default.
+///
+/// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Policy, ThrottleWrites};
+/// use retwist::testing::RecordingTransport;
+/// use retwist::{Protocol, TransportRef};
+/// use std::time::Duration;
+///
+/// struct Eager;
+/// impl Protocol for Eager {
+///     fn connection_made(&mut self, transport: &TransportRef) {
+///         transport.write(&[b'x'; 10_000]);
+///     }
+/// }
+///
+/// // 1000 bytes a second, with up to 500 at once after a pause.
+/// let recording = RecordingTransport::connect(ThrottleWrites::each(1000, 500).wrap(Eager));
+/// assert_eq!(recording.take_written().len(), 500);
+/// recording.clock().advance(Duration::from_secs(2));
+/// assert!((1900..=2100).contains(&recording.take_written().len()));
+/// ```
 #[doc(alias = "ThrottlingFactory")]
 #[derive(Clone, Debug)]
 pub struct ThrottleWrites {

@@ -17,6 +17,29 @@ use crate::{Policy, ReadThrottle};
 ///
 /// A protocol whose phases have limits of their own changes them as it goes: see
 /// [`TimeoutLayer::of`].
+///
+/// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Policy, Timeout};
+/// use retwist::testing::RecordingTransport;
+/// # use retwist::{Protocol, TransportRef};
+/// # struct Echo;
+/// # impl Protocol for Echo {
+/// #     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) { transport.write(data) }
+/// # }
+/// use std::time::Duration;
+///
+/// // Under one protocol; `factory` puts it under all protocols of a factory.
+/// let timeout = Timeout::new().idle(Duration::from_secs(60));
+/// let recording = RecordingTransport::connect(timeout.wrap(Echo));
+/// recording.clock().advance(Duration::from_secs(59));
+/// recording.receive(b"still here");
+/// recording.take_written();
+/// recording.clock().advance(Duration::from_secs(59));
+/// assert!(!recording.is_closing());
+/// recording.clock().advance(Duration::from_secs(60));
+/// assert!(recording.is_closing());
+/// ```
 #[doc(alias = "TimeoutFactory")]
 #[doc(alias = "TimeoutProtocol")]
 #[doc(alias = "TimeoutMixin")]

@@ -27,8 +27,9 @@ use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 /// segment too, as it would go to the destination.
 ///
 /// ```
-/// use retwist_protocols::{FactoryPolicy, TunnelServer};
-/// use retwist_reactor::{Factory, IntoFactory};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{FactoryPolicy, TunnelServer};
+/// use retwist::{Factory, IntoFactory};
 ///
 /// /// A server with TLS for clients that are set to use an HTTP proxy.
 /// fn behind_connect(tls: impl IntoFactory) -> impl Factory {

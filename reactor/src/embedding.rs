@@ -17,12 +17,13 @@
 //! A loop with poll(2), as any other would do it:
 //!
 //! ```
+//! # use retwist_reactor as retwist;
 //! # #[cfg(unix)]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::os::fd::AsFd;
 //! use std::time::Duration;
 //!
-//! use retwist_reactor::{Reactor, ReactorState};
+//! use retwist::{Reactor, ReactorState};
 //! use rustix::event::{PollFd, PollFlags, Timespec, poll};
 //!
 //! let reactor = Reactor::new()?;

@@ -54,8 +54,9 @@ pub use unix_datagram::ReactorUnixDatagram;
 /// [`ReactorHandle`], to which this dereferences.
 ///
 /// ```
+/// # use retwist_reactor as retwist;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_reactor::Reactor;
+/// use retwist::Reactor;
 /// use std::time::Duration;
 ///
 /// let reactor = Reactor::new()?;

@@ -20,8 +20,9 @@ use crate::{Phase, ReactorHandle, SystemEvent};
 /// earlier, and a start that fails is told as one.
 ///
 /// ```no_run
+/// # use retwist_reactor as retwist;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_reactor::{Reactor, ServiceManager};
+/// use retwist::{Reactor, ServiceManager};
 ///
 /// let reactor = Reactor::new()?;
 /// // … listen …

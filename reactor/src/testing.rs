@@ -14,8 +14,9 @@
 //! deadlines and limits. Only the wire is another.
 //!
 //! ```
-//! use retwist_reactor::testing::Pair;
-//! use retwist_reactor::{Protocol, ProtocolHandle, TransportRef};
+//! # use retwist_reactor as retwist;
+//! use retwist::testing::Pair;
+//! use retwist::{Protocol, ProtocolHandle, TransportRef};
 //!
 //! struct Echo;
 //! impl Protocol for Echo {

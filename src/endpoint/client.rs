@@ -32,6 +32,22 @@ type Layer = dyn Fn(ProtocolRef) -> ProtocolRef;
 
 /// Reads where to connect to, with the [standard](super) kinds. Connects nothing yet, and looks no
 /// name up.
+///
+/// ```no_run
+/// use retwist::Reactor;
+/// use retwist::deferred::DialerExt;
+/// use retwist::endpoint::{Network, client_from_string};
+/// # struct Client;
+/// # impl retwist::Protocol for Client {}
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let reactor = Reactor::new()?;
+/// let network = Network::new(&reactor);
+/// let server = client_from_string("tls:example.org:443")?.on(&network);
+/// server.connect_to(Client).done(|connected| println!("{connected:?}"));
+/// reactor.run()?;
+/// # Ok(()) }
+/// ```
 #[doc(alias = "clientFromString")]
 pub fn client_from_string(text: &str) -> Result<ClientEndpoint, EndpointError> {
     Endpoints::standard().client_from_string(text)

@@ -30,6 +30,26 @@ type Listen = dyn Fn(&dyn ReactorStreams, StreamSettings, FactoryRef) -> Result<
 type Layer = dyn Fn(FactoryRef) -> FactoryRef + Send + Sync;
 
 /// Reads where to listen, with the [standard](super) kinds. Opens nothing yet.
+///
+/// ```
+/// use retwist::endpoint::server_from_string;
+/// use retwist::testing::MemoryReactor;
+/// # use retwist::{Protocol, TransportRef};
+/// # struct Echo;
+/// # impl Protocol for Echo {
+/// #     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) { transport.write(data) }
+/// # }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let endpoint = server_from_string("timeout:idle=60:tcp:8007:interface=127.0.0.1")?;
+/// let reactor = MemoryReactor::new(); // in a program: Reactor::new()?
+/// let port = endpoint.listen(&reactor, |_| Echo)?;
+/// assert_eq!(port.address().to_string(), "127.0.0.1:8007");
+///
+/// let mistake = server_from_string("tcp:8007:interfaces=127.0.0.1").unwrap_err();
+/// println!("{mistake}");
+/// # Ok(()) }
+/// ```
 #[doc(alias = "serverFromString")]
 pub fn server_from_string(text: &str) -> Result<ServerEndpoint, EndpointError> {
     Endpoints::standard().server_from_string(text)

@@ -9,6 +9,9 @@ mod way;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Pages of the guide that are no chapters.
+const REFERENCE: [&str; 1] = ["mistakes"];
+
 fn sources() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
     root.expect("the tests are in a folder of the project")
@@ -25,7 +28,8 @@ fn chapters() -> Vec<String> {
     let modules = contents
         .lines()
         .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(" {}"));
-    let chapters: Vec<_> = modules.map(str::to_owned).collect();
+    let chapters = modules.filter(|module| !REFERENCE.contains(module));
+    let chapters: Vec<_> = chapters.map(str::to_owned).collect();
     assert!(chapters.len() >= 5, "the chapters are not found");
     chapters
 }
@@ -38,7 +42,7 @@ fn text(chapter: &str) -> String {
 /// The chapters that the table of contents links to, with their titles, in order.
 fn linked() -> Vec<(String, String)> {
     let contents = contents();
-    let rows = contents.lines().filter(|line| line.starts_with("//! | "));
+    let rows = contents.lines().filter(|line| line.starts_with("//! - ["));
     rows.filter_map(|row| {
         let (_, rest) = row.split_once('[')?;
         let (title, rest) = rest.split_once("](")?;
@@ -104,6 +108,51 @@ fn the_files_for_the_suite_are_those_that_run_here() {
         let shown = format!("\n```ignore\n{file}```\n");
         assert!(text(chapter).contains(&shown), "{chapter}.md");
     }
+}
+
+/// The lines of code blocks in documentation that a reader sees, in all crates that `retwist` is made of.
+#[test]
+fn examples_name_the_crate_that_programs_depend_on() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut complaints = Vec::new();
+    for part in ["reactor", "protocols", "deferred", "tls", "conformance"] {
+        let mut waiting = vec![root.join(part).join("src")];
+        while let Some(folder) = waiting.pop() {
+            for entry in fs::read_dir(folder).expect("a folder of the project") {
+                let path = entry.expect("an entry of it").path();
+                if path.is_dir() {
+                    waiting.push(path);
+                } else {
+                    let text = fs::read_to_string(&path).expect("a text");
+                    let lines = shown_code(&text).filter(|line| names_a_part(line));
+                    complaints.extend(lines.map(|line| format!("{}: {line}", path.display())));
+                }
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+fn names_a_part(line: &str) -> bool {
+    let parts = ["reactor", "protocols", "deferred", "tls"];
+    parts
+        .iter()
+        .any(|part| line.contains(&format!("retwist_{part}::")))
+}
+
+/// The lines of code blocks in comments, without those that are hidden.
+fn shown_code(text: &str) -> impl Iterator<Item = &str> {
+    let mut in_code = false;
+    text.lines().filter_map(move |line| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("///").or(line.strip_prefix("//!"));
+        let Some(line) = line.map(str::trim_start) else {
+            in_code = false;
+            return None;
+        };
+        in_code ^= line.starts_with("```");
+        (in_code && !line.starts_with("# ")).then_some(line)
+    })
 }
 
 /// The headings outside of code, where a line that begins with `#` is hidden.

@@ -15,8 +15,9 @@ use crate::{TlsRole, TlsTransport};
 /// and a client's factory `client_connection_failed`, with [`ConnectError::Negotiation`].
 ///
 /// ```
-/// use retwist_reactor::{Factory, Protocol, TransportRef, factory};
-/// use retwist_tls::{TlsFactory, TlsRole};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+/// use retwist::{Factory, Protocol, TransportRef, factory};
+/// use retwist::tls::{TlsFactory, TlsRole};
 ///
 /// struct Echo;
 /// impl Protocol for Echo {

@@ -37,8 +37,9 @@ use crate::{TlsError, TlsInfo, TlsRole};
 /// protocol that takes over from here:
 ///
 /// ```
-/// use retwist_reactor::{Channel, Layer, Protocol, TransportRef};
-/// use retwist_tls::{TlsRole, TlsTransport};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+/// use retwist::{Channel, Layer, Protocol, TransportRef};
+/// use retwist::tls::{TlsRole, TlsTransport};
 ///
 /// # struct Mail;
 /// # impl Protocol for Mail {

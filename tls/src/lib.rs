@@ -84,9 +84,10 @@
 //! # Both sides, in memory
 //!
 //! ```
-//! use retwist_reactor::testing::Pair;
-//! use retwist_reactor::{Protocol, ProtocolHandle, TransportRef};
-//! use retwist_tls::{ClientOptions, Identity, ServerOptions, TlsRole, TlsTransport, TrustRoots, start_tls};
+//! # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+//! use retwist::testing::Pair;
+//! use retwist::{Protocol, ProtocolHandle, TransportRef};
+//! use retwist::tls::{ClientOptions, Identity, ServerOptions, TlsRole, TlsTransport, TrustRoots, start_tls};
 //!
 //! /// Says hello in clear, and again under TLS.
 //! struct Greeter { role: TlsRole, heard: Vec<String> }

@@ -17,6 +17,25 @@ use crate::witness::{noting_client, noting_server};
 ///
 /// The bounds can be set, all but one: a handshake message has at most 64 KiB, as in rustls, and a
 /// peer that goes on beyond that ends with [`TlsError::HandshakeTooLarge`].
+///
+/// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+/// use retwist::tls::{ClientOptions, Identity, ServerOptions, TlsRole, TrustRoots};
+/// use std::error::Error;
+/// use std::time::Duration;
+///
+/// /// Both sides, with a certificate that is made on the spot by the crate `rcgen`.
+/// fn roles() -> Result<(TlsRole, TlsRole), Box<dyn Error>> {
+///     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+///     let identity = Identity::from_pem(made.cert.pem(), made.signing_key.serialize_pem())?;
+///     let server = TlsRole::server(ServerOptions::new(identity).build()?);
+///
+///     let roots = TrustRoots::from_pem(made.cert.pem())?;
+///     let client = TlsRole::client(ClientOptions::new(roots).build()?, "localhost")?;
+///     Ok((client, server.handshake_timeout(Duration::from_secs(5))))
+/// }
+/// # roles().unwrap();
+/// ```
 #[derive(Clone)]
 pub struct TlsRole {
     pub(crate) side: Side,

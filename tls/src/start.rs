@@ -16,8 +16,9 @@ use crate::{TlsError, TlsRole, TlsTransport};
 /// was slipped in behind a STARTTLS is no record, and ends the connection with an alert.
 ///
 /// ```
-/// use retwist_reactor::{Protocol, TransportRef};
-/// use retwist_tls::{TlsRole, start_tls};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+/// use retwist::{Protocol, TransportRef};
+/// use retwist::tls::{TlsRole, start_tls};
 ///
 /// struct Server { role: TlsRole }
 ///
@@ -65,8 +66,9 @@ pub fn start_tls(transport: &TransportRef, role: TlsRole) -> Result<TransportRef
 /// answer for [`close_timeout`](TlsRole::close_timeout) loses the connection.
 ///
 /// ```
-/// use retwist_reactor::{Protocol, TransportRef};
-/// use retwist_tls::{TlsTransport, stop_tls};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+/// use retwist::{Protocol, TransportRef};
+/// use retwist::tls::{TlsTransport, stop_tls};
 ///
 /// struct Server;
 ///

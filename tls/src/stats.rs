@@ -10,7 +10,8 @@ use crate::{TlsError, TlsInfo};
 /// A handshake is counted when it is over, so that a connection that is open costs nothing.
 ///
 /// ```
-/// use retwist_tls::TlsStats;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+/// use retwist::tls::TlsStats;
 ///
 /// let stats = TlsStats::of_this_thread();
 /// println!("{} handshakes, {} of them resumed", stats.completed, stats.resumed);

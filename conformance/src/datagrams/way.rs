@@ -11,11 +11,12 @@ use super::{Facts, Open};
 /// still started hears `stop_protocol`.
 ///
 /// ```
+/// # use retwist_reactor as retwist;
 /// use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// use std::time::Duration;
 ///
 /// use retwist_conformance::datagrams::{Ability, Facts, Open, Way};
-/// use retwist_reactor::{
+/// use retwist::{
 ///     Clock, DatagramProtocolRef, ListenError, ListeningPort, Reactor, UdpListen,
 /// };
 ///

@@ -8,10 +8,11 @@ use super::{Facts, How, Way};
 /// asks of a layer. [`Layered`] makes a [`Way`] of it, over any other.
 ///
 /// ```
+/// # use retwist_reactor as retwist;
 /// use std::rc::Rc;
 ///
 /// use retwist_conformance::streams::{How, Layering};
-/// use retwist_reactor::{Channel, Layer, ProtocolRef, Seat};
+/// use retwist::{Channel, Layer, ProtocolRef, Seat};
 ///
 /// /// Turns every bit that passes.
 /// struct Inverted {

@@ -12,11 +12,12 @@ use super::Facts;
 /// connected hears `connection_lost`.
 ///
 /// ```
+/// # use retwist_reactor as retwist;
 /// use std::cell::Cell;
 /// use std::time::Duration;
 ///
 /// use retwist_conformance::streams::{Cut, Facts, How, Way};
-/// use retwist_reactor::{Address, Clock, ProtocolRef, Reactor, TcpConnect};
+/// use retwist::{Address, Clock, ProtocolRef, Reactor, TcpConnect};
 ///
 /// /// Connections to port 0 of the loopback interface.
 /// struct Tcp {
@@ -38,7 +39,7 @@ use super::Facts;
 ///             let protocol = Cell::new(Some(Cut::under(protocol, self.how.cut)));
 ///             move |_: &Address| protocol.take()
 ///         };
-///         let listen = retwist_reactor::TcpListen::address(([127, 0, 0, 1], 0).into());
+///         let listen = retwist::TcpListen::address(([127, 0, 0, 1], 0).into());
 ///         let listen = listen.settings(self.how.server.clone());
 ///         let port = self.reactor.listen_tcp(listen, once(server)).unwrap();
 ///         let connect = TcpConnect::address(port.address().socket().unwrap());

@@ -28,6 +28,43 @@ use crate::Deferred;
 ///
 /// An error is an [`io::Error`] that holds the connection's [`Reason`] (`error.get_ref()`). Its
 /// kind is that of the system's error, if there was one.
+///
+/// A connection in an `async fn`. The traits that read and write are those of the crate `futures-util`:
+///
+/// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use futures_util::io::{AsyncReadExt, AsyncWriteExt};
+/// use retwist::deferred::{Executor, connect, listen};
+/// use retwist::Reactor;
+/// use std::error::Error;
+///
+/// fn main() -> Result<(), Box<dyn Error>> {
+///     let reactor = Reactor::new()?;
+///     let executor = Executor::new(&reactor);
+///     let mut incoming = listen(&*reactor, "127.0.0.1:0")?;
+///     let server = incoming.port().address().socket().ok_or("no TCP port")?;
+///
+///     executor.spawn(async move {
+///         while let Some(mut connection) = incoming.accept().await {
+///             connection.write_all(b"hello").await?;
+///             connection.close().await?;
+///         }
+///         Ok::<_, std::io::Error>(())
+///     });
+///
+///     let handle = reactor.handle();
+///     executor.spawn(async move {
+///         let mut connection = connect(&handle, server).await?;
+///         let mut greeting = String::new();
+///         connection.read_to_string(&mut greeting).await?;
+///         assert_eq!(greeting, "hello");
+///         handle.stop();
+///         Ok::<_, Box<dyn Error>>(())
+///     });
+///     reactor.run()?;
+///     Ok(())
+/// }
+/// ```
 pub struct AsyncTransport {
     state: Rc<StreamState>,
 }

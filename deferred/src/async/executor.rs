@@ -21,9 +21,10 @@ use crate::{Deferred, Failure, Promise, TaskOutput};
 /// [`Failure::ReactorEnded`]. Other code gets a [`Spawner`], to which this dereferences.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_deferred::{Executor, sleep};
-/// use retwist_reactor::Reactor;
+/// use retwist::deferred::{Executor, sleep};
+/// use retwist::Reactor;
 /// use std::time::Duration;
 ///
 /// let reactor = Reactor::new()?;

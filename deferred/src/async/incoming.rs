@@ -17,10 +17,11 @@ use crate::AsyncTransport;
 /// Listens on a TCP port, for async code. [`Incoming::accept`] returns the connections.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use futures_util::io::{AsyncReadExt, copy};
-/// use retwist_deferred::{Executor, connect, listen};
-/// use retwist_reactor::Reactor;
+/// use retwist::deferred::{Executor, connect, listen};
+/// use retwist::Reactor;
 ///
 /// let reactor = Reactor::new()?;
 /// let executor = Executor::new(&reactor);

@@ -14,7 +14,8 @@ use crate::{Executor, Failure, IntoBoxedError, Outcome, Spawner, TaskOutput};
 /// code is 0, because that is how a server ends.
 ///
 /// ```
-/// use retwist_deferred::{react, sleep};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::{react, sleep};
 /// use std::process::ExitCode;
 /// use std::time::Duration;
 ///

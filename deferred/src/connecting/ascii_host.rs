@@ -14,7 +14,8 @@ const MAX_LABEL: usize = 63;
 /// `idna`, it fails for all names outside of ASCII.
 ///
 /// ```
-/// use retwist_deferred::ascii_host;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::ascii_host;
 ///
 /// assert_eq!(ascii_host("example.org").unwrap(), "example.org");
 /// # #[cfg(feature = "idna")]

@@ -7,7 +7,8 @@ use std::time::Duration;
 /// together.
 ///
 /// ```
-/// use retwist_deferred::Backoff;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::Backoff;
 /// use std::time::Duration;
 ///
 /// let steady = Backoff { factor: 1.0, jitter: Duration::ZERO, ..Backoff::default() };

@@ -26,9 +26,10 @@ pub fn connect(
 /// Cancelling ends the attempt.
 ///
 /// ```
-/// use retwist_deferred::connect_protocol;
-/// use retwist_reactor::testing::MemoryReactor;
-/// use retwist_reactor::Protocol;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::connect_protocol;
+/// use retwist::testing::MemoryReactor;
+/// use retwist::Protocol;
 ///
 /// struct Client;
 /// impl Protocol for Client {}

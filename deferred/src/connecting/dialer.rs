@@ -18,9 +18,10 @@ use crate::{AsyncTransport, Deferred, Failure, ResolveError};
 /// protocol, and has another dialer connect both.
 ///
 /// ```
-/// use retwist_deferred::DialerExt;
-/// use retwist_reactor::testing::MemoryReactor;
-/// use retwist_reactor::{FactoryRef, ReactorTcp, TcpConnect};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::DialerExt;
+/// use retwist::testing::MemoryReactor;
+/// use retwist::{FactoryRef, ReactorTcp, TcpConnect};
 /// use std::rc::Rc;
 ///
 /// let reactor = Rc::new(MemoryReactor::new());

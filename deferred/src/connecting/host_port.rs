@@ -8,13 +8,14 @@ use retwist_reactor::AddressError;
 /// `"[2001:db8::1]:25"`, or an address as [`SocketAddr`] takes it.
 ///
 /// ```
-/// use retwist_deferred::HostPort;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::HostPort;
 ///
 /// let mail: HostPort = "example.org:25".parse()?;
 /// assert_eq!((mail.host(), mail.port()), ("example.org", 25));
 /// assert_eq!(mail, HostPort::from(("example.org", 25)));
 /// assert!("example.org".parse::<HostPort>().is_err());
-/// # Ok::<(), retwist_reactor::AddressError>(())
+/// # Ok::<(), retwist::AddressError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPort {

@@ -20,9 +20,10 @@ use crate::{Canceller, Deferred, DialError, Dialer, DialerExt, Failure, Promise,
 /// first connection wins, and ends the other attempts.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_deferred::{DialerExt, HostnameEndpoint, SystemResolver, ThreadPool};
-/// use retwist_reactor::{Protocol, Reactor, TransportRef};
+/// use retwist::deferred::{DialerExt, HostnameEndpoint, SystemResolver, ThreadPool};
+/// use retwist::{Protocol, Reactor, TransportRef};
 /// use std::rc::Rc;
 ///
 /// struct Client;

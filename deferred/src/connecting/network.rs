@@ -17,9 +17,10 @@ use crate::{
 /// One is enough for a program. Clones are the same network.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_deferred::{Network, Reconnecting};
-/// use retwist_reactor::{Protocol, Reactor, TransportRef, factory};
+/// use retwist::deferred::{Network, Reconnecting};
+/// use retwist::{Protocol, Reactor, TransportRef, factory};
 ///
 /// struct Client;
 /// impl Protocol for Client {

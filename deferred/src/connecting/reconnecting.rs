@@ -16,9 +16,10 @@ use crate::Backoff;
 /// [`ClientService`](crate::ClientService) does the same for a dialer.
 ///
 /// ```
-/// use retwist_deferred::Reconnecting;
-/// use retwist_reactor::testing::MemoryReactor;
-/// use retwist_reactor::{ConnectError, Protocol, TcpConnect, TransportRef, factory};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::Reconnecting;
+/// use retwist::testing::MemoryReactor;
+/// use retwist::{ConnectError, Protocol, TcpConnect, TransportRef, factory};
 /// use std::time::Duration;
 ///
 /// struct Client;
@@ -72,8 +73,9 @@ impl Reconnecting {
     /// [`stop_trying`](Retries::stop_trying).
     ///
     /// ```
-    /// use retwist_deferred::{Reconnecting, Retries};
-    /// use retwist_reactor::{Protocol, TransportRef, factory};
+    /// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+    /// use retwist::deferred::{Reconnecting, Retries};
+    /// use retwist::{Protocol, TransportRef, factory};
     ///
     /// struct Client { retries: Retries }
     /// impl Protocol for Client {

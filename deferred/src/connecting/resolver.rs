@@ -11,7 +11,8 @@ use crate::{Deferred, ThreadPool, ascii_host};
 /// Finds the addresses of a host. A closure is a resolver.
 ///
 /// ```
-/// use retwist_deferred::{Deferred, ResolveError, Resolver};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::{Deferred, ResolveError, Resolver};
 ///
 /// let local = |_host: &str, port: u16| {
 ///     Deferred::<_, ResolveError>::succeed(vec![([127, 0, 0, 1], port).into()])

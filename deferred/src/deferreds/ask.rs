@@ -8,9 +8,10 @@ use crate::{Deferred, IntoBoxedError, IntoDeferred, Outcome};
 /// Calls a protocol from outside, and promises the result.
 ///
 /// ```
-/// use retwist_deferred::{Ask, Value};
-/// use retwist_reactor::testing::RecordingTransport;
-/// use retwist_reactor::{Protocol, ProtocolHandle, TransportRef};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::{Ask, Value};
+/// use retwist::testing::RecordingTransport;
+/// use retwist::{Protocol, ProtocolHandle, TransportRef};
 ///
 /// struct Session { lines: usize }
 ///
@@ -82,8 +83,9 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
     /// the outcome is dropped. A receiver of a framing says `transport.me(self)` too.
     ///
     /// ```
-    /// use retwist_deferred::{Deferred, Outcome};
-    /// use retwist_reactor::{Protocol, TransportRef};
+    /// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+    /// use retwist::deferred::{Deferred, Outcome};
+    /// use retwist::{Protocol, TransportRef};
     /// # fn look_up(_: &[u8]) -> Deferred<String, std::io::Error> { Deferred::succeed("Ann".into()) }
     ///
     /// struct Finger;
@@ -103,7 +105,7 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
     ///         transport.lose_connection();
     ///     }
     /// }
-    /// # let recording = retwist_reactor::testing::RecordingTransport::connect(Finger);
+    /// # let recording = retwist::testing::RecordingTransport::connect(Finger);
     /// # recording.receive(b"ann\r\n");
     /// # assert_eq!(recording.take_written(), b"Ann");
     /// ```

@@ -15,8 +15,9 @@ use crate::{Deferred, Failure, IntoBoxedError, IntoDeferred, Outcome, Promise};
 /// Deferred, the next step waits for it.
 ///
 /// ```
-/// use retwist_deferred::Cooperator;
-/// use retwist_reactor::testing::ManualClock;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::Cooperator;
+/// use retwist::testing::ManualClock;
 /// use std::cell::Cell;
 /// use std::rc::Rc;
 ///

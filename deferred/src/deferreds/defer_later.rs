@@ -11,8 +11,9 @@ use crate::{Deferred, Failure, IntoBoxedError, IntoDeferred, Promise};
 /// Fails with [`Failure::ReactorEnded`] if the reactor ends before, or has ended.
 ///
 /// ```
-/// use retwist_deferred::{Value, defer_later};
-/// use retwist_reactor::testing::ManualClock;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::{Value, defer_later};
+/// use retwist::testing::ManualClock;
 /// use std::time::Duration;
 ///
 /// let clock = ManualClock::new();

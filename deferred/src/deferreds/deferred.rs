@@ -13,7 +13,8 @@ use crate::{Failure, Interrupted, IntoBoxedError, IntoDeferred, Outcome, Promise
 /// A value that is not there yet, and what to do when it comes.
 ///
 /// ```
-/// use retwist_deferred::{Deferred, Failure};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::{Deferred, Failure};
 /// use std::num::ParseIntError;
 ///
 /// let (promise, answer) = Deferred::new();
@@ -239,8 +240,9 @@ where
     /// `Result<_, Failure<_>>`, because it waits for Deferreds.
     ///
     /// ```
-    /// use retwist_deferred::{Deferred, Executor, Failure};
-    /// use retwist_reactor::testing::ManualClock;
+    /// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+    /// use retwist::deferred::{Deferred, Executor, Failure};
+    /// use retwist::testing::ManualClock;
     /// use std::io;
     ///
     /// async fn double(number: Deferred<u8, io::Error>) -> Result<u8, Failure<io::Error>> {

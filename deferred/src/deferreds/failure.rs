@@ -22,7 +22,8 @@ pub type Outcome<T, E> = Result<T, Failure<E>>;
 /// [`into_own`](Failure::into_own) is the one line that is missing:
 ///
 /// ```
-/// use retwist_deferred::{Deferred, Failure, Interrupted};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::{Deferred, Failure, Interrupted};
 /// use std::io;
 ///
 /// #[derive(Debug)]
@@ -41,6 +42,21 @@ pub type Outcome<T, E> = Result<T, Failure<E>>;
 /// async fn length(page: Deferred<String, io::Error>) -> Result<usize, FetchError> {
 ///     Ok(page.await?.len())
 /// }
+/// ```
+///
+/// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::{Deferred, Failure};
+/// use std::num::ParseIntError;
+///
+/// let text = Deferred::<&str, ParseIntError>::succeed("many");
+/// let number = text.add_callback(|text| Ok(text.parse::<u32>()?));
+/// number.done(|outcome| match outcome {
+///     Ok(number) => println!("{number}"),
+///     Err(Failure::Error(error)) => println!("no number: {error}"),
+///     Err(Failure::TimedOut(after)) => println!("no answer within {after:?}"),
+///     Err(other) => println!("{other}"), // cancelled, panicked, …
+/// });
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

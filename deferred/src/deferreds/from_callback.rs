@@ -8,7 +8,8 @@ impl<T: 'static, E: IntoBoxedError> Deferred<T, E> {
     /// cancelled, it fails with [`Failure::Cancelled`]; the work goes on, and its outcome is dropped.
     ///
     /// ```
-    /// use retwist_deferred::Deferred;
+    /// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+    /// use retwist::deferred::Deferred;
     /// use std::num::ParseIntError;
     ///
     /// fn parse(text: &str, done: impl FnOnce(Result<u8, ParseIntError>) + 'static) {

@@ -14,7 +14,8 @@ use crate::{Canceller, Deferred, Failure, IntoBoxedError, Outcome, Promise};
 /// The first failure fails the whole and cancels the others. Cancelling the whole cancels all.
 ///
 /// ```
-/// use retwist_deferred::{Deferred, gather_results};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::{Deferred, gather_results};
 ///
 /// let (first, one) = Deferred::<u8, &str>::new();
 /// let mut both = gather_results(vec![one, Deferred::succeed(2)]);
@@ -50,6 +51,19 @@ pub fn deferred_list<T: 'static, E: IntoBoxedError>(
 
 /// Waits for the first value, with the index of its Deferred, and cancels the others. Fails once all
 /// have failed; at once if the list is empty. Cancelling the whole cancels all.
+///
+/// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::{Deferred, race};
+/// use std::io::Error;
+///
+/// let (slow, first) = Deferred::<&str, Error>::new();
+/// let (fast, second) = Deferred::<&str, Error>::new();
+/// let mut winner = race(vec![first, second]);
+/// fast.callback("here");
+/// assert_eq!(winner.take().unwrap().unwrap(), (1, "here"));
+/// assert!(!slow.is_wanted()); // the loser is cancelled
+/// ```
 pub fn race<T: 'static, E: Error + 'static>(
     deferreds: Vec<Deferred<T, E>>,
 ) -> Deferred<(usize, T), AllFailed<E>> {

@@ -15,8 +15,9 @@ use crate::{Canceller, Deferred, Failure, IntoBoxedError, IntoDeferred, Outcome,
 /// failure ends the loop.
 ///
 /// ```
-/// use retwist_deferred::LoopingCall;
-/// use retwist_reactor::testing::ManualClock;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::LoopingCall;
+/// use retwist::testing::ManualClock;
 /// use std::cell::Cell;
 /// use std::rc::Rc;
 /// use std::time::Duration;

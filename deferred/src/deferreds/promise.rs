@@ -10,6 +10,25 @@ use crate::{Failure, IntoBoxedError, Outcome};
 ///
 /// A Deferred fires once. Clones are promises of the same Deferred; when the last one is dropped
 /// without an outcome, the Deferred fails with [`Failure::BrokenPromise`].
+///
+/// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::{Deferred, Failure, Promise};
+/// use std::num::ParseIntError;
+///
+/// /// Asks for a number; whatever brings the answer keeps the promise.
+/// fn ask() -> (Promise<u32, ParseIntError>, Deferred<u32, ParseIntError>) {
+///     Deferred::new()
+/// }
+///
+/// let (promise, mut answer) = ask();
+/// assert!(promise.callback(42)); // false if it had an outcome already
+/// assert_eq!(answer.take(), Some(Ok(42)));
+///
+/// let (promise, mut answer) = ask();
+/// drop(promise); // no code can keep it any more
+/// assert!(matches!(answer.take(), Some(Err(Failure::BrokenPromise))));
+/// ```
 pub struct Promise<T: 'static, E: IntoBoxedError> {
     shared: Rc<Shared<T, E>>,
 }

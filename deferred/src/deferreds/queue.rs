@@ -12,7 +12,8 @@ use crate::{AlreadyCalled, Deferred};
 /// order.
 ///
 /// ```
-/// use retwist_deferred::DeferredQueue;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::DeferredQueue;
 ///
 /// let queue = DeferredQueue::new(100);
 /// let mut early = queue.get();

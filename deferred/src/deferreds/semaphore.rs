@@ -9,7 +9,8 @@ use crate::{Deferred, IntoDeferred};
 /// A limited number of permits, handed out in the order of the requests.
 ///
 /// ```
-/// use retwist_deferred::DeferredSemaphore;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::DeferredSemaphore;
 ///
 /// let semaphore = DeferredSemaphore::new(1);
 /// let mut first = semaphore.acquire();

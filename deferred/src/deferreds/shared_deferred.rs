@@ -10,7 +10,8 @@ use crate::{Canceller, Deferred, Failure, IntoBoxedError, Outcome};
 /// clone of it.
 ///
 /// ```
-/// use retwist_deferred::Deferred;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::Deferred;
 ///
 /// let (promise, answer) = Deferred::<u8, &str>::new();
 /// let answer = answer.share();

@@ -21,7 +21,8 @@ pub trait TaskOutput {
 /// A plain value, as the result of a task, a job or a callback that cannot fail.
 ///
 /// ```
-/// use retwist_deferred::{Value, maybe_deferred};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::{Value, maybe_deferred};
 ///
 /// assert_eq!(maybe_deferred(|| Value(6 * 7)).take(), Some(Ok(42)));
 /// ```

@@ -5,7 +5,8 @@ use std::str::FromStr;
 /// What is asked for: the type of a record.
 ///
 /// ```
-/// use retwist_deferred::names::RecordType;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::names::RecordType;
 ///
 /// assert_eq!("mx".parse(), Ok(RecordType::Mx));
 /// assert_eq!("TYPE257".parse(), Ok(RecordType::Other(257))); // CAA

@@ -20,7 +20,8 @@ impl DnsSettings {
     /// what it does not understand.
     ///
     /// ```
-    /// use retwist_deferred::names::DnsSettings;
+    /// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+    /// use retwist::deferred::names::DnsSettings;
     ///
     /// let text = "nameserver 192.0.2.53\nsearch example.org\noptions ndots:2 rotate\n";
     /// let settings = DnsSettings::default().with_resolv_conf(text);

@@ -21,10 +21,11 @@ use crate::{Deferred, ResolveError, Resolver};
 /// asked is not asked again.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_deferred::Network;
-/// use retwist_deferred::names::{DnsResolver, DnsSettings};
-/// use retwist_reactor::Reactor;
+/// use retwist::deferred::Network;
+/// use retwist::deferred::names::{DnsResolver, DnsSettings};
+/// use retwist::Reactor;
 /// use std::rc::Rc;
 ///
 /// let reactor = Reactor::new()?;

@@ -6,7 +6,8 @@ use std::time::Duration;
 /// The fields down to `use_tcp` are those that `/etc/resolv.conf` sets, with its defaults.
 ///
 /// ```
-/// use retwist_deferred::names::DnsSettings;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
+/// use retwist::deferred::names::DnsSettings;
 /// use std::time::Duration;
 ///
 /// let settings = DnsSettings {

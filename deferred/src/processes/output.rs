@@ -28,9 +28,10 @@ pub struct ProcessOutput {
 /// is killed.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_deferred::process_output;
-/// use retwist_reactor::{Program, Reactor};
+/// use retwist::deferred::process_output;
+/// use retwist::{Program, Reactor};
 ///
 /// let reactor = Reactor::new()?;
 /// let handle = reactor.handle();

@@ -19,9 +19,10 @@ use crate::{Deferred, Failure, Interrupted, Outcome, TaskOutput};
 /// the reactor waits up to 5 s for the running ones.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_deferred::ThreadPool;
-/// use retwist_reactor::Reactor;
+/// use retwist::deferred::ThreadPool;
+/// use retwist::Reactor;
 ///
 /// let reactor = Reactor::new()?;
 /// let pool = ThreadPool::new(&reactor);

@@ -14,9 +14,10 @@ use crate::{Failure, IntoDeferred, Outcome, maybe_deferred};
 /// wait without end; await the Deferred there.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_deferred::{Value, defer_later, wait_from_thread};
-/// use retwist_reactor::Reactor;
+/// use retwist::deferred::{Value, defer_later, wait_from_thread};
+/// use retwist::Reactor;
 /// use std::time::Duration;
 ///
 /// let reactor = Reactor::new()?;

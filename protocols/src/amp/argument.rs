@@ -66,9 +66,10 @@ impl Arguments for () {
 /// [`Argument`](crate::amp::Argument); `field = "key": Type` sets a key that is no name in Rust.
 ///
 /// ```
-/// use retwist_protocols::amp::{AmpList, Bytes};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::amp::{AmpList, Bytes};
 ///
-/// retwist_protocols::amp_arguments! {
+/// retwist::protocols::amp_arguments! {
 ///     /// Stores some files.
 ///     pub struct Store {
 ///         pub folder: String,

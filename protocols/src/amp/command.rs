@@ -19,8 +19,9 @@ pub trait Command: Arguments + 'static {
 /// The errors that a [`Command`] declares. The other side gets the code, and the text of the error.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
 /// use std::fmt;
-/// use retwist_protocols::amp::CommandError;
+/// use retwist::protocols::amp::CommandError;
 ///
 /// #[derive(Debug)]
 /// enum DivisionError { ByZero }

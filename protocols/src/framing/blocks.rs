@@ -15,7 +15,8 @@ use crate::{Frame, FrameEncoder, FrameTransport, Framing};
 /// from the peer, so there is a limit: 99999 bytes by default.
 ///
 /// ```
-/// use retwist_protocols::{Blocks, FrameReceiver, FrameTransport, Framed};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Blocks, FrameReceiver, FrameTransport, Framed};
 ///
 /// enum State { Header, Body { kind: u8 } }
 ///

@@ -16,7 +16,8 @@ use crate::{Frame, FrameEncoder, Framing, LengthLimitExceeded};
 /// input ends, [`decode_eof`](Decoder::decode_eof) is asked for the last units.
 ///
 /// ```
-/// use retwist_protocols::{Codec, FrameReceiver, FrameTransport, Framed};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Codec, FrameReceiver, FrameTransport, Framed};
 /// use tokio_util::codec::LinesCodec;
 ///
 /// struct Greeter;
@@ -30,7 +31,7 @@ use crate::{Frame, FrameEncoder, Framing, LengthLimitExceeded};
 /// }
 ///
 /// let protocol = Framed::new(Codec::new(LinesCodec::new_with_max_length(100)), Greeter);
-/// # use retwist_reactor::testing::RecordingTransport;
+/// # use retwist::testing::RecordingTransport;
 /// # let recording = RecordingTransport::connect(protocol);
 /// # recording.receive(b"Ada\nGra");
 /// # recording.receive(b"ce\n");

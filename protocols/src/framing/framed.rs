@@ -21,6 +21,28 @@ use crate::{FrameReceiver, FrameTransport, Framing};
 /// [`give_back`](FrameTransport::give_back) before such a switch, so that the new protocol gets
 /// these bytes. If the transport below is replaced by another one, the half unit is discarded: no
 /// byte from before TLS is taken for one from inside TLS.
+///
+/// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{FrameReceiver, FrameTransport, Framed, Int16Strings};
+/// use retwist::testing::RecordingTransport;
+///
+/// struct Reverse;
+///
+/// impl FrameReceiver<Int16Strings> for Reverse {
+///     fn frame_received(&mut self, transport: &FrameTransport<Int16Strings>, frame: &[u8]) {
+///         let reversed: Vec<u8> = frame.iter().rev().copied().collect();
+///         if let Err(error) = transport.send(reversed) {
+///             eprintln!("{error}");
+///         }
+///     }
+/// }
+///
+/// let recording = RecordingTransport::connect(Framed::new(Int16Strings::new(), Reverse));
+/// recording.receive(b"\0\x05he");
+/// recording.receive(b"llo");
+/// assert_eq!(recording.take_written(), b"\0\x05olleh");
+/// ```
 pub struct Framed<F: Framing, R> {
     receiver: R,
     decoder: Rc<FrameDecoder<F>>,
@@ -54,9 +76,10 @@ impl<F: Framing, R: FrameReceiver<F>> Framed<F, R> {
     /// In raw mode there are no units, and no limit. A unit whose delivery a pause holds up is not late.
     ///
     /// ```
+    /// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
     /// use std::time::Duration;
-    /// use retwist_protocols::{Framed, LineReceiver, LineTransport};
-    /// # use retwist_reactor::testing::RecordingTransport;
+    /// use retwist::protocols::{Framed, LineReceiver, LineTransport};
+    /// # use retwist::testing::RecordingTransport;
     ///
     /// struct Echo;
     ///

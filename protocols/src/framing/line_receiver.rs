@@ -7,8 +7,9 @@ use crate::{FrameReceiver, Framed, LengthLimitExceeded, LineTransport, Lines, Un
 /// A protocol that receives lines.
 ///
 /// ```
-/// use retwist_protocols::{Framed, LineReceiver, LineTransport};
-/// use retwist_reactor::factory;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Framed, LineReceiver, LineTransport};
+/// use retwist::factory;
 ///
 /// struct Shout;
 ///
@@ -19,7 +20,7 @@ use crate::{FrameReceiver, Framed, LengthLimitExceeded, LineTransport, Lines, Un
 /// }
 ///
 /// let factory = factory(|_| Framed::lines(Shout));
-/// # fn is_factory(_: impl retwist_reactor::Factory) {}
+/// # fn is_factory(_: impl retwist::Factory) {}
 /// # is_factory(factory);
 /// ```
 ///
@@ -31,7 +32,8 @@ use crate::{FrameReceiver, Framed, LengthLimitExceeded, LineTransport, Lines, Un
 /// left over:
 ///
 /// ```
-/// use retwist_protocols::{LineReceiver, LineTransport};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{LineReceiver, LineTransport};
 ///
 /// /// Messages, each with its length on a line before it.
 /// struct Mail {

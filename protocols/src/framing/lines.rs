@@ -8,6 +8,29 @@ use crate::{Frame, FrameEncoder, FrameTransport, Framing, LengthLimitExceeded};
 /// Units that end in a delimiter: lines.
 ///
 /// By default the delimiter is `\r\n` and the limit is 16384 bytes, not counting the delimiter.
+///
+/// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
+/// use retwist::testing::RecordingTransport;
+///
+/// struct Shout;
+///
+/// impl LineReceiver for Shout {
+///     fn line_received(&mut self, transport: &LineTransport, line: &[u8]) {
+///         transport.send_line(line.to_ascii_uppercase());
+///     }
+/// }
+///
+/// let protocol = Framed::new(Lines::new().limit(100), Shout);
+/// let recording = RecordingTransport::connect(protocol);
+/// recording.receive(b"hello\r\nyo");
+/// recording.receive(b"u\r\n");
+/// assert_eq!(recording.take_written(), b"HELLO\r\nYOU\r\n");
+///
+/// recording.receive(&[b'x'; 200]);
+/// assert!(recording.is_closing());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lines {
     /// What is sent behind a line.
@@ -34,8 +57,9 @@ impl Lines {
     /// [`delimited_by`](Lines::delimited_by)`(b"\n")`.
     ///
     /// ```
-    /// use retwist_protocols::{Framed, LineReceiver, LineTransport, Lines};
-    /// use retwist_reactor::testing::RecordingTransport;
+    /// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+    /// use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
+    /// use retwist::testing::RecordingTransport;
     ///
     /// struct Echo;
     ///

@@ -15,7 +15,8 @@ use crate::{FrameTransport, Framing, UnfinishedFrame};
 /// This echo works with every framing whose units are bytes:
 ///
 /// ```
-/// use retwist_protocols::{ByteFraming, FrameReceiver, FrameTransport, Framed, Int16Strings, Netstrings};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{ByteFraming, FrameReceiver, FrameTransport, Framed, Int16Strings, Netstrings};
 ///
 /// struct Echo;
 ///

@@ -44,7 +44,7 @@ impl<F: Framing> FrameTransport<F> {
 
     /// The receiver that this transport was handed to, as a weak reference that other code may keep:
     /// `transport.me(self)`. `receiver` names the type; see
-    /// [`Transport::me`](../retwist_reactor/trait.Transport.html#method.me), which this hides.
+    /// [`TransportRef::me`](retwist_reactor::TransportRef::me), which this hides.
     pub fn me<R: FrameReceiver<F>>(&self, receiver: &R) -> WeakReceiver<F, R> {
         let _ = receiver;
         WeakReceiver::new(&self.transport, &self.decoder)
@@ -53,9 +53,10 @@ impl<F: Framing> FrameTransport<F> {
     /// Calls a method of the receiver, `delay` from now. The timer ends with the connection.
     ///
     /// ```
+    /// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
     /// use std::time::Duration;
-    /// use retwist_protocols::{Framed, LineReceiver, LineTransport};
-    /// use retwist_reactor::testing::RecordingTransport;
+    /// use retwist::protocols::{Framed, LineReceiver, LineTransport};
+    /// use retwist::testing::RecordingTransport;
     ///
     /// struct Clock;
     ///

@@ -16,10 +16,11 @@ use crate::{FrameReceiver, FrameTransport, Framed, Framing};
 /// receiver. Before `connection_made` and after `connection_lost` there are none.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
 /// use std::cell::RefCell;
 /// use std::rc::Rc;
-/// use retwist_protocols::{Framed, LineReceiver, LineTransport, Lines, WeakReceiver};
-/// use retwist_reactor::testing::RecordingTransport;
+/// use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines, WeakReceiver};
+/// use retwist::testing::RecordingTransport;
 ///
 /// /// The members of a room, each of which counts what it has heard.
 /// type Room = Rc<RefCell<Vec<WeakReceiver<Lines, Member>>>>;

@@ -3,8 +3,9 @@
 //! [`Pop3::new`] makes the protocol, which the program connects, and the handle:
 //!
 //! ```
-//! use retwist_protocols::mail::pop3::{Pop3, Pop3Options};
-//! # use retwist_reactor::testing::RecordingTransport;
+//! # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+//! use retwist::protocols::mail::pop3::{Pop3, Pop3Options};
+//! # use retwist::testing::RecordingTransport;
 //!
 //! let (protocol, pop3) = Pop3::new(Pop3Options::new());
 //! let session = pop3.clone();

@@ -3,8 +3,9 @@
 //! [`Smtp::new`] makes the protocol, which the program connects, and the handle, by which it sends:
 //!
 //! ```
-//! use retwist_protocols::mail::smtp::{Mail, Smtp, SmtpOptions};
-//! # use retwist_reactor::testing::RecordingTransport;
+//! # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+//! use retwist::protocols::mail::smtp::{Mail, Smtp, SmtpOptions};
+//! # use retwist::testing::RecordingTransport;
 //!
 //! let (protocol, smtp) = Smtp::new(SmtpOptions::new().name("client.example.org"));
 //! let mail = Mail::new("me@example.org", ["you@example.org"], "Subject: hello\n\nHow are you?\n");

@@ -20,8 +20,9 @@ use crate::{IpPrefix, Opening, OpeningLayer, Policy, Step};
 /// no byte of it.
 ///
 /// ```
-/// use retwist_protocols::{FactoryPolicy, ProxyProtocol};
-/// use retwist_reactor::{Protocol, TransportRef, factory};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{FactoryPolicy, ProxyProtocol};
+/// use retwist::{Protocol, TransportRef, factory};
 ///
 /// struct Echo;
 ///
@@ -37,9 +38,9 @@ use crate::{IpPrefix, Opening, OpeningLayer, Policy, Step};
 ///
 /// let proxied = ProxyProtocol::trusting(["10.0.0.0/8".parse()?, "::1".parse()?]);
 /// let factory = proxied.factory(factory(|_| Echo));
-/// # fn is_factory(_: impl retwist_reactor::Factory) {}
+/// # fn is_factory(_: impl retwist::Factory) {}
 /// # is_factory(factory);
-/// # Ok::<(), retwist_protocols::IpPrefixError>(())
+/// # Ok::<(), retwist::protocols::IpPrefixError>(())
 /// ```
 ///
 /// The inner factory makes the protocol before the header arrives, for the address of the proxy.

@@ -12,8 +12,9 @@ use crate::{Opening, OpeningLayer, Policy, Step};
 /// addresses of the connection itself.
 ///
 /// ```
-/// use retwist_protocols::{Policy, ProxyHeader, SendProxyHeader};
-/// use retwist_reactor::{Protocol, ProtocolRef, TransportRef};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Policy, ProxyHeader, SendProxyHeader};
+/// use retwist::{Protocol, ProtocolRef, TransportRef};
 ///
 /// /// `outbound`, for a connection on behalf of the client that holds `inbound`.
 /// fn forwarded(inbound: &TransportRef, outbound: impl Protocol) -> ProtocolRef {

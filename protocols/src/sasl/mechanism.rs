@@ -40,7 +40,8 @@ impl Mechanism {
     /// What a server offers on such a connection, the strongest first. In clear this is nothing.
     ///
     /// ```
-    /// use retwist_protocols::sasl::{Mechanism, Protection};
+    /// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+    /// use retwist::protocols::sasl::{Mechanism, Protection};
     ///
     /// let names: Vec<_> = Mechanism::offered(&Protection::Encrypted).map(Mechanism::name).collect();
     /// assert_eq!(names, ["SCRAM-SHA-256", "PLAIN", "LOGIN"]);

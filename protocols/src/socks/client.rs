@@ -16,8 +16,9 @@ use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 /// `peer()` is the proxy.
 ///
 /// ```
-/// use retwist_protocols::{Destination, FactoryPolicy, SocksClient};
-/// use retwist_reactor::{Protocol, TransportRef, factory};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Destination, FactoryPolicy, SocksClient};
+/// use retwist::{Protocol, TransportRef, factory};
 ///
 /// struct Hello;
 ///
@@ -29,9 +30,9 @@ use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 ///
 /// let through = SocksClient::to(Destination::new("example.org", 7)?).user("me", "secret");
 /// let factory = through.factory(factory(|_| Hello)); // for connect_tcp_factory to the proxy
-/// # fn is_factory(_: impl retwist_reactor::Factory) {}
+/// # fn is_factory(_: impl retwist::Factory) {}
 /// # is_factory(factory);
-/// # Ok::<(), retwist_protocols::BadHostName>(())
+/// # Ok::<(), retwist::protocols::BadHostName>(())
 /// ```
 #[derive(Clone)]
 pub struct SocksClient {

@@ -17,8 +17,9 @@ use crate::{FrameReceiver, FrameTransport, Framed};
 /// that the client has sent behind its request.
 ///
 /// ```no_run
-/// use retwist_protocols::{Destination, SocksReply, SocksServer};
-/// use retwist_reactor::{Reactor, TcpConnect, TcpListen};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Destination, SocksReply, SocksServer};
+/// use retwist::{Reactor, TcpConnect, TcpListen};
 ///
 /// let reactor = Reactor::new()?;
 /// let handle = reactor.handle();

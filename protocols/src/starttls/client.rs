@@ -19,8 +19,9 @@ use crate::{OpeningLayer, Policy};
 /// the connection. What it said before is forgotten, its greeting too.
 ///
 /// ```
-/// use retwist_protocols::{Dialect, Policy, StartTlsClient};
-/// use retwist_reactor::ProtocolRef;
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Dialect, Policy, StartTlsClient};
+/// use retwist::ProtocolRef;
 ///
 /// /// `tls` begins with a handshake, such as `TlsTransport::new(role, protocol).as_protocol()`.
 /// fn to_mail_server(tls: ProtocolRef) -> ProtocolRef {

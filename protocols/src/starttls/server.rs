@@ -20,8 +20,9 @@ use crate::{OpeningLayer, Policy};
 /// [`OpeningError`](crate::OpeningError).
 ///
 /// ```
-/// use retwist_protocols::{Dialect, FactoryPolicy, StartTlsServer};
-/// use retwist_reactor::{Factory, IntoFactory};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+/// use retwist::protocols::{Dialect, FactoryPolicy, StartTlsServer};
+/// use retwist::{Factory, IntoFactory};
 ///
 /// /// `tls` makes protocols that begin with a handshake, such as a `TlsFactory` does.
 /// fn submission(tls: impl IntoFactory) -> impl Factory {

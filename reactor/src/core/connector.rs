@@ -150,7 +150,7 @@ impl Connector {
     }
 
     /// Lends the descriptor to `act` while it is connecting or connected, as
-    /// [`with_descriptor`](trait.Transport.html#method.with_descriptor) of a connection does. Right
+    /// [`with_descriptor`](crate::TransportRef::with_descriptor) of a connection does. Right
     /// after `connect_tcp` the connection is under way, and not made yet.
     ///
     /// [`NotConnected`](std::io::ErrorKind::NotConnected): it is neither, or has no descriptor, as

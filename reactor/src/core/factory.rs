@@ -16,7 +16,8 @@ use crate::{Address, ConnectError, Connector, Protocol, ProtocolHandle, Protocol
 /// the shared pointer to it, of which a protocol may keep a clone:
 ///
 /// ```
-/// use retwist_reactor::{Address, Factory, IntoProtocol, Protocol, Reactor, Reason, TransportRef};
+/// # use retwist_reactor as retwist;
+/// use retwist::{Address, Factory, IntoProtocol, Protocol, Reactor, Reason, TransportRef};
 /// use std::cell::Cell;
 /// use std::rc::Rc;
 ///
@@ -106,7 +107,8 @@ pub trait Factory: 'static {
 /// Makes a [`Factory`] of a closure, for the places that take a factory.
 ///
 /// ```
-/// use retwist_reactor::{FactoryRef, Protocol, TransportRef, factory};
+/// # use retwist_reactor as retwist;
+/// use retwist::{FactoryRef, Protocol, TransportRef, factory};
 ///
 /// struct Echo;
 /// impl Protocol for Echo {
@@ -335,7 +337,8 @@ impl<F: Factory> From<Rc<F>> for FactoryRef {
 /// closure is none of these, and the compiler says to wrap it in [`factory`]:
 ///
 /// ```compile_fail,E0277
-/// # use retwist_reactor::{Address, IntoFactory, ProtocolRef};
+/// # use retwist_reactor as retwist;
+/// # use retwist::{Address, IntoFactory, ProtocolRef};
 /// fn serve(factory: impl IntoFactory) {}
 /// serve(|_: &Address| None::<ProtocolRef>);
 /// ```

@@ -9,6 +9,36 @@ use crate::core::state::ReactorState;
 use crate::{Clock, DelayedCall, ListenError, Remote};
 
 /// A reactor as its callbacks see it: weak, cheap to clone.
+///
+/// A protocol keeps one to stop the reactor, to connect, or to set a timer that outlives its connection:
+///
+/// ```
+/// # use retwist_reactor as retwist;
+/// use retwist::{MainError, Protocol, Reactor, ReactorHandle, TransportRef};
+///
+/// struct Once {
+///     reactor: ReactorHandle,
+/// }
+///
+/// impl Protocol for Once {
+///     fn connection_made(&mut self, transport: &TransportRef) {
+///         transport.lose_connection();
+///         self.reactor.stop();
+///     }
+/// }
+///
+/// fn main() -> Result<(), MainError> {
+///     let reactor = Reactor::new()?;
+///     let handle = reactor.handle();
+///     let port = reactor.listen_tcp("127.0.0.1:0", move |_| Once { reactor: handle.clone() })?;
+/// #     struct Client;
+/// #     impl Protocol for Client {}
+/// #     reactor.connect_tcp(port.address().socket().unwrap(), |_| Client);
+/// #     let _ = &port;
+///     reactor.run()?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct ReactorHandle {
     pub(crate) core: Weak<Core>,
@@ -89,8 +119,9 @@ impl ReactorHandle {
     /// changes nothing, which is logged.
     ///
     /// ```
+    /// # use retwist_reactor as retwist;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use retwist_reactor::{Phase, Reactor};
+    /// use retwist::{Phase, Reactor};
     ///
     /// let reactor = Reactor::new()?;
     /// reactor.add_system_event_trigger(Phase::During, "reload", |_| println!("reloading"));
@@ -146,10 +177,11 @@ impl ReactorHandle {
     /// panic in it is logged. Without a hook, this costs nothing.
     ///
     /// ```
+    /// # use retwist_reactor as retwist;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # use std::cell::RefCell;
     /// # use std::rc::Rc;
-    /// use retwist_reactor::Reactor;
+    /// use retwist::Reactor;
     ///
     /// let reactor = Reactor::new()?;
     /// let lock = Rc::new(RefCell::new("locked"));
@@ -181,9 +213,10 @@ impl ReactorHandle {
     /// time from then on. Triggers of [`SystemEvent::Drain`] hear of it.
     ///
     /// ```
+    /// # use retwist_reactor as retwist;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::time::Duration;
-    /// use retwist_reactor::Reactor;
+    /// use retwist::Reactor;
     ///
     /// let reactor = Reactor::new()?;
     /// let handle = reactor.handle();

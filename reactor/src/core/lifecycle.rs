@@ -57,6 +57,27 @@ pub enum Phase {
 ///
 /// Every trigger is given one; a trigger that has nothing to wait for lets it drop. A second signal
 /// ends the wait. It may be sent to another thread, and be dropped there.
+///
+/// ```
+/// # use retwist_reactor as retwist;
+/// use retwist::{MainError, Phase, Reactor, SystemEvent};
+/// use std::thread;
+///
+/// fn main() -> Result<(), MainError> {
+///     let reactor = Reactor::new()?;
+///     reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, |hold| {
+///         // Ports and connections stay open until this thread has ended.
+///         thread::spawn(move || {
+///             println!("saving");
+///             drop(hold);
+///         });
+///     });
+///     let handle = reactor.handle();
+///     reactor.call_when_running(move || handle.stop());
+///     reactor.run()?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Hold {
     _held: Arc<Held>,
@@ -102,8 +123,9 @@ pub struct TriggerId(u64);
 /// reactor of your own, which is simulated or drives its loop by hand.
 ///
 /// ```
-/// use retwist_reactor::testing::Triggers;
-/// use retwist_reactor::{Phase, SystemEvent};
+/// # use retwist_reactor as retwist;
+/// use retwist::testing::Triggers;
+/// use retwist::{Phase, SystemEvent};
 ///
 /// let triggers = Triggers::by_hand();
 /// triggers.add(Phase::Before, SystemEvent::Shutdown, Box::new(|hold| drop(hold)));

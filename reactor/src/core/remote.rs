@@ -13,8 +13,9 @@ use crate::values::panic::{catch_panic, log_panic};
 /// The one part of a reactor that other threads may hold.
 ///
 /// ```
+/// # use retwist_reactor as retwist;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_reactor::Reactor;
+/// use retwist::Reactor;
 ///
 /// let reactor = Reactor::new()?;
 /// let remote = reactor.remote();

@@ -96,7 +96,8 @@ pub struct DatagramProtocolRef(pub(crate) Rc<dyn HeldDatagram>);
 /// A datagram protocol that can be called from elsewhere: its owner's hold on it.
 ///
 /// ```
-/// use retwist_reactor::{Address, DatagramProtocol, DatagramProtocolHandle, DatagramTransport};
+/// # use retwist_reactor as retwist;
+/// use retwist::{Address, DatagramProtocol, DatagramProtocolHandle, DatagramTransport};
 ///
 /// #[derive(Default)]
 /// struct Counter { datagrams: usize }

@@ -11,8 +11,9 @@ use crate::{Address, DatagramTransport, Reason, SendFailure};
 /// [starts the port again](crate::ListeningPort::start_listening).
 ///
 /// ```
-/// use retwist_reactor::testing::RecordingDatagrams;
-/// use retwist_reactor::{Address, DatagramProtocol, DatagramTransport};
+/// # use retwist_reactor as retwist;
+/// use retwist::testing::RecordingDatagrams;
+/// use retwist::{Address, DatagramProtocol, DatagramTransport};
 ///
 /// struct Echo;
 ///

@@ -11,7 +11,8 @@ use crate::{Address, StreamSettings};
 /// The stream owns them, and closes them when it ends.
 ///
 /// ```
-/// use retwist_reactor::DescriptorStream;
+/// # use retwist_reactor as retwist;
+/// use retwist::DescriptorStream;
 ///
 /// let (theirs, to_them) = std::io::pipe()?;
 /// let (from_them, of_theirs) = std::io::pipe()?;

@@ -20,7 +20,8 @@ use crate::{TransportRef, WindowSize};
 /// [`NotConnected`](io::ErrorKind::NotConnected).
 ///
 /// ```
-/// use retwist_reactor::{Protocol, Terminal, TransportRef};
+/// # use retwist_reactor as retwist;
+/// use retwist::{Protocol, Terminal, TransportRef};
 ///
 /// struct Keys;
 /// impl Protocol for Keys {

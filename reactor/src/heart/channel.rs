@@ -191,7 +191,7 @@ pub trait Channel: 'static {
     /// delivered yet: see [`StreamSettings::unread_limit`](crate::StreamSettings::unread_limit).
     fn unread_limit(&self) -> usize {
         self.seat()
-            .with_lower(|lower| lower.unread_limit())
+            .with_lower(|lower| lower.of_seat().unread_limit())
             .unwrap_or(usize::MAX)
     }
 

@@ -13,6 +13,29 @@ use crate::values::panic::log_panic;
 /// the loop. The driver of the clock moves it on between turns: the reactor, or a test through
 /// [`ManualClock`](crate::testing::ManualClock). Code that asks no other clock runs the same under
 /// test, without waiting.
+///
+/// ```
+/// # use retwist_reactor as retwist;
+/// use retwist::Clock;
+/// use retwist::testing::ManualClock;
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+/// use std::time::Duration;
+///
+/// /// Sets `flag` after a minute.
+/// fn later(clock: &Clock, flag: &Rc<Cell<bool>>) {
+///     let flag = flag.clone();
+///     clock.call_later(Duration::from_secs(60), move || flag.set(true));
+/// }
+///
+/// let clock = ManualClock::new(); // in a program: reactor.clock()
+/// let flag = Rc::default();
+/// later(&clock, &flag);
+/// clock.advance(Duration::from_secs(59));
+/// assert!(!flag.get());
+/// clock.advance(Duration::from_secs(1));
+/// assert!(flag.get());
+/// ```
 #[doc(alias = "IReactorTime")]
 #[derive(Clone)]
 pub struct Clock {

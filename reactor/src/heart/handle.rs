@@ -59,7 +59,7 @@ impl<C: Channel> SeatHandle for Handle<C> {
     }
 
     fn for_next(&self) -> TransportRef {
-        Handle::new(self.channel.clone())
+        TransportRef::new(Handle::new(self.channel.clone()))
     }
 
     fn own_protocol(&self) -> Option<ProtocolRef> {
@@ -159,6 +159,11 @@ fn refuse(wish: &str) {
 }
 
 impl<C: Channel> Transport for Handle<C> {
+    #[inline]
+    fn seat_handle(&self) -> &dyn SeatHandle {
+        self
+    }
+
     fn write(&self, data: &[u8]) {
         if let Some(channel) = self.current("write") {
             guard(&*channel, |channel| channel.write_if_open(data));

@@ -19,9 +19,10 @@ use crate::{Channel, ProtocolRef, Reason, TransportRef};
 /// [`connection_lost`](crate::Protocol::connection_lost) all the same.
 ///
 /// ```
+/// # use retwist_reactor as retwist;
 /// use std::cell::Cell;
 /// use std::rc::Rc;
-/// use retwist_reactor::{Channel, Layer, ProtocolRef, Seat};
+/// use retwist::{Channel, Layer, ProtocolRef, Seat};
 ///
 /// /// Counts what comes in.
 /// struct Meter {

@@ -140,7 +140,7 @@ impl ListeningPort {
     }
 
     /// Lends the descriptor of the port to `act`, as
-    /// [`with_descriptor`](trait.Transport.html#method.with_descriptor) of a connection does.
+    /// [`with_descriptor`](crate::TransportRef::with_descriptor) of a connection does.
     ///
     /// [`NotConnected`](std::io::ErrorKind::NotConnected): the port does not listen, or has no
     /// descriptor, as one in memory.

@@ -24,7 +24,8 @@ use crate::{Reason, TransportRef};
 /// [`TransportRef`]. Every callback has a default.
 ///
 /// ```
-/// use retwist_reactor::{Protocol, TransportRef};
+/// # use retwist_reactor as retwist;
+/// use retwist::{Protocol, TransportRef};
 ///
 /// struct Echo;
 ///

@@ -95,7 +95,10 @@ impl Seat {
     /// The seat of a channel that is just being made (`Rc::new_cyclic`), with the protocol above.
     pub fn new<C: Channel>(channel: &Weak<C>, above: impl Into<ProtocolRef>) -> Self {
         Seat {
-            place: RefCell::new(Place::new(above.into(), Handle::new(channel.clone()))),
+            place: RefCell::new(Place::new(
+                above.into(),
+                TransportRef::new(Handle::new(channel.clone())),
+            )),
             cold: Cell::new(None),
             lower: Cell::new(None),
             state: State::new(),
@@ -341,7 +344,7 @@ impl Seat {
     fn note_reading(&self) {
         let reading = matches!(self.state.phase(), Phase::Unopened | Phase::Open)
             && !self.state.is(Facts::PAUSED);
-        self.present(|place| place.transport.set_reading(reading));
+        self.present(|place| place.transport.of_seat().set_reading(reading));
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -448,11 +451,11 @@ impl Seat {
 
     /// The channel that this is the seat of.
     pub(crate) fn weak_channel(&self) -> Weak<dyn Any> {
-        self.place.borrow().transport.weak_channel()
+        self.place.borrow().transport.of_seat().weak_channel()
     }
 
     fn channel(&self) -> Option<Rc<dyn Channel>> {
-        self.place.borrow().transport.channel()
+        self.place.borrow().transport.of_seat().channel()
     }
 
     fn take_unread(&self) -> Vec<u8> {
@@ -469,7 +472,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let place = self.place.get_mut();
-        place.transport.set_reading(false);
+        place.transport.of_seat().set_reading(false);
         let occupant = place.occupant.take();
         log_panic("dropping a protocol", || drop(occupant));
     }

@@ -1,6 +1,7 @@
 use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::fmt;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,7 +19,12 @@ use crate::{
 /// gone every method is safe and does nothing. Personal: it serves the protocol to which it was
 /// handed. Once [`switch_protocol`](Transport::switch_protocol) has put another protocol in the
 /// seat it is revoked, and what is written through it is dropped with a warning in the log.
-pub type TransportRef = Rc<dyn Transport>;
+///
+/// All methods of [`Transport`] are called on it: `transport.write(b"hello")`. Those of its own are for a
+/// protocol and its own transport. There `protocol` is always `self`: it names the type, and the
+/// transport knows the rest, since it was handed to that protocol.
+#[derive(Clone)]
+pub struct TransportRef(Rc<dyn Transport>);
 
 /// Whether more data may be delivered to a protocol: see [`Transport::reading`].
 #[derive(Debug)]
@@ -51,13 +57,36 @@ impl Reading {
 /// it, not even of bytes that are already here), [`resume_producing`](Producer::resume_producing)
 /// goes on, and [`stop_producing`](Producer::stop_producing) is
 /// [`lose_connection`](Transport::lose_connection). So two transports that are joined register each
-/// other: `a.register_producer(b.clone(), ProducerKind::Push)`.
+/// other: `a.register_producer(b.as_producer(), ProducerKind::Push)`.
 ///
 /// There is one implementation. To make a kind of transport, write a [`Layer`](crate::Layer) or a
 /// [`Channel`](crate::Channel), and have this on top of it.
+///
+/// ```
+/// # use retwist_reactor as retwist;
+/// use retwist::testing::RecordingTransport;
+/// use retwist::{Protocol, TransportRef};
+///
+/// /// Answers with the address of the peer, reads nothing more, and closes.
+/// struct WhoAmI;
+///
+/// impl Protocol for WhoAmI {
+///     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+///         transport.pause_producing();
+///         transport.write_sequence(&[b"you, ", transport.peer().to_string().as_bytes(), b", said "]);
+///         transport.write(data);
+///         transport.lose_connection();
+///     }
+/// }
+///
+/// let recording = RecordingTransport::connect(WhoAmI);
+/// recording.receive(b"hello");
+/// assert!(recording.take_written().ends_with(b", said hello"));
+/// assert!(recording.is_paused() && recording.is_closing());
+/// ```
 #[doc(alias = "ITransport")]
 #[doc(alias = "IConsumer")]
-pub trait Transport: SeatHandle + Producer + fmt::Debug {
+pub trait Transport: Producer + fmt::Debug {
     /// Sends `data` after all that was written before. It never waits and never fails: bytes that
     /// cannot be sent now are kept, up to a limit
     /// ([`output_limit`](crate::StreamSettings::output_limit)), and what a turn has written goes
@@ -210,11 +239,54 @@ pub trait Transport: SeatHandle + Producer + fmt::Debug {
     /// of such an offer: users call a function like [`TcpOptions::of`](crate::TcpOptions::of),
     /// which asks with the type that it wants; the nearest layer that has one answers.
     fn extension(&self, wanted: TypeId) -> Option<Rc<dyn Any>>;
+
+    /// What the seats of this crate know of the transport.
+    #[doc(hidden)]
+    fn seat_handle(&self) -> &dyn SeatHandle;
 }
 
-/// What a protocol does with its own transport. `protocol` is always `self`: it names the type, and
-/// the transport knows the rest, since it was handed to that protocol.
-impl dyn Transport {
+impl Deref for TransportRef {
+    type Target = dyn Transport;
+
+    #[inline(always)]
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for TransportRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl TransportRef {
+    pub(crate) fn new(transport: Rc<dyn Transport>) -> Self {
+        TransportRef(transport)
+    }
+
+    /// The same as the seat sees it.
+    #[inline]
+    pub(crate) fn of_seat(&self) -> &dyn SeatHandle {
+        self.0.seat_handle()
+    }
+
+    /// The transport as a producer, of what its peer sends: what joins two connections.
+    ///
+    /// ```
+    /// # use retwist_reactor as retwist;
+    /// use retwist::{ProducerKind, ProducerRegistered, TransportRef};
+    ///
+    /// /// Reads each only as fast as the other one takes the bytes.
+    /// fn join(one: &TransportRef, other: &TransportRef) -> Result<(), ProducerRegistered> {
+    ///     one.register_producer(other.as_producer(), ProducerKind::Push)?;
+    ///     other.register_producer(one.as_producer(), ProducerKind::Push)
+    /// }
+    /// ```
+    pub fn as_producer(&self) -> Rc<dyn Producer> {
+        self.0.clone()
+    }
+
     /// The protocol that this transport was handed to, as a weak reference that other code may
     /// keep: `transport.me(self)`.
     ///
@@ -226,10 +298,10 @@ impl dyn Transport {
         self.own()
     }
 
-    /// [`me`](trait.Transport.html#method.me), for code that is a part of the protocol `P` and has no
+    /// [`me`](TransportRef::me), for code that is a part of the protocol `P` and has no
     /// reference to the whole: what a framing calls.
     pub fn own<P: Protocol>(&self) -> WeakProtocol<P> {
-        let own = self.own_protocol();
+        let own = self.of_seat().own_protocol();
         match own.and_then(|own| own.downcast::<P>()) {
             Some(own) => own.downgrade(),
             None => {
@@ -253,7 +325,8 @@ impl dyn Transport {
     /// descriptor, as one in memory.
     ///
     /// ```
-    /// use retwist_reactor::{Protocol, TransportRef};
+    /// # use retwist_reactor as retwist;
+    /// use retwist::{Protocol, TransportRef};
     ///
     /// struct Urgent;
     /// impl Protocol for Urgent {
@@ -285,9 +358,10 @@ impl dyn Transport {
     /// `connection_lost`.
     ///
     /// ```
+    /// # use retwist_reactor as retwist;
     /// use std::time::Duration;
-    /// use retwist_reactor::testing::RecordingTransport;
-    /// use retwist_reactor::{Protocol, TransportRef};
+    /// use retwist::testing::RecordingTransport;
+    /// use retwist::{Protocol, TransportRef};
     ///
     /// struct Patient;
     ///

@@ -19,13 +19,14 @@ const MOST: usize = 1 << 20;
 /// not for it.
 ///
 /// ```no_run
+/// # use retwist_reactor as retwist;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # use retwist_reactor::{Protocol, Reactor, TransportRef};
+/// # use retwist::{Protocol, Reactor, TransportRef};
 /// # struct Echo;
 /// # impl Protocol for Echo {
 /// #     fn data_received(&mut self, t: &TransportRef, data: &[u8]) { t.write(data) }
 /// # }
-/// use retwist_reactor::ListenFds;
+/// use retwist::ListenFds;
 ///
 /// let reactor = Reactor::new()?;
 /// let socket = ListenFds::get()?.named("web")?;

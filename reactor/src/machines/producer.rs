@@ -9,6 +9,48 @@ use std::rc::Rc;
 /// Registered with [`Transport::register_producer`](crate::Transport::register_producer). A
 /// transport is a producer too, of what its peer sends, so that a proxy registers each side with
 /// the other.
+///
+/// ```
+/// # use retwist_reactor as retwist;
+/// use retwist::testing::RecordingTransport;
+/// use retwist::{Producer, ProducerKind, Protocol, TransportRef};
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+///
+/// /// Writes a line each time that it is asked.
+/// struct CountDown {
+///     transport: TransportRef,
+///     left: Cell<u32>,
+/// }
+///
+/// impl Producer for CountDown {
+///     fn resume_producing(&self) {
+///         match self.left.get() {
+///             0 => drop(self.transport.unregister_producer()),
+///             left => {
+///                 self.left.set(left - 1);
+///                 self.transport.write(format!("{left}\n").as_bytes());
+///             }
+///         }
+///     }
+///     fn pause_producing(&self) {} // never called on a pull producer
+///     fn stop_producing(&self) {}
+/// }
+///
+/// struct Rocket;
+///
+/// impl Protocol for Rocket {
+///     fn connection_made(&mut self, transport: &TransportRef) {
+///         let count = CountDown { transport: transport.clone(), left: Cell::new(2) };
+///         transport.register_producer(Rc::new(count), ProducerKind::Pull).unwrap();
+///         transport.lose_connection(); // waits until the producer has finished
+///     }
+/// }
+///
+/// let recording = RecordingTransport::connect(Rocket);
+/// assert_eq!(recording.take_written(), b"2\n");
+/// assert_eq!(recording.take_written(), b"1\n");
+/// ```
 #[doc(alias = "IPushProducer")]
 #[doc(alias = "IPullProducer")]
 pub trait Producer {

@@ -76,7 +76,8 @@ pub struct ProcessProtocolRef(pub(super) Rc<dyn HeldProcess>);
 /// A process protocol that can be called from elsewhere: its owner's hold on it.
 ///
 /// ```
-/// use retwist_reactor::{ProcessProtocol, ProcessProtocolHandle, ProcessTransport};
+/// # use retwist_reactor as retwist;
+/// use retwist::{ProcessProtocol, ProcessProtocolHandle, ProcessTransport};
 ///
 /// #[derive(Default)]
 /// struct Lines { count: usize }

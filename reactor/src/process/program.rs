@@ -19,7 +19,8 @@ use crate::{SpawnError, StreamSettings};
 /// and 2, and that do not close at `exec`.
 ///
 /// ```
-/// use retwist_reactor::{ChildDescriptor, Program};
+/// # use retwist_reactor as retwist;
+/// use retwist::{ChildDescriptor, Program};
 ///
 /// let program = Program::new("sort")
 ///     .arg("--reverse")

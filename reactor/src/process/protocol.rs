@@ -12,8 +12,9 @@ use crate::{ProcessExit, ProcessTransport, Reason};
 /// the [`ProcessTransport`]. A panic in one of them is logged, closes the pipes and kills the child.
 ///
 /// ```
+/// # use retwist_reactor as retwist;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_reactor::{ProcessExit, ProcessProtocol, ProcessTransport, Program, Reactor, ReactorHandle};
+/// use retwist::{ProcessExit, ProcessProtocol, ProcessTransport, Program, Reactor, ReactorHandle};
 ///
 /// struct Count {
 ///     bytes: usize,

@@ -18,8 +18,9 @@ macro_rules! adoption_methods {
             /// file of a UNIX socket is left alone.
             ///
             /// ```
+            /// # use retwist_reactor as retwist;
             /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-            /// # use retwist_reactor::{Protocol, Reactor, TransportRef};
+            /// # use retwist::{Protocol, Reactor, TransportRef};
             /// # struct Echo;
             /// # impl Protocol for Echo {
             /// #     fn data_received(&mut self, t: &TransportRef, data: &[u8]) { t.write(data) }
@@ -63,8 +64,9 @@ impl ReactorHandle {
     /// none is started, and none is stopped at the end.
     ///
     /// ```
+    /// # use retwist_reactor as retwist;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use retwist_reactor::{Protocol, Reactor, TransportRef};
+    /// # use retwist::{Protocol, Reactor, TransportRef};
     /// # struct Echo;
     /// # impl Protocol for Echo {
     /// #     fn data_received(&mut self, t: &TransportRef, data: &[u8]) { t.write(data) }

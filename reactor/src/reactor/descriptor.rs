@@ -10,10 +10,11 @@ impl ReactorHandle {
     /// write to the stream and close it.
     ///
     /// ```
+    /// # use retwist_reactor as retwist;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::io::Read;
     /// use std::time::Duration;
-    /// use retwist_reactor::{DescriptorStream, Protocol, Reactor};
+    /// use retwist::{DescriptorStream, Protocol, Reactor};
     ///
     /// struct Silent;
     /// impl Protocol for Silent {}

@@ -18,10 +18,11 @@ use crate::{
 /// hosts by name takes a `Network`, which holds one.
 ///
 /// ```
+/// # use retwist_reactor as retwist;
 /// use std::time::Duration;
-/// use retwist_reactor::testing::MemoryReactor;
-/// use retwist_reactor::{FullReactor, ListenError, Protocol, TransportRef};
-/// # use retwist_reactor::ReactorState;
+/// use retwist::testing::MemoryReactor;
+/// use retwist::{FullReactor, ListenError, Protocol, TransportRef};
+/// # use retwist::ReactorState;
 ///
 /// struct Echo;
 /// impl Protocol for Echo {
@@ -36,7 +37,7 @@ use crate::{
 ///     Ok(())
 /// }
 ///
-/// program(&retwist_reactor::Reactor::new().unwrap())?;
+/// program(&retwist::Reactor::new().unwrap())?;
 ///
 /// let reactor = MemoryReactor::new();
 /// program(&reactor)?;

@@ -44,8 +44,9 @@ macro_rules! process_methods {
             /// [`ChildProcess::of`](crate::ChildProcess::of) gives the process of such a transport.
             ///
             /// ```
+            /// # use retwist_reactor as retwist;
             /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-            /// use retwist_reactor::{Program, Protocol, Reactor, ReactorHandle, Reason, TransportRef};
+            /// use retwist::{Program, Protocol, Reactor, ReactorHandle, Reason, TransportRef};
             ///
             /// struct Ask {
             ///     answer: Vec<u8>,

@@ -11,8 +11,9 @@ impl ReactorHandle {
     /// end.
     ///
     /// ```no_run
+    /// # use retwist_reactor as retwist;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use retwist_reactor::{Protocol, Reactor, ReactorHandle, Reason, StandardIo, TransportRef};
+    /// use retwist::{Protocol, Reactor, ReactorHandle, Reason, StandardIo, TransportRef};
     ///
     /// /// Does what `tr a-z A-Z` does.
     /// struct Upper(ReactorHandle);

@@ -19,8 +19,9 @@ macro_rules! unix_methods {
             /// The port listens when this returns. [`UnixListen::name`] says what becomes of the file.
             ///
             /// ```
+            /// # use retwist_reactor as retwist;
             /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-            /// use retwist_reactor::{Protocol, Reactor, TransportRef};
+            /// use retwist::{Protocol, Reactor, TransportRef};
             ///
             /// struct Echo;
             /// impl Protocol for Echo {

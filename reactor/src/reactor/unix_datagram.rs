@@ -17,8 +17,9 @@ impl ReactorHandle {
     /// See [`ReactorUnixDatagram`] for code that is to run on a recording reactor too.
     ///
     /// ```
+    /// # use retwist_reactor as retwist;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use retwist_reactor::{Address, DatagramProtocol, DatagramTransport, Reactor};
+    /// use retwist::{Address, DatagramProtocol, DatagramTransport, Reactor};
     /// # use std::os::unix::net::UnixDatagram;
     ///
     /// struct Log;

@@ -11,11 +11,12 @@ impl ReactorHandle {
     /// The watch wants nothing yet: [`Watch::start_reading`] and [`Watch::start_writing`] begin it.
     ///
     /// ```
+    /// # use retwist_reactor as retwist;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::io::{PipeReader, Read, Write};
     /// use std::rc::Rc;
     /// use std::time::Duration;
-    /// use retwist_reactor::{Reactor, Watch, Watcher};
+    /// use retwist::{Reactor, Watch, Watcher};
     ///
     /// /// Takes one byte a call, and is called again for the next.
     /// struct Bytes(Rc<PipeReader>);

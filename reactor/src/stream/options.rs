@@ -9,7 +9,8 @@ use crate::{Transport, TransportRef};
 /// Weak, like every handle.
 ///
 /// ```
-/// use retwist_reactor::{Protocol, StreamOptions, TransportRef};
+/// # use retwist_reactor as retwist;
+/// use retwist::{Protocol, StreamOptions, TransportRef};
 ///
 /// struct Download;
 /// impl Protocol for Download {

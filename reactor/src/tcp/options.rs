@@ -11,7 +11,8 @@ use crate::socket::Share;
 /// this, which has the options as well.
 ///
 /// ```
-/// use retwist_reactor::TcpListen;
+/// # use retwist_reactor as retwist;
+/// use retwist::TcpListen;
 /// use std::net::Ipv6Addr;
 ///
 /// let everywhere = TcpListen::port(8007).interface(Ipv6Addr::UNSPECIFIED).backlog(100);

@@ -8,6 +8,24 @@ use crate::Clock;
 /// It dereferences to the [`Clock`] that it moves. Every deadline is met at its own time: `advance`
 /// by ten seconds makes a call ten times that asks for itself again each second, and what one call
 /// sets going is done before the next is made.
+///
+/// ```
+/// # use retwist_reactor as retwist;
+/// use retwist::testing::ManualClock;
+/// use std::cell::RefCell;
+/// use std::rc::Rc;
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::new();
+/// let heard = Rc::new(RefCell::new(Vec::new()));
+/// for seconds in [3, 1, 2] {
+///     let heard = heard.clone();
+///     clock.call_later(Duration::from_secs(seconds), move || heard.borrow_mut().push(seconds));
+/// }
+/// clock.advance(Duration::from_secs(2));
+/// assert_eq!(*heard.borrow(), [1, 2]);
+/// assert_eq!(clock.pending_calls(), 1);
+/// ```
 #[doc(alias = "Clock")]
 #[derive(Debug)]
 pub struct ManualClock {

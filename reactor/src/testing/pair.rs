@@ -15,6 +15,41 @@ use crate::{Clock, ProtocolRef, Reason, StreamSettings, TransportRef};
 ///
 /// Nothing moves until [`run`](Pair::run) or [`advance`](Pair::advance). Several pairs may share a
 /// clock ([`Pair::on`]); each of them runs all.
+///
+/// ```
+/// # use retwist_reactor as retwist;
+/// use retwist::testing::{Pair, Side};
+/// use retwist::{Protocol, ProtocolHandle, Reason, TransportRef};
+///
+/// struct Echo;
+/// impl Protocol for Echo {
+///     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+///         transport.write(data);
+///     }
+/// }
+///
+/// #[derive(Default)]
+/// struct Client { heard: Vec<u8>, reason: Option<Reason> }
+/// impl Protocol for Client {
+///     fn connection_made(&mut self, transport: &TransportRef) {
+///         transport.write(b"hello");
+///     }
+///     fn data_received(&mut self, _: &TransportRef, data: &[u8]) {
+///         self.heard.extend_from_slice(data);
+///     }
+///     fn connection_lost(&mut self, reason: &Reason) {
+///         self.reason = Some(reason.clone());
+///     }
+/// }
+///
+/// // Byte by byte, and the network breaks behind the third byte of the answer.
+/// let client = ProtocolHandle::new(Client::default());
+/// let pair = Pair::new(&client, Echo).cut(1).reset_after(Side::Server, 3);
+/// pair.run();
+/// let (heard, reason) = client.try_call(|client| (client.heard.clone(), client.reason.clone())).unwrap();
+/// assert_eq!(heard, b"hel");
+/// assert!(matches!(reason, Some(Reason::Lost(_))));
+/// ```
 #[doc(alias = "IOPump")]
 #[doc(alias = "loopbackAsync")]
 pub struct Pair {

@@ -38,8 +38,9 @@ use threads::Jobs;
 /// [`complete`](MemoryReactor::complete). It opens no socket, and makes no file.
 ///
 /// ```
-/// use retwist_reactor::testing::MemoryReactor;
-/// use retwist_reactor::{Protocol, ReactorTcp, TransportRef};
+/// # use retwist_reactor as retwist;
+/// use retwist::testing::MemoryReactor;
+/// use retwist::{Protocol, ReactorTcp, TransportRef};
 ///
 /// struct Daytime;
 /// impl Protocol for Daytime {
@@ -189,9 +190,10 @@ impl MemoryReactor {
     /// same [clock](MemoryReactor::on).
     ///
     /// ```
+    /// # use retwist_reactor as retwist;
     /// use std::rc::Rc;
-    /// use retwist_reactor::testing::{ManualClock, MemoryReactor};
-    /// # use retwist_reactor::{Protocol, TransportRef};
+    /// use retwist::testing::{ManualClock, MemoryReactor};
+    /// # use retwist::{Protocol, TransportRef};
     /// # struct Echo;
     /// # impl Protocol for Echo {
     /// #     fn data_received(&mut self, t: &TransportRef, data: &[u8]) { t.write(data) }
@@ -204,7 +206,7 @@ impl MemoryReactor {
     /// let pending = client.connecting().remove(0);
     /// let pair = client.complete_on(&pending, &server).unwrap();
     /// assert_eq!(port.connections(), 1);
-    /// # Ok::<(), retwist_reactor::ListenError>(())
+    /// # Ok::<(), retwist::ListenError>(())
     /// ```
     pub fn complete_on<O: ConnectOptions>(
         &self,

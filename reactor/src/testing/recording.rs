@@ -14,8 +14,9 @@ use crate::{
 /// One protocol on a transport that records what it does: for tests that look at one side alone.
 ///
 /// ```
-/// use retwist_reactor::testing::RecordingTransport;
-/// use retwist_reactor::{Protocol, TransportRef};
+/// # use retwist_reactor as retwist;
+/// use retwist::testing::RecordingTransport;
+/// use retwist::{Protocol, TransportRef};
 ///
 /// struct Polite;
 /// impl Protocol for Polite {

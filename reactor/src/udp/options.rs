@@ -7,7 +7,8 @@ use crate::datagram::DatagramSettings;
 /// [`SocketAddr`], or this.
 ///
 /// ```
-/// use retwist_reactor::UdpListen;
+/// # use retwist_reactor as retwist;
+/// use retwist::UdpListen;
 /// use std::net::Ipv4Addr;
 ///
 /// // Several programs of this machine may share the port of a multicast group.

@@ -23,7 +23,8 @@ use crate::{DescriptorError, NotPassed, TransportRef};
 /// Good for one seating, like the [`TransportRef`] that it was made from.
 ///
 /// ```
-/// use retwist_reactor::{Protocol, TransportRef, UnixDescriptors};
+/// # use retwist_reactor as retwist;
+/// use retwist::{Protocol, TransportRef, UnixDescriptors};
 /// use std::fs::File;
 /// use std::io::Read;
 ///
@@ -140,7 +141,7 @@ impl UnixDescriptors {
     }
 
     fn may_pass(&self, data: &[u8], count: usize) -> Result<(), DescriptorError> {
-        if !self.transport.takes_writes() {
+        if !self.transport.of_seat().takes_writes() {
             Err(DescriptorError::Closed)
         } else if data.is_empty() && count > 0 {
             Err(DescriptorError::NoBytes)

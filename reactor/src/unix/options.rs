@@ -8,11 +8,12 @@ use crate::socket::Share;
 /// How to listen on a UNIX socket.
 ///
 /// ```
-/// use retwist_reactor::{UnixListen, UnixName};
+/// # use retwist_reactor as retwist;
+/// use retwist::{UnixListen, UnixName};
 ///
 /// let name = UnixName::path("/run/service/control")?;
 /// let of_the_group = UnixListen::name(name).mode(0o660);
-/// # Ok::<(), retwist_reactor::AddressError>(())
+/// # Ok::<(), retwist::AddressError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnixListen {

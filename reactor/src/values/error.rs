@@ -25,7 +25,8 @@ pub fn error_chain(error: &dyn Error) -> String {
 /// causes, where `Box<dyn Error>` would show the names of variants.
 ///
 /// ```no_run
-/// use retwist_reactor::{MainError, ProtocolRef, Reactor};
+/// # use retwist_reactor as retwist;
+/// use retwist::{MainError, ProtocolRef, Reactor};
 ///
 /// fn main() -> Result<(), MainError> {
 ///     let reactor = Reactor::new()?;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 /// comes next says how many were left out.
 ///
 /// ```
-/// use retwist_reactor::LogLimit;
+/// # use retwist_reactor as retwist;
+/// use retwist::LogLimit;
 ///
 /// let limit = LogLimit::default();
 /// for _ in 0..1000 {

@@ -11,6 +11,25 @@ use std::time::Duration;
 /// connection was closed in order. Everything else says that bytes may be missing, and which rule
 /// or fault it was. It is an [`Error`] with its [`source`](Error::source), so that it can be passed
 /// on and printed with its whole cause.
+///
+/// ```
+/// # use retwist_reactor as retwist;
+/// use retwist::testing::RecordingTransport;
+/// use retwist::{Protocol, Reason, error_chain};
+///
+/// struct Careful;
+///
+/// impl Protocol for Careful {
+///     fn connection_lost(&mut self, reason: &Reason) {
+///         if !reason.is_clean() {
+///             eprintln!("what came last may be missing: {}", error_chain(reason));
+///         }
+///     }
+/// }
+///
+/// let recording = RecordingTransport::connect(Careful);
+/// recording.lose(Reason::Lost(std::sync::Arc::new(std::io::ErrorKind::ConnectionReset.into())));
+/// ```
 #[doc(alias = "Failure")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -4,7 +4,8 @@ use std::time::Duration;
 /// peer. [`StreamOptions`](crate::StreamOptions) changes them on a live connection.
 ///
 /// ```
-/// use retwist_reactor::{StreamSettings, TcpListen};
+/// # use retwist_reactor as retwist;
+/// use retwist::{StreamSettings, TcpListen};
 ///
 /// let listen = TcpListen::port(8007).settings(StreamSettings {
 ///     output_limit: 1024 * 1024,

@@ -4,12 +4,13 @@ use std::str::FromStr;
 /// A signal of the system.
 ///
 /// ```
-/// use retwist_reactor::Signal;
+/// # use retwist_reactor as retwist;
+/// use retwist::Signal;
 ///
 /// let signal: Signal = "TERM".parse()?;
 /// assert_eq!(signal, Signal::TERM);
 /// assert_eq!(signal.to_string(), "SIGTERM");
-/// # Ok::<(), retwist_reactor::UnknownSignal>(())
+/// # Ok::<(), retwist::UnknownSignal>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Signal(i32);

@@ -11,7 +11,8 @@ use super::{ConfigError, Identities, Identity, TrustRoots, checked, crypto_provi
 /// sessions resumed, unless said otherwise.
 ///
 /// ```no_run
-/// use retwist_tls::{ClientOptions, TlsRole, TrustRoots};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+/// use retwist::tls::{ClientOptions, TlsRole, TrustRoots};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let config = ClientOptions::new(TrustRoots::platform()?).alpn(["imap"]).build()?;

@@ -17,9 +17,10 @@ use super::{ConfigError, Identity};
 /// A change counts for the handshakes that begin after it; live connections stay as they are.
 ///
 /// ```no_run
-/// use retwist_tls::{Identities, Identity, ServerOptions};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+/// use retwist::tls::{Identities, Identity, ServerOptions};
 ///
-/// # fn main() -> Result<(), retwist_tls::ConfigError> {
+/// # fn main() -> Result<(), retwist::tls::ConfigError> {
 /// let identities = Identities::new(Identity::from_pem_file("example.org.pem")?);
 /// identities.set("mail.example.org", Identity::from_pem_files("mail.crt", "mail.key")?);
 /// let config = ServerOptions::choosing(identities.clone()).build()?;

@@ -13,6 +13,17 @@ use super::files::Files;
 use super::validity::{Validity, Watch};
 
 /// Who one is: a certificate, those that lead from it to an authority, and the private key.
+///
+/// ```no_run
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+/// use retwist::tls::{Identity, ServerOptions, TlsRole};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let identity = Identity::from_pem_files("server.crt", "server.key")?;
+/// println!("{} certificates", identity.certificates().len());
+/// let role = TlsRole::server(ServerOptions::new(identity).build()?);
+/// # Ok(()) }
+/// ```
 #[doc(alias = "PrivateCertificate")]
 #[derive(Clone)]
 pub struct Identity {

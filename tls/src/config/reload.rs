@@ -19,9 +19,10 @@ use super::{Identities, TicketKeys, TrustRoots};
 /// reactors can share what is reloaded, and look each by itself: one of them reads.
 ///
 /// ```no_run
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
 /// use std::time::Duration;
-/// use retwist_reactor::Reactor;
-/// use retwist_tls::{Identities, Identity, Reload, ServerOptions};
+/// use retwist::Reactor;
+/// use retwist::tls::{Identities, Identity, Reload, ServerOptions};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let identities = Identities::new(Identity::from_pem_files("server.crt", "server.key")?);

@@ -14,6 +14,17 @@ use super::identity::certificates;
 /// A clone is the same set: [`reload`](TrustRoots::reload) of one is a reload of all, and of every
 /// configuration that was made with it. It counts for the handshakes that begin after it; a session
 /// that began under other roots is not resumed.
+///
+/// ```no_run
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+/// use retwist::tls::{ClientOptions, TlsRole, TrustRoots};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // What the system trusts, and an authority of the company.
+/// let roots = TrustRoots::platform()?.and(TrustRoots::from_pem_file("company.pem")?);
+/// let role = TlsRole::client(ClientOptions::new(roots).build()?, "intern.example.org")?;
+/// # Ok(()) }
+/// ```
 #[doc(alias = "trustRootFromCertificates")]
 #[derive(Clone)]
 pub struct TrustRoots {

@@ -15,9 +15,10 @@ use super::{
 /// memory, unless said otherwise.
 ///
 /// ```no_run
-/// use retwist_tls::{ClientCertificates, Identity, ServerOptions, TlsRole, TrustRoots};
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+/// use retwist::tls::{ClientCertificates, Identity, ServerOptions, TlsRole, TrustRoots};
 ///
-/// # fn main() -> Result<(), retwist_tls::ConfigError> {
+/// # fn main() -> Result<(), retwist::tls::ConfigError> {
 /// let config = ServerOptions::new(Identity::from_pem_files("server.crt", "server.key")?)
 ///     .client_certificates(ClientCertificates::Required(TrustRoots::from_pem_file("staff.pem")?))
 ///     .alpn(["imap"])

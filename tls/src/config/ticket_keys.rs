@@ -18,8 +18,9 @@ use super::files::Files;
 /// other machines with the same name. Sessions that began with one are resumed by the others.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
 /// use std::sync::Arc;
-/// use retwist_tls::{Identity, ServerOptions, TicketKeys};
+/// use retwist::tls::{Identity, ServerOptions, TicketKeys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let made = rcgen::generate_simple_self_signed(["localhost".to_string()])?;

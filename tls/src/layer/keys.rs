@@ -55,8 +55,9 @@ impl TlsTransport {
     /// between could make the same key.
     ///
     /// ```
-    /// use retwist_reactor::TransportRef;
-    /// use retwist_tls::{TlsError, TlsTransport};
+    /// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+    /// use retwist::TransportRef;
+    /// use retwist::tls::{TlsError, TlsTransport};
     ///
     /// /// A key for the media that go beside this connection (RFC 5764 4.2).
     /// fn media_key(transport: &TransportRef) -> Result<[u8; 60], TlsError> {
@@ -86,8 +87,9 @@ impl TlsTransport {
     /// a way that has no hash (Ed25519), or SHA-512, which no cipher suite brings.
     ///
     /// ```
-    /// use retwist_reactor::TransportRef;
-    /// use retwist_tls::{ChannelBinding, TlsTransport};
+    /// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
+    /// use retwist::TransportRef;
+    /// use retwist::tls::{ChannelBinding, TlsTransport};
     ///
     /// /// The mechanisms that a server offers.
     /// fn mechanisms(transport: &TransportRef) -> &'static str {

@@ -307,7 +307,7 @@ pub(crate) fn two_transports_hold_each_other_back(kind: Kind, how: How) {
     let mut world = World::connected(kind, how, (&sink, sink.quiet()), (&outlet, outlet.quiet()));
     world.connect((&source, source.quiet()), (&inlet, relays));
     world.until(|| source.is_made() && inlet.is_made());
-    let producer: Rc<dyn Producer> = inlet.transport();
+    let producer: Rc<dyn Producer> = inlet.transport().as_producer();
     outlet
         .transport()
         .register_producer(producer, ProducerKind::Push)

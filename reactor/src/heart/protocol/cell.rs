@@ -193,7 +193,10 @@ impl<P> ProtocolCell<P> {
     }
 
     fn panicked(&self, message: &Arc<str>) {
-        match self.transport().and_then(|transport| transport.channel()) {
+        match self
+            .transport()
+            .and_then(|transport| transport.of_seat().channel())
+        {
             Some(channel) => channel.seat().panicked(message),
             None => log::error!("a call of a protocol that is not connected panicked: {message}"),
         }

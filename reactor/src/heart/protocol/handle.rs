@@ -9,7 +9,8 @@ use crate::{Protocol, WeakProtocol};
 /// itself is a [`WeakProtocol`].
 ///
 /// ```
-/// use retwist_reactor::{Protocol, ProtocolHandle, TransportRef};
+/// # use retwist_reactor as retwist;
+/// use retwist::{Protocol, ProtocolHandle, TransportRef};
 ///
 /// #[derive(Default)]
 /// struct Counter { bytes: usize }

@@ -28,7 +28,8 @@ impl ProtocolRef {
     /// The same protocol with its type; `None` if it is not a `P`.
     ///
     /// ```
-    /// use retwist_reactor::{Protocol, ProtocolRef};
+    /// # use retwist_reactor as retwist;
+    /// use retwist::{Protocol, ProtocolRef};
     ///
     /// struct Echo;
     /// impl Protocol for Echo {}

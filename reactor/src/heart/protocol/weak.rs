@@ -16,10 +16,11 @@ use crate::{DelayedCall, Protocol, ProtocolHandle, TransportRef};
 /// A room in which each member hears the others, without `Rc<RefCell<…>>` around the members:
 ///
 /// ```
+/// # use retwist_reactor as retwist;
 /// use std::cell::RefCell;
 /// use std::rc::Rc;
-/// use retwist_reactor::testing::RecordingTransport;
-/// use retwist_reactor::{Protocol, TransportRef, WeakProtocol};
+/// use retwist::testing::RecordingTransport;
+/// use retwist::{Protocol, TransportRef, WeakProtocol};
 ///
 /// type Room = Rc<RefCell<Vec<WeakProtocol<Member>>>>;
 ///
@@ -58,7 +59,7 @@ use crate::{DelayedCall, Protocol, ProtocolHandle, TransportRef};
 /// room, for example to remove members that have gone, needs a loop over a clone of the list: with
 /// `RefCell`, the second borrow panics and costs that member its connection.
 ///
-/// [`transport.me(self)`]: trait.Transport.html#method.me
+/// [`transport.me(self)`]: crate::TransportRef::me
 pub struct WeakProtocol<P>(Weak<ProtocolCell<P>>);
 
 impl<P: Protocol> WeakProtocol<P> {
@@ -117,7 +118,7 @@ impl<P: Protocol> WeakProtocol<P> {
 
     /// Calls `call` as [`WeakProtocol::call`] does, `delay` from now. The timer ends with the
     /// connection. A protocol's own is
-    /// [`transport.call_later`](trait.Transport.html#method.call_later).
+    /// [`transport.call_later`](crate::TransportRef::call_later).
     #[doc(alias = "callLater")]
     pub fn call_later(
         &self,

@@ -168,7 +168,7 @@ impl Seat {
             return;
         };
         let left = self.place.replace(successor);
-        left.transport.revoke();
+        left.transport.of_seat().revoke();
         if let Err(message) = catch_panic(|| drop(left)) {
             self.panicked(&message);
         }

@@ -76,15 +76,15 @@ impl Seat {
         };
         let present = self.transport();
         before.0.shared(&present);
-        let next = Place::new(next, present.for_next());
+        let next = Place::new(next, present.of_seat().for_next());
         if self.is_calling() {
             match self.cold(|cold| cold.successor.replace(next)) {
-                Some(between) => between.transport.revoke(),
-                None => self.place.borrow().transport.leave(),
+                Some(between) => between.transport.of_seat().revoke(),
+                None => self.place.borrow().transport.of_seat().leave(),
             }
             self.state.set(Facts::SUCCEEDED);
         } else {
-            self.place.replace(next).transport.revoke();
+            self.place.replace(next).transport.of_seat().revoke();
         }
         let paused = self.is_paused();
         self.state.clear(Facts::PAUSED);

@@ -19,8 +19,9 @@ use crate::{
 /// otherwise. Multicast groups, broadcasts, and the refusal of a port that is not open are known. Nothing moves until [`run`](DatagramNetwork::run) or [`advance`](DatagramNetwork::advance).
 ///
 /// ```
-/// use retwist_reactor::testing::{DatagramNetwork, Fate};
-/// use retwist_reactor::{
+/// # use retwist_reactor as retwist;
+/// use retwist::testing::{DatagramNetwork, Fate};
+/// use retwist::{
 ///     Address, DatagramProtocol, DatagramProtocolHandle, DatagramTransport, ReactorUdp, UdpListen,
 /// };
 ///

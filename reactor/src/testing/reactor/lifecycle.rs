@@ -72,8 +72,9 @@ impl MemoryReactor {
     /// again.
     ///
     /// ```
-    /// use retwist_reactor::testing::MemoryReactor;
-    /// use retwist_reactor::{FullReactor, Phase, SystemEvent};
+    /// # use retwist_reactor as retwist;
+    /// use retwist::testing::MemoryReactor;
+    /// use retwist::{FullReactor, Phase, SystemEvent};
     ///
     /// fn program(reactor: &dyn FullReactor) {
     ///     reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, |_| println!("bye"));

@@ -14,8 +14,9 @@ impl MemoryReactor {
     /// plays each of them.
     ///
     /// ```
-    /// use retwist_reactor::testing::MemoryReactor;
-    /// use retwist_reactor::{ProcessExit, ProcessProtocol, ProcessTransport, Program};
+    /// # use retwist_reactor as retwist;
+    /// use retwist::testing::MemoryReactor;
+    /// use retwist::{ProcessExit, ProcessProtocol, ProcessTransport, Program};
     ///
     /// struct Ask;
     /// impl ProcessProtocol for Ask {
@@ -36,7 +37,7 @@ impl MemoryReactor {
     /// assert!(bc.is_closed(0));
     /// bc.exit(ProcessExit::Code(0));
     /// assert!(reactor.spawned().is_empty());
-    /// # Ok::<(), retwist_reactor::SpawnError>(())
+    /// # Ok::<(), retwist::SpawnError>(())
     /// ```
     #[doc(alias = "spawnedProcesses")]
     pub fn spawned(&self) -> Vec<MemoryProcess> {

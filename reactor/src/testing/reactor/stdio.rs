@@ -5,8 +5,9 @@ use crate::{FactoryRef, ListenError, ListeningPort, ReactorStdio, StandardIo};
 /// A test is the other end of standard input and output: it connects to the address of the port.
 ///
 /// ```
-/// use retwist_reactor::testing::{MemoryReactor, Pair};
-/// use retwist_reactor::{Protocol, ReactorStdio, StandardIo, TransportRef, factory};
+/// # use retwist_reactor as retwist;
+/// use retwist::testing::{MemoryReactor, Pair};
+/// use retwist::{Protocol, ReactorStdio, StandardIo, TransportRef, factory};
 /// # struct Upper;
 /// # impl Protocol for Upper {
 /// #     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
@@ -21,7 +22,7 @@ use crate::{FactoryRef, ListenError, ListeningPort, ReactorStdio, StandardIo};
 /// let port = reactor.listen_standard_io(StandardIo::new(), factory)?;
 /// let pair: Option<Pair> = reactor.accept(&port.address(), User);
 /// assert!(pair.is_some());
-/// # Ok::<(), retwist_reactor::ListenError>(())
+/// # Ok::<(), retwist::ListenError>(())
 /// ```
 impl ReactorStdio for MemoryReactor {
     fn listen_standard_io(

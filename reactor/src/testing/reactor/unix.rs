@@ -27,8 +27,9 @@ impl MemoryReactor {
     /// The connections to UNIX sockets that are being made now, in the order of asking.
     ///
     /// ```
-    /// use retwist_reactor::testing::MemoryReactor;
-    /// # use retwist_reactor::{Protocol, TransportRef};
+    /// # use retwist_reactor as retwist;
+    /// use retwist::testing::MemoryReactor;
+    /// # use retwist::{Protocol, TransportRef};
     /// # struct Echo;
     /// # impl Protocol for Echo {
     /// #     fn data_received(&mut self, t: &TransportRef, data: &[u8]) { t.write(data) }
@@ -39,7 +40,7 @@ impl MemoryReactor {
     /// reactor.connect_unix("/run/echo", |_| Echo);
     /// let pending = reactor.connecting_unix().remove(0);
     /// assert!(reactor.complete(&pending).is_some());
-    /// # Ok::<(), retwist_reactor::ListenError>(())
+    /// # Ok::<(), retwist::ListenError>(())
     /// ```
     #[doc(alias = "unixClients")]
     pub fn connecting_unix(&self) -> Vec<PendingConnection<UnixConnect>> {

@@ -10,13 +10,14 @@ use crate::{AddressError, UnixName};
 /// Only who has a name can be answered.
 ///
 /// ```
-/// use retwist_reactor::{UnixDatagramListen, UnixName};
+/// # use retwist_reactor as retwist;
+/// use retwist::{UnixDatagramListen, UnixName};
 ///
 /// let log = UnixDatagramListen::name(UnixName::path("/run/service/log")?).mode(0o622);
 /// // A client that has a name of its own, so that the service can answer.
 /// let service = UnixName::path("/run/service/control")?;
 /// let client = UnixDatagramListen::name(UnixName::path("/tmp/client")?).connected_to(service);
-/// # Ok::<(), retwist_reactor::AddressError>(())
+/// # Ok::<(), retwist::AddressError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnixDatagramListen {
