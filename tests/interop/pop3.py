@@ -228,6 +228,20 @@ class Pop3(TestCase):
                 assert client.retr(1)[1] == [b"Subject: foreign", b"", b".", b"QUIT", b"..", b"end"]
                 client.quit()
 
+    def test_a_session_comes_to_its_end_when_the_server_stops(self):
+        self.deliver(message(1), message(2))
+        with self.serve("--drain", "60") as server, socket.create_connection(("localhost", server.port)) as idle:
+            assert idle.recv(100).startswith(b"+OK")
+            with self.client(server) as client:
+                client.dele(1)
+                server.process.send_signal(signal.SIGTERM)
+                # One that has not logged in.
+                assert idle.recv(100) == b""
+                assert client.retr(2)[1][-1] == b"end."
+                client.quit()
+            assert server.process.wait(PATIENCE) == 0
+        assert len(self.files()) == 1
+
     def test_too_many_clients_hear_so(self):
         with self.serve() as server, contextlib.ExitStack() as stack:
             for _ in range(50):

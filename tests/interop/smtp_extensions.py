@@ -5,6 +5,7 @@ import contextlib
 import io
 import pathlib
 import re
+import signal
 import smtplib
 import socket
 import threading
@@ -319,6 +320,32 @@ class Extensions(Mail):
             status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
             peak = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
             assert peak < 200_000, f"{peak} KiB"
+
+    def test_what_is_under_way_is_finished_when_the_server_stops(self):
+        with self.serve("--drain", "60") as server:
+            with self.wire(server) as idle, self.wire(server) as begun, self.wire(server) as busy:
+                for lines in [begun, busy]:
+                    ask(lines, "EHLO me")
+                    ask(lines, "MAIL FROM:<me@example.org>")
+                    ask(lines, f"RCPT TO:<{TO}>")
+                assert ask(busy, "DATA").startswith("354 ")
+                busy.write(b"half\r\n")
+                server.process.send_signal(signal.SIGTERM)
+                assert idle.readline().startswith(b"421 ") and idle.readline() == b""
+                # It takes no new client.
+                with self.assertRaises(ConnectionRefusedError):
+                    socket.create_connection(("127.0.0.1", server.port))
+                busy.write(b"and half\r\n.\r\n")
+                assert busy.readline().startswith(b"250 ")
+                assert busy.readline().startswith(b"421 ") and busy.readline() == b""
+                assert ask(begun, "DATA").startswith("354 ")
+                begun.write(b"whole\r\n.\r\n")
+                assert begun.readline().startswith(b"250 ")
+                assert begun.readline().startswith(b"421 ") and begun.readline() == b""
+            # It ends before the time is up.
+            assert server.process.wait(PATIENCE) == 0
+        busy, begun = self.messages()
+        assert busy.endswith(b"\r\nhalf\r\nand half\r\n") and begun.endswith(b"\r\nwhole\r\n")
 
     def test_too_many_clients_hear_so(self):
         with self.serve() as server, contextlib.ExitStack() as stack:

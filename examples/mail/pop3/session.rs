@@ -164,6 +164,14 @@ impl LineReceiver for Session {
         transport.lose_connection();
     }
 
+    /// A client that has logged in may come to its QUIT, as long as there is time. A message that is under
+    /// way is sent in any case.
+    fn shutting_down(&mut self, transport: &LineTransport) {
+        if self.open.is_none() || !transport.is_draining() {
+            transport.lose_connection();
+        }
+    }
+
     /// Only QUIT removes what is marked (RFC 1939, section 6).
     fn connection_lost(&mut self, reason: &Reason) {
         log::info!("{}", error_chain(reason));

@@ -186,9 +186,12 @@ impl Session {
         transport.lose_connection();
     }
 
-    /// Between two commands, once the server is to stop.
+    /// Between two commands, once the server is to stop. As long as there is time, that waits for the
+    /// message that MAIL has begun, and otherwise for one whose text has begun.
     fn stop_if_due(&mut self, transport: &LineTransport) {
-        if self.stops && self.incoming.is_none() && !self.mode.is_storing() {
+        let has_begun = self.incoming.is_some() || self.mode.is_storing();
+        let goes_on = has_begun || self.envelope.is_some() && transport.is_draining();
+        if self.stops && !goes_on {
             self.leave(transport, "4.3.2 the server stops");
         }
     }

@@ -1,17 +1,25 @@
 //! The session over a transport in memory: at every cut, and on a clock that is moved by hand.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use lexopt::Parser;
 use retwist::deferred::ThreadPool;
-use retwist::testing::{MemoryReactor, RecordingTransport};
-use retwist::tls::{ServerOptions, TlsRole};
+use retwist::protocols::sasl::{
+    ChannelBinding, Credentials, Mechanism, Protection, SaslClient, decode, encode,
+};
+use retwist::protocols::{Framed, LineReceiver, LineTransport};
+use retwist::testing::{MemoryReactor, Pair, RecordingTransport};
+use retwist::tls::{
+    ChannelBinding as TlsBinding, ClientOptions, ServerOptions, TlsRole, TlsTransport, start_tls,
+};
 
 use super::{Service, protocol};
 use crate::inboxes::Inboxes;
-use crate::login::Logins;
+use crate::login::{LoginOptions, Logins};
 use crate::support::tls::Authority;
 
 struct Server {
@@ -255,4 +263,101 @@ fn a_message_that_waits_for_the_disk_is_not_late() {
     while server.reactor.run_job() {}
     assert_eq!(codes(&client.take_written()), "220 250 250 250 354 250 250");
     assert_eq!(server.take_messages(), [b"text\r\n"]);
+}
+
+/// Logs in after STARTTLS, with a proof that is bound to this TLS connection or to another one.
+struct Submitter {
+    tls: TlsRole,
+    /// What it says next.
+    next: &'static str,
+    sasl: Option<SaslClient>,
+    is_relayed: bool,
+    heard: Rc<RefCell<Vec<String>>>,
+}
+
+impl Submitter {
+    fn begin_login(&mut self, transport: &LineTransport) {
+        let bytes = TlsTransport::channel_binding(transport, TlsBinding::TlsExporter).unwrap();
+        let mut bytes: [u8; 32] = bytes.try_into().unwrap();
+        bytes[0] ^= u8::from(self.is_relayed);
+        let binding = Protection::Bound(ChannelBinding::tls_exporter(bytes));
+        let credentials = Credentials::new("alice", "secret").unwrap();
+        let mechanism = Mechanism::ScramSha256Plus;
+        let mut sasl = SaslClient::new(mechanism, credentials, &binding).unwrap();
+        let first = sasl.initial_response().unwrap().expect("the client begins");
+        transport.send_line(format!("AUTH {mechanism} {}", encode(&first)));
+        self.sasl = Some(sasl);
+    }
+}
+
+impl LineReceiver for Submitter {
+    fn line_received(&mut self, transport: &LineTransport, line: &[u8]) {
+        let line = str::from_utf8(line).unwrap();
+        if line.as_bytes()[3] == b'-' {
+            return;
+        }
+        self.heard.borrow_mut().push(line[..3].to_owned());
+        match (&line[..3], &mut self.sasl) {
+            ("334", Some(sasl)) => {
+                let response = sasl.respond(&decode(&line[4..]).unwrap()).unwrap();
+                transport.send_line(encode(&response));
+            }
+            ("235", Some(sasl)) => {
+                sasl.succeeded(None).unwrap();
+                transport.send_line("QUIT");
+            }
+            ("250", None) => self.begin_login(transport),
+            ("220", _) if self.next == "STARTTLS" => {
+                self.next = "EHLO me";
+                transport.send_line("STARTTLS");
+            }
+            ("220", _) => {
+                start_tls(transport, self.tls.clone()).unwrap();
+            }
+            _ => transport.lose_connection(),
+        }
+    }
+
+    fn handshake_completed(&mut self, transport: &LineTransport) {
+        transport.send_line(self.next);
+    }
+}
+
+#[test]
+fn a_log_in_is_bound_to_its_tls_connection() {
+    let authority = Authority::new().unwrap();
+    let options = ClientOptions::new(authority.roots().unwrap())
+        .build()
+        .unwrap();
+    let mut server = Server::new("binding");
+    let service = Rc::get_mut(&mut server.service).expect("no session has it yet");
+    service.tls = TlsRole::server(
+        ServerOptions::new(authority.identity().unwrap())
+            .build()
+            .unwrap(),
+    );
+    let mut logins = LoginOptions::default();
+    for (option, value) in [("user", "alice"), ("password", "secret")] {
+        assert!(
+            logins
+                .option(option, &mut Parser::from_args([value]))
+                .unwrap()
+        );
+    }
+    service.logins = logins.logins().unwrap();
+    for (is_relayed, codes) in [
+        (false, "220 220 250 334 334 235 221"),
+        (true, "220 220 250 334 535"),
+    ] {
+        let heard = Rc::default();
+        let client = Submitter {
+            tls: TlsRole::client(options.clone(), "localhost").unwrap(),
+            next: "STARTTLS",
+            sasl: None,
+            is_relayed,
+            heard: Rc::clone(&heard),
+        };
+        Pair::new(Framed::lines(client), protocol(&server.service)).run();
+        assert_eq!(heard.borrow().join(" "), codes);
+    }
 }
