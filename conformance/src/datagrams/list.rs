@@ -72,6 +72,7 @@ macro_rules! __datagram_cases {
         weak {
             timers_of_its_own,
             a_call_in_a_callback_comes_before_the_next_datagram,
+            a_call_from_each_call_leaves_the_loop_to_others,
             no_call_once_it_was_stopped,
         }
     } };

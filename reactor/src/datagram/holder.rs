@@ -1,10 +1,9 @@
 use std::any::Any;
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::rc::{Rc, Weak};
 
-use crate::{Address, DatagramProtocol, DatagramTransport, Reason, SendFailure};
+use crate::heart::held::{Bears, Held};
+use crate::{Address, Clock, DatagramProtocol, DatagramTransport, Reason, SendFailure};
 
 /// A datagram protocol as its port calls it, whatever its type.
 pub(crate) trait HeldDatagram: Any {
@@ -20,71 +19,51 @@ pub(crate) trait HeldDatagram: Any {
     fn is_busy(&self) -> bool;
 }
 
-/// Keeps a protocol, and the calls that came while it was busy.
-pub(crate) struct DatagramHolder<P> {
-    protocol: RefCell<P>,
-    late: RefCell<VecDeque<LateCall<P>>>,
-}
-
-type LateCall<P> = Box<dyn FnOnce(&mut P)>;
-
-impl<P> DatagramHolder<P> {
-    /// Calls with the protocol, and makes the calls that come meanwhile. The port never calls a
-    /// protocol that [is busy](HeldDatagram::is_busy).
-    #[inline]
-    fn call(&self, call: impl FnOnce(&mut P)) {
-        if let Ok(mut protocol) = self.protocol.try_borrow_mut() {
-            call(&mut protocol);
-            self.catch_up(&mut protocol);
-        }
+impl Bears for DatagramTransport {
+    fn clock(&self) -> Clock {
+        DatagramTransport::clock(self)
     }
 
-    fn catch_up(&self, protocol: &mut P) {
-        loop {
-            let late = self.late.borrow_mut().pop_front();
-            match late {
-                Some(call) => call(protocol),
-                None => return,
-            }
-        }
+    fn bear(&self, call: impl FnOnce()) {
+        self.guard(call);
     }
 }
 
-impl<P: DatagramProtocol> HeldDatagram for DatagramHolder<P> {
+impl<P: DatagramProtocol> HeldDatagram for Held<P> {
     fn start(&self, transport: &DatagramTransport) {
-        self.call(|protocol| protocol.start_protocol(transport));
+        self.try_call(|protocol| protocol.start_protocol(transport));
     }
 
     fn received(&self, transport: &DatagramTransport, data: &[u8], from: &Address) {
-        self.call(|protocol| protocol.datagram_received(transport, data, from));
+        self.try_call(|protocol| protocol.datagram_received(transport, data, from));
     }
 
     fn cut(&self, transport: &DatagramTransport, start: &[u8], from: &Address) {
-        self.call(|protocol| protocol.datagram_cut(transport, start, from));
+        self.try_call(|protocol| protocol.datagram_cut(transport, start, from));
     }
 
     fn refused(&self, transport: &DatagramTransport) {
-        self.call(|protocol| protocol.connection_refused(transport));
+        self.try_call(|protocol| protocol.connection_refused(transport));
     }
 
     fn send_failed(&self, transport: &DatagramTransport, failure: &SendFailure) {
-        self.call(|protocol| protocol.send_failed(transport, failure));
+        self.try_call(|protocol| protocol.send_failed(transport, failure));
     }
 
     fn can_send_again(&self, transport: &DatagramTransport) {
-        self.call(|protocol| protocol.can_send_again(transport));
+        self.try_call(|protocol| protocol.can_send_again(transport));
     }
 
     fn shutting_down(&self, transport: &DatagramTransport) {
-        self.call(|protocol| protocol.shutting_down(transport));
+        self.try_call(|protocol| protocol.shutting_down(transport));
     }
 
     fn stop(&self, reason: &Reason) {
-        self.call(|protocol| protocol.stop_protocol(reason));
+        self.try_call(|protocol| protocol.stop_protocol(reason));
     }
 
     fn is_busy(&self) -> bool {
-        self.protocol.try_borrow_mut().is_err()
+        Held::is_busy(self)
     }
 }
 
@@ -111,24 +90,18 @@ pub struct DatagramProtocolRef(pub(crate) Rc<dyn HeldDatagram>);
 /// let counter = DatagramProtocolHandle::new(Counter::default());
 /// assert_eq!(counter.try_call(|counter| counter.datagrams), Some(0));
 /// ```
-pub struct DatagramProtocolHandle<P>(Rc<DatagramHolder<P>>);
+pub struct DatagramProtocolHandle<P>(Rc<Held<P>>);
 
 impl<P: DatagramProtocol> DatagramProtocolHandle<P> {
     /// Takes the protocol into a shared place.
     pub fn new(protocol: P) -> Self {
-        DatagramProtocolHandle(Rc::new(DatagramHolder {
-            protocol: RefCell::new(protocol),
-            late: RefCell::default(),
-        }))
+        DatagramProtocolHandle(Rc::new(Held::new(protocol)))
     }
 
     /// Calls `call` with the protocol now, and returns what it returns; None, and no call, while the
     /// protocol is in a callback.
     pub fn try_call<R>(&self, call: impl FnOnce(&mut P) -> R) -> Option<R> {
-        let mut protocol = self.0.protocol.try_borrow_mut().ok()?;
-        let outcome = call(&mut protocol);
-        self.0.catch_up(&mut protocol);
-        Some(outcome)
+        self.0.try_call(call)
     }
 }
 
@@ -174,7 +147,7 @@ impl<P> fmt::Debug for DatagramProtocolHandle<P> {
 /// A protocol's name for itself: [`DatagramTransport::me`]. It may be kept anywhere, by the protocol
 /// too, and keeps nothing alive.
 pub struct WeakDatagramProtocol<P> {
-    holder: Weak<DatagramHolder<P>>,
+    holder: Weak<Held<P>>,
     transport: DatagramTransport,
 }
 
@@ -182,7 +155,7 @@ impl<P: DatagramProtocol> WeakDatagramProtocol<P> {
     pub(crate) fn new(held: Option<Rc<dyn HeldDatagram>>, transport: DatagramTransport) -> Self {
         let holder = held.and_then(|held| {
             let held: Rc<dyn Any> = held;
-            held.downcast::<DatagramHolder<P>>().ok()
+            held.downcast::<Held<P>>().ok()
         });
         WeakDatagramProtocol {
             holder: holder.map_or_else(Weak::new, |holder| Rc::downgrade(&holder)),
@@ -203,23 +176,20 @@ impl<P: DatagramProtocol> WeakDatagramProtocol<P> {
                 call(protocol, &transport);
             }
         };
-        if holder.is_busy() {
-            holder.late.borrow_mut().push_back(Box::new(call));
-        } else {
-            self.transport.guard(|| holder.call(call));
-        }
+        self.transport
+            .bear(|| holder.call_now_or_late(&self.transport, call));
     }
 
     /// Asks the protocol now and returns the answer; None while it is in a callback, and when it has
     /// been stopped.
     pub fn ask<R>(&self, question: impl FnOnce(&mut P, &DatagramTransport) -> R) -> Option<R> {
         let holder = self.holder.upgrade()?;
-        if holder.is_busy() || !self.transport.is_started() {
+        if !self.transport.is_started() {
             return None;
         }
         let mut answer = None;
-        self.transport.guard(|| {
-            holder.call(|protocol| answer = Some(question(protocol, &self.transport)));
+        self.transport.bear(|| {
+            answer = holder.try_call(|protocol| question(protocol, &self.transport));
         });
         answer
     }

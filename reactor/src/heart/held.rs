@@ -1,4 +1,7 @@
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::Clock;
 
 /// An object of the application, and the calls that came while it was busy.
 ///
@@ -49,5 +52,34 @@ impl<P> Held<P> {
         }
         self.late.borrow_mut().push(call);
         Ok(())
+    }
+}
+
+/// What an object of the application belongs to: its panics are dealt with there.
+pub(crate) trait Bears: Clone + 'static {
+    fn clock(&self) -> Clock;
+
+    /// Makes the call. A panic in it has the effect of one in a callback.
+    fn bear(&self, call: impl FnOnce());
+}
+
+impl<P: 'static> Held<P> {
+    /// Calls it now; while it is busy, when the running call returns; and if the calls that waited are
+    /// being made, in the next pass.
+    pub(crate) fn call_now_or_late(
+        self: &Rc<Self>,
+        bearer: &impl Bears,
+        call: impl FnOnce(&mut P) + 'static,
+    ) {
+        if !self.is_busy() {
+            self.try_call(call);
+            return;
+        }
+        if let Err(call) = self.call_late(Box::new(call)) {
+            let (held, again) = (self.clone(), bearer.clone());
+            bearer
+                .clock()
+                .call_soon(move || again.bear(|| held.call_now_or_late(&again, call)));
+        }
     }
 }

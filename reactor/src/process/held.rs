@@ -2,8 +2,8 @@ use std::any::Any;
 use std::fmt;
 use std::rc::{Rc, Weak};
 
-use crate::heart::held::Held;
-use crate::{ProcessExit, ProcessProtocol, ProcessTransport, Reason};
+use crate::heart::held::{Bears, Held};
+use crate::{Clock, ProcessExit, ProcessProtocol, ProcessTransport, Reason};
 
 /// What a process protocol is told, except bytes.
 pub(crate) enum Event {
@@ -24,7 +24,7 @@ pub(crate) trait HeldProcess: Any {
 impl<P: ProcessProtocol> HeldProcess for Held<P> {
     fn tell(self: Rc<Self>, event: Event, process: &ProcessTransport) {
         let transport = process.clone();
-        call_now_or_late(&self, process, move |protocol| match event {
+        self.call_now_or_late(process, move |protocol| match event {
             Event::Made => protocol.connection_made(&transport),
             Event::PipeLost(descriptor, reason) => {
                 protocol.child_connection_lost(&transport, descriptor, &reason);
@@ -51,20 +51,13 @@ impl<P: ProcessProtocol> HeldProcess for Held<P> {
     }
 }
 
-fn call_now_or_late<P: 'static>(
-    held: &Rc<Held<P>>,
-    process: &ProcessTransport,
-    call: impl FnOnce(&mut P) + 'static,
-) {
-    if !held.is_busy() {
-        held.try_call(call);
-        return;
+impl Bears for ProcessTransport {
+    fn clock(&self) -> Clock {
+        ProcessTransport::clock(self)
     }
-    if let Err(call) = held.call_late(Box::new(call)) {
-        let (held, again) = (held.clone(), process.clone());
-        process
-            .clock()
-            .call_soon(move || again.guard(|| call_now_or_late(&held, &again, call)));
+
+    fn bear(&self, call: impl FnOnce()) {
+        self.guard(call);
     }
 }
 
@@ -177,7 +170,7 @@ impl<P: ProcessProtocol> WeakProcessProtocol<P> {
             }
         };
         self.process
-            .guard(|| call_now_or_late(&held, &self.process, call));
+            .bear(|| held.call_now_or_late(&self.process, call));
     }
 
     /// Calls `call` now and returns what it returns. `None`, and no call, while a callback of the

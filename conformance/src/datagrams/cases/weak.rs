@@ -1,6 +1,6 @@
 //! A protocol that names itself: calls that come when it is free, and end with the port.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -86,6 +86,44 @@ pub(crate) fn a_call_in_a_callback_comes_before_the_next_datagram(world: World) 
         *log.borrow(),
         ["a", "returns", "after a", "b", "returns", "after b"]
     );
+}
+
+/// Calls itself again from each call.
+struct Restless {
+    calls: Rc<Cell<usize>>,
+    enough: Rc<Cell<bool>>,
+}
+
+/// If it kept the loop to itself, it would come to so many.
+const CALLS: usize = 10_000;
+
+impl Restless {
+    fn again(&mut self, transport: &DatagramTransport) {
+        self.calls.set(self.calls.get() + 1);
+        if !self.enough.get() && self.calls.get() < CALLS {
+            transport.me(self).call(Self::again);
+        }
+    }
+}
+
+impl DatagramProtocol for Restless {
+    fn start_protocol(&mut self, transport: &DatagramTransport) {
+        self.again(transport);
+    }
+}
+
+pub(crate) fn a_call_from_each_call_leaves_the_loop_to_others(world: World) {
+    let (calls, enough) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
+    let restless = Restless {
+        calls: calls.clone(),
+        enough: enough.clone(),
+    };
+    world.listen(Open::free(), restless);
+    let others = enough.clone();
+    world.clock().call_soon(move || others.set(true));
+    world.until(|| enough.get());
+    world.comes_to_rest();
+    assert!((2..CALLS).contains(&calls.get()), "{}", calls.get());
 }
 
 pub(crate) fn no_call_once_it_was_stopped(world: World) {
