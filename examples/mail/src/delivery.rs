@@ -130,5 +130,5 @@ pub(crate) fn unique_name() -> String {
     let now = now.unwrap_or_default();
     let (seconds, micros) = (now.as_secs(), now.subsec_micros());
     let (process, random) = (process::id(), fastrand::u64(..));
-    format!("{seconds}.M{micros}P{process}Q{count}R{random:016x}.localhost")
+    format!("{seconds}.M{micros}P{process}Q{count:08}R{random:016x}.localhost")
 }

@@ -1,6 +1,6 @@
 //! What is done to many messages at once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -79,10 +79,15 @@ impl Mailbox {
         if let Some((_, _, path)) = made.last() {
             sync_parent(path)?;
         }
+        target.stamp = None;
+        target.refresh()?;
+        let uids = target.messages.iter();
+        let uids: HashMap<&str, u32> = uids.map(|message| (&*message.base, message.uid)).collect();
+        // A copy that another program has removed already has no UID.
         let pairs = made
             .iter()
-            .map(|(uid, name, _)| Ok((*uid, target.uid_of(name)?)));
-        pairs.collect()
+            .filter_map(|(uid, name, _)| Some((*uid, *uids.get(&**name)?)));
+        Ok(pairs.collect())
     }
 
     /// Copies messages, and removes them here. Each message is in one of both mailboxes at every moment.
@@ -116,6 +121,9 @@ impl Mailbox {
     }
 
     /// Gives the files of messages other names. Returns the UIDs of those that this call has renamed.
+    ///
+    /// A name has the flags of now as long as it exists. If it does not, another program has changed them: then the
+    /// directories are read, once for each such change.
     fn rename(
         &mut self,
         uids: &[u32],
@@ -125,36 +133,60 @@ impl Mailbox {
             return Ok(Vec::new());
         }
         let _lock = Lock::of_mailbox(&self.directory)?;
-        // The names of now, not those of the last look: another program may have changed other flags.
-        self.refresh_locked()?;
+        self.stamp = None;
         let mut renamed = Vec::new();
         for uid in uids {
-            let Ok(at) = self
-                .messages
-                .binary_search_by_key(uid, |message| message.uid)
-            else {
-                continue;
-            };
-            let message = &self.messages[at];
-            let after = change(&message.file);
-            if after == message.file {
-                continue;
+            let mut outcome = self.rename_one(*uid, &change)?;
+            if outcome == Renamed::Elsewhere {
+                self.scan()?;
+                outcome = self.rename_one(*uid, &change)?;
             }
-            let from = message.file.path(&self.directory, &message.base);
-            let to = after.path(&self.directory, &message.base);
-            match fs::rename(&from, &to) {
-                Ok(()) => {
-                    self.messages[at].file = after;
-                    renamed.push(*uid);
-                }
-                // A foreign program was faster.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(StoreError::at(&from)(error)),
+            if outcome == Renamed::Yes {
+                renamed.push(*uid);
             }
         }
-        self.stamp = None;
         Ok(renamed)
     }
+
+    fn rename_one(
+        &mut self,
+        uid: u32,
+        change: impl Fn(&FileName) -> FileName,
+    ) -> Result<Renamed, StoreError> {
+        let place = self
+            .messages
+            .binary_search_by_key(&uid, |message| message.uid);
+        let Ok(at) = place else {
+            return Ok(Renamed::No);
+        };
+        let message = &self.messages[at];
+        let after = change(&message.file);
+        let from = message.file.path(&self.directory, &message.base);
+        let outcome = if after == message.file {
+            fs::metadata(&from).map(|_| Renamed::No)
+        } else {
+            let to = after.path(&self.directory, &message.base);
+            fs::rename(&from, &to).map(|()| Renamed::Yes)
+        };
+        match outcome {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Renamed::Elsewhere),
+            Err(error) => Err(StoreError::at(&from)(error)),
+            Ok(outcome) => {
+                self.messages[at].file = after;
+                Ok(outcome)
+            }
+        }
+    }
+}
+
+/// What has become of a name.
+#[derive(PartialEq, Eq)]
+enum Renamed {
+    Yes,
+    /// It is as it should be, or the message has been removed.
+    No,
+    /// There is no such file, but there may be another one of the same message.
+    Elsewhere,
 }
 
 /// A copy with the same date, on the disk before this returns.

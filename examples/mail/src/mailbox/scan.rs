@@ -31,15 +31,6 @@ impl Mailbox {
         self.scan()
     }
 
-    /// The same, where the lock is taken already.
-    pub(super) fn refresh_locked(&mut self) -> Result<(), StoreError> {
-        let before = self.read_stamp()?;
-        if self.stamp == Some(before) {
-            return Ok(());
-        }
-        self.scan()
-    }
-
     /// Looks at both directories. The lock is taken: no program of this library renames a file meanwhile.
     ///
     /// A reader of a directory may miss a file that another program renames while it reads. So a file that is missing is
