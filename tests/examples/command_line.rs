@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::program::{Program, connect, run};
 
 /// All that take a place to listen as their first argument.
-const EXAMPLES: [&str; 11] = [
+const EXAMPLES: [&str; 12] = [
     "chat",
     "discard",
     "echo",
@@ -13,6 +13,7 @@ const EXAMPLES: [&str; 11] = [
     "frames",
     "ftp",
     "http",
+    "imap",
     "smtp",
     "socks",
     "tls_echo",
@@ -65,7 +66,7 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         ),
         (&[&taken], "another program listens there"),
     ];
-    let of_their_own: [(&str, &[&str], &str); 35] = [
+    let of_their_own: [(&str, &[&str], &str); 37] = [
         ("echo", &["tcp:0", "tcp:x"], "character 5"),
         ("echo", &["--trust", "127.0.0.0/33"], "127.0.0.0/33"),
         (
@@ -120,6 +121,8 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         ),
         ("ftp", &["--root", "/no/where"], "cannot serve /no/where"),
         ("ftp", &["--user", "alice"], "go together"),
+        ("imap", &["--user", "alice"], "go together"),
+        ("imap", &["--mail-dir", "/tmp"], "give --user NAME"),
         ("smtp", &["--cert", "/no/file"], "cannot read /no/file"),
         ("smtp", &["--mail-dir", "/dev/null"], "cannot use /dev/null"),
         ("socks", &["--user", "alice"], "go together"),
@@ -232,9 +235,16 @@ fn every_port_says_where_it_listens() {
 
 #[test]
 fn both_signals_end_it_in_order() {
+    let mail = std::env::temp_dir().join("retwist-command-line-mail");
+    let mail = mail.to_str().expect("a path in UTF-8").to_owned();
     for name in EXAMPLES {
         for signal in ["INT", "TERM"] {
-            let (program, address) = Program::serve(name, &["tcp:0:interface=127.0.0.1"]);
+            let mut arguments = vec!["tcp:0:interface=127.0.0.1"];
+            if name == "imap" {
+                // It shows mail to users, and there is none by default.
+                arguments.extend(["--user", "alice", "--password", "x", "--mail-dir", &mail]);
+            }
+            let (program, address) = Program::serve(name, &arguments);
             let idle = connect(address);
             program.signal(signal);
             assert_eq!(program.exit_code(), Some(0), "{name} {signal}");

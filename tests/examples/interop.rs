@@ -78,6 +78,16 @@ fn pop3() {
 }
 
 #[test]
+fn imap() {
+    with_others("imap.py");
+}
+
+#[test]
+fn imap_evil() {
+    with_others("imap_evil.py");
+}
+
+#[test]
 fn ftp() {
     with_others("ftp.py");
 }

@@ -42,6 +42,8 @@ class ImapTestCase(TestCase):
                     wire.says(f'l LOGIN {USER} "{PASSWORD}"'.encode(), b"l OK")
             yield wire
         finally:
+            # The socket stays open as long as the file.
+            wire.file.close()
             wire.socket.close()
 
     def files(self, folder):
@@ -53,29 +55,22 @@ class Wire:
 
     def __init__(self, connection):
         self.socket = connection
-        self.received = b""
+        self.file = connection.makefile("rb")
 
     def protect(self, context):
-        assert not self.received, self.received
         self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+        self.file = self.socket.makefile("rb")
 
     def send(self, data):
         self.socket.sendall(data)
 
-    def line(self):
-        """The next line, with its end; what there is at the end of input."""
-        while b"\n" not in self.received and (data := self.socket.recv(65536)):
-            self.received += data
-        line, end, self.received = self.received.partition(b"\n")
-        return line + end
-
     def until(self, beginning):
         """All lines up to one that begins so."""
-        lines = b""
-        while line := self.line():
-            lines += line
+        lines = []
+        while line := self.file.readline():
+            lines.append(line)
             if line.startswith(beginning):
-                return lines
+                return b"".join(lines)
         raise AssertionError(f"no line begins with {beginning}: {lines}")
 
     def says(self, command, beginning):
@@ -85,11 +80,11 @@ class Wire:
 
     def rest(self):
         """All that comes to the end, orderly or not."""
-        rest = self.received
+        rest = []
         with contextlib.suppress(ConnectionError, OSError):
-            while data := self.socket.recv(65536):
-                rest += data
-        return rest
+            while data := self.file.read1(65536):
+                rest.append(data)
+        return b"".join(rest)
 
 
 def ok(answer):

@@ -31,6 +31,8 @@ needed=(
     slapd:slapd
     ldapsearch:ldap-utils
     prosody:prosody
+    neomutt:neomutt
+    tmux:tmux
 )
 
 missing=()

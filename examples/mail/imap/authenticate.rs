@@ -1,12 +1,11 @@
 //! Who the client is: LOGIN and AUTHENTICATE, under TLS only.
 
+use mail_store::User;
 use retwist::protocols::LineTransport;
-use retwist::protocols::sasl::{
-    Mechanism, Protection, SaslError, SaslServer, SaslStep, Verifier, decode, encode,
-    password_matches,
-};
+use retwist::protocols::sasl::{SaslError, encode_initial, password_matches};
 
 use crate::answer::Answer;
+use crate::login;
 use crate::session::{Mode, Session};
 
 /// How many attempts a client has.
@@ -15,31 +14,12 @@ const MOST_ATTEMPTS: u32 = 3;
 /// A SASL exchange, and the command that began it.
 pub(crate) struct Exchange {
     tag: String,
-    server: SaslServer,
+    sasl: login::Exchange,
 }
 
 const IN_CLEAR: &str = "[PRIVACYREQUIRED] STARTTLS comes first";
 
 impl Session {
-    /// The mechanisms that this server offers here.
-    pub(crate) fn mechanisms(transport: &LineTransport) -> impl Iterator<Item = Mechanism> + use<> {
-        Mechanism::offered(&Self::protection(transport))
-    }
-
-    fn protection(transport: &LineTransport) -> Protection {
-        if Self::is_protected(transport) {
-            Protection::Encrypted
-        } else {
-            Protection::Clear
-        }
-    }
-
-    fn verifier(&self, name: &str) -> Option<&Verifier> {
-        let mut users = self.service.users.iter();
-        let found = users.find(|(user, _)| user.name().eq_ignore_ascii_case(name));
-        found.map(|(_, verifier)| verifier)
-    }
-
     pub(crate) fn login(
         &mut self,
         transport: &LineTransport,
@@ -52,12 +32,12 @@ impl Session {
         if self.user.is_some() {
             return Answer::bad("you have said who you are");
         }
-        let (name, password) = (
-            String::from_utf8_lossy(name),
-            String::from_utf8_lossy(password),
-        );
-        let matches = password_matches(&name, &password, self.verifier(&name));
-        self.decided(transport, matches.then_some(&*name))
+        let name = String::from_utf8_lossy(name);
+        let password = String::from_utf8_lossy(password);
+        let logins = &self.service.logins;
+        let matches = password_matches(&name, &password, logins.verifier(&name));
+        let user = logins.user(&name).filter(|_| matches).cloned();
+        self.decided(transport, user)
     }
 
     pub(crate) fn authenticate(
@@ -73,16 +53,14 @@ impl Session {
         if self.user.is_some() {
             return Answer::bad("you have said who you are");
         }
-        let Ok(mechanism) = mechanism.parse::<Mechanism>() else {
+        let initial = initial.map(encode_initial);
+        let logins = &self.service.logins;
+        let begun = login::Exchange::begin(transport, mechanism, initial.as_deref(), logins);
+        let Some((sasl, answer)) = begun else {
             return Answer::no("[CANNOT] there is no such mechanism here");
         };
-        let mut server = match SaslServer::new(mechanism, &Self::protection(transport)) {
-            Ok(server) => server,
-            Err(error) => return Answer::no(format!("[CANNOT] {error}")),
-        };
-        let step = server.begin(initial);
         let tag = tag.to_owned();
-        self.step(transport, Exchange { tag, server }, step)
+        self.step(transport, Exchange { tag, sasl }, answer)
     }
 
     /// The client's answer to a challenge.
@@ -96,8 +74,8 @@ impl Session {
         let answer = match line {
             b"*" => Answer::bad("as you wish"),
             line => {
-                let step = decode(line).and_then(|response| exchange.server.respond(&response));
-                self.step(transport, exchange, step)
+                let answer = exchange.sasl.respond(line, &self.service.logins);
+                self.step(transport, exchange, answer)
             }
         };
         self.answer(transport, Vec::new(), &tag, answer, false);
@@ -106,45 +84,43 @@ impl Session {
     fn step(
         &mut self,
         transport: &LineTransport,
-        mut exchange: Exchange,
-        mut step: Result<SaslStep, SaslError>,
+        exchange: Exchange,
+        answer: Result<login::Answer, SaslError>,
     ) -> Answer {
-        loop {
-            step = match step {
-                Ok(SaslStep::Lookup(name)) => exchange.server.verify(self.verifier(&name)),
-                Ok(SaslStep::Challenge(challenge)) => {
-                    transport.send_line(format!("+ {}", encode(&challenge)));
-                    self.mode = Mode::Authenticating(Box::new(exchange));
-                    return Answer::Later;
-                }
-                Ok(SaslStep::Authenticated(name)) => return self.decided(transport, Some(&name)),
-                Err(error @ (SaslError::Malformed(_) | SaslError::Base64 | SaslError::TooLong)) => {
-                    return Answer::bad(error.to_string());
-                }
-                Err(error) => {
-                    log::warn!("{}: {error}", transport.peer());
-                    return self.decided(transport, None);
-                }
-            };
+        match answer {
+            Ok(login::Answer::Challenge(challenge)) => {
+                transport.send_line(format!("+ {challenge}"));
+                self.mode = Mode::Authenticating(Box::new(exchange));
+                Answer::Later
+            }
+            Ok(login::Answer::User(user)) => self.decided(transport, Some(user)),
+            Err(error @ (SaslError::Malformed(_) | SaslError::Base64 | SaslError::TooLong)) => {
+                self.count_attempt();
+                Answer::bad(error.to_string())
+            }
+            Err(error) => {
+                log::warn!("{}: {error}", transport.peer());
+                self.decided(transport, None)
+            }
         }
     }
 
     /// The client is this user; or it has not shown that it is.
-    fn decided(&mut self, transport: &LineTransport, name: Option<&str>) -> Answer {
-        let mut users = self.service.users.iter();
-        let user =
-            name.and_then(|name| users.find(|(user, _)| user.name().eq_ignore_ascii_case(name)));
-        if let Some((user, _)) = user {
-            let user = user.clone();
+    fn decided(&mut self, transport: &LineTransport, user: Option<User>) -> Answer {
+        if let Some(user) = user {
             self.logged_in(transport, user);
-            let capabilities = Self::capabilities(transport, true);
+            let capabilities = self.capabilities(transport);
             return Answer::ok(format!("[CAPABILITY {capabilities}] welcome"));
         }
         log::warn!("{}: a login has failed", transport.peer());
+        self.count_attempt();
+        Answer::no("[AUTHENTICATIONFAILED] name or password is wrong")
+    }
+
+    fn count_attempt(&mut self) {
         self.attempts += 1;
         if self.attempts >= MOST_ATTEMPTS {
             self.bye_soon("too many attempts");
         }
-        Answer::no("[AUTHENTICATIONFAILED] name or password is wrong")
     }
 }

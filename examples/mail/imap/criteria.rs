@@ -250,10 +250,10 @@ fn body_contains(message: &Message<'_>, text: &str) -> bool {
     while let Some(message) = messages.pop() {
         for part in &message.parts {
             match &part.body {
-                PartType::Text(body) | PartType::Html(body) => {
-                    if body.to_lowercase().contains(text) {
-                        return true;
-                    }
+                PartType::Text(body) | PartType::Html(body)
+                    if body.to_lowercase().contains(text) =>
+                {
+                    return true;
                 }
                 PartType::Message(nested) => messages.push(nested),
                 _ => {}

@@ -19,7 +19,7 @@ impl Session {
     ) -> Answer {
         match command {
             CommandBody::Capability => {
-                let capabilities = Self::capabilities(transport, self.user.is_some());
+                let capabilities = self.capabilities(transport);
                 text::write(out, format_args!("* CAPABILITY {capabilities}\r\n"));
                 Answer::ok("that is all")
             }
@@ -151,15 +151,15 @@ impl Session {
     }
 
     /// What this server can do at this moment. In clear it takes no password.
-    pub(crate) fn capabilities(transport: &LineTransport, is_known: bool) -> String {
+    pub(crate) fn capabilities(&self, transport: &LineTransport) -> String {
         let mut all = String::from("IMAP4rev1 LITERAL+ ID IDLE UIDPLUS MOVE NAMESPACE UNSELECT");
         if !Self::is_protected(transport) {
             all += " STARTTLS LOGINDISABLED";
-        } else if !is_known {
+        } else if self.user.is_none() {
             all += " SASL-IR";
-            for mechanism in Self::mechanisms(transport) {
+            for mechanism in self.service.logins.offered(transport) {
                 all += " AUTH=";
-                all += mechanism.name();
+                all += mechanism;
             }
         }
         all

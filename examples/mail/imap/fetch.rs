@@ -314,14 +314,14 @@ impl Response<'_> {
                 write(&mut self.out, format_args!(" {{{}}}\r\n", range.len()));
                 match parsed.and_then(|(raw, _)| raw.get(range.clone())) {
                     Some(bytes) if bytes.len() <= PIECE => self.out.extend_from_slice(bytes),
-                    _ => self.from_file(range)?,
+                    _ => self.send_file(range)?,
                 }
             }
         }
         Ok(())
     }
 
-    fn from_file(&mut self, range: Range<usize>) -> Result<(), StoreError> {
+    fn send_file(&mut self, range: Range<usize>) -> Result<(), StoreError> {
         let mut file = self.selected.mailbox.read(self.uid)?;
         if let Err(error) = file.seek(SeekFrom::Start(range.start as u64)) {
             log::error!("cannot read a message: {error}");

@@ -22,6 +22,8 @@ mod folders;
 mod idle;
 mod input;
 mod job;
+#[path = "../login/mod.rs"]
+mod login;
 mod mime;
 mod search;
 mod section;
@@ -39,11 +41,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
-use mail_store::{Accounts, Notifier, Store};
-use retwist::protocols::sasl::Verifier;
+use mail_store::{Notifier, Store};
 use retwist::protocols::{FactoryPolicy, Limits, Timeout};
 use retwist::tls::{ServerOptions, TlsRole};
 
+use crate::login::LoginOptions;
 use crate::session::Service;
 use crate::support::Mistake;
 use crate::support::tls::Credentials;
@@ -51,17 +53,19 @@ use crate::support::tls::Credentials;
 const HELP: &str = "
 Shows the mail of a directory over IMAP, with STARTTLS. No password is taken in clear.
 
-Usage: imap [ENDPOINT...] --user NAME --password WORD [--user NAME --password WORD...] [--mail-dir DIR]
-            [--max-size BYTES] [--cert FILE [--key FILE] | --ca-out FILE]
+Usage: imap [ENDPOINT...] --user NAME --password WORD... [--mail-dir DIR] [--max-size BYTES]
+            [--cert FILE [--key FILE] | --ca-out FILE]
 
 ENDPOINT          where to listen (default: tcp:1143:interface=127.0.0.1)
 --user NAME       a user, who has a mailbox of that name in the directory
---password WORD   the password of the user before it
+--password WORD   the password of that user
 --mail-dir DIR    the directory for messages, made if it does not exist (default: mail)
 --max-size BYTES  the largest message that a client may store (default: 67108864)
 --cert FILE       the server's certificate and those that certify it, PEM
 --key FILE        its private key, PEM (default: in the file of the certificate)
 --ca-out FILE     without --cert the server makes an authority for itself, whose certificate is written here
+
+A client has 3 min to log in, 60 s for each command (and a second more for each 4 KiB of a message), and 30 min of silence.
 ";
 
 /// When a client that takes no bytes of a long answer is given up. The session itself counts commands.
@@ -71,7 +75,7 @@ struct Options {
     endpoints: Vec<String>,
     mail_dir: PathBuf,
     max_size: u64,
-    accounts: Accounts,
+    logins: LoginOptions,
     credentials: Credentials,
 }
 
@@ -81,35 +85,24 @@ impl Options {
             endpoints: Vec::new(),
             mail_dir: "mail".into(),
             max_size: 64 << 20,
-            accounts: Accounts::default(),
+            logins: LoginOptions::default(),
             credentials: Credentials::default(),
         };
-        let mut user: Option<String> = None;
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Long("mail-dir") => options.mail_dir = arguments.value()?.into(),
                 Arg::Long("max-size") => {
                     options.max_size = support::value(&mut arguments, "--max-size")?;
                 }
-                Arg::Long("user") if user.is_none() => user = Some(arguments.value()?.string()?),
-                Arg::Long("user") => return Err("each --user needs a --password".into()),
-                Arg::Long("password") => {
-                    let name = user.take().ok_or("--password needs a --user before it")?;
-                    options.accounts.add(&name, &arguments.value()?.string()?)?;
-                }
                 Arg::Long(other) => {
                     let other = other.to_owned();
-                    options.credentials.option(&other, &mut arguments)?;
+                    if !options.logins.option(&other, &mut arguments)? {
+                        options.credentials.option(&other, &mut arguments)?;
+                    }
                 }
                 Arg::Value(endpoint) => options.endpoints.push(endpoint.string()?),
                 Arg::Short(_) => return Err(argument.unexpected().into()),
             }
-        }
-        if user.is_some() {
-            return Err("each --user needs a --password".into());
-        }
-        if options.accounts.is_empty() {
-            return Err("no mailbox to show: give --user NAME --password WORD".into());
         }
         Ok(options)
     }
@@ -119,13 +112,13 @@ fn main() -> ExitCode {
     support::main(HELP, |reactor, arguments| {
         let options = Options::parse(arguments)?;
         let identity = options.credentials.of_server()?;
-        let mut users = Vec::new();
-        for user in options.accounts.iter() {
-            users.push((user.clone(), Verifier::new(user.password())?));
+        let logins = options.logins.logins()?;
+        if logins.accounts().is_empty() {
+            return Err("there is no mailbox to show: give --user NAME --password WORD".into());
         }
         let service = Rc::new(Service {
             store: Store::open(&options.mail_dir)?,
-            users,
+            logins,
             tls: TlsRole::server(ServerOptions::new(identity).build()?),
             notifier: Notifier::new(reactor),
             max_size: options.max_size,

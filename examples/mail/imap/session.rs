@@ -8,7 +8,6 @@ use imap_codec::CommandCodec;
 use imap_codec::decode::Decoder;
 use imap_codec::imap_types::command::CommandBody;
 use mail_store::{Notifier, Store, User};
-use retwist::protocols::sasl::Verifier;
 use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
 use retwist::tls::{TlsRole, TlsTransport};
 use retwist::{DelayedCall, Factory, Reason, error_chain};
@@ -19,6 +18,7 @@ use crate::authenticate::Exchange;
 use crate::idle::Idle;
 use crate::input::{Announced, Input, Line};
 use crate::job::Running;
+use crate::login::Logins;
 use crate::selected::Selected;
 
 /// How long a line may be (RFC 7162 4: at least 8192 bytes).
@@ -35,7 +35,7 @@ const MOST_MISTAKES: u32 = 20;
 /// What all sessions have in common.
 pub(crate) struct Service {
     pub(crate) store: Store,
-    pub(crate) users: Vec<(User, Verifier)>,
+    pub(crate) logins: Logins,
     pub(crate) tls: TlsRole,
     pub(crate) notifier: Notifier,
     /// The largest message that APPEND takes, in bytes.
@@ -44,10 +44,13 @@ pub(crate) struct Service {
 
 pub(crate) fn factory(service: &Rc<Service>) -> impl Factory + use<> {
     let service = service.clone();
-    retwist::factory(move |_| {
-        let session = Session::new(service.clone());
-        Framed::new(Lines::new().limit(LINE_LIMIT), session).frame_timeout(COMMAND_TIME)
-    })
+    retwist::factory(move |_| protocol(&service))
+}
+
+/// The protocol of one connection.
+pub(crate) fn protocol(service: &Rc<Service>) -> Framed<Lines, Session> {
+    let session = Session::new(service.clone());
+    Framed::new(Lines::new().limit(LINE_LIMIT), session).frame_timeout(COMMAND_TIME)
 }
 
 pub(crate) struct Session {
@@ -263,7 +266,7 @@ impl Session {
 impl LineReceiver for Session {
     fn connection_made(&mut self, transport: &LineTransport) {
         self.await_client(transport, LOGIN_TIME);
-        let capabilities = Self::capabilities(transport, false);
+        let capabilities = self.capabilities(transport);
         transport.send_line(format!("* OK [CAPABILITY {capabilities}] retwist"));
     }
 
