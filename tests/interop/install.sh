@@ -17,7 +17,6 @@ needed=(
     swaks:swaks
     msmtp:msmtp
     mpop:mpop
-    neomutt:neomutt
     stunnel:stunnel4
     chromium:chromium
     systemd-socket-activate:systemd
