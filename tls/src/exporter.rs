@@ -1,7 +1,11 @@
+use std::sync::Weak;
+
 use rustls::crypto::hash::HashAlgorithm;
 use rustls::crypto::tls13::{HkdfExpander, OkmBlock};
 use rustls::pki_types::CertificateDer;
-use rustls::{CommonState, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
+use rustls::sign::CertifiedKey;
+use rustls::{CommonState, SupportedCipherSuite, Tls13CipherSuite};
+use zeroize::Zeroizing;
 
 use crate::TlsError;
 use crate::certificate::Certificate;
@@ -13,19 +17,20 @@ use crate::witness::Notes;
 /// rustls has `export_keying_material` for its buffered connections alone (0.23), and this crate uses the
 /// unbuffered ones. But it hands the secret that exporters begin with to the key log, and the functions that
 /// they are made of are in each cipher suite. The tests compare with what buffered connections export.
+///
+/// Every connection has one, idle or not, so it is small.
 pub(crate) struct Exporter {
-    secret: OkmBlock,
-    kind: Kind,
-    /// The certificate that this side, a server, has shown. `None` if the session was resumed: it has
-    /// been shown in an earlier handshake, and may have been another one.
-    shown: Option<CertificateDer<'static>>,
+    /// As many bytes of it as the suite says.
+    secret: Zeroizing<[u8; SECRET]>,
+    suite: SupportedCipherSuite,
+    /// The randoms of both sides in TLS 1.2, with the extended master secret.
+    randoms: Option<Box<[u8; 64]>>,
+    /// What this side shows, if it is a server. Weak, so that a private key goes with its identity.
+    shown: Option<Weak<CertifiedKey>>,
 }
 
-enum Kind {
-    Tls13(&'static Tls13CipherSuite),
-    /// With what the two sides have made of the handshake's randoms.
-    Tls12(&'static Tls12CipherSuite, Option<[u8; 64]>),
-}
+/// The longest secret: that of SHA-384, and the master secret of TLS 1.2.
+const SECRET: usize = 48;
 
 /// The longest label: with `tls13 ` in front, its length is one byte.
 const LONGEST_LABEL: usize = 249;
@@ -33,27 +38,27 @@ const LONGEST_LABEL: usize = 249;
 impl Exporter {
     /// That of a handshake that is over.
     pub(crate) fn new(common: &CommonState, notes: &mut Notes) -> Option<Self> {
-        let kind = match common.negotiated_cipher_suite()? {
-            SupportedCipherSuite::Tls13(suite) => Kind::Tls13(suite),
-            SupportedCipherSuite::Tls12(suite) => {
-                let hello = notes.server_hello.take();
-                let randoms = hello
-                    .filter(|hello| hello.extended_master_secret)
-                    .zip(notes.client_random)
-                    .map(|(hello, client)| {
-                        let mut randoms = [0; 64];
-                        randoms[..32].copy_from_slice(&client);
-                        randoms[32..].copy_from_slice(&hello.random);
-                        randoms
-                    });
-                Kind::Tls12(suite, randoms)
-            }
-        };
-        let resumed = common.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+        let suite = common.negotiated_cipher_suite()?;
+        let is_old = matches!(suite, SupportedCipherSuite::Tls12(_));
+        let hello = notes
+            .server_hello
+            .take()
+            .filter(|hello| is_old && hello.extended_master_secret);
+        let randoms = hello.zip(notes.client_random).map(|(hello, client)| {
+            let mut randoms = Box::new([0; 64]);
+            randoms[..32].copy_from_slice(&client);
+            randoms[32..].copy_from_slice(&hello.random);
+            randoms
+        });
+        let noted = notes.exporter.take()?;
+        let noted = noted.as_ref();
+        let mut secret = Zeroizing::new([0; SECRET]);
+        secret.get_mut(..noted.len())?.copy_from_slice(noted);
         Some(Exporter {
-            secret: notes.exporter.take()?,
-            kind,
-            shown: notes.shown.take().filter(|_| !resumed),
+            secret,
+            suite,
+            randoms,
+            shown: notes.shown.take(),
         })
     }
 
@@ -77,9 +82,11 @@ impl Exporter {
         if output.is_empty() {
             return Err(TlsError::Unavailable("an exporter makes at least one byte"));
         }
-        match &self.kind {
-            Kind::Tls13(suite) => self.export_1_3(suite, output, label, context),
-            Kind::Tls12(suite, Some(randoms)) => {
+        match (self.suite, &self.randoms) {
+            (SupportedCipherSuite::Tls13(suite), _) => {
+                self.export_1_3(suite, output, label, context)
+            }
+            (SupportedCipherSuite::Tls12(suite), Some(randoms)) => {
                 let mut seed = randoms.to_vec();
                 if let Some(context) = context {
                     seed.extend((context.len() as u16).to_be_bytes());
@@ -87,10 +94,10 @@ impl Exporter {
                 }
                 suite
                     .prf_provider
-                    .for_secret(output, self.secret.as_ref(), label, &seed);
+                    .for_secret(output, &self.secret[..], label, &seed);
                 Ok(())
             }
-            Kind::Tls12(_, None) => Err(TlsError::Unavailable(
+            (SupportedCipherSuite::Tls12(_), None) => Err(TlsError::Unavailable(
                 "without the extended master secret (RFC 7627) a host in between could make the same keys; use TLS 1.3",
             )),
         }
@@ -105,11 +112,11 @@ impl Exporter {
     ) -> Result<(), TlsError> {
         let hash = suite.common.hash_provider;
         let hkdf = suite.hkdf_provider;
-        let mut derived = [0; OkmBlock::MAX_LEN];
-        let derived = derived
-            .get_mut(..hash.output_len())
-            .ok_or(TlsError::Unavailable("the hash of the suite is too large"))?;
-        let master = hkdf.expander_for_okm(&self.secret);
+        let secret = self.secret.get(..hash.output_len());
+        let secret = secret.ok_or(TlsError::Unavailable("the hash of the suite is too large"))?;
+        let mut derived = [0; SECRET];
+        let derived = &mut derived[..secret.len()];
+        let master = hkdf.expander_for_okm(&OkmBlock::new(secret));
         expand(&*master, label, hash.hash(&[]).as_ref(), derived)?;
         let context = hash.hash(context.unwrap_or_default());
         let secret = hkdf.expander_for_okm(&OkmBlock::new(derived));
@@ -127,11 +134,15 @@ impl Exporter {
                 "a session that was resumed has no certificate of its own; use tls-exporter",
             ));
         }
-        let certificate = self
-            .shown
-            .as_ref()
-            .or(peer)
-            .ok_or(TlsError::Unavailable("the server has shown no certificate"))?;
+        let shown = self.shown.as_ref().map(Weak::upgrade);
+        let certificate = match &shown {
+            // The peer of a server is a client, whose certificate is not meant.
+            Some(shown) => shown.as_ref().and_then(|shown| shown.cert.first()),
+            None => peer,
+        };
+        let certificate = certificate.ok_or(TlsError::Unavailable(
+            "the server's certificate has been replaced since, and is not kept; use tls-exporter",
+        ))?;
         let hash = Certificate::read(certificate).and_then(|read| read.signature_hash);
         hash.and_then(|hash| digest(hash, certificate))
             .ok_or(TlsError::Unavailable(

@@ -1,8 +1,8 @@
 use std::cell::Cell;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rustls::crypto::tls13::OkmBlock;
-use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, KeyLog, ServerConfig, SignatureScheme};
@@ -26,8 +26,8 @@ pub(crate) struct Notes {
     pub(crate) peer_signature: Option<SignatureScheme>,
     /// What the peer has stapled to its certificate.
     pub(crate) ocsp_response: Option<Box<[u8]>>,
-    /// The certificate that this side, a server, shows.
-    pub(crate) shown: Option<CertificateDer<'static>>,
+    /// What this side, a server, shows.
+    pub(crate) shown: Option<Weak<CertifiedKey>>,
     /// The name that the client has asked for. The session notes it, as the next two.
     pub(crate) server_name: Option<Box<str>>,
     /// What the last ServerHello in clear said.
@@ -74,18 +74,60 @@ pub(crate) fn note(write: impl FnOnce(&mut Notes)) {
 }
 
 /// The same configuration, with notes taken of what it is told.
-pub(crate) fn noting_server(config: &ServerConfig) -> Arc<ServerConfig> {
-    let mut config = config.clone();
-    config.key_log = Arc::new(NotingKeys(config.key_log));
-    config.cert_resolver = Arc::new(NotingCertificate(config.cert_resolver));
-    config.into()
+pub(crate) fn noting_server(config: &Arc<ServerConfig>) -> Arc<ServerConfig> {
+    static KNOWN: Copies<ServerConfig> = Copies::new();
+    KNOWN.of(config, |config| {
+        config.key_log = Arc::new(NotingKeys(config.key_log.clone()));
+        config.cert_resolver = Arc::new(NotingCertificate(config.cert_resolver.clone()));
+    })
 }
 
 /// The same configuration, with notes taken of what it is told.
-pub(crate) fn noting_client(config: &ClientConfig) -> Arc<ClientConfig> {
-    let mut config = config.clone();
-    config.key_log = Arc::new(NotingKeys(config.key_log));
-    config.into()
+pub(crate) fn noting_client(config: &Arc<ClientConfig>) -> Arc<ClientConfig> {
+    static KNOWN: Copies<ClientConfig> = Copies::new();
+    KNOWN.of(config, |config| {
+        config.key_log = Arc::new(NotingKeys(config.key_log.clone()));
+    })
+}
+
+/// The copies of configurations that are in use. Roles are made for each connection, some, and a client's
+/// connection keeps its configuration: all of one configuration share one copy.
+struct Copies<C>(Mutex<Known<C>>);
+
+struct Known<C> {
+    /// By the address of the configuration: it and its copy.
+    all: BTreeMap<usize, (Weak<C>, Weak<C>)>,
+    /// How many there may be before those that are gone are taken out.
+    room: usize,
+}
+
+impl<C: Clone> Copies<C> {
+    const fn new() -> Self {
+        Copies(Mutex::new(Known {
+            all: BTreeMap::new(),
+            room: 16,
+        }))
+    }
+
+    fn of(&self, config: &Arc<C>, change: impl FnOnce(&mut C)) -> Arc<C> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The weak pointer keeps the address from being given to another configuration.
+        let address = Arc::as_ptr(config).addr();
+        let found = known.all.get(&address);
+        if let Some(copy) = found.and_then(|(_, copy)| copy.upgrade()) {
+            return copy;
+        }
+        let mut copy = (**config).clone();
+        change(&mut copy);
+        let copy = Arc::new(copy);
+        if known.all.len() >= known.room {
+            known.all.retain(|_, (_, copy)| copy.strong_count() > 0);
+            known.room = 16.max(2 * known.all.len());
+        }
+        let pair = (Arc::downgrade(config), Arc::downgrade(&copy));
+        known.all.insert(address, pair);
+        copy
+    }
 }
 
 /// Between rustls and the key log that a configuration has.
@@ -123,11 +165,34 @@ struct NotingCertificate(Arc<dyn ResolvesServerCert>);
 impl ResolvesServerCert for NotingCertificate {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let certified = self.0.resolve(hello)?;
-        note(|notes| notes.shown = certified.cert.first().cloned());
+        note(|notes| notes.shown = Some(Arc::downgrade(&certified)));
         Some(certified)
     }
 
     fn only_raw_public_keys(&self) -> bool {
         self.0.only_raw_public_keys()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_copy_for_each_configuration_in_use() {
+        let copies = Copies::<u32>::new();
+        let configs: Vec<_> = (0..100).map(Arc::new).collect();
+        let add = |config: &Arc<u32>| copies.of(config, |copy| *copy += 1000);
+        let kept: Vec<_> = configs.iter().map(add).collect();
+        for (config, copy) in configs.iter().zip(&kept) {
+            assert_eq!(**copy, **config + 1000);
+            assert!(Arc::ptr_eq(copy, &add(config)));
+        }
+        drop(kept);
+        for number in 0..1000 {
+            let copy = add(&Arc::new(number));
+            assert_eq!(*copy, number + 1000, "whatever had the address before");
+        }
+        assert!(copies.0.lock().unwrap().all.len() <= 200);
     }
 }

@@ -83,8 +83,9 @@ impl TlsTransport {
     ///
     /// From `handshake_completed` on. Errors: as
     /// [`export_keying_material`](Self::export_keying_material); and [`TlsError::Unavailable`] for
-    /// [`ChannelBinding::TlsServerEndPoint`] if the session was resumed, or if the certificate is signed in
-    /// a way that has no hash (Ed25519), or SHA-512, which no cipher suite brings.
+    /// [`ChannelBinding::TlsServerEndPoint`] if the session was resumed, if the server's certificate has been
+    /// replaced since, or if it is signed in a way that has no hash (Ed25519), or SHA-512, which no cipher
+    /// suite brings.
     ///
     /// ```
     /// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use retwist_reactor::testing::Pair;
 use retwist_reactor::{Layer, TransportRef};
 use retwist_tls::{
-    ChannelBinding, ClientOptions, Identity, Resumption, ServerOptions, TlsError, TlsRole,
-    TlsTransport, TrustRoots, start_tls, stop_tls,
+    ChannelBinding, ClientCertificates, ClientOptions, Identities, Identity, Resumption,
+    ServerOptions, TlsError, TlsRole, TlsTransport, TrustRoots, start_tls, stop_tls,
 };
 
 use crate::common::{
@@ -194,6 +194,20 @@ fn the_end_point_is_the_certificate_of_the_server() {
         assert_eq!(ours.len(), 32);
         assert_eq!(ours, theirs);
     }
+
+    // The certificate of a client is another thing, also when that of the server is gone.
+    let identities = Identities::new(AUTHORITY.identity(&["localhost"]));
+    let serve = ServerOptions::choosing(identities.clone())
+        .client_certificates(ClientCertificates::Required(AUTHORITY.roots()));
+    let dial = ClientOptions::new(AUTHORITY.roots()).identity(AUTHORITY.identity(&["a client"]));
+    let (a, b, _pair) = meet(
+        TlsRole::client(dial.build().unwrap(), "localhost").unwrap(),
+        TlsRole::server(serve.build().unwrap()),
+    );
+    assert_eq!(end_point(&a).unwrap(), end_point(&b).unwrap());
+    identities.set_default(AUTHORITY.identity(&["localhost"]));
+    assert!(matches!(end_point(&b), Err(TlsError::Unavailable(_))));
+    assert!(end_point(&a).is_ok());
 
     // A session that was resumed has shown none.
     let serve = ServerOptions::new(AUTHORITY.identity(&["localhost"]))
