@@ -125,7 +125,7 @@ GROUPS = [
                 "system calls, 1 connection", 3, 3.01, lambda peer: system_calls_a_message(peer, [])
             ),
             Figure("allocations", 0, 0.001, lambda peer: allocations_a_message(peer, FIFTY), True),
-            Figure("heap of an idle connection, bytes", 320, 275, heap_a_connection, True),
+            Figure("heap of an idle connection, bytes", 320, 308, heap_a_connection, True),
         ],
     ),
     Group(
@@ -167,7 +167,7 @@ GROUPS = [
             Figure(
                 "heap of an idle connection, bytes",
                 None,
-                275,
+                308,
                 lambda peer: heap_a_connection(peer, ["--unix"]),
                 True,
             ),

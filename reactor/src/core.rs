@@ -7,6 +7,7 @@ pub(crate) mod exits;
 pub(crate) mod factory;
 pub(crate) mod handle;
 pub(crate) mod lifecycle;
+pub(crate) mod loop_watch;
 mod progress;
 pub(crate) mod remote;
 pub(crate) mod settings;
@@ -16,6 +17,7 @@ pub(crate) mod sleep;
 pub(crate) mod sources;
 mod spare_fd;
 pub(crate) mod state;
+pub(crate) mod survey;
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::io;
@@ -25,6 +27,7 @@ use std::time::Duration;
 use mio::{Events, Poll, Token, Waker};
 
 use self::drain::Drain;
+use self::loop_watch::{Follow, Stopwatch, Unwatched};
 use self::progress::{Closing, Next};
 use self::signals::Signals;
 use self::sleep::SleepHook;
@@ -38,7 +41,7 @@ use crate::heart::draining::Draining;
 use crate::heart::port::KeptPorts;
 use crate::machines::output::{Buffers, ReadBuffer};
 use crate::stream::StreamContext;
-use crate::{Clock, ReactorHandle, ReactorSettings, Remote, RunError};
+use crate::{Clock, ReactorHandle, ReactorSettings, Remote, RunError, Work};
 
 /// What a reactor is made of, and the loop. [`Progress`] has its states, and `core/progress.rs` what
 /// moves it from one to the next, between two passes.
@@ -67,6 +70,7 @@ pub(crate) struct Core {
     drain: Drain,
     closing: Cell<Closing>,
     sleep_hook: SleepHook,
+    stopwatch: Stopwatch,
 }
 
 /// Where the loop sleeps, and what it hears when it wakes. Borrowed during a pass.
@@ -129,6 +133,7 @@ impl Core {
             drain: Drain::new(draining),
             closing: Cell::default(),
             sleep_hook: SleepHook::default(),
+            stopwatch: Stopwatch::default(),
         }))
     }
 
@@ -152,7 +157,8 @@ impl Core {
         let (system, buffer) = (&mut *borrowed.system, &mut **borrowed.buffer);
         loop {
             if self.progress.is_usual() {
-                self.pass(system, buffer, handle, None, Passes::UntilOver, Poll::poll)?;
+                let run = Passes::UntilOver;
+                self.pass(system, buffer, handle, None, run, Poll::poll, &Unwatched)?;
                 continue;
             }
             match self.advance(None) {
@@ -193,7 +199,7 @@ impl Core {
         }
     }
 
-    /// A pass of a reactor that starts or ends, or that has a hook.
+    /// A pass of a reactor that starts or ends, has a hook, or is watched.
     #[inline(never)]
     fn unusual_pass(
         &self,
@@ -204,7 +210,8 @@ impl Core {
         passes: Passes,
     ) -> Result<(), RunError> {
         let sleep = |poll: &mut _, events: &mut _, wait| self.sleep_hook.sleep(poll, events, wait);
-        self.pass(system, buffer, handle, longest, passes, sleep)?;
+        let watch = &self.stopwatch;
+        self.pass(system, buffer, handle, longest, passes, sleep, watch)?;
         self.passed();
         Ok(())
     }
@@ -219,22 +226,29 @@ impl Core {
         longest: Option<Duration>,
         passes: Passes,
         sleep: impl FnOnce(&mut Poll, &mut Events, Option<Duration>) -> io::Result<()>,
+        watch: &impl Follow,
     ) -> Result<(), RunError> {
         let (clock, sources) = (self.clock(), &*self.sources);
         let wait = if clock.pending_calls() > 0 || self.remote.is_pending() {
-            self.call_due(handle, longest, passes)
+            let wait = self.call_due(handle, longest, passes);
+            watch.done(Work::Timers);
+            wait
         } else {
             self.wait(longest)
         };
+        watch.sleeps();
         let polled = sleep(poll, events, wait);
+        watch.wakes();
         clock.tick();
         sources.run_again(buffer);
         for event in &*events {
             if !sources.dispatch(event, buffer) && event.token() == SIGNALS {
                 self.signals_came();
             }
+            watch.event_done(self, event.token());
         }
         clock.run_turns();
+        watch.done(Work::Turns);
         clock.flow();
         if let Err(error) = polled
             && error.kind() != io::ErrorKind::Interrupted

@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod draining;
 #[cfg(unix)]
 pub(crate) mod duplicate;
+pub(crate) mod figures;
 pub(crate) mod handle;
 #[cfg(unix)]
 pub(crate) mod held;

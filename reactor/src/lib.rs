@@ -52,10 +52,12 @@ pub use core::connector::{Connector, ConnectorState};
 pub use core::factory::{BuildFactory, Factory, FactoryRef, IntoFactory, IntoProtocol, factory};
 pub use core::handle::ReactorHandle;
 pub use core::lifecycle::{Hold, Phase, SystemEvent, TriggerId};
+pub use core::loop_watch::LoopWatch;
 pub use core::remote::{CallFromThreadError, ReactorGone, Remote};
 pub use core::settings::ReactorSettings;
 pub use core::sleep::Sleep;
 pub use core::state::ReactorState;
+pub use core::survey::Connections;
 pub use datagram::{
     DatagramProtocol, DatagramProtocolHandle, DatagramProtocolRef, DatagramTransport,
     NetworkInterface, SendError, SendFailure, UdpError, UdpOption, WeakDatagramProtocol,
@@ -64,6 +66,7 @@ pub use datagram::{
 pub use descriptor::{DescriptorStream, OpenError, Terminal};
 pub use heart::channel::Channel;
 pub use heart::clock::{Clock, DelayedCall};
+pub use heart::figures::{Counter, Figures};
 pub use heart::layer::Layer;
 pub use heart::port::ListeningPort;
 pub use heart::protocol::{CallTarget, Protocol, ProtocolHandle, ProtocolRef, WeakProtocol};
@@ -79,8 +82,8 @@ pub use process::{
     ProcessProtocolRef, ProcessTransport, Program, WeakProcessProtocol, WindowSize,
 };
 pub use reactor::{
-    FullReactor, JobQueue, Reactor, ReactorLifecycle, ReactorStreams, ReactorTcp, ReactorThreads,
-    ReactorUdp, Threads,
+    FullReactor, JobQueue, Reactor, ReactorLifecycle, ReactorStats, ReactorStreams, ReactorTcp,
+    ReactorThreads, ReactorUdp, Threads,
 };
 #[cfg(unix)]
 pub use reactor::{
@@ -115,6 +118,7 @@ pub use values::address::Address;
 pub use values::address_error::AddressError;
 #[cfg(unix)]
 pub use values::adopt_error::{AdoptError, SocketFamily};
+pub use values::connection_id::ConnectionId;
 pub use values::error::{ConnectError, ListenError, MainError, RunError, error_chain};
 #[cfg(unix)]
 pub use values::inherited_error::InheritedError;
@@ -128,3 +132,7 @@ pub use values::reason::Reason;
 pub use values::settings::StreamSettings;
 #[cfg(unix)]
 pub use values::signal::{Signal, UnknownSignal};
+pub use values::stats::{
+    ConnectionState, ConnectionStats, ConnectionsByState, Figure, FigureKind, FigureName,
+    Histogram, LongestWork, LoopTimes, PortStats, Refused, Stats, Work,
+};

@@ -6,6 +6,7 @@ mod full;
 mod lifecycle;
 #[cfg(unix)]
 mod process;
+mod stats;
 #[cfg(unix)]
 mod stdio;
 mod threads;
@@ -40,6 +41,7 @@ pub use full::FullReactor;
 pub use lifecycle::ReactorLifecycle;
 #[cfg(unix)]
 pub use process::ReactorProcess;
+pub use stats::ReactorStats;
 #[cfg(unix)]
 pub use stdio::ReactorStdio;
 pub use threads::{JobQueue, ReactorThreads, Threads};

@@ -1,6 +1,7 @@
 mod channel;
 mod close;
 mod cold;
+mod examined;
 mod options;
 mod producing;
 mod read;
@@ -16,12 +17,14 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use self::cold::Cold;
+pub(crate) use self::examined::{Examined, Tally};
 pub use self::options::StreamOptions;
 pub(crate) use self::ready::Ready;
 use self::state::{Facts, Phase};
 pub(crate) use self::wire::{Owner, StreamContext, Wire};
+use crate::heart::figures::count;
 use crate::machines::output::ReadBuffer;
-use crate::{ProtocolRef, Reason, Seat, StreamSettings};
+use crate::{ConnectionId, ProtocolRef, Reason, Seat, StreamSettings};
 
 /// The channel of every byte stream: reading, writing, producers and the long way to an orderly
 /// end, written once for all kinds.
@@ -67,6 +70,12 @@ pub(crate) struct Stream<W: Wire> {
     cold: Cell<Option<Box<Cold>>>,
     facts: Cell<Facts>,
     phase: Cell<Phase>,
+    /// When it was made, in whole seconds of the clock.
+    opened: u32,
+    id: ConnectionId,
+    received: Cell<u64>,
+    sent: Cell<u64>,
+    deliveries: Cell<u64>,
 }
 
 impl<W: Wire> Stream<W> {
@@ -84,6 +93,10 @@ impl<W: Wire> Stream<W> {
                 ..Cold::default()
             })
         });
+        if wire.is_counted() {
+            count(&context.clock.figures().totals.begun);
+        }
+        let opened = examined::whole_seconds(&context.clock);
         let stream = Rc::new_cyclic(|me: &Weak<Self>| Stream {
             wire,
             seat: Seat::new(me, protocol),
@@ -92,6 +105,11 @@ impl<W: Wire> Stream<W> {
             cold: Cell::new(cold),
             facts: Cell::new(Facts::WRITABLE),
             phase: Cell::new(Phase::Open),
+            opened,
+            id: ConnectionId::next(),
+            received: Cell::new(0),
+            sent: Cell::new(0),
+            deliveries: Cell::new(0),
         });
         stream.seat.open();
         stream
@@ -114,8 +132,10 @@ impl<W: Wire> Stream<W> {
     #[inline(always)]
     fn exchange(&self, buffer: &mut ReadBuffer) {
         match self.wire.recv(buffer) {
-            Ok(count) if (1..buffer.len()).contains(&count) => {
+            // From 1 to less than there is room for, in one comparison.
+            Ok(count) if count.wrapping_sub(1) < buffer.len() - 1 => {
                 self.facts.set(Facts::USUAL);
+                self.count_received(count);
                 let quiet = self.seat.deliver_fast(&mut buffer[..count]);
                 if quiet && self.facts.get() == Facts::USUAL && self.flush_shared() {
                     return;
@@ -233,6 +253,7 @@ const ROUNDS_A_TURN: usize = 16;
 impl<W: Wire> fmt::Debug for Stream<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream")
+            .field("id", &self.id)
             .field("peer", &self.wire.peer())
             .field("phase", &self.phase.get())
             .field("facts", &self.facts.get())

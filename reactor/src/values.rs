@@ -4,6 +4,7 @@ pub(crate) mod address;
 pub(crate) mod address_error;
 #[cfg(unix)]
 pub(crate) mod adopt_error;
+pub(crate) mod connection_id;
 pub(crate) mod error;
 #[cfg(unix)]
 pub(crate) mod inherited_error;
@@ -17,3 +18,4 @@ pub(crate) mod reason;
 pub(crate) mod settings;
 #[cfg(unix)]
 pub(crate) mod signal;
+pub(crate) mod stats;

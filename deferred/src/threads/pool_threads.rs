@@ -92,6 +92,13 @@ impl PoolThreads {
         self.state().threads
     }
 
+    /// How many threads there are, how many of them are at work, and how many jobs wait.
+    pub(super) fn load(&self) -> [usize; 3] {
+        let state = self.state();
+        let busy = state.threads.saturating_sub(state.idle);
+        [state.threads, busy, state.jobs.len()]
+    }
+
     /// Drops the pending jobs, and takes no more.
     pub(super) fn stop(&self) {
         let jobs = {

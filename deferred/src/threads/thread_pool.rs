@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use retwist_reactor::{FullReactor, JobQueue, Phase, Remote, SystemEvent, Threads, catch_panic};
+use retwist_reactor::{
+    Figures, FullReactor, JobQueue, Phase, Remote, SystemEvent, Threads, catch_panic,
+};
 
 use super::pool_threads::PoolThreads;
 use super::thread_local_cell::ThreadLocalCell;
@@ -73,6 +75,9 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 impl ThreadPool {
     /// A pool on this reactor. One is enough for a program: clone it.
     ///
+    /// [`Stats::figures`](retwist_reactor::Stats::figures) has its threads (`threads`), those at work
+    /// (`threads_busy`) and the jobs that wait for one (`threads_jobs_waiting`).
+    ///
     /// On a [`MemoryReactor`](retwist_reactor::testing::MemoryReactor) no thread starts: the test does
     /// each job with [`run_job`](retwist_reactor::testing::MemoryReactor::run_job).
     pub fn new(reactor: &dyn FullReactor) -> Self {
@@ -91,6 +96,9 @@ impl ThreadPool {
                 pool.end();
             }
         });
+        if let Hands::Threads(threads, _) = &pool.hands {
+            show_load(reactor.time().figures(), threads);
+        }
         ThreadPool { pool }
     }
 
@@ -156,6 +164,18 @@ impl ThreadPool {
         };
         self.pool.hands.add(id, job, &self.pool.deliveries);
         deferred
+    }
+}
+
+/// Has the reactor tell how busy the pool is.
+fn show_load(figures: &Figures, threads: &Arc<PoolThreads>) {
+    let names = ["threads", "threads_busy", "threads_jobs_waiting"];
+    for (index, name) in names.into_iter().enumerate() {
+        let threads = Arc::downgrade(threads);
+        figures.gauge(name, move || {
+            let load = threads.upgrade()?.load();
+            u64::try_from(load[index]).ok()
+        });
     }
 }
 

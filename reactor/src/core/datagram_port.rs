@@ -44,4 +44,8 @@ impl<W: DatagramWire> Source for DatagramPort<W> {
     fn abort(&self, reason: Reason) {
         self.close(reason);
     }
+
+    fn port(&self) -> Option<&dyn Listening> {
+        Some(self)
+    }
 }

@@ -9,9 +9,10 @@ use mio::event::{self, Event};
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
-use crate::Reason;
+use crate::heart::port::Listening;
 use crate::machines::output::ReadBuffer;
-use crate::stream::Ready;
+use crate::stream::{Examined, Ready};
+use crate::{ConnectionId, Reason};
 
 /// Something that the system reports on: a connection, a port, an attempt to connect.
 pub(crate) trait Source {
@@ -30,6 +31,17 @@ pub(crate) trait Source {
 
     /// The reactor ends now, without waiting.
     fn abort(&self, reason: Reason);
+
+    /// The stream that it is, for one that counts and lists connections. A stream with two sources is one
+    /// of them alone.
+    fn stream(&self) -> Option<&dyn Examined> {
+        None
+    }
+
+    /// The port that it is, for one that lists ports.
+    fn port(&self) -> Option<&dyn Listening> {
+        None
+    }
 
     /// Itself, if it is what an application watches.
     #[cfg(unix)]
@@ -226,6 +238,18 @@ impl Sources {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.borrow().is_empty()
+    }
+
+    /// The number of the connection that this token names, if it names one.
+    pub(crate) fn connection(&self, token: Token) -> Option<ConnectionId> {
+        Some(self.get(token)?.stream()?.id())
+    }
+
+    /// What is registered at this place, or at the first one behind it where there is anything.
+    pub(crate) fn next_from(&self, place: usize) -> Option<(usize, Rc<dyn Source>)> {
+        let slots = self.slots.borrow();
+        let mut rest = place..slots.capacity();
+        rest.find_map(|place| Some((place, slots.get(place)?.source.clone())))
     }
 
     /// Everything that is registered now.

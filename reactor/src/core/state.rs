@@ -74,7 +74,9 @@ pub(super) struct Progress {
     told: Cell<Told>,
     /// Whether a hook is called around the sleep.
     has_hook: Cell<bool>,
-    /// Whether it runs, was told nothing, and has no hook: what each pass asks, in one look.
+    /// Whether the work of each pass is measured.
+    is_watched: Cell<bool>,
+    /// Whether it runs, was told nothing, has no hook and is not watched: what each pass asks, in one look.
     usual: Cell<bool>,
 }
 
@@ -84,13 +86,15 @@ impl Progress {
             state: Cell::new(ReactorState::Idle),
             told: Cell::new(Told::Nothing),
             has_hook: Cell::new(false),
+            is_watched: Cell::new(false),
             usual: Cell::new(false),
         }
     }
 
     fn update(&self) {
         let runs_on = self.state.get() == ReactorState::Running && self.told.get() == Told::Nothing;
-        self.usual.set(runs_on && !self.has_hook.get());
+        self.usual
+            .set(runs_on && !self.has_hook.get() && !self.is_watched.get());
     }
 
     /// Whether the next pass has nothing to do but what most passes do.
@@ -101,6 +105,11 @@ impl Progress {
 
     pub(super) fn has_hook(&self) {
         self.has_hook.set(true);
+        self.update();
+    }
+
+    pub(super) fn is_watched(&self, is_watched: bool) {
+        self.is_watched.set(is_watched);
         self.update();
     }
 

@@ -15,8 +15,8 @@ use crate::heart::port::Listening;
 use crate::heart::turn::DatagramTurn;
 use crate::values::panic::{catch_panic, log_panic};
 use crate::{
-    Address, Clock, DatagramProtocolRef, DatagramTransport, DelayedCall, ListenError, Reason,
-    UdpError,
+    Address, Clock, DatagramProtocolRef, DatagramTransport, DelayedCall, ListenError, PortStats,
+    Reason, UdpError,
 };
 
 mod parked;
@@ -386,6 +386,13 @@ impl<W: DatagramWire> Listening for DatagramPort<W> {
 
     fn address(&self) -> Address {
         self.host()
+    }
+
+    fn stats(&self) -> PortStats {
+        PortStats {
+            paused: self.paused.get(),
+            ..PortStats::of(self)
+        }
     }
 
     #[cfg(unix)]

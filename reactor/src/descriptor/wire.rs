@@ -13,7 +13,7 @@ use super::raw_mode::RawMode;
 use super::{Companion, DescriptorStream, OpenError, Terminal};
 use crate::core::sources::{Served, Source, Sources};
 use crate::machines::output::ReadBuffer;
-use crate::stream::{Ready, Stream, Wire};
+use crate::stream::{Examined, Ready, Stream, Wire};
 use crate::{Address, Reason};
 
 /// One descriptor, or two, as the wire of a [`Stream`].
@@ -356,6 +356,10 @@ impl Source for Stream<DescriptorWire> {
 
     fn abort(&self, reason: Reason) {
         self.end(reason);
+    }
+
+    fn stream(&self) -> Option<&dyn Examined> {
+        Some(self)
     }
 }
 

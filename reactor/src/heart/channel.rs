@@ -2,7 +2,8 @@ use std::any::{Any, TypeId};
 use std::rc::Rc;
 
 use crate::{
-    Address, Clock, Producer, ProducerKind, ProducerRegistered, Reason, Seat, TransportRef,
+    Address, Clock, ConnectionId, Producer, ProducerKind, ProducerRegistered, Reason, Seat,
+    TransportRef,
 };
 
 /// What goes down: what a kind of transport does with the requests of the protocol above it.
@@ -151,6 +152,11 @@ pub trait Channel: 'static {
         self.seat()
             .with_lower(|lower| lower.peer())
             .unwrap_or(Address::Unknown)
+    }
+
+    /// See [`Transport::connection_id`](crate::Transport::connection_id).
+    fn connection_id(&self) -> Option<ConnectionId> {
+        self.seat().with_lower(|lower| lower.connection_id())?
     }
 
     /// See [`Transport::host`](crate::Transport::host).

@@ -3,6 +3,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
+use crate::heart::figures::{Figures, count};
 use crate::heart::turn::TurnQueue;
 use crate::machines::timers::{TimerKey, Timers};
 use crate::values::panic::log_panic;
@@ -49,6 +50,7 @@ struct Inner {
     mode: Cell<Mode>,
     timers: RefCell<Timers<Box<dyn FnOnce()>>>,
     turns: TurnQueue,
+    figures: Figures,
     /// Nothing is called any more.
     ended: Cell<bool>,
 }
@@ -81,6 +83,7 @@ impl Clock {
                 mode: Cell::new(Mode::Standing),
                 timers: RefCell::new(Timers::new()),
                 turns: TurnQueue::default(),
+                figures: Figures::default(),
                 ended: Cell::new(false),
             }),
         }
@@ -136,6 +139,12 @@ impl Clock {
         self.inner.timers.borrow().len()
     }
 
+    /// What is counted on the reactor that this is the clock of.
+    #[inline]
+    pub fn figures(&self) -> &Figures {
+        &self.inner.figures
+    }
+
     // What follows is for the driver of the clock.
 
     /// A turn begins. Its time is the system's at the first question.
@@ -167,13 +176,21 @@ impl Clock {
     #[inline(never)]
     fn run_pending(&self) {
         let now = self.elapsed();
+        let figures = &self.inner.figures;
         self.inner.timers.borrow_mut().begin_turn();
+        let mut is_first = true;
         loop {
             let due = self.inner.timers.borrow_mut().pop_due(now);
-            match due {
-                Some(call) => log_panic("a delayed call", call),
-                None => return,
+            let Some((deadline, call)) = due else {
+                return;
+            };
+            if is_first {
+                // It has waited for the longest.
+                figures.lag.borrow_mut().record_nanos(now - deadline);
+                is_first = false;
             }
+            count(&figures.totals.timers_called);
+            log_panic("a delayed call", call);
         }
     }
 

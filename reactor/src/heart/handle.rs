@@ -6,8 +6,8 @@ use std::rc::{Rc, Weak};
 use crate::heart::channel::Channel;
 use crate::values::panic::{catch_panic, log_panic};
 use crate::{
-    Address, Clock, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reading, Reason,
-    Transport, TransportRef,
+    Address, Clock, ConnectionId, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reading,
+    Reason, Transport, TransportRef,
 };
 
 /// The transport that a protocol holds: a weak hold on a channel, good for one seating.
@@ -116,7 +116,7 @@ impl<C: Channel> Handle<C> {
     #[inline]
     fn current(&self, wish: &str) -> Option<Rc<C>> {
         if self.seating.get() != Seating::Current {
-            refuse(wish);
+            refuse(wish, self.channel.upgrade());
             return None;
         }
         self.channel.upgrade()
@@ -151,9 +151,11 @@ fn guard<C: Channel, R>(channel: &C, method: impl FnOnce(&C) -> R) -> Option<R> 
 }
 
 #[cold]
-fn refuse(wish: &str) {
+fn refuse<C: Channel>(wish: &str, channel: Option<Rc<C>>) {
+    let id = channel.and_then(|channel| guard(&*channel, C::connection_id)?);
+    let of = id.map_or(String::new(), |id| format!(" of connection {id}"));
     log::warn!(
-        "{wish} through a revoked transport was ignored: another protocol sits there now; keep the transport that \
+        "{wish} through a revoked transport{of} was ignored: another protocol sits there now; keep the transport that \
          connection_made and transport_switched hand over"
     );
 }
@@ -293,6 +295,10 @@ impl<C: Channel> Transport for Handle<C> {
         }
     }
 
+    fn connection_id(&self) -> Option<ConnectionId> {
+        self.ask(|channel| channel.connection_id())?
+    }
+
     fn peer(&self) -> Address {
         self.ask(|channel| channel.peer())
             .unwrap_or(Address::Unknown)
@@ -371,6 +377,7 @@ impl<C: Channel> Producer for Handle<C> {
 impl<C: Channel> fmt::Debug for Handle<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport")
+            .field("id", &self.connection_id())
             .field("peer", &self.peer())
             .field("connected", &self.is_connected())
             .finish()

@@ -6,7 +6,7 @@ use slab::Slab;
 
 #[cfg(unix)]
 use crate::heart::duplicate::lend;
-use crate::{Address, ListenError};
+use crate::{Address, ListenError, PortStats, Refused};
 
 /// A port that is listened on. A cheap, weak handle: dropping it leaves the port open.
 ///
@@ -35,6 +35,12 @@ pub(crate) struct KeptPorts {
 }
 
 impl KeptPorts {
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Rc<dyn Listening>> {
+        let ports = self.ports.borrow();
+        ports.iter().map(|(_, port)| port.clone()).collect()
+    }
+
     /// The reactor has ended: no port can be started any more.
     pub(crate) fn clear(&self) {
         let ports = self.ports.take();
@@ -64,10 +70,35 @@ pub(crate) trait Listening {
     fn connections(&self) -> usize {
         0
     }
+    /// The port as it is now.
+    fn stats(&self) -> PortStats;
     /// A duplicate of its descriptor, if it has one and it is open.
     #[cfg(unix)]
     fn duplicate(&self) -> Option<std::io::Result<std::os::fd::OwnedFd>> {
         None
+    }
+}
+
+impl PortStats {
+    /// What every port knows of itself.
+    pub(crate) fn of(port: &dyn Listening) -> Self {
+        PortStats {
+            listening: port.is_listening(),
+            connections: port.connections(),
+            ..PortStats::at(port.address())
+        }
+    }
+
+    /// A port of which nothing more is known.
+    fn at(address: Address) -> Self {
+        PortStats {
+            address,
+            listening: false,
+            paused: false,
+            connections: 0,
+            accepted: 0,
+            refused: Refused::default(),
+        }
     }
 }
 
@@ -131,6 +162,12 @@ impl ListeningPort {
     /// Whether it listens now; a port that is paused does.
     pub fn is_listening(&self) -> bool {
         self.port().is_some_and(|port| port.is_listening())
+    }
+
+    /// What it has accepted and refused, and why.
+    pub fn stats(&self) -> PortStats {
+        let port = self.port();
+        port.map_or_else(|| PortStats::at(self.address()), |port| port.stats())
     }
 
     /// How many of the connections that it accepted have not ended. Those that a factory refused do

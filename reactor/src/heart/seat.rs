@@ -418,8 +418,8 @@ impl Seat {
         let Some(channel) = self.channel() else {
             return;
         };
-        let peer = catch_panic(|| channel.peer().to_string()).unwrap_or_default();
-        log::error!("a callback panicked, connection with {peer} is aborted: {message}");
+        let name = catch_panic(|| name_of(&*channel)).unwrap_or_default();
+        log::error!("a callback panicked, {name} is aborted: {message}");
         if self.is_lost() {
             return;
         }
@@ -466,6 +466,14 @@ impl Seat {
             .map_or_else(Vec::new, |cold| std::mem::take(&mut cold.unread));
         self.cold.set(cold);
         unread
+    }
+}
+
+/// A connection as lines of the log call it.
+fn name_of(channel: &dyn Channel) -> String {
+    match channel.connection_id() {
+        Some(id) => format!("connection {id} with {}", channel.peer()),
+        None => format!("the connection with {}", channel.peer()),
     }
 }
 

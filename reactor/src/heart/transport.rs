@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::heart::duplicate::{Duplicate, lend};
 use crate::heart::handle::SeatHandle;
 use crate::{
-    Address, Clock, DelayedCall, Producer, ProducerKind, ProducerRegistered, Protocol, ProtocolRef,
-    Reason, WeakProtocol,
+    Address, Clock, ConnectionId, DelayedCall, Producer, ProducerKind, ProducerRegistered,
+    Protocol, ProtocolRef, Reason, WeakProtocol,
 };
 
 /// A protocol's hold on its transport: cheap to clone, safe to keep.
@@ -201,6 +201,11 @@ pub trait Transport: Producer + fmt::Debug {
     /// Returns `next` itself, and changes nothing, where the connection has ended or this handle is
     /// revoked.
     fn switch_protocol(&self, next: ProtocolRef) -> ProtocolRef;
+
+    /// The number of the connection, which log lines, [`Stats`](crate::Stats) and consoles call it by.
+    /// `None` when the connection has gone (it is still known in `connection_lost`), and on a transport of
+    /// a kind that has no numbers.
+    fn connection_id(&self) -> Option<ConnectionId>;
 
     /// Where the other end is; [`Address::Unknown`] when the connection has gone (it is still known
     /// in `connection_lost`).

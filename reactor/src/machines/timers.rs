@@ -212,9 +212,9 @@ impl<T> Timers<T> {
         due.append(arrivals);
     }
 
-    /// One timer with `deadline <= now` that was asked for before this turn, in order of deadline,
-    /// then of asking.
-    pub(crate) fn pop_due(&mut self, now: u64) -> Option<T> {
+    /// One timer with `deadline <= now` that was asked for before this turn, after its deadline; in order
+    /// of deadline, then of asking.
+    pub(crate) fn pop_due(&mut self, now: u64) -> Option<(u64, T)> {
         loop {
             let due = &mut self.queues[0];
             if let Some(first) = due.front(&self.nodes) {
@@ -222,7 +222,9 @@ impl<T> Timers<T> {
                     return None;
                 }
                 due.entries.pop_front();
-                return self.vacate(first.index);
+                return self
+                    .vacate(first.index)
+                    .map(|value| (first.deadline, value));
             }
             if !self.turn_wheel(tick(now)) {
                 return None;

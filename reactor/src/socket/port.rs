@@ -13,9 +13,10 @@ use crate::core::siblings::Siblings;
 use crate::core::sources::Source;
 use crate::heart::port::Listening;
 use crate::machines::output::ReadBuffer;
-use crate::stream::{Ready, Stream};
+use crate::stream::{Examined, Ready, Stream};
 use crate::{
-    Address, Channel, FactoryRef, ListenError, ListeningPort, LogLimit, Reason, StreamSettings,
+    Address, Channel, FactoryRef, ListenError, ListeningPort, LogLimit, PortStats, Reason, Refused,
+    StreamSettings,
 };
 
 /// How long a port waits before it accepts again when the system has nothing left to accept with.
@@ -125,13 +126,14 @@ impl<L: Listens> SocketPort<L> {
                 AcceptError::ThisConnection => {}
                 // The queue may be empty: without a descriptor the system does not even look.
                 AcceptError::NoDescriptors => {
-                    match core.spare_fd.with_released(|| self.refuse(&error)) {
+                    match core.spare_fd.with_released(|| self.refuse(core, &error)) {
                         Some(AcceptError::ThisConnection) => {}
                         Some(AcceptError::Drained) => return,
                         _ => return self.back_off(core),
                     }
                 }
                 AcceptError::System => {
+                    self.count_refused(core, |refused| &mut refused.by_system);
                     if let Some(left_out) = self.failed.admit() {
                         let address = self.family.address();
                         log::error!("accepting on {address} failed: {error}{left_out}");
@@ -146,7 +148,7 @@ impl<L: Listens> SocketPort<L> {
     fn accepted(&self, core: &Rc<Core>, (socket, peer): Accepted<L::Socket>) {
         let address = L::Socket::address_of(&peer);
         let Some(protocol) = self.factory.build_protocol(&address) else {
-            return;
+            return self.count_refused(core, |refused| &mut refused.by_factory);
         };
         let stream = Stream::new(
             SocketWire::new(socket, peer, &self.siblings),
@@ -156,14 +158,22 @@ impl<L: Listens> SocketPort<L> {
             None,
         );
         if let Err(error) = SocketWire::register(&stream) {
-            log::error!("the connection with {address} cannot be watched, it is closed: {error}");
+            let id = stream.id();
+            log::error!("connection {id} with {address} cannot be watched, it is closed: {error}");
+            self.count_refused(core, |refused| &mut refused.by_system);
             stream.end(error.into());
+        } else {
+            self.siblings.count_accepted(core.clock());
         }
         stream.turn();
     }
 
+    fn count_refused(&self, core: &Core, reason: impl Fn(&mut Refused) -> &mut u64) {
+        self.siblings.count_refused(core.clock(), reason);
+    }
+
     /// Accepts a connection only to close it.
-    fn refuse(&self, error: &io::Error) -> AcceptError {
+    fn refuse(&self, core: &Core, error: &io::Error) -> AcceptError {
         let accepted = match self.socket.borrow().as_ref() {
             Some(socket) => self.family.accept(socket),
             None => return AcceptError::Drained,
@@ -171,6 +181,7 @@ impl<L: Listens> SocketPort<L> {
         if let Err(error) = accepted {
             return AcceptError::from(&error);
         }
+        self.count_refused(core, |refused| &mut refused.no_descriptors);
         if let Some(left_out) = self.refused.admit() {
             log::warn!(
                 "out of file descriptors: a connection to {} is refused ({error}); raise the limit of open files{left_out}",
@@ -239,6 +250,7 @@ impl<L: Listens> Listening for SocketPort<L> {
             return Err(ListenError::AlreadyListening);
         }
         let mut socket = self.family.open()?;
+        self.siblings.belong_to(self.family.address());
         let watched = core.sources.add(me, &mut socket, Interest::READABLE);
         let token = watched.map_err(|error| {
             self.family.stopping();
@@ -280,6 +292,15 @@ impl<L: Listens> Listening for SocketPort<L> {
         self.siblings.count()
     }
 
+    fn stats(&self) -> PortStats {
+        PortStats {
+            paused: self.paused.get(),
+            accepted: self.siblings.accepted(),
+            refused: self.siblings.refused(),
+            ..PortStats::of(self)
+        }
+    }
+
     #[cfg(unix)]
     fn duplicate(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
         let socket = self.socket.borrow();
@@ -296,6 +317,10 @@ impl<L: Listens> Source for SocketPort<L> {
 
     fn stop_listening(&self) {
         Listening::stop(self);
+    }
+
+    fn port(&self) -> Option<&dyn Listening> {
+        Some(self)
     }
 
     /// It has been closed before.

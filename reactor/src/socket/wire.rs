@@ -9,7 +9,7 @@ use super::HasDescriptor;
 use crate::core::siblings::Siblings;
 use crate::core::sources::Source;
 use crate::machines::output::ReadBuffer;
-use crate::stream::{Ready, Stream, Wire};
+use crate::stream::{Examined, Ready, Stream, Wire};
 use crate::{Address, Reason};
 
 /// What a family of sockets supplies for a connection.
@@ -186,6 +186,10 @@ impl<S: StreamSocket> Wire for SocketWire<S> {
         }
     }
 
+    fn port(&self) -> Option<&Address> {
+        self.siblings.port()
+    }
+
     fn peer(&self) -> Address {
         S::address_of(&self.peer)
     }
@@ -231,5 +235,9 @@ impl<S: StreamSocket> Source for Stream<SocketWire<S>> {
 
     fn abort(&self, reason: Reason) {
         self.end(reason);
+    }
+
+    fn stream(&self) -> Option<&dyn Examined> {
+        Some(self)
     }
 }

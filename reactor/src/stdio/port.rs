@@ -6,9 +6,10 @@ use super::StandardIo;
 use super::open::open_taken;
 use super::taken::{self, Taken};
 use crate::core::Core;
+use crate::heart::figures::count;
 use crate::heart::port::Listening;
 use crate::stream::Owner;
-use crate::{Address, FactoryRef, ListenError, ListeningPort, Reason};
+use crate::{Address, FactoryRef, ListenError, ListeningPort, PortStats, Reason};
 
 /// Standard input and output as a port, which accepts one connection: what a server is written
 /// against that does not care where its connections come from.
@@ -23,6 +24,7 @@ struct StdioPort {
     waiting: RefCell<Option<Taken>>,
     listening: Cell<bool>,
     connections: Cell<usize>,
+    accepted: Cell<u64>,
 }
 
 pub(crate) fn listen(
@@ -38,6 +40,7 @@ pub(crate) fn listen(
         waiting: RefCell::default(),
         listening: Cell::new(false),
         connections: Cell::new(0),
+        accepted: Cell::new(0),
     });
     port.start()?;
     Ok(ListeningPort::new(port, &core.kept_ports))
@@ -58,7 +61,11 @@ impl StdioPort {
         self.connections.set(1);
         let opened = open_taken(&core, &self.options, waiting, protocol, Some(owner));
         match opened {
-            Ok(stream) => stream.wire.is_served(),
+            Ok(stream) => {
+                stream.wire.is_served();
+                count(&self.accepted);
+                count(&core.clock().figures().totals.accepted);
+            }
             Err(error) => {
                 log::error!("{}: {error}", StandardIo::address());
                 self.connections.set(0);
@@ -116,5 +123,12 @@ impl Listening for StdioPort {
 
     fn connections(&self) -> usize {
         self.connections.get()
+    }
+
+    fn stats(&self) -> PortStats {
+        PortStats {
+            accepted: self.accepted.get(),
+            ..PortStats::of(self)
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::heart::channel::Channel;
 #[cfg(unix)]
 use crate::heart::duplicate::Duplicate;
-use crate::{Address, Clock, Producer, ProducerKind, ProducerRegistered};
+use crate::{Address, Clock, ConnectionId, Producer, ProducerKind, ProducerRegistered};
 
 impl<W: Wire> Channel for Stream<W> {
     /// It calls no code of an application.
@@ -101,6 +101,10 @@ impl<W: Wire> Channel for Stream<W> {
 
     fn waits_for_producer(&self) -> bool {
         Stream::waits_for_producer(self)
+    }
+
+    fn connection_id(&self) -> Option<ConnectionId> {
+        Some(self.id)
     }
 
     fn peer(&self) -> Address {

@@ -215,6 +215,7 @@ impl<W: Wire> Stream<W> {
         self.stop_watch();
         self.wire.close(reset);
         self.seat.fail(reason);
+        self.count_end(self.seat.close_reason().is_clean());
         self.seat.wants_turn();
     }
 

@@ -38,6 +38,7 @@ impl<W: Wire> Stream<W> {
                 } else {
                     self.look_again();
                 }
+                self.count_received(count);
                 self.seat.deliver(&mut buffer[..count]);
             }
             Ok(_) => self.input_ended(),

@@ -142,7 +142,10 @@ impl<W: Wire> Stream<W> {
         }
         let all = if facts.contains(Facts::WRITABLE) {
             match self.wire.send(&gathered) {
-                Ok(count) if count == gathered.len() => true,
+                Ok(count) if count == gathered.len() => {
+                    self.count_sent(count);
+                    true
+                }
                 outcome => self.leave(&gathered, self.sent(outcome, gathered.len())),
             }
         } else {
@@ -185,7 +188,10 @@ impl<W: Wire> Stream<W> {
     /// How much of `data` the wire has taken; all of it, too, if the connection has just broken.
     fn send_now(&self, data: &[u8]) -> usize {
         match self.offer(data) {
-            Ok(count) if count == data.len() => count,
+            Ok(count) if count == data.len() => {
+                self.count_sent(count);
+                count
+            }
             outcome => self.sent(outcome, data.len()),
         }
     }
@@ -212,6 +218,7 @@ impl<W: Wire> Stream<W> {
                 }
             },
         };
+        self.count_sent(count);
         if count > 0 && self.is(Facts::ENDING) {
             self.note_progress();
         }

@@ -162,8 +162,9 @@ impl<W: Wire> Stream<W> {
             return self.finish(Reason::CloseTimedOut(waited), true);
         }
         log::warn!(
-            "the close of the connection with {} has waited {} s for its producer, which has neither written nor \
+            "the close of connection {} with {} has waited {} s for its producer, which has neither written nor \
              finished: call unregister_producer, or say so with has_finished",
+            self.id,
             self.wire.peer(),
             waited.as_secs_f64()
         );

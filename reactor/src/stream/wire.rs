@@ -46,6 +46,14 @@ pub(crate) trait Wire: 'static {
     }
     /// Why the connection has broken.
     fn take_error(&self) -> io::Error;
+    /// The port that has accepted the connection; `None` for one that this side made.
+    fn port(&self) -> Option<&Address> {
+        None
+    }
+    /// Whether the connection is one of the reactor's; the end of a test is not.
+    fn is_counted(&self) -> bool {
+        true
+    }
     fn peer(&self) -> Address;
     fn host(&self) -> Address;
     /// A duplicate of the descriptor, for wires that have one.

@@ -8,7 +8,7 @@ use super::wire::{Fault, MemoryWire, Way};
 use crate::heart::channel::Channel;
 use crate::heart::draining::Draining;
 use crate::machines::output::Buffers;
-use crate::stream::{Stream, StreamContext};
+use crate::stream::{Examined, Stream, StreamContext};
 use crate::{Clock, ProtocolRef, Reason, StreamSettings, TransportRef};
 
 /// Two protocols that are connected to each other in memory.
@@ -106,13 +106,14 @@ impl Pair {
         let drains = [&client, &server].map(|end| end.draining.clone());
         let to_server = Way::new(Clock::clone(clock));
         let to_client = Way::new(Clock::clone(clock));
-        let open = |wire, end: End| {
+        let open = |wire: MemoryWire, end: End| {
             let context = StreamContext {
                 clock: Clock::clone(clock),
                 buffers: Buffers::new(),
                 draining: end.draining,
             };
             let settings = Rc::new(end.settings);
+            let wire = wire.of(end.whose);
             Stream::new(wire, end.protocol, Rc::new(context), settings, end.owner)
         };
         let wire = MemoryWire::new("client", "server", to_server.clone(), to_client.clone());
@@ -218,6 +219,14 @@ impl Pair {
     /// The transport of the protocol, or layer, at the bottom of the server's side.
     pub fn server(&self) -> TransportRef {
         self.server.seat().transport()
+    }
+
+    /// The end of this side, for the reactor that it belongs to.
+    pub(super) fn examined(&self, side: Side) -> Rc<dyn Examined> {
+        match side {
+            Side::Client => self.client.clone(),
+            Side::Server => self.server.clone(),
+        }
     }
 
     pub(super) fn client_channel(&self) -> Weak<dyn Channel> {

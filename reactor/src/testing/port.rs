@@ -3,9 +3,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use crate::heart::draining::Draining;
+use super::wire::Whose;
+use crate::heart::figures::count;
 use crate::heart::port::Listening;
 use crate::stream::Owner;
-use crate::{Address, FactoryRef, ListenError, ProtocolRef, Reason, StreamSettings, TcpListen};
+use crate::{
+    Address, Clock, FactoryRef, ListenError, PortStats, ProtocolRef, Reason, Refused,
+    StreamSettings, TcpListen,
+};
 
 /// A port of a [`MemoryReactor`](super::MemoryReactor), which owns it.
 pub(super) struct MemoryPort {
@@ -14,6 +19,8 @@ pub(super) struct MemoryPort {
     open: Cell<bool>,
     paused: Cell<bool>,
     connections: Cell<usize>,
+    accepted: Cell<u64>,
+    refused: Cell<Refused>,
 }
 
 /// What is listened on, as it was asked for.
@@ -33,6 +40,7 @@ pub(super) struct End {
     pub(super) owner: Option<Rc<dyn Owner>>,
     /// That of its reactor.
     pub(super) draining: Draining,
+    pub(super) whose: Whose,
 }
 
 impl End {
@@ -43,7 +51,12 @@ impl End {
             settings,
             owner: None,
             draining: Draining::default(),
+            whose: Whose::Test,
         }
+    }
+
+    pub(super) fn of(self, whose: Whose) -> Self {
+        End { whose, ..self }
     }
 
     pub(super) fn owned_by(self, owner: Rc<dyn Owner>) -> Self {
@@ -65,6 +78,8 @@ impl MemoryPort {
             open: Cell::new(false),
             paused: Cell::new(false),
             connections: Cell::new(0),
+            accepted: Cell::new(0),
+            refused: Cell::default(),
         })
     }
 
@@ -77,16 +92,23 @@ impl MemoryPort {
     }
 
     /// The server's side of a connection with a client in memory. `None` if the factory refuses.
-    pub(super) fn build(self: Rc<Self>, draining: &Draining) -> Option<End> {
+    pub(super) fn build(self: Rc<Self>, clock: &Clock, draining: &Draining) -> Option<End> {
         let client = Address::Memory("client".into());
-        let protocol = self.factory.build_protocol(&client)?;
+        let totals = &clock.figures().totals;
+        let Some(protocol) = self.factory.build_protocol(&client) else {
+            for cell in [&self.refused, &totals.refused] {
+                let mut refused = cell.get();
+                refused.by_factory += 1;
+                cell.set(refused);
+            }
+            return None;
+        };
+        count(&self.accepted);
+        count(&totals.accepted);
         self.connections.set(self.connections.get() + 1);
-        let settings = self.place.settings();
-        Some(
-            End::new(protocol, settings)
-                .owned_by(self)
-                .draining(draining),
-        )
+        let (settings, address) = (self.place.settings(), self.place.address());
+        let end = End::new(protocol, settings).of(Whose::Port(address));
+        Some(end.owned_by(self).draining(draining))
     }
 
     /// Whether what is sent to `address` comes here.
@@ -210,5 +232,14 @@ impl Listening for MemoryPort {
 
     fn connections(&self) -> usize {
         self.connections.get()
+    }
+
+    fn stats(&self) -> PortStats {
+        PortStats {
+            paused: self.paused.get(),
+            accepted: self.accepted.get(),
+            refused: self.refused.get(),
+            ..PortStats::of(self)
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::rc::{Rc, Weak};
 use super::clock::ManualClock;
 use super::pair::Pair;
 use super::port::End;
+use super::wire::Whose;
 use crate::core::connector::ConnectOptions;
 use crate::heart::draining::Draining;
 use crate::process::{Direction, Grip, PipeEnd, Process};
@@ -93,6 +94,7 @@ impl MemoryProcess {
             let pair = Pair::owned(
                 clock,
                 End::new(protocol, bounds)
+                    .of(Whose::Code)
                     .owned_by(owner)
                     .draining(draining),
                 End::new((&end).into(), StreamSettings::client()),

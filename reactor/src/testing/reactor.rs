@@ -3,6 +3,7 @@ mod adoption;
 mod lifecycle;
 #[cfg(unix)]
 mod process;
+mod stats;
 #[cfg(unix)]
 mod stdio;
 mod threads;
@@ -15,10 +16,10 @@ use std::rc::{Rc, Weak};
 
 use super::clock::ManualClock;
 use super::datagrams::DatagramNetwork;
-use super::pair::Pair;
+use super::pair::{Pair, Side};
 use super::pending_connection::{MemoryDialer, PendingConnection};
 use super::port::{End, MemoryPort, Place};
-use super::wire::MemoryWire;
+use super::wire::{MemoryWire, Whose};
 use crate::core::connector::{ConnectOptions, OwnedConnector};
 use crate::core::lifecycle::Triggers;
 use crate::heart::draining::Draining;
@@ -65,6 +66,7 @@ pub struct MemoryReactor {
     ports: RefCell<Vec<Rc<MemoryPort>>>,
     kept_ports: Rc<KeptPorts>,
     dialled: Rc<RefCell<Vec<PendingConnection>>>,
+    made: RefCell<Vec<stats::Made>>,
     jobs: Rc<Jobs>,
     triggers: Triggers,
     state: Cell<ReactorState>,
@@ -109,6 +111,7 @@ impl MemoryReactor {
             ports: RefCell::default(),
             kept_ports: Rc::default(),
             dialled: Rc::default(),
+            made: RefCell::default(),
             jobs: Rc::default(),
             triggers: Triggers::by_hand(),
             state: Cell::new(ReactorState::Idle),
@@ -173,10 +176,11 @@ impl MemoryReactor {
         if port.is_paused() {
             return None;
         }
-        let server = port.build(&self.draining)?;
+        let server = port.build(&self.clock, &self.draining)?;
         let client = End::new(client.into(), StreamSettings::client());
         let pair = Pair::owned(&self.clock, client, server);
         self.accepted(&pair);
+        self.note(pair.examined(Side::Server));
         Some(pair)
     }
 
@@ -218,7 +222,7 @@ impl MemoryReactor {
         if port.as_ref().is_some_and(|port| port.is_paused()) {
             return None;
         }
-        let Some(server) = port.and_then(|port| port.build(&host.draining)) else {
+        let Some(server) = port.and_then(|port| port.build(&self.clock, &host.draining)) else {
             let refused = std::io::ErrorKind::ConnectionRefused;
             pending.fail(ConnectError::ConnectionRefused(refused.into()));
             self.clock.run();
@@ -226,6 +230,7 @@ impl MemoryReactor {
         };
         let pair = self.connect_pending(pending, server)?;
         host.accepted(&pair);
+        host.note(pair.examined(Side::Server));
         Some(pair)
     }
 
@@ -251,9 +256,10 @@ impl MemoryReactor {
             return None;
         };
         let owner: Rc<dyn crate::stream::Owner> = connector.clone();
-        let client = End::new(client, pending.options().bounds());
+        let client = End::new(client, pending.options().bounds()).of(Whose::Code);
         let client = client.owned_by(owner).draining(&self.draining);
         let pair = Pair::owned(&self.clock, client, server);
+        self.note(pair.examined(Side::Client));
         connector.connected(pair.client_channel());
         Some(pair)
     }

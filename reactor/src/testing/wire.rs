@@ -19,6 +19,17 @@ pub(super) struct MemoryWire {
     outward: Rc<Way>,
     /// What this end receives.
     inward: Rc<Way>,
+    whose: Whose,
+}
+
+/// To whom one end of a connection belongs.
+pub(super) enum Whose {
+    /// The test, which no reactor counts.
+    Test,
+    /// A port of a reactor.
+    Port(Address),
+    /// Code under test that has connected.
+    Code,
 }
 
 /// One direction of a connection.
@@ -207,7 +218,13 @@ impl MemoryWire {
             peer_name: peer_name.into(),
             outward,
             inward,
+            whose: Whose::Test,
         }
+    }
+
+    pub(super) fn of(mut self, whose: Whose) -> Self {
+        self.whose = whose;
+        self
     }
 }
 
@@ -302,6 +319,17 @@ impl Wire for MemoryWire {
 
     fn take_error(&self) -> io::Error {
         io::ErrorKind::ConnectionReset.into()
+    }
+
+    fn port(&self) -> Option<&Address> {
+        match &self.whose {
+            Whose::Port(address) => Some(address),
+            Whose::Test | Whose::Code => None,
+        }
+    }
+
+    fn is_counted(&self) -> bool {
+        !matches!(self.whose, Whose::Test)
     }
 
     fn peer(&self) -> Address {

@@ -1,6 +1,6 @@
 use super::callback::{Bytes, Callback, Introduction};
 use super::*;
-use crate::Address;
+use crate::heart::figures::count;
 use crate::heart::occupant::Event;
 
 /// What may be due, in the order in which the occupant hears it.
@@ -35,10 +35,14 @@ impl Seat {
         let Some(channel) = self.channel() else {
             return;
         };
-        let pass = channel.clock().turns().pass();
+        let clock = channel.clock();
+        let (pass, is_bottom) = (clock.turns().pass(), self.with_lower(|_| ()).is_none());
         while !self.is_calling() && self.is_owed() {
             if self.is_busy() || !self.budget.take(pass) {
                 return self.wants_turn();
+            }
+            if is_bottom {
+                count(&clock.figures().totals.callbacks);
             }
             self.tell(&*channel);
         }
@@ -106,10 +110,10 @@ impl Seat {
     /// Bytes that the protocol left for later are lost with the connection: that is not silent.
     #[cold]
     pub(super) fn log_unread(&self, count: usize) {
-        let peer = self.channel().map(|channel| channel.peer());
+        let name = self.channel().map(|channel| name_of(&*channel));
         log::info!(
             "{}: {count} bytes were received and never used: the protocol gave them back, or had paused reading, when the input ended",
-            peer.unwrap_or(Address::Unknown)
+            name.unwrap_or_default()
         );
     }
 
