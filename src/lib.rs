@@ -125,6 +125,8 @@
 //! | be a service of systemd: its sockets, readiness, the watchdog | [`ListenFds`], [`ServiceManager`], `systemd:` [endpoints](endpoint) |
 //! | turn inside another loop, pass by pass | [`embedding`] |
 //! | write a program that does not know which reactor it runs on | [`FullReactor`], [below](#one-program-any-reactor) |
+//! | see what the reactor does, by connection and by port | [`Stats`], [`ReactorHandle::stats`], [`Figures`] |
+//! | ask a server that runs, have its figures collected, look at it in a browser (feature `operations`) | `operations` |
 //! | test all this without sockets or waiting | [`testing`] |
 //!
 //! The parts are crates of their own. A program depends on `retwist` alone, and all examples are written so.
@@ -227,6 +229,9 @@
 //! | `idna` | yes | names of hosts with letters outside of ASCII |
 //! | `dns` | no | `deferred::names`: names by DNS on the reactor itself, and records of every type; the system and its threads stay the default |
 //! | `mail` | no | `mail`: clients of mail |
+//! | `operations` | no | `operations`: a console, and the two below |
+//! | `metrics` | no | `operations::metrics`: the figures of a reactor for the crate `metrics`, and an endpoint that Prometheus reads |
+//! | `page` | no | `operations::Page`: the figures of a reactor on a page in the browser |
 //! | `tokio-codec` | no | [`protocols`] gets `Codec`: framings from the decoders and encoders of tokio-util |
 //! | `sasl` | no | [`protocols`] gets the module `sasl`: authentication for servers and clients (PLAIN, LOGIN, SCRAM-SHA-256 and -PLUS) |
 
@@ -242,6 +247,9 @@ mod workers;
 
 #[doc(inline)]
 pub use retwist_deferred as deferred;
+#[cfg(any(feature = "operations", feature = "metrics", feature = "page"))]
+#[doc(inline)]
+pub use retwist_operations as operations;
 #[doc(inline)]
 pub use retwist_protocols as protocols;
 pub use retwist_reactor::*;

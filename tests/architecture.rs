@@ -117,6 +117,10 @@ fn the_dependencies_point_one_way() {
         BTreeSet::from(["retwist-reactor"])
     );
     assert_eq!(
+        ours("retwist-operations"),
+        BTreeSet::from(["retwist-deferred", "retwist-protocols", "retwist-reactor"])
+    );
+    assert_eq!(
         ours("retwist-conformance"),
         BTreeSet::from(["retwist-protocols", "retwist-reactor"])
     );
@@ -172,6 +176,7 @@ fn only_the_reactor_knows_the_system() {
         "retwist-protocols",
         "retwist-tls",
         "retwist-conformance",
+        "retwist-operations",
         "retwist",
     ] {
         for unwanted in ["mio", "socket2", "libc", "signal-hook", "signal-hook-mio"] {

@@ -13,6 +13,7 @@
 pub(crate) mod client;
 mod operation;
 pub(crate) mod tls;
+mod watch;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -95,7 +96,10 @@ pub(crate) fn main_about(
         Ok(reactor) => reactor,
         Err(error) => return fail(&error, 1),
     };
-    let ready = set_up(&reactor, arguments).and_then(|()| tell_manager(&reactor));
+    let ready = set_up(&reactor, arguments).and_then(|()| {
+        operation.watches().start(&reactor, 0)?;
+        tell_manager(&reactor)
+    });
     if let Err(mistake) = ready {
         return fail(&*mistake, 2);
     }
@@ -124,7 +128,10 @@ where
             .settings(operation.settings())
             .when_listening(announce)
             .supervised(tell_manager)
-            .run(set_up),
+            .run(|worker| {
+                set_up(worker)?;
+                operation.watches().start(worker, worker.number())
+            }),
         Err(mistake) => Err(WorkersError::SetUp(mistake)),
     };
     match outcome {
@@ -157,13 +164,19 @@ pub(crate) fn is_all_about(help: &str, endpoints: &str) -> bool {
         say(help.trim());
         if !endpoints.is_empty() {
             say(operation::HELP);
+            say(watch::HELP);
             say(endpoints);
         }
         return true;
     }
-    let level = env_logger::Env::default().default_filter_or("warn");
-    env_logger::Builder::from_env(level).init();
+    watch::log();
     false
+}
+
+/// What logs to standard error as `RUST_LOG` says.
+fn logger() -> env_logger::Builder {
+    let level = env_logger::Env::default().default_filter_or("warn");
+    env_logger::Builder::from_env(level)
 }
 
 /// The value of an option, such as a number. If it is none, the sentence about it names the option.

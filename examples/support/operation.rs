@@ -5,11 +5,13 @@ use lexopt::{Parser, ValueExt};
 use retwist::ReactorSettings;
 
 use super::Mistake;
+use super::watch::Watches;
 
 /// How a server is operated: the options that each of them has, wherever they stand before a `--`.
 #[derive(Default)]
 pub(crate) struct Operation {
     drain: Duration,
+    watches: Watches,
 }
 
 /// What the help says about them.
@@ -31,6 +33,10 @@ impl Operation {
             };
             match option {
                 "--drain" => operation.drain = seconds(option, value.or_else(|| arguments.next()))?,
+                "--admin" | "--metrics" | "--page" => {
+                    let value = value.or_else(|| arguments.next());
+                    operation.watches.ask(option, value)?;
+                }
                 "--" => {
                     others.push(argument);
                     others.extend(arguments);
@@ -40,6 +46,11 @@ impl Operation {
             }
         }
         Ok((operation, Parser::from_iter(others)))
+    }
+
+    /// What it is looked at with.
+    pub(crate) fn watches(&self) -> &Watches {
+        &self.watches
     }
 
     /// The settings of the reactor, or of each worker.

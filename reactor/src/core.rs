@@ -27,7 +27,7 @@ use std::time::Duration;
 use mio::{Events, Poll, Token, Waker};
 
 use self::drain::Drain;
-use self::loop_watch::{Follow, Stopwatch, Unwatched};
+use self::loop_watch::{Around, Plain, Stopwatch, Watched};
 use self::progress::{Closing, Next};
 use self::signals::Signals;
 use self::sleep::SleepHook;
@@ -157,8 +157,7 @@ impl Core {
         let (system, buffer) = (&mut *borrowed.system, &mut **borrowed.buffer);
         loop {
             if self.progress.is_usual() {
-                let run = Passes::UntilOver;
-                self.pass(system, buffer, handle, None, run, Poll::poll, &Unwatched)?;
+                self.pass(system, buffer, handle, None, Passes::UntilOver, &Plain)?;
                 continue;
             }
             match self.advance(None) {
@@ -209,9 +208,7 @@ impl Core {
         longest: Option<Duration>,
         passes: Passes,
     ) -> Result<(), RunError> {
-        let sleep = |poll: &mut _, events: &mut _, wait| self.sleep_hook.sleep(poll, events, wait);
-        let watch = &self.stopwatch;
-        self.pass(system, buffer, handle, longest, passes, sleep, watch)?;
+        self.pass(system, buffer, handle, longest, passes, &Watched(self))?;
         self.passed();
         Ok(())
     }
@@ -225,30 +222,27 @@ impl Core {
         handle: &ReactorHandle,
         longest: Option<Duration>,
         passes: Passes,
-        sleep: impl FnOnce(&mut Poll, &mut Events, Option<Duration>) -> io::Result<()>,
-        watch: &impl Follow,
+        around: &impl Around,
     ) -> Result<(), RunError> {
         let (clock, sources) = (self.clock(), &*self.sources);
         let wait = if clock.pending_calls() > 0 || self.remote.is_pending() {
             let wait = self.call_due(handle, longest, passes);
-            watch.done(Work::Timers);
+            around.done(Work::Timers);
             wait
         } else {
             self.wait(longest)
         };
-        watch.sleeps();
-        let polled = sleep(poll, events, wait);
-        watch.wakes();
+        let polled = around.sleep(poll, events, wait);
         clock.tick();
         sources.run_again(buffer);
         for event in &*events {
             if !sources.dispatch(event, buffer) && event.token() == SIGNALS {
                 self.signals_came();
             }
-            watch.event_done(self, event.token());
+            around.event_done(event.token());
         }
         clock.run_turns();
-        watch.done(Work::Turns);
+        around.done(Work::Turns);
         clock.flow();
         if let Err(error) = polled
             && error.kind() != io::ErrorKind::Interrupted

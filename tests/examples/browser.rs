@@ -1,8 +1,9 @@
 //! A real browser, without a window, driven by the DevTools protocol.
 
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -149,6 +150,34 @@ impl Browser {
             "{expression}: {answer}"
         );
         answer["result"]["value"].take()
+    }
+
+    /// Has the page see that its user prefers `light` or `dark`.
+    pub(crate) fn prefer(&mut self, page: &mut Page, scheme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.call(
+            Some(page),
+            "Emulation.setEmulatedMedia",
+            json!({ "features": features }),
+        );
+    }
+
+    /// Writes what the page looks like into a file, as PNG.
+    pub(crate) fn screenshot(&mut self, page: &mut Page, file: &Path) {
+        let size =
+            json!({ "width": 1280, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
+        self.call(Some(page), "Emulation.setDeviceMetricsOverride", size);
+        let shot = self.call(Some(page), "Page.captureScreenshot", json!({}));
+        let shot = shot["data"].as_str().expect("a picture in base64");
+        let mut decoder = Command::new("base64")
+            .arg("-d")
+            .stdin(Stdio::piped())
+            .stdout(File::create(file).expect("a file for the picture"))
+            .spawn()
+            .expect("base64 is there");
+        let input = decoder.stdin.take().expect("it is piped");
+        { input }.write_all(shot.as_bytes()).expect("it reads");
+        assert!(decoder.wait().expect("it ends").success());
     }
 
     /// Waits until an element has this text in it.

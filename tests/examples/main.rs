@@ -19,6 +19,8 @@ mod interop;
 #[cfg(feature = "dns")]
 #[path = "../name_server/mod.rs"]
 mod name_server;
+#[cfg(all(unix, feature = "operations"))]
+mod operations;
 mod porting;
 mod porting_datagrams;
 #[cfg(unix)]

@@ -24,6 +24,7 @@ needed=(
     nsd:nsd
     unbound:unbound
     socat:socat
+    promtool:prometheus
     mariadbd:mariadb-server
     mariadb:mariadb-client
     psql:postgresql-client

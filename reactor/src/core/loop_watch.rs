@@ -1,9 +1,10 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::io;
 use std::rc::Weak;
 use std::time::{Duration, Instant};
 
-use mio::Token;
+use mio::{Events, Poll, Token};
 
 use super::Core;
 use crate::{Histogram, LongestWork, LoopTimes, Work};
@@ -40,30 +41,68 @@ impl fmt::Debug for LoopWatch {
     }
 }
 
-/// What follows the work of a pass.
-pub(super) trait Follow {
-    /// The loop goes to sleep.
-    fn sleeps(&self);
-    /// It has woken up.
-    fn wakes(&self);
+/// What is around the work of a pass.
+pub(super) trait Around {
+    /// Sleeps, once, until something happens or the time is up.
+    fn sleep(
+        &self,
+        poll: &mut Poll,
+        events: &mut Events,
+        at_most: Option<Duration>,
+    ) -> io::Result<()>;
     /// The work on an event has ended.
-    fn event_done(&self, core: &Core, token: Token);
+    fn event_done(&self, token: Token);
     /// The other work of this kind has ended.
     fn done(&self, work: Work);
 }
 
-/// What follows it in the usual pass: nothing, at no cost.
-pub(super) struct Unwatched;
+/// What is around it in the usual pass: nothing, at no cost.
+pub(super) struct Plain;
 
-impl Follow for Unwatched {
+impl Around for Plain {
     #[inline(always)]
-    fn sleeps(&self) {}
+    fn sleep(
+        &self,
+        poll: &mut Poll,
+        events: &mut Events,
+        at_most: Option<Duration>,
+    ) -> io::Result<()> {
+        poll.poll(events, at_most)
+    }
+
     #[inline(always)]
-    fn wakes(&self) {}
-    #[inline(always)]
-    fn event_done(&self, _: &Core, _: Token) {}
+    fn event_done(&self, _: Token) {}
+
     #[inline(always)]
     fn done(&self, _: Work) {}
+}
+
+/// What is around it where there is a hook, or a watch.
+pub(super) struct Watched<'a>(pub(super) &'a Core);
+
+impl Around for Watched<'_> {
+    fn sleep(
+        &self,
+        poll: &mut Poll,
+        events: &mut Events,
+        at_most: Option<Duration>,
+    ) -> io::Result<()> {
+        self.0.stopwatch.sleeps();
+        let polled = self.0.sleep_hook.sleep(poll, events, at_most);
+        self.0.stopwatch.wakes();
+        polled
+    }
+
+    fn event_done(&self, token: Token) {
+        self.0.stopwatch.piece(|| {
+            let id = self.0.sources.connection(token);
+            id.map_or(Work::Event, Work::Connection)
+        });
+    }
+
+    fn done(&self, work: Work) {
+        self.0.stopwatch.piece(|| work);
+    }
 }
 
 /// Measures how long the loop works, while there is a watch.
@@ -112,9 +151,7 @@ impl Stopwatch {
             self.longest.set(Some(LongestWork::new(time, work(), now)));
         }
     }
-}
 
-impl Follow for Stopwatch {
     fn sleeps(&self) {
         self.began.set(None);
         if let Some(woke) = self.woke.take() {
@@ -128,16 +165,5 @@ impl Follow for Stopwatch {
             self.woke.set(now);
             self.began.set(now);
         }
-    }
-
-    fn event_done(&self, core: &Core, token: Token) {
-        self.piece(|| {
-            let id = core.sources.connection(token);
-            id.map_or(Work::Event, Work::Connection)
-        });
-    }
-
-    fn done(&self, work: Work) {
-        self.piece(|| work);
     }
 }

@@ -2,8 +2,8 @@ use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use crate::heart::draining::Draining;
 use super::wire::Whose;
+use crate::heart::draining::Draining;
 use crate::heart::figures::count;
 use crate::heart::port::Listening;
 use crate::stream::Owner;
