@@ -5,7 +5,7 @@ import re
 import socket
 import threading
 
-from common import main, needs
+from common import PATIENCE, main, needs
 from imap_common import PASSWORD, TEXT, USER, ImapTestCase
 
 
@@ -218,6 +218,21 @@ class Messages(ImapTestCase):
                 assert b"* BYE the server stops" in idle.rest() and b"* BYE the server stops" in clear.rest()
                 rest = busy.rest()
                 assert len(rest) > 3_000_000 - 10 and b"e OK" in rest and b"* BYE the server stops" in rest, rest[-200:]
+
+    def test_the_server_drains(self):
+        """A message that is on its way is taken; what is idle ends at once."""
+        with self.serve("--drain", str(PATIENCE)) as server:
+            with self.wire(server) as idle, self.wire(server) as quiet, self.wire(server) as busy:
+                idle.says(b"a IDLE", b"+ ")
+                busy.says(b"b APPEND INBOX {%d}" % len(TEXT), b"+ ")
+                busy.send(TEXT[:10])
+                server.until(lambda: self.files("tmp"))
+                server.process.terminate()
+                assert b"* BYE the server stops" in idle.rest() and b"* BYE the server stops" in quiet.rest()
+                busy.send(TEXT[10:] + b"\r\nc NOOP\r\n")
+                rest = busy.rest()
+                assert b"b OK [APPENDUID " in rest and rest.endswith(b"* BYE the server stops\r\n"), rest
+        assert len(self.files("new")) == 1
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ use retwist::protocols::{FactoryPolicy, Limits, Timeout};
 use retwist::tls::{ServerOptions, TlsRole};
 
 use crate::login::LoginOptions;
-use crate::session::Service;
+use crate::session::{Busy, Service};
 use crate::support::Mistake;
 use crate::support::tls::Credentials;
 
@@ -127,8 +127,8 @@ fn main() -> ExitCode {
         for endpoint in support::servers_from(&options.endpoints, default)? {
             let sessions = session::factory(&service);
             let patient = Timeout::new().idle(STALLED).factory(sessions);
-            let bounded = Limits::new().total(1000).per_peer(50).factory(patient);
-            support::listen(reactor, &endpoint, bounded)?;
+            let limits = Limits::new().total(1000).per_peer(50).overflow(|_| Busy);
+            support::listen(reactor, &endpoint, limits.factory(patient))?;
         }
         Ok(())
     })

@@ -10,7 +10,7 @@ use imap_codec::imap_types::command::CommandBody;
 use mail_store::{Notifier, Store, User};
 use retwist::protocols::{Framed, LineReceiver, LineTransport, Lines};
 use retwist::tls::{TlsRole, TlsTransport};
-use retwist::{DelayedCall, Factory, Reason, error_chain};
+use retwist::{DelayedCall, Factory, Protocol, Reason, TransportRef, error_chain};
 
 use crate::answer::Answer;
 use crate::append::Append;
@@ -51,6 +51,18 @@ pub(crate) fn factory(service: &Rc<Service>) -> impl Factory + use<> {
 pub(crate) fn protocol(service: &Rc<Service>) -> Framed<Lines, Session> {
     let session = Session::new(service.clone());
     Framed::new(Lines::new().limit(LINE_LIMIT), session).frame_timeout(COMMAND_TIME)
+}
+
+/// What a client hears that is one too many.
+pub(crate) struct Busy;
+
+impl Protocol for Busy {
+    fn connection_made(&mut self, transport: &TransportRef) {
+        transport.write(b"* BYE [UNAVAILABLE] too many connections\r\n");
+        transport.lose_connection();
+    }
+
+    fn data_received(&mut self, _: &TransportRef, _: &[u8]) {}
 }
 
 pub(crate) struct Session {
@@ -313,8 +325,14 @@ impl LineReceiver for Session {
         self.bye(transport, "the line is too long");
     }
 
+    /// A command that is under way gets its answer, as far as there is time for it, and no other is begun.
     fn shutting_down(&mut self, transport: &LineTransport) {
-        if self.running.is_some() {
+        let has_begun = match self.mode {
+            Mode::Append(_) | Mode::Literal | Mode::Authenticating(_) => true,
+            Mode::Command => !self.input.command.is_empty(),
+            Mode::Idling(_) => false,
+        };
+        if self.running.is_some() || has_begun && transport.is_draining() {
             self.stopping = Some("the server stops");
         } else {
             self.bye(transport, "the server stops");
