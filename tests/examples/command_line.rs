@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::program::{Program, connect, run};
 
 /// All that take a place to listen as their first argument.
-const EXAMPLES: [&str; 12] = [
+const EXAMPLES: [&str; 13] = [
     "chat",
     "discard",
     "echo",
@@ -14,11 +14,24 @@ const EXAMPLES: [&str; 12] = [
     "ftp",
     "http",
     "imap",
+    "pop3",
     "smtp",
     "socks",
     "tls_echo",
     "websocket",
 ];
+
+/// What an example cannot do without: these show mail to users, and there are none by default.
+fn required(name: &str) -> Vec<String> {
+    if !["imap", "pop3"].contains(&name) {
+        return Vec::new();
+    }
+    let mail = std::env::temp_dir().join("retwist-command-line-mail");
+    let mail = mail.to_str().expect("a path in UTF-8");
+    ["--user", "alice", "--password", "x", "--mail-dir", mail]
+        .map(String::from)
+        .to_vec()
+}
 
 #[test]
 fn help_is_on_standard_output() {
@@ -66,7 +79,7 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         ),
         (&[&taken], "another program listens there"),
     ];
-    let of_their_own: [(&str, &[&str], &str); 37] = [
+    let of_their_own: [(&str, &[&str], &str); 39] = [
         ("echo", &["tcp:0", "tcp:x"], "character 5"),
         ("echo", &["--trust", "127.0.0.0/33"], "127.0.0.0/33"),
         (
@@ -123,6 +136,8 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
         ("ftp", &["--user", "alice"], "go together"),
         ("imap", &["--user", "alice"], "go together"),
         ("imap", &["--mail-dir", "/tmp"], "give --user NAME"),
+        ("pop3", &["--password", "x"], "go together"),
+        ("pop3", &["--mail-dir", "/tmp"], "give --user NAME"),
         ("smtp", &["--cert", "/no/file"], "cannot read /no/file"),
         ("smtp", &["--mail-dir", "/dev/null"], "cannot use /dev/null"),
         ("socks", &["--user", "alice"], "go together"),
@@ -198,11 +213,20 @@ fn wrong_arguments_are_one_sentence_and_exit_2() {
             "missing argument for option '--name'",
         ),
     ];
-    let shared = EXAMPLES
-        .iter()
-        .flat_map(|name| mistakes.map(|(arguments, says)| (*name, arguments, says)));
+    let shared = EXAMPLES.iter().flat_map(|name| {
+        let all = move |arguments: &[&str]| {
+            let given = arguments.iter().map(|&argument| argument.to_owned());
+            given.chain(required(name)).collect::<Vec<_>>()
+        };
+        mistakes.map(|(arguments, says)| (*name, all(arguments), says))
+    });
+    let of_their_own = of_their_own.map(|(name, arguments, says)| {
+        let given = arguments.iter().map(|&argument| argument.to_owned());
+        (name, given.collect(), says)
+    });
     for (name, arguments, says) in shared.chain(of_their_own) {
-        let output = run(name, arguments);
+        let given: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let output = run(name, &given);
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(
             output.status.code(),
@@ -235,15 +259,11 @@ fn every_port_says_where_it_listens() {
 
 #[test]
 fn both_signals_end_it_in_order() {
-    let mail = std::env::temp_dir().join("retwist-command-line-mail");
-    let mail = mail.to_str().expect("a path in UTF-8").to_owned();
     for name in EXAMPLES {
         for signal in ["INT", "TERM"] {
+            let required = required(name);
             let mut arguments = vec!["tcp:0:interface=127.0.0.1"];
-            if name == "imap" {
-                // It shows mail to users, and there is none by default.
-                arguments.extend(["--user", "alice", "--password", "x", "--mail-dir", &mail]);
-            }
+            arguments.extend(required.iter().map(String::as_str));
             let (program, address) = Program::serve(name, &arguments);
             let idle = connect(address);
             program.signal(signal);
