@@ -109,7 +109,7 @@
 //! | put something between a transport and a protocol | [`Layer`] |
 //! | start TLS, stack it, leave it | [`tls`] |
 //! | hold the conversation before TLS, in twelve dialects of STARTTLS | [`protocols::StartTlsServer`], [`protocols::StartTlsClient`] |
-//! | send mail over SMTP, retrieve it over POP3 (feature `mail`) | `mail` |
+//! | send mail over SMTP, read it over POP3 and IMAP (feature `mail`) | `mail` |
 //! | call commands of a peer, and answer its own (AMP) | [`protocols::amp`] |
 //! | receive lines, records, messages; limit, throttle, watch | [`protocols`] |
 //! | describe where to listen or connect in a string, `tcp:8007:interface=127.0.0.1` | [`endpoint`] |

@@ -1,4 +1,5 @@
-//! Clients of mail: [`smtp`] sends messages, and [`pop3`] retrieves them. Over any transport, with callbacks.
+//! Clients of mail: [`smtp`] sends messages, [`pop3`] retrieves them, and [`imap`] keeps them on the server. Over
+//! any transport, with callbacks.
 //!
 //! Each client is a protocol, which a program connects, and a handle, which it keeps. What the program
 //! asks of the handle waits until the session is ready, and is then done in order. Each request takes a
@@ -26,6 +27,7 @@
 //!   no bare CR or LF of a message is sent.
 
 mod error;
+pub mod imap;
 mod login;
 pub mod pop3;
 mod queue;

@@ -72,6 +72,13 @@ fn smtp_extensions() {
     with_others("smtp_extensions.py");
 }
 
+/// Postfix and Dovecot change users, which systems of the UNIX family alone have.
+#[cfg(unix)]
+#[test]
+fn mail_clients() {
+    with_others("mail_clients.py");
+}
+
 #[test]
 fn pop3() {
     with_others("pop3.py");

@@ -25,6 +25,7 @@ needed=(
     unbound:unbound
     socat:socat
     promtool:prometheus
+    postfix:postfix
     mariadbd:mariadb-server
     mariadb:mariadb-client
     psql:postgresql-client
@@ -40,6 +41,8 @@ for entry in "${needed[@]}"; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
 done
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+[ -x /usr/lib/dovecot/imap ] || missing+=(dovecot-imapd)
+[ -x /usr/lib/dovecot/pop3 ] || missing+=(dovecot-pop3d)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 perl -e 'use Net::SSLeay; use IO::Socket::SSL' 2>/dev/null || missing+=(libnet-ssleay-perl libio-socket-ssl-perl)
 if [ ${#missing[@]} -gt 0 ]; then

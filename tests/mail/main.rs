@@ -1,5 +1,7 @@
 //! The clients of mail against servers of every kind, in memory, with the input cut everywhere.
 
+mod imap;
+mod imap_evil;
 mod pop3;
 mod server;
 mod smtp;

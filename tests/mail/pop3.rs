@@ -1,7 +1,5 @@
 //! The POP3 client, with servers that keep to the rules and servers that do not.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use retwist::mail::pop3::{Pop3, Pop3Options};
@@ -11,14 +9,7 @@ use retwist::tls::start_tls;
 use retwist::{Producer, error_chain};
 
 use crate::server::Step::{self, Abort, Close, Dribble, Hear, Say, Tls, WrongTls};
-use crate::server::{CUTS, Trust, slot};
-
-/// Collects pieces.
-fn sink() -> (Rc<RefCell<Vec<u8>>>, impl FnMut(&[u8]) + 'static) {
-    let text: Rc<RefCell<Vec<u8>>> = Rc::default();
-    let into = text.clone();
-    (text, move |piece: &[u8]| into.borrow_mut().extend(piece))
-}
+use crate::server::{CUTS, Trust, sink, slot};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {

@@ -149,3 +149,13 @@ pub(crate) fn slot<T: 'static>() -> (Rc<RefCell<Vec<T>>>, impl FnOnce(T) + 'stat
     let into = place.clone();
     (place, move |outcome| into.borrow_mut().push(outcome))
 }
+
+/// A text that comes in pieces.
+pub(crate) type Text = Rc<RefCell<Vec<u8>>>;
+
+/// What collects it.
+pub(crate) fn sink() -> (Text, impl FnMut(&[u8]) + 'static) {
+    let text = Text::default();
+    let into = text.clone();
+    (text, move |piece: &[u8]| into.borrow_mut().extend(piece))
+}

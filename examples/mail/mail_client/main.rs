@@ -6,6 +6,7 @@
 //! cargo run --release --example mail_client -- pop3 tcp:localhost:2110 --trust-roots ca.pem --user ann --password pencil
 //! ```
 
+mod imap;
 mod input;
 mod options;
 mod pop3;
@@ -26,7 +27,7 @@ const HELP: &str = "
 A mail client: sends the message on its standard input, or lists a mailbox.
 
 Usage: mail_client smtp ENDPOINT --to ADDRESS... [OPTION...] < MESSAGE
-       mail_client pop3 ENDPOINT --user NAME --password WORD [OPTION...]
+       mail_client pop3|imap ENDPOINT --user NAME --password WORD [OPTION...]
 
 ENDPOINT            the server, such as tcp:mail.example.org:587, or tls:mail.example.org:465 for TLS from the first byte
 --starttls HOW      require: TLS, or nothing is sent (default); opportunistic: TLS if the server offers it; off: in clear
@@ -93,6 +94,7 @@ fn main() -> ExitCode {
                 smtp::send(reactor, &options, envelope.clone(), outcome.clone())
             }
             Service::Pop3 => pop3::list(reactor, &options, outcome.clone()),
+            Service::Imap => imap::list(reactor, &options, outcome.clone()),
         }?;
         outcome.begin(reactor);
         Ok(())

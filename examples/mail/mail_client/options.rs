@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use lexopt::{Arg, Parser, ValueExt};
 use retwist::deferred::Dialer;
-use retwist::endpoint::{ClientEndpoint, EndpointDialer, Network, client_from_string};
+use retwist::endpoint::{ClientEndpoint, EndpointDialer, Network, client_from_string, quote};
 use retwist::mail::{Login, StartTls};
 use retwist::tls::{ClientOptions, TlsRole, start_tls};
 use retwist::{ProtocolRef, Reactor};
@@ -26,6 +26,7 @@ pub(crate) struct Options {
 pub(crate) enum Service {
     Smtp(Envelope),
     Pop3,
+    Imap,
 }
 
 /// Whom a message goes from and to.
@@ -73,7 +74,9 @@ impl Options {
             }
         }
         let [service, endpoint] = &places[..] else {
-            return Err("say what to do, smtp or pop3, and the endpoint of the server".into());
+            return Err(
+                "say what to do, smtp, pop3 or imap, and the endpoint of the server".into(),
+            );
         };
         let is_for_smtp = sender.is_some() || !recipients.is_empty();
         let service = match service.as_str() {
@@ -83,8 +86,11 @@ impl Options {
                 recipients,
             }),
             "pop3" => Service::Pop3,
+            "imap" => Service::Imap,
             other => {
-                return Err(format!("there is no service {other:?}, only smtp and pop3").into());
+                return Err(
+                    format!("there is no service {other:?}, only smtp, pop3 and imap").into(),
+                );
             }
         };
         if !matches!(service, Service::Smtp(_)) && is_for_smtp {
@@ -96,19 +102,25 @@ impl Options {
         let has_tls = endpoint
             .split(':')
             .any(|kind| kind == "tls" || kind == "ssl");
-        let start_tls = match (has_tls, when) {
-            (true, None) => When::FromTheFirstByte,
-            (true, Some(_)) => return Err("--starttls is for an endpoint without tls:".into()),
-            (false, when) => when.unwrap_or(When::Required),
+        // TLS from the first byte is what every --starttls asks for.
+        let start_tls = if has_tls {
+            When::FromTheFirstByte
+        } else {
+            when.unwrap_or(When::Required)
         };
-        let is_used = matches!(start_tls, When::Required | When::Opportunistic);
-        if trust.is_given() && has_tls {
-            let names = "trustRoots=FILE and hostname=NAME";
-            return Err(format!("an endpoint with tls: takes {names} itself").into());
+        let mut endpoint = endpoint.clone();
+        if has_tls {
+            if let Some(file) = &trust.authorities {
+                endpoint += &format!(":trustRoots={}", quote(&file.to_string_lossy()));
+            }
+            if let Some(name) = &trust.name {
+                endpoint += &format!(":name={}", quote(name));
+            }
         }
+        let is_used = matches!(start_tls, When::Required | When::Opportunistic);
         let options = Options {
             service,
-            endpoint: client_from_string(endpoint)?,
+            endpoint: client_from_string(&endpoint)?,
             start_tls,
             trust,
             user,

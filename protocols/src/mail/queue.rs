@@ -69,6 +69,11 @@ impl<J: Job> Queue<J> {
         self.jobs.borrow_mut().pop_front()
     }
 
+    /// Whether a request waits.
+    pub(super) fn has_more(&self) -> bool {
+        !self.jobs.borrow().is_empty()
+    }
+
     /// The session is connected, and `wake` reaches it.
     pub(super) fn connect(&self, wake: impl Fn(Wake) + 'static) {
         *self.wake.borrow_mut() = Some(Rc::new(wake));
