@@ -1,16 +1,17 @@
 #![doc = include_str!("porting/guide.md")]
 //!
-//! # Programs, side by side
+//! # Programs and their ports
 //!
-//! The programs on the left run on Twisted, those on the right are their ports. The tests run both
-//! and compare what they say; where there is a client and a server, each talks to each.
+//! Of each two programs, the first one runs on Twisted, and the second one is its port. They stand side by
+//! side where there is room for both. The tests run both and compare what they say; where there is a
+//! client and a server, each talks to each.
 //!
 //! ## Long work in the loop
 //!
 //! Some answers take long to work out. Each is worked out in small steps, one in each pass of the
 //! loop, so that other connections are served meanwhile.
 //!
-//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,44em),1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python
@@ -32,7 +33,7 @@
 //! An auction: lines, and a price that all bidders share. In both languages, the shared state is the
 //! factory.
 //!
-//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,44em),1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python
@@ -56,7 +57,7 @@
 //! The check may fire at once or later. What a visitor pipelines behind the number is read
 //! meanwhile, as in Twisted.
 //!
-//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,44em),1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python
@@ -79,7 +80,7 @@
 //!
 //! A locker that does not speak of secrets in clear.
 //!
-//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,44em),1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python
@@ -102,7 +103,7 @@
 //!
 //! Its visitor, which checks who the locker is before it says the secret.
 //!
-//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,44em),1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python
@@ -124,7 +125,7 @@
 //!
 //! `connectProtocol`, and a method that other code calls, which returns a Deferred.
 //!
-//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,44em),1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python
@@ -146,7 +147,7 @@
 //!
 //! A server on sockets that systemd opens, and its units.
 //!
-//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,44em),1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python
@@ -174,7 +175,7 @@
 //! Scales that add up what each datagram puts on them. (`examples/porting` also has a client that is
 //! connected to them, and beacons that find each other by broadcast and by multicast.)
 //!
-//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,44em),1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python
@@ -199,7 +200,7 @@
 //!
 //! A lender passes each file open, with its name in a line. (`examples/porting` also has a borrower.)
 //!
-//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,44em),1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python
@@ -225,7 +226,7 @@
 //! A parrot, in a terminal or in a pipe. (`examples/porting` also has a prompt that runs errands on the
 //! network.)
 //!
-//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(24em,1fr));gap:1em;font-size:85%">
+//! <div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,44em),1fr));gap:1em;font-size:85%">
 //! <div style="min-width:0">
 //!
 //! ```python

@@ -19,21 +19,11 @@
 //!
 //! # Where each byte is
 //!
-//! ```text
-//!                        arriving                                        leaving
-//!   protocol             data_received(&[u8])                            write(&[u8])
-//!                           ^  the record's plaintext, where rustls         |  small: queued until the callback returns, or
-//!                           |  decrypted it                                 |  the turn ends; 16 KiB and more: from where it is
-//!  -------------------------|-----------------------------------------------v---------------------------------
-//!   TlsTransport            |                                            queue: what a callback wrote
-//!                           |                                               |  as few records as possible, in a buffer
-//!                       Session --- half a record waits in here, or half    |  that the whole thread shares
-//!                           ^       a message of the handshake; no more     |
-//!  -------------------------|-----------------------------------------------v---------------------------------
-//!   transport below      the read buffer, which the whole                the output of the connection:
-//!                        reactor shares; what is not for TLS             one send at the end of the turn
-//!                        is given back to it: unread
-//! ```
+//! | | arriving, from the bottom up | leaving, from the top down |
+//! |---|---|---|
+//! | the protocol | `data_received`: the plaintext of a record, where rustls decrypted it | `write` |
+//! | [`TlsTransport`] | half a record waits here, or half a message of the handshake; no more | small writes wait until the callback returns, or the turn ends; one of 16 KiB or more is sealed from where it is. They leave as few records as possible, in a buffer that the whole thread shares |
+//! | the transport below | the read buffer, which the whole reactor shares; what is not for TLS is given back to it: `unread` | the output of the connection: one send at the end of the turn |
 //!
 //! An idle connection holds none of these buffers. What is *not for TLS* are the bytes behind the
 //! peer's close_notify (they are for the protocol that sits below next) and, while the protocol

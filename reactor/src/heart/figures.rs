@@ -12,7 +12,8 @@ use crate::{Figure, FigureKind, FigureName, Histogram, Refused};
 /// transport. [`Stats`](crate::Stats) has the values, and so a console and a metrics endpoint show them.
 ///
 /// ```
-/// use retwist_reactor::testing::MemoryReactor;
+/// # use retwist_reactor as retwist;
+/// use retwist::testing::MemoryReactor;
 ///
 /// let reactor = MemoryReactor::new();
 /// let logins = reactor.clock().figures().counter("logins");

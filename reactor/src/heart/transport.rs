@@ -73,7 +73,8 @@ impl Reading {
 /// impl Protocol for WhoAmI {
 ///     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
 ///         transport.pause_producing();
-///         transport.write_sequence(&[b"you, ", transport.peer().to_string().as_bytes(), b", said "]);
+///         let peer = transport.peer().to_string();
+///         transport.write_sequence(&[b"you, ", peer.as_bytes(), b", said "]);
 ///         transport.write(data);
 ///         transport.lose_connection();
 ///     }

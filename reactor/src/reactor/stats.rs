@@ -27,13 +27,14 @@ impl ReactorHandle {
     /// reactor that has gone has nothing to tell, but for what its clock has counted.
     ///
     /// ```
+    /// # use retwist_reactor as retwist;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use retwist_reactor::{Protocol, TransportRef};
+    /// # use retwist::{Protocol, TransportRef};
     /// # struct Echo;
     /// # impl Protocol for Echo {
     /// #     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) { transport.write(data) }
     /// # }
-    /// use retwist_reactor::Reactor;
+    /// use retwist::Reactor;
     ///
     /// let reactor = Reactor::new()?;
     /// let port = reactor.listen_tcp(([127, 0, 0, 1], 0), |_| Echo)?;
@@ -57,8 +58,9 @@ impl ReactorHandle {
     /// [`take`](Iterator::take) of a hundred in each pass, say.
     ///
     /// ```
+    /// # use retwist_reactor as retwist;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let reactor = retwist_reactor::Reactor::new()?;
+    /// let reactor = retwist::Reactor::new()?;
     /// for connection in reactor.connections() {
     ///     println!("{} {} {}", connection.id, connection.peer, connection.state);
     /// }

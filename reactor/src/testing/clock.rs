@@ -20,7 +20,8 @@ use crate::Clock;
 /// let heard = Rc::new(RefCell::new(Vec::new()));
 /// for seconds in [3, 1, 2] {
 ///     let heard = heard.clone();
-///     clock.call_later(Duration::from_secs(seconds), move || heard.borrow_mut().push(seconds));
+///     let delay = Duration::from_secs(seconds);
+///     clock.call_later(delay, move || heard.borrow_mut().push(seconds));
 /// }
 /// clock.advance(Duration::from_secs(2));
 /// assert_eq!(*heard.borrow(), [1, 2]);

@@ -46,9 +46,10 @@ use crate::{Clock, ProtocolRef, Reason, StreamSettings, TransportRef};
 /// let client = ProtocolHandle::new(Client::default());
 /// let pair = Pair::new(&client, Echo).cut(1).reset_after(Side::Server, 3);
 /// pair.run();
-/// let (heard, reason) = client.try_call(|client| (client.heard.clone(), client.reason.clone())).unwrap();
-/// assert_eq!(heard, b"hel");
-/// assert!(matches!(reason, Some(Reason::Lost(_))));
+/// client.try_call(|client| {
+///     assert_eq!(client.heard, b"hel");
+///     assert!(matches!(client.reason, Some(Reason::Lost(_))));
+/// });
 /// ```
 #[doc(alias = "IOPump")]
 #[doc(alias = "loopbackAsync")]

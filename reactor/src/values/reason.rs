@@ -28,7 +28,7 @@ use std::time::Duration;
 /// }
 ///
 /// let recording = RecordingTransport::connect(Careful);
-/// recording.lose(Reason::Lost(std::sync::Arc::new(std::io::ErrorKind::ConnectionReset.into())));
+/// recording.lose(Reason::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
 /// ```
 #[doc(alias = "Failure")]
 #[derive(Clone, Debug)]

@@ -8,7 +8,8 @@ use std::fmt;
 /// without bound.
 ///
 /// ```
-/// use retwist_reactor::FigureName;
+/// # use retwist_reactor as retwist;
+/// use retwist::FigureName;
 ///
 /// let name = FigureName::from("tls_failures").label("alert", "unknown_ca");
 /// assert_eq!(name.to_string(), "tls_failures{alert=unknown_ca}");

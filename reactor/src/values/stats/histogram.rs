@@ -5,7 +5,8 @@ use std::time::Duration;
 /// one before. It never allocates.
 ///
 /// ```
-/// use retwist_reactor::Histogram;
+/// # use retwist_reactor as retwist;
+/// use retwist::Histogram;
 /// use std::time::Duration;
 ///
 /// let mut lag = Histogram::default();
