@@ -250,11 +250,15 @@ class MailClients(TestCase):
         other.mkdir()
         return authority(other)
 
-    # Our own server
+    # Our own servers
+
+    def own(self, name):
+        """An example that serves the mail of ann."""
+        folder = ["--mail-dir", self.path / "own", "--user", "ann", "--password", "pencil"]
+        return Server(name, *folder, "--cert", self.path / "server.pem")
 
     def test_the_example_smtp(self):
-        own = ["--mail-dir", self.path / "own", "--user", "ann", "--password", "pencil", "--cert", self.path / "server.pem"]
-        with Server("smtp", *own) as server:
+        with self.own("smtp") as server:
             self.port["own"] = server.port
             said = self.send("--to", "eve@elsewhere.example", *self.trusting(), port="own", expect=1)
             self.assertRegex(said, r"ann@localhost: sent \(250 ")
@@ -263,6 +267,22 @@ class MailClients(TestCase):
             wrong = ["--user", "ann", "--password", "wrong"]
             said = self.send(*self.trusting(), *wrong, port="own", expect=1)
             self.assertRegex(said, r"the server refuses \(AUTH\): 535")
+
+    def test_the_examples_pop3_and_imap_show_what_smtp_took(self):
+        with self.own("smtp") as server:
+            self.port["own"] = server.port
+            for _ in range(2):
+                self.send(*self.trusting(), port="own")
+        for name in ["pop3", "imap"]:
+            with self.own(name) as server:
+                self.port["own"] = server.port
+                said = self.client(name, "own", *self.login(), *self.trusting())
+                self.assertRegex(said, r"^1 \d+ \S+\n2 \d+ \S+\n$")
+                wrong = ["--user", "ann", "--password", "wrong"]
+                said = self.client(name, "own", *wrong, *self.trusting(), expect=1)
+                self.assertRegex(said, r"mail_client: the server refuses \(AUTH")
+                said = self.client(name, "own", "--starttls", "off", *self.login(), expect=1)
+                self.assertRegex(said, r"mail_client: ")
 
     # POP3 and IMAP, with Dovecot
 
