@@ -20,6 +20,7 @@ pub(crate) struct Browser {
     profile: PathBuf,
     socket: WebSocket<Steady>,
     calls: u64,
+    complaints: Vec<String>,
 }
 
 /// A page that is open.
@@ -76,6 +77,7 @@ impl Browser {
             profile,
             socket,
             calls: 0,
+            complaints: Vec::new(),
         }
     }
 
@@ -110,6 +112,15 @@ impl Browser {
                     error => Err(error),
                 };
             }
+            let method = answer["method"].as_str().unwrap_or_default();
+            let is_error = |level: &Value| level == "error" || level == "assert";
+            let told = &answer["params"];
+            if method == "Runtime.exceptionThrown"
+                || method == "Log.entryAdded" && is_error(&told["entry"]["level"])
+                || method == "Runtime.consoleAPICalled" && is_error(&told["type"])
+            {
+                self.complaints.push(text.to_string());
+            }
         }
     }
 
@@ -123,6 +134,29 @@ impl Browser {
             .expect("a session")
             .to_owned();
         Page { target, session }
+    }
+
+    /// A page as wide as that, whose complaints are kept from its beginning on.
+    pub(crate) fn open_watched(&mut self, url: &str, width: u32) -> Page {
+        let mut page = self.open("about:blank");
+        self.call(Some(&page), "Runtime.enable", json!({}));
+        self.call(Some(&page), "Log.enable", json!({}));
+        let size =
+            json!({ "width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
+        self.call(Some(&page), "Emulation.setDeviceMetricsOverride", size);
+        self.call(Some(&page), "Page.navigate", json!({ "url": url }));
+        let loaded = format!(
+            "location.href === {} && document.readyState === 'complete'",
+            json!(url)
+        );
+        while self.evaluate(&mut page, &loaded) != true {}
+        page
+    }
+
+    /// What pages have complained about since this was called last: errors on the console, exceptions,
+    /// files that are missing.
+    pub(crate) fn take_complaints(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.complaints)
     }
 
     pub(crate) fn close(&mut self, page: Page) {

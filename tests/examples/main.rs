@@ -37,6 +37,7 @@ mod proxy_protocol;
 mod run;
 #[cfg(unix)]
 mod services;
+mod site;
 mod socks;
 #[cfg(unix)]
 mod stdio;

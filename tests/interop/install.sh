@@ -55,17 +55,18 @@ if [ ${#missing[@]} -gt 0 ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${missing[@]}"
 fi
 
-# Programs in Python, each in an environment of its own: its name, what shows that it is there, its package.
+# Programs in Python, each in an environment of its own: its name, what shows that it is there, its packages.
 python() {
     local environment
     environment="$(dirname "$0")/../../target/$1"
     if ! "$environment/bin/python" -c "import $2" 2>/dev/null; then
-        echo "installing $3"
+        echo "installing ${*:3}"
         python3 -m venv --clear "$environment"
-        "$environment/bin/pip" install -q "$3"
+        "$environment/bin/pip" install -q "${@:3}"
     fi
 }
 python twisted 'twisted, OpenSSL' 'twisted[tls]'
 python sslyze sslyze sslyze
 python pymysql pymysql pymysql
 python slixmpp slixmpp slixmpp
+python mkdocs 'mkdocs, pygments' 'mkdocs==1.6.1' pygments
