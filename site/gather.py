@@ -118,9 +118,10 @@ def page(text, here, title=None):
     return (f"# {title}\n\n" if title else "") + "".join(out)
 
 
-def titles(toc):
-    """The chapters that a table of contents links to: their names and titles, in order."""
-    return re.findall(r"^\|.*?\[([^\]]+)\]\((\w+)\)", toc, re.MULTILINE)
+def titles(found):
+    """The chapters that the contents of a module link to: their titles and names, in order."""
+    links = re.findall(r"\[([^\]]+)\]\((\w+)\)", found[""])
+    return [(title[0].upper() + title[1:], name) for title, name in links if name in found]
 
 
 def chapters(source, folder, title, target):
@@ -129,12 +130,10 @@ def chapters(source, folder, title, target):
     (target / folder).mkdir()
     (target / folder / "index.md").write_text(page(found[""], folder, title))
     navigation = [f"    - Contents: {folder}/index.md"]
-    for name, module in titles(found[""]):
-        if module not in found:
-            continue
+    for name, module in titles(found):
         (target / folder / f"{module}.md").write_text(page(found[module], folder, name))
         navigation.append(f"    - {name}: {folder}/{module}.md")
-    left = set(found) - {""} - {module for _, module in titles(found[""])}
+    left = set(found) - {""} - {module for _, module in titles(found)}
     assert not left, f"{source}: the contents do not have {left}"
     return "\n".join(navigation)
 
@@ -154,7 +153,7 @@ def figures(target):
             out += [f"## {heading}", ""]
         else:
             shutil.copy(ROOT / path, target)
-            out += [f"### {caption[0].upper()}{caption[1:]}", "", f"![{caption}]({pathlib.Path(path).name})", ""]
+            out += [f"**{caption[0].upper()}{caption[1:]}**", "", f"![{caption}]({pathlib.Path(path).name})", ""]
     # A heading without a plot says nothing here.
     text = re.sub(r"## [^\n]+\n\n(?=## |\Z)", "", "\n".join(out) + "\n")
     (target / "figures.md").write_text(text)
@@ -168,8 +167,8 @@ def front(target):
     text = text.replace("SERVER", f"```rust\n{server}```").replace("CONVERSATION", (pages / "conversation.svg").read_text())
     (target / "index.md").write_text(text)
     shutil.copy(pages / "style.css", target)
-    for style, name, scope in (("default", "light", ""), ("github-dark", "dark", '[data-bs-theme="dark"] ')):
-        (target / f"{name}.css").write_text(HtmlFormatter(style=style).get_style_defs(f"{scope}.highlight"))
+    for style, name in (("default", "light"), ("github-dark", "dark")):
+        (target / f"{name}.css").write_text(HtmlFormatter(style=style).get_style_defs(".highlight"))
 
 
 def main():

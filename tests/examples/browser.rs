@@ -136,14 +136,16 @@ impl Browser {
         Page { target, session }
     }
 
-    /// A page as wide as that, whose complaints are kept from its beginning on.
-    pub(crate) fn open_watched(&mut self, url: &str, width: u32) -> Page {
+    /// A page as wide as that, for a user who prefers `light` or `dark`. Its complaints are kept from
+    /// its beginning on.
+    pub(crate) fn open_watched(&mut self, url: &str, width: u32, scheme: &str) -> Page {
         let mut page = self.open("about:blank");
         self.call(Some(&page), "Runtime.enable", json!({}));
         self.call(Some(&page), "Log.enable", json!({}));
         let size =
             json!({ "width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
         self.call(Some(&page), "Emulation.setDeviceMetricsOverride", size);
+        self.prefer(&mut page, scheme);
         self.call(Some(&page), "Page.navigate", json!({ "url": url }));
         let loaded = format!(
             "location.href === {} && document.readyState === 'complete'",
