@@ -106,6 +106,7 @@
 //! | send more than fits at once | [`Producer`] |
 //! | finish work when the reactor stops | [`Protocol::shutting_down`] |
 //! | stop once all connections have ended | [`ReactorHandle::drain`] |
+//! | replace the program by its new version, handle a signal | [`Restart`], [`ReactorHandle::on_signal`] |
 //! | put something between a transport and a protocol | [`Layer`] |
 //! | start TLS, stack it, leave it | [`tls`] |
 //! | hold the conversation before TLS, in twelve dialects of STARTTLS | [`protocols::StartTlsServer`], [`protocols::StartTlsClient`] |

@@ -98,7 +98,7 @@ pub(crate) fn main_about(
     };
     let ready = set_up(&reactor, arguments).and_then(|()| {
         operation.watches().start(&reactor, 0)?;
-        tell_manager(&reactor)
+        operate(&reactor, &operation)
     });
     if let Err(mistake) = ready {
         return fail(&*mistake, 2);
@@ -124,14 +124,17 @@ where
     let understood = Operation::of_arguments()
         .and_then(|(operation, arguments)| Ok((operation, read(arguments)?)));
     let outcome = match understood {
-        Ok((operation, (workers, set_up))) => workers
-            .settings(operation.settings())
-            .when_listening(announce)
-            .supervised(tell_manager)
-            .run(|worker| {
-                set_up(worker)?;
-                operation.watches().start(worker, worker.number())
-            }),
+        Ok((operation, (workers, set_up))) => {
+            let supervised = operation.clone();
+            workers
+                .settings(operation.settings())
+                .when_listening(announce)
+                .supervised(move |reactor| operate(reactor, &supervised))
+                .run(|worker| {
+                    set_up(worker)?;
+                    operation.watches().start(worker, worker.number())
+                })
+        }
         Err(mistake) => Err(WorkersError::SetUp(mistake)),
     };
     match outcome {
@@ -145,13 +148,14 @@ where
 /// A program that a service manager has started tells it when it is ready and when it stops, and feeds
 /// its watchdog: so each example can be a service of `Type=notify`.
 #[cfg(unix)]
-fn tell_manager(reactor: &ReactorHandle) -> Result<(), Mistake> {
+fn operate(reactor: &ReactorHandle, operation: &Operation) -> Result<(), Mistake> {
+    operation.restarts(reactor)?;
     ServiceManager::attach(reactor)?;
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn tell_manager(_: &ReactorHandle) -> Result<(), Mistake> {
+fn operate(_: &ReactorHandle, _: &Operation) -> Result<(), Mistake> {
     Ok(())
 }
 

@@ -3,12 +3,14 @@ use std::time::Duration;
 
 use lexopt::{Parser, ValueExt};
 use retwist::ReactorSettings;
+#[cfg(unix)]
+use retwist::{Phase, ReactorHandle, Restart, SystemEvent};
 
 use super::Mistake;
 use super::watch::Watches;
 
 /// How a server is operated: the options that each of them has, wherever they stand before a `--`.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Operation {
     drain: Duration,
     watches: Watches,
@@ -17,7 +19,14 @@ pub(crate) struct Operation {
 /// What the help says about them.
 pub(crate) const HELP: &str = r"
 --drain SECONDS    at the first SIGINT or SIGTERM, accept nothing new, and give the connections so long to come to their
-                   end (default: 0); the next signal cuts that short";
+                   end (default: 0); the next signal cuts that short
+
+SIGUSR2 starts the program anew from the same path, with the sockets that it listens on; as soon as the new one is ready,
+this one gives its connections the time of --drain, or 30 s, and ends.";
+
+/// How long a program that was replaced gives its connections, unless an option says so.
+#[cfg(unix)]
+const DRAIN: Duration = Duration::from_secs(30);
 
 impl Operation {
     /// Takes its own options out of the arguments of the program.
@@ -51,6 +60,21 @@ impl Operation {
     /// What it is looked at with.
     pub(crate) fn watches(&self) -> &Watches {
         &self.watches
+    }
+
+    /// Has SIGUSR2 start the program anew, with the sockets that it listens on.
+    #[cfg(unix)]
+    pub(crate) fn restarts(&self, reactor: &ReactorHandle) -> Result<(), Mistake> {
+        let drain = match self.drain {
+            Duration::ZERO => DRAIN,
+            given => given,
+        };
+        let restarting = Restart::new().drain(drain).attach(reactor)?;
+        // As long as the reactor has to end.
+        reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, move |_| {
+            drop(restarting);
+        });
+        Ok(())
     }
 
     /// The settings of the reactor, or of each worker.

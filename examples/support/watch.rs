@@ -17,7 +17,7 @@ pub(crate) const HELP: &str = r"--admin, --metrics, --page
                    a console, its figures for Prometheus, a page in the browser: with cargo's --features operations";
 
 /// Where the program is looked at, by the option.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Watches {
     asked: Vec<(String, String)>,
 }

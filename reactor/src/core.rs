@@ -5,6 +5,8 @@ mod drain;
 #[cfg(unix)]
 pub(crate) mod exits;
 pub(crate) mod factory;
+#[cfg(unix)]
+pub(crate) mod fleet;
 pub(crate) mod handle;
 pub(crate) mod lifecycle;
 pub(crate) mod loop_watch;

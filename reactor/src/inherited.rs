@@ -1,19 +1,23 @@
 //! Descriptors that the program was started with, by their numbers.
 
 mod copy;
+pub(crate) mod handed;
 mod listen_fds;
 mod taken;
 
 pub use listen_fds::ListenFds;
+pub(crate) use listen_fds::{is_for_this_process, passed_on};
 pub use taken::inherited_descriptor;
 
 /// The variables of the environment that tell of the program's own descriptors and of its own service
 /// manager. They are not for a child, for which the numbers mean something else.
-pub(crate) const VARIABLES: [&str; 6] = [
+pub(crate) const VARIABLES: [&str; 8] = [
     "LISTEN_FDS",
     "LISTEN_PID",
+    "LISTEN_PPID",
     "LISTEN_FDNAMES",
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
+    "RETWIST_READY_FD",
 ];

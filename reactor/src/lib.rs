@@ -55,6 +55,8 @@ pub use core::lifecycle::{Hold, Phase, SystemEvent, TriggerId};
 pub use core::loop_watch::LoopWatch;
 pub use core::remote::{CallFromThreadError, ReactorGone, Remote};
 pub use core::settings::ReactorSettings;
+#[cfg(unix)]
+pub use core::signals::handler::SignalHandler;
 pub use core::sleep::Sleep;
 pub use core::state::ReactorState;
 pub use core::survey::Connections;
@@ -91,7 +93,7 @@ pub use reactor::{
     ReactorUnixDatagram,
 };
 #[cfg(unix)]
-pub use service::{ServiceManager, ServiceManagerError};
+pub use service::{Restart, RestartError, Restarting, ServiceManager, ServiceManagerError};
 #[cfg(unix)]
 pub use socket::AdoptedSocket;
 #[cfg(unix)]
@@ -132,6 +134,8 @@ pub use values::reason::Reason;
 pub use values::settings::StreamSettings;
 #[cfg(unix)]
 pub use values::signal::{Signal, UnknownSignal};
+#[cfg(unix)]
+pub use values::signal_error::SignalError;
 pub use values::stats::{
     ConnectionState, ConnectionStats, ConnectionsByState, Figure, FigureKind, FigureName,
     Histogram, LongestWork, LoopTimes, PortStats, Refused, Stats, Work,

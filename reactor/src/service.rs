@@ -3,6 +3,7 @@
 
 mod error;
 mod notices;
+mod restart;
 mod watchdog;
 
 use std::fmt;
@@ -10,7 +11,9 @@ use std::rc::Rc;
 
 pub use error::ServiceManagerError;
 use notices::Notices;
+pub use restart::{Restart, RestartError, Restarting};
 
+use crate::inherited::handed;
 use crate::{Phase, ReactorHandle, SystemEvent};
 
 /// Tells the service manager how its service is: ready, stopping, reloading, and that it lives. A
@@ -67,7 +70,10 @@ impl ServiceManager {
         });
         let stopping = manager.clone();
         reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |_| {
-            stopping.notices.tell("STOPPING=1");
+            // The service goes on if another program has taken over.
+            if !handed::are_given_away() {
+                stopping.notices.tell("STOPPING=1");
+            }
         });
         Ok(Some(manager))
     }

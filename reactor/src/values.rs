@@ -18,4 +18,6 @@ pub(crate) mod reason;
 pub(crate) mod settings;
 #[cfg(unix)]
 pub(crate) mod signal;
+#[cfg(unix)]
+pub(crate) mod signal_error;
 pub(crate) mod stats;

@@ -114,7 +114,9 @@ impl Worker {
     #[cfg(any(target_os = "linux", target_os = "freebsd"))]
     fn shared(&self, options: TcpListen) -> Result<TcpListen, ListenError> {
         // For port 0 the system chooses one that is free.
-        if options.requested_addr().port() != 0 && !options.reuses_port() {
+        let is_chosen = options.requested_addr().port() == 0;
+        // The program that this one replaces may have it still.
+        if !is_chosen && !options.reuses_port() && !options.is_handed_over() {
             self.check_free(&options)?;
         }
         Ok(options.reuse_port(true))

@@ -1,13 +1,15 @@
 //! SIGINT and SIGTERM: the first ends a reactor in order, the second at once.
 
+use std::cell::Cell;
 use std::io::Read;
 use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use retwist::{Address, Phase, Reactor, ReactorSettings, SystemEvent, TcpListen};
+use retwist::{Address, Phase, Reactor, ReactorSettings, SignalError, SystemEvent, TcpListen};
 use rustix::process::Signal;
 
 use crate::child::{Process, is_child};
@@ -208,5 +210,113 @@ fn has_a_handler() {
     println!("\nthe handler has seen another");
     loop {
         thread::park();
+    }
+}
+
+#[test]
+fn handlers_of_an_application_are_called_and_removed() {
+    let mut process = Process::start("signals::handles_signals");
+    process.says("started");
+    process.signal(Signal::HUP);
+    process.says("first");
+    process.says("second");
+    process.says("one is left");
+    process.signal(Signal::HUP);
+    process.says("second");
+    process.says("none is left");
+    process.signal(Signal::HUP);
+    assert_eq!(process.end().signal(), Some(Signal::HUP.as_raw()));
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn handles_signals() {
+    if !is_child() {
+        return;
+    }
+    let reactor = Reactor::new().unwrap();
+    let seen = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(Signal::USR1.as_raw(), seen.clone()).unwrap();
+    let first = reactor.on_signal(retwist::Signal::HUP, || println!("\nfirst"));
+    let first = Cell::new(Some(first.unwrap()));
+    let handle = reactor.handle();
+    let count = Cell::new(0);
+    let kept = Rc::new(Cell::new(None));
+    let own = kept.clone();
+    let second = reactor.on_signal(retwist::Signal::HUP, move || {
+        println!("\nsecond");
+        count.set(count.get() + 1);
+        if count.get() == 1 {
+            // Behind the others that this signal calls.
+            let first = first.take();
+            handle.call_soon(move || {
+                drop(first);
+                println!("\none is left");
+            });
+        } else {
+            drop(own.take());
+            println!("\nnone is left");
+        }
+    });
+    kept.set(Some(second.unwrap()));
+    reactor.call_when_running(|| println!("\nstarted"));
+    reactor.run().unwrap();
+}
+
+#[test]
+fn a_handler_beside_one_that_was_there_before_and_one_of_a_reactor_that_has_ended() {
+    let mut process = Process::start("signals::handles_and_ends");
+    process.says("started");
+    process.signal(Signal::USR1);
+    process.says("called, and so was the one before: true");
+    process.signal(Signal::USR2);
+    process.says("ended");
+    // What is kept keeps the default from ending the process.
+    process.signal(Signal::USR2);
+    process.signal(Signal::USR1);
+    process.says("the one before was called again");
+    process.signal(Signal::TERM);
+    assert_eq!(process.end().signal(), Some(Signal::TERM.as_raw()));
+}
+
+#[test]
+#[ignore = "runs in a process of its own"]
+fn handles_and_ends() {
+    if !is_child() {
+        return;
+    }
+    let seen = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(Signal::USR1.as_raw(), seen.clone()).unwrap();
+    let reactor = Reactor::new().unwrap();
+    let before = seen.clone();
+    let called = reactor.on_signal(retwist::Signal::USR1, move || {
+        let before = before.swap(false, Ordering::SeqCst);
+        println!("\ncalled, and so was the one before: {before}");
+    });
+    let handle = reactor.handle();
+    let ends = reactor.on_signal(retwist::Signal::USR2, move || handle.stop());
+    let _kept = (called.unwrap(), ends.unwrap());
+    reactor.call_when_running(|| println!("\nstarted"));
+    reactor.run().unwrap();
+    println!("\nended");
+    while !seen.load(Ordering::SeqCst) {
+        thread::yield_now();
+    }
+    println!("\nthe one before was called again");
+    loop {
+        thread::park();
+    }
+}
+
+#[test]
+fn what_no_program_can_handle_is_said() {
+    let reactor = Reactor::new().unwrap();
+    for signal in [
+        retwist::Signal::KILL,
+        retwist::Signal::STOP,
+        retwist::Signal::SEGV,
+    ] {
+        let refused = reactor.on_signal(signal, || ());
+        assert!(matches!(refused, Err(SignalError::NotPossible(one)) if one == signal));
     }
 }

@@ -33,6 +33,11 @@ impl<W: DatagramWire> Source for DatagramPort<W> {
         DatagramPort::ready(self, ready.is_readable(), ready.is_writable());
     }
 
+    #[cfg(unix)]
+    fn hand_over(&self) -> Option<std::io::Result<crate::inherited::handed::Handed>> {
+        DatagramPort::hand_over(self)
+    }
+
     fn drain(&self) {
         self.shut_down();
     }

@@ -263,6 +263,38 @@ impl ReactorHandle {
         }
     }
 
+    /// Calls `call` in a turn of the loop each time that the process gets this signal, as long as what is
+    /// returned is kept: SIGHUP to read the configuration again, SIGUSR1 and SIGUSR2 for what the program
+    /// makes of them. Signals that come in quick succession may be one call.
+    ///
+    /// Each handler of a signal is called, here and in other reactors, and one that the process had before
+    /// too. A signal that the process ignores is heard all the same. SIGINT and SIGTERM also stop the
+    /// reactor, unless its [settings](crate::ReactorSettings::signals) say otherwise.
+    ///
+    /// When the handler is dropped, the signal does again what it did before, unless something else listens
+    /// for it. A reactor that has stopped calls nothing; as long as the handler is kept, the signal does
+    /// nothing then.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use retwist_reactor::{Reactor, Signal};
+    ///
+    /// let reactor = Reactor::new()?;
+    /// let _reload = reactor.on_signal(Signal::HUP, || println!("reading the configuration again"))?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(unix)]
+    #[doc(alias = "signal.signal")]
+    pub fn on_signal(
+        &self,
+        signal: crate::Signal,
+        call: impl FnMut() + 'static,
+    ) -> Result<crate::SignalHandler, crate::SignalError> {
+        let core = self.open_core();
+        let core = core.map_err(|_| crate::SignalError::ReactorGone)?;
+        crate::core::signals::handler::listen(&core, signal, Box::new(call))
+    }
+
     /// The handle for other threads.
     pub fn remote(&self) -> Remote {
         self.remote.clone()

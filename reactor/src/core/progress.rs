@@ -48,6 +48,8 @@ impl Core {
             let signals = Signals::listen(self.sources.registry(), SIGNALS, &self.remote);
             *self.signals.borrow_mut() = Some(signals.map_err(RunError::Signals)?);
         }
+        #[cfg(unix)]
+        super::fleet::started(&self.remote);
         self.progress.set(ReactorState::Starting);
         self.triggers.fire(Phase::Before, &SystemEvent::Startup);
         Ok(())
@@ -139,6 +141,8 @@ impl Core {
     }
 
     fn has_crashed(&self) {
+        #[cfg(unix)]
+        super::fleet::ended(&self.remote);
         self.drain.is_over();
         self.progress.reset();
         self.signals.take();
@@ -193,6 +197,8 @@ impl Core {
             }
             self.clock().run_turns();
         }
+        #[cfg(unix)]
+        super::fleet::ended(&self.remote);
         self.kept_ports.clear();
         self.remote.close();
         self.clock().end();

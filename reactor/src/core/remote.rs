@@ -117,6 +117,12 @@ impl Remote {
         outcome.map_err(CallFromThreadError::Panicked)
     }
 
+    /// Whether both are of the same reactor.
+    #[cfg(unix)]
+    pub(crate) fn is(&self, other: &Remote) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// Makes the calls that have come, in the reactor's thread. Returns false if none had come.
     #[inline]
     pub(crate) fn run(&self, reactor: &ReactorHandle) -> bool {

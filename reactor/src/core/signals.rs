@@ -3,6 +3,10 @@
 #[cfg(unix)]
 pub(crate) mod cleanup;
 #[cfg(unix)]
+pub(crate) mod handler;
+#[cfg(unix)]
+mod source;
+#[cfg(unix)]
 #[path = "signals/unix.rs"]
 mod system;
 #[cfg(windows)]

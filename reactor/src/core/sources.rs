@@ -10,6 +10,8 @@ use mio::{Interest, Registry, Token};
 use slab::Slab;
 
 use crate::heart::port::Listening;
+#[cfg(unix)]
+use crate::inherited::handed::Handed;
 use crate::machines::output::ReadBuffer;
 use crate::stream::{Examined, Ready};
 use crate::{ConnectionId, Reason};
@@ -40,6 +42,13 @@ pub(crate) trait Source {
 
     /// The port that it is, for one that lists ports.
     fn port(&self) -> Option<&dyn Listening> {
+        None
+    }
+
+    /// A copy of the socket that it listens on, for the program that replaces this one, if that can take
+    /// it over.
+    #[cfg(unix)]
+    fn hand_over(&self) -> Option<io::Result<Handed>> {
         None
     }
 
@@ -191,6 +200,14 @@ impl Sources {
     /// The source is looked at again in the next turn.
     pub(crate) fn again(&self, token: Token) {
         self.again.borrow_mut().push(token);
+    }
+
+    /// All sources are looked at again in the next turn.
+    #[cfg(unix)]
+    pub(crate) fn all_again(&self) {
+        let slots = self.slots.borrow();
+        let token = |(index, slot): (usize, &Slot)| Token(index | slot.generation << INDEX_BITS);
+        self.again.borrow_mut().extend(slots.iter().map(token));
     }
 
     pub(crate) fn has_again(&self) -> bool {

@@ -1,5 +1,7 @@
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
+#[cfg(unix)]
+use std::io;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use super::{Batch, DatagramQueue, DatagramWire, Opened, UdpOption};
 use crate::heart::draining::Draining;
 use crate::heart::port::Listening;
 use crate::heart::turn::DatagramTurn;
+#[cfg(unix)]
+use crate::inherited::handed::Handed;
 use crate::values::panic::{catch_panic, log_panic};
 use crate::{
     Address, Clock, DatagramProtocolRef, DatagramTransport, DelayedCall, ListenError, PortStats,
@@ -180,6 +184,14 @@ impl<W: DatagramWire> DatagramPort<W> {
             held: RefCell::default(),
             expected: Cell::new(receive::FEW),
         })
+    }
+
+    /// See [`DatagramWire::asked`].
+    #[cfg(unix)]
+    pub(crate) fn hand_over(&self) -> Option<io::Result<Handed>> {
+        let asked = self.wire.asked()?;
+        let copy = self.wire.duplicate()?;
+        Some(copy.map(|socket| Handed { asked, socket }))
     }
 
     pub(crate) fn transport(&self) -> &DatagramTransport {

@@ -2,6 +2,8 @@ use std::io;
 use std::rc::Rc;
 
 use super::{Batch, DatagramPort, DatagramQueue, UdpOption};
+#[cfg(unix)]
+use crate::inherited::handed::Asked;
 use crate::{Address, ListenError, SendError, UdpError};
 
 /// What a kind of datagram port supplies: UDP, UNIX sockets, or a network in memory.
@@ -23,6 +25,12 @@ pub(crate) trait DatagramWire: Sized + 'static {
 
     /// Nothing is called after this until it is opened again.
     fn close(&self);
+
+    /// How the port was asked for, if the program that replaces this one can take its socket over.
+    #[cfg(unix)]
+    fn asked(&self) -> Option<Asked> {
+        None
+    }
 
     /// A duplicate of the descriptor, if there is one and it is open.
     #[cfg(unix)]

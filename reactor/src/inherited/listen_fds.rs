@@ -2,6 +2,7 @@ use std::ffi::OsString;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::{Arc, OnceLock};
 
+use super::handed::{self, Asked, Handed};
 use super::taken;
 use crate::InheritedError;
 
@@ -12,6 +13,10 @@ const MOST: usize = 1 << 20;
 
 /// The sockets that a service manager has passed to this program, with their names: by systemd and its
 /// `systemd-socket-activate`, or another one with the protocol of `sd_listen_fds`(3).
+///
+/// The program that this one replaces ([`Restart`](crate::Restart)) passes on those that it has got, in the
+/// same order. The number of the new process it cannot know before it is there, so it gives its own instead
+/// (`LISTEN_PPID`).
 ///
 /// They are taken over as soon as something asks for them, all of them at once: no program inherits them
 /// that this one starts. Neither does a child of this reactor get the variables of the environment
@@ -47,10 +52,21 @@ impl ListenFds {
             let passed = Environment::of_this_process().read()?;
             let numbers: Vec<_> = passed.iter().map(|(number, _)| *number).collect();
             let taken = taken::take(&numbers)?;
-            let names = passed.into_iter().map(|(_, name)| name);
-            Ok(ListenFds {
-                sockets: names.zip(taken).collect(),
-            })
+            let mut sockets = Vec::new();
+            for ((number, name), socket) in passed.into_iter().zip(taken) {
+                match Asked::from_name(&name) {
+                    None => sockets.push((name, socket)),
+                    Some(asked) => {
+                        drop(socket);
+                        let socket = taken::take_out(number)?;
+                        handed::add(Handed { asked, socket });
+                    }
+                }
+            }
+            if sockets.is_empty() {
+                return Err(InheritedError::NothingPassed);
+            }
+            Ok(ListenFds { sockets })
         });
         passed.as_ref().map_err(Clone::clone)
     }
@@ -88,12 +104,33 @@ impl ListenFds {
     }
 }
 
+/// The sockets that were passed to this program by another than the one that it replaces.
+pub(crate) fn passed_on() -> Vec<(String, Arc<OwnedFd>)> {
+    ListenFds::get().map_or_else(|_| Vec::new(), |passed| passed.sockets.clone())
+}
+
+/// Whether what the environment tells of is meant for this process.
+pub(crate) fn is_for_this_process() -> bool {
+    Environment::of_this_process().is_for_this_process().is_ok()
+}
+
 /// What the environment says, which may be anything.
 struct Environment {
     fds: Option<OsString>,
     pid: Option<OsString>,
+    /// The number of the process that has started this one.
+    parent: Option<OsString>,
     names: Option<OsString>,
     own_pid: u32,
+    own_parent: u32,
+}
+
+fn text(value: &OsString) -> String {
+    value.to_string_lossy().into_owned()
+}
+
+fn malformed(name: &'static str, value: &str) -> InheritedError {
+    InheritedError::Malformed(name, value.to_owned())
 }
 
 impl Environment {
@@ -101,31 +138,40 @@ impl Environment {
         Environment {
             fds: std::env::var_os("LISTEN_FDS"),
             pid: std::env::var_os("LISTEN_PID"),
+            parent: std::env::var_os("LISTEN_PPID"),
             names: std::env::var_os("LISTEN_FDNAMES"),
             own_pid: std::process::id(),
+            own_parent: std::os::unix::process::parent_id(),
+        }
+    }
+
+    /// Without the number of a process they could be meant for any.
+    fn is_for_this_process(&self) -> Result<(), InheritedError> {
+        let (name, given, own) = match (&self.pid, &self.parent) {
+            (None, Some(parent)) => ("LISTEN_PPID", text(parent), self.own_parent),
+            (pid, _) => {
+                let pid = pid.as_ref().map(text).unwrap_or_default();
+                ("LISTEN_PID", pid, self.own_pid)
+            }
+        };
+        match given.parse::<u32>() {
+            Ok(meant) if meant == own => Ok(()),
+            Ok(_) => Err(InheritedError::ForAnotherProcess(given)),
+            Err(_) => Err(malformed(name, &given)),
         }
     }
 
     /// The numbers of the sockets, with their names.
     fn read(&self) -> Result<Vec<(RawFd, String)>, InheritedError> {
-        let text = |value: &OsString| value.to_string_lossy().into_owned();
         let Some(fds) = self.fds.as_ref().map(text) else {
             return Err(InheritedError::NothingPassed);
         };
-        let malformed = |name, value: &str| InheritedError::Malformed(name, value.to_owned());
         let count = fds
             .parse()
             .ok()
             .filter(|count| *count <= MOST)
             .ok_or_else(|| malformed("LISTEN_FDS", &fds))?;
-        // Without the number of a process they could be meant for any.
-        let pid = self.pid.as_ref().map(text).unwrap_or_default();
-        let meant = pid
-            .parse::<u32>()
-            .map_err(|_| malformed("LISTEN_PID", &pid))?;
-        if meant != self.own_pid {
-            return Err(InheritedError::ForAnotherProcess(pid));
-        }
+        self.is_for_this_process()?;
         if count == 0 {
             return Err(InheritedError::NothingPassed);
         }
@@ -152,10 +198,33 @@ mod tests {
         let environment = Environment {
             fds: given(fds),
             pid: given(pid),
+            parent: None,
             names: names.and_then(given),
             own_pid: 77,
+            own_parent: 7,
         };
         environment.read().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_process_that_cannot_know_the_number_of_this_one_gives_its_own() {
+        for (parent, pid, is_for_this) in [
+            ("7", None, true),
+            ("8", None, false),
+            ("x", None, false),
+            ("8", Some("77"), true),
+            ("7", Some("78"), false),
+        ] {
+            let environment = Environment {
+                fds: Some("1".into()),
+                pid: pid.map(OsString::from),
+                parent: Some(parent.into()),
+                names: None,
+                own_pid: 77,
+                own_parent: 7,
+            };
+            assert_eq!(environment.read().is_ok(), is_for_this, "{parent} {pid:?}");
+        }
     }
 
     #[test]

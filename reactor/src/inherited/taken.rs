@@ -54,6 +54,17 @@ pub(super) fn take(numbers: &[RawFd]) -> Result<Vec<Arc<OwnedFd>>, InheritedErro
     Ok(found)
 }
 
+/// One that was taken over, for code that is to close it. It is known no more.
+pub(super) fn take_out(number: RawFd) -> Result<OwnedFd, InheritedError> {
+    let known = taken().remove(&number);
+    let known = known
+        .ok_or_else(|| InheritedError::NotOpen(number, Arc::new(io::ErrorKind::NotFound.into())))?;
+    match Arc::try_unwrap(known) {
+        Ok(descriptor) => Ok(descriptor),
+        Err(shared) => copy(number, &shared),
+    }
+}
+
 fn inherited_copy(number: RawFd) -> Result<OwnedFd, InheritedError> {
     if closes_on_exec(number) {
         return Err(InheritedError::OpenedHere(number));

@@ -12,6 +12,8 @@ use crate::core::Core;
 use crate::core::siblings::Siblings;
 use crate::core::sources::Source;
 use crate::heart::port::Listening;
+#[cfg(unix)]
+use crate::inherited::handed::{self, Asked, Handed};
 use crate::machines::output::ReadBuffer;
 use crate::stream::{Examined, Ready, Stream};
 use crate::{
@@ -31,6 +33,11 @@ pub(crate) trait Listens: 'static {
     fn open(&self) -> Result<Self::Listener, ListenError>;
     /// The port stops, and its socket is closed next.
     fn stopping(&self) {}
+    /// How the port was asked for, if the program that replaces this one can take its socket over.
+    #[cfg(unix)]
+    fn asked(&self) -> Option<Asked> {
+        None
+    }
     fn accept(&self, listener: &Self::Listener) -> io::Result<Accepted<Self::Socket>>;
     fn address(&self) -> Address;
     /// The error of a socket that was opened, and cannot be watched.
@@ -107,6 +114,11 @@ pub(crate) fn listen(
 impl<L: Listens> SocketPort<L> {
     /// Accepts the connections that wait, up to the bound of a turn.
     fn accept(&self, core: &Rc<Core>) {
+        #[cfg(unix)]
+        if handed::is_waiting() {
+            // It is looked at again when the wait is over.
+            return;
+        }
         for _ in 0..self.limits.per_turn {
             let accepted = match self.socket.borrow().as_ref() {
                 Some(socket) if !self.paused.get() && !self.backing_off.get() => {
@@ -195,7 +207,11 @@ impl<L: Listens> SocketPort<L> {
     fn close(&self, core: &Rc<Core>, mut socket: L::Listener) {
         self.family.stopping();
         let mut waiting = Vec::new();
-        while !self.paused.get() && waiting.len() < self.limits.on_stop {
+        #[cfg(unix)]
+        let is_paused = self.paused.get() || handed::is_waiting();
+        #[cfg(not(unix))]
+        let is_paused = self.paused.get();
+        while !is_paused && waiting.len() < self.limits.on_stop {
             match self.family.accept(&socket) {
                 Ok(accepted) => waiting.push(accepted),
                 Err(error) => match AcceptError::from(&error) {
@@ -321,6 +337,13 @@ impl<L: Listens> Source for SocketPort<L> {
 
     fn port(&self) -> Option<&dyn Listening> {
         Some(self)
+    }
+
+    #[cfg(unix)]
+    fn hand_over(&self) -> Option<io::Result<Handed>> {
+        let asked = self.family.asked()?;
+        let copy = Listening::duplicate(self)?;
+        Some(copy.map(|socket| Handed { asked, socket }))
     }
 
     /// It has been closed before.

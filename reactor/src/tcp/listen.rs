@@ -10,6 +10,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use super::wire::Peer;
 use crate::core::Core;
 #[cfg(unix)]
+use crate::inherited::handed::{self, Asked};
+#[cfg(unix)]
 use crate::socket::share_port;
 use crate::socket::{self, AcceptLimits, Listens, Opened, new_socket};
 use crate::{Address, FactoryRef, ListenError, ListeningPort, TcpListen};
@@ -51,6 +53,16 @@ pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
 impl TcpPort {
     fn bind(&self) -> io::Result<Socket> {
         let address = self.bound.get();
+        #[cfg(unix)]
+        if let Some(socket) = handed::take(Type::STREAM, &address.into()) {
+            // The options may have changed with the program.
+            socket.set_tcp_nodelay(self.options.no_delay)?;
+            self.options
+                .keep_alive
+                .apply_to_new(&SockRef::from(&socket))?;
+            socket.listen(self.options.backlog)?;
+            return Ok(socket);
+        }
         let domain = Domain::for_address(address);
         let socket = new_socket(domain, Type::STREAM, Some(Protocol::TCP))?;
         // On Windows this would take the port from the program that listens there.
@@ -96,6 +108,14 @@ impl Listens for TcpPort {
         let listener = self.bind_or_share().map_err(fail)?;
         self.bound.set(listener.local_addr().map_err(fail)?);
         Ok(listener)
+    }
+
+    #[cfg(unix)]
+    fn asked(&self) -> Option<Asked> {
+        Some(match self.options.address.port() {
+            0 => Asked::AnyPort,
+            _ => Asked::Address,
+        })
     }
 
     fn stopping(&self) {

@@ -1,8 +1,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+#[cfg(unix)]
+use socket2::Type;
+
 use super::KeepAlive;
 use crate::StreamSettings;
+#[cfg(unix)]
+use crate::inherited::handed;
 use crate::socket::Share;
 
 /// How to listen on a TCP port.
@@ -141,6 +146,13 @@ impl TcpListen {
     /// Whether both are clones of the same options that are [`shared`](TcpListen::shared).
     pub(crate) fn is_shared_with(&self, other: &TcpListen) -> bool {
         self.share.is_some() && self.share == other.share
+    }
+
+    /// Whether the program that this one replaces has handed over a socket that listens there, which the port
+    /// will take: see [`Restart`](crate::Restart).
+    #[cfg(unix)]
+    pub fn is_handed_over(&self) -> bool {
+        handed::has(Type::STREAM, &self.address.into())
     }
 
     /// The address that was asked for, perhaps with port 0.

@@ -14,6 +14,8 @@ use crate::core::Core;
 use crate::datagram::Origin;
 use crate::datagram::{Batch, DatagramPort, DatagramQueue, DatagramWire, Opened, UdpOption};
 #[cfg(unix)]
+use crate::inherited::handed::{self, Asked};
+#[cfg(unix)]
 use crate::socket::HasDescriptor;
 use crate::socket::new_socket;
 #[cfg(unix)]
@@ -84,6 +86,12 @@ impl UdpWire {
 
     fn bind(&self) -> io::Result<UdpSocket> {
         let (address, options) = (self.bound.get(), &self.options);
+        #[cfg(unix)]
+        if address.port() != 0
+            && let Some(socket) = handed::take(Type::DGRAM, &address.into())
+        {
+            return Ok(UdpSocket::from_std(socket.into()));
+        }
         let domain = Domain::for_address(address);
         let socket = new_socket(domain, Type::DGRAM, Some(Protocol::UDP))?;
         if options.reuse_address {
@@ -161,6 +169,13 @@ impl DatagramWire for UdpWire {
         self.broadcast.set(self.options.broadcast);
         *self.socket.borrow_mut() = Some(socket);
         Ok(opened)
+    }
+
+    #[cfg(unix)]
+    fn asked(&self) -> Option<Asked> {
+        let is_own = matches!(self.origin, Origin::Made);
+        // A port without a number of its own is that of a client.
+        (is_own && self.options.address.port() != 0).then_some(Asked::Address)
     }
 
     #[cfg(unix)]

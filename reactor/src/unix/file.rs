@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
 use super::UnixName;
+use crate::inherited::handed;
 use crate::socket::new_socket;
 use crate::{Address, ListenError};
 
@@ -47,7 +48,24 @@ pub(super) fn bind(
     Ok(Some(file))
 }
 
-/// The file that a port made. Dropping it removes the file.
+/// The file of a socket that the program before this one has handed over, with this mode. That program holds
+/// the lock until it ends.
+pub(super) fn taken_over(
+    name: &UnixName,
+    mode: Option<u32>,
+) -> Result<Option<SocketFile>, ListenError> {
+    let fail = |error| ListenError::from_io(name.address(), error);
+    let Some(path) = name.as_path() else {
+        return Ok(None);
+    };
+    let file = SocketFile::made(path, None).map_err(fail)?;
+    if let Some(mode) = mode {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(fail)?;
+    }
+    Ok(Some(file))
+}
+
+/// The file that a port made. Dropping it removes the file, unless another program has taken it over.
 pub(super) struct SocketFile {
     /// Absolute: the working directory may change.
     path: PathBuf,
@@ -71,6 +89,9 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        if handed::are_given_away() {
+            return;
+        }
         let removed = match fs::symlink_metadata(&self.path) {
             Ok(found) if identity(&found) == self.identity => fs::remove_file(&self.path),
             // It was removed or replaced, and that is not the business of this port.

@@ -11,6 +11,7 @@ use super::file::{self, SocketFile};
 use super::name::address_of;
 use super::wire::{self, Peer, UnixSocket};
 use crate::core::Core;
+use crate::inherited::handed::{self, Asked};
 use crate::socket::{self, AcceptLimits, Listens, Opened, new_socket};
 use crate::{Address, FactoryRef, ListenError, ListeningPort, UnixListen};
 
@@ -57,6 +58,14 @@ impl UnixPort {
     }
 
     fn open_new(&self) -> Result<OpenedFile, ListenError> {
+        let address = self.options.name.sockaddr();
+        let address = address.map_err(|error| self.fail(error))?;
+        if let Some(socket) = handed::take(Type::STREAM, &address) {
+            let file = file::taken_over(&self.options.name, self.options.mode)?;
+            let listening = socket.listen(self.options.backlog);
+            listening.map_err(|error| self.fail(error))?;
+            return Ok(Opened::new(socket, file));
+        }
         let socket = new_socket(Domain::UNIX, Type::STREAM, None);
         let socket = socket.map_err(|error| self.fail(error))?;
         // It does not listen yet, so that no peer connects under other permissions.
@@ -81,6 +90,10 @@ impl Listens for UnixPort {
         let socket = opened.another().map_err(|error| self.fail(error))?;
         *self.opened.borrow_mut() = Some(opened);
         Ok(UnixListener::from_std(OwnedFd::from(socket).into()))
+    }
+
+    fn asked(&self) -> Option<Asked> {
+        Some(Asked::Address)
     }
 
     fn stopping(&self) {

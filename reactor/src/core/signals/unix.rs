@@ -1,11 +1,12 @@
+use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook_mio::v1_0::Signals as Source;
 
+use super::source::SignalSource;
 use crate::Remote;
 
 /// SIGINT and SIGTERM as events of the loop, for as long as this lives.
@@ -24,28 +25,87 @@ use crate::Remote;
 /// ignored     | ignored                        | ignored
 /// ```
 pub(crate) struct Signals {
-    source: Source,
+    source: SignalSource,
 }
 
 const STOP: [i32; 2] = [SIGINT, SIGTERM];
 
+impl Signals {
+    pub(crate) fn listen(registry: &Registry, token: Token, _: &Remote) -> io::Result<Self> {
+        let mut source = SignalSource::new(STOP, Ignored::Stay)?;
+        source.register(registry, token)?;
+        Ok(Signals { source })
+    }
+
+    /// How many signals have come since the last time.
+    pub(crate) fn count(&mut self) -> usize {
+        self.source.count()
+    }
+}
+
 static PROCESS: Mutex<Process> = Mutex::new(Process {
-    listening: 0,
-    has_cleanup: false,
-    idle: None,
-    touched: [false; STOP.len()],
+    known: Vec::new(),
+    cleans_up: false,
 });
 
-/// What all reactors of this process share.
+/// What all that listens for signals in this process shares.
 struct Process {
-    /// How many of them listen now.
-    listening: usize,
+    known: Vec<Known>,
     /// Whether something has to be undone before a signal ends the process: see [`super::cleanup`].
-    has_cleanup: bool,
-    /// Whether none does, for the handlers that emulate the default.
-    idle: Option<Arc<AtomicBool>>,
-    /// The signals that some reactor has listened to before: the handler that is there is ours.
-    touched: [bool; STOP.len()],
+    cleans_up: bool,
+}
+
+/// A signal that something has listened for: a handler of ours is there.
+struct Known {
+    signal: i32,
+    /// What the process did with it before.
+    before: Disposition,
+    listening: usize,
+    /// Nothing listens and nothing has to be undone: the handler emulates the default.
+    is_idle: Arc<AtomicBool>,
+    /// The signal has come since something listened last.
+    has_come: Arc<AtomicBool>,
+}
+
+/// What becomes of a signal that the process ignores.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ignored {
+    /// It stays ignored.
+    Stay,
+    /// Whatever listens hears it.
+    AreHeard,
+}
+
+/// A signal is listened for as long as this lives.
+pub(super) struct Listening {
+    signal: i32,
+}
+
+impl Listening {
+    /// `None` for a signal that is ignored and stays so.
+    pub(super) fn to(signal: i32, ignored: Ignored) -> io::Result<Option<Self>> {
+        let mut process = Process::get();
+        // The process may ignore a signal later, too: then our handler has gone.
+        if ignored == Ignored::Stay && Disposition::of(signal) == Disposition::Ignored {
+            return Ok(None);
+        }
+        let known = process.know(signal)?;
+        known.listening += 1;
+        process.note_idle();
+        Ok(Some(Listening { signal }))
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let mut process = Process::get();
+        if let Some(known) = process.find(self.signal) {
+            known.listening -= 1;
+            // It was for what listened.
+            known.has_come.store(false, Ordering::SeqCst);
+        }
+        process.note_idle();
+    }
 }
 
 impl Process {
@@ -53,95 +113,96 @@ impl Process {
         PROCESS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Handlers may come to these signals, and in an idle moment the default is still done. Returns the
-    /// signals that the process does not ignore.
-    fn keep_default(&mut self) -> io::Result<Vec<i32>> {
-        let idle = self.idle.get_or_insert_default().clone();
-        let mut listened = Vec::new();
-        for (signal, touched) in STOP.into_iter().zip(&mut self.touched) {
-            let before = Disposition::of(signal);
-            if before == Disposition::Ignored {
-                continue;
-            }
-            if !*touched && before == Disposition::Default {
-                signal_hook::flag::register_conditional_default(signal, idle.clone())?;
-            }
-            *touched = true;
-            listened.push(signal);
-        }
-        Ok(listened)
+    fn find(&mut self, signal: i32) -> Option<&mut Known> {
+        self.known.iter_mut().find(|known| known.signal == signal)
     }
 
-    /// Another reactor listens. Returns the signals that the process does not ignore.
-    fn begin(&mut self) -> io::Result<Vec<i32>> {
-        let listened = self.keep_default()?;
-        self.listening += 1;
-        self.note_idle();
-        Ok(listened)
-    }
-
-    fn end(&mut self) {
-        self.listening -= 1;
-        self.note_idle();
+    /// Sees to it that a handler may come to this signal, and the default is still done when nothing
+    /// listens.
+    fn know(&mut self, signal: i32) -> io::Result<&mut Known> {
+        let index = match self.known.iter().position(|known| known.signal == signal) {
+            Some(index) => index,
+            None => {
+                let known = Known::new(signal)?;
+                self.known.push(known);
+                self.known.len() - 1
+            }
+        };
+        Ok(&mut self.known[index])
     }
 
     fn note_idle(&self) {
-        if let Some(idle) = &self.idle {
-            idle.store(self.listening == 0 && !self.has_cleanup, Ordering::SeqCst);
+        for known in &self.known {
+            let is_idle = known.listening == 0 && !self.cleans_up;
+            known.is_idle.store(is_idle, Ordering::SeqCst);
         }
     }
 }
 
-/// In an idle moment, the signals that stop a reactor do what they do by default, also if a handler comes
-/// to them that has no reactor.
-pub(super) fn keep_default() -> io::Result<()> {
-    Process::get().keep_default().map(drop)
+impl Known {
+    fn new(signal: i32) -> io::Result<Self> {
+        let before = Disposition::of(signal);
+        let is_idle = Arc::new(AtomicBool::new(false));
+        let has_come = Arc::default();
+        if before == Disposition::Default {
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_idle))?;
+        }
+        signal_hook::flag::register(signal, Arc::clone(&has_come))?;
+        Ok(Known {
+            signal,
+            before,
+            listening: 0,
+            is_idle,
+            has_come,
+        })
+    }
+
+    /// Whether it has come, would have ended the process, and nothing listened. True once.
+    fn is_fatal(&self) -> bool {
+        self.listening == 0
+            && self.before == Disposition::Default
+            && self.has_come.swap(false, Ordering::SeqCst)
+    }
 }
 
-/// Says whether something has to be undone before a signal ends the process: then the handlers do
-/// not emulate the default, and [`super::cleanup`] does.
-pub(super) fn set_cleanup(has_cleanup: bool) {
+/// Says that something has to be undone before one of these signals ends the process: then the handlers
+/// do not emulate the default, and [`super::cleanup`] does. Returns the signals that end it.
+pub(super) fn begin_cleanup(signals: &[i32]) -> io::Result<Vec<i32>> {
     let mut process = Process::get();
-    process.has_cleanup = has_cleanup;
-    process.note_idle();
-}
-
-/// Whether a reactor takes this signal as the wish to stop.
-pub(super) fn stops_a_reactor(signal: i32) -> bool {
-    STOP.contains(&signal) && Process::get().listening > 0
-}
-
-impl Signals {
-    pub(crate) fn listen(registry: &Registry, token: Token, _: &Remote) -> io::Result<Self> {
-        let signals = Process::get().begin()?;
-        let source = Source::new(signals).and_then(|mut source| {
-            registry.register(&mut source, token, Interest::READABLE)?;
-            Ok(source)
-        });
-        match source {
-            Ok(source) => Ok(Signals { source }),
-            Err(error) => {
-                Process::get().end();
-                Err(error)
-            }
+    let mut fatal = Vec::new();
+    for signal in signals {
+        // A signal that the process ignores gets no handler.
+        if Disposition::of(*signal) != Disposition::Ignored
+            && process.know(*signal)?.before == Disposition::Default
+        {
+            fatal.push(*signal);
         }
     }
-
-    /// How many signals have come since the last time.
-    pub(crate) fn count(&mut self) -> usize {
-        self.source.pending().count()
-    }
+    process.cleans_up = true;
+    process.note_idle();
+    Ok(fatal)
 }
 
-impl Drop for Signals {
-    fn drop(&mut self) {
-        Process::get().end();
-    }
+/// Says that nothing has to be undone any more. Returns a signal that came before that, and would have
+/// ended the process: nothing else will see it.
+pub(super) fn end_cleanup() -> Option<i32> {
+    let mut process = Process::get();
+    process.cleans_up = false;
+    // From here on, a signal that comes does what the default does.
+    process.note_idle();
+    let fatal = process.known.iter().find(|known| known.is_fatal());
+    fatal.map(|known| known.signal)
+}
+
+/// Whether this signal, which has come, was to end the process. True once for each time that it came.
+pub(super) fn take_fatal(signal: i32) -> bool {
+    let mut process = Process::get();
+    process.find(signal).is_some_and(|known| known.is_fatal())
 }
 
 /// What the process does with a signal.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Disposition {
+enum Disposition {
     Default,
     Handled,
     Ignored,
@@ -150,8 +211,8 @@ pub(super) enum Disposition {
 impl Disposition {
     /// Asks the system. Where it does not tell (it is `/proc` that tells, on Linux alone), the answer
     /// is the default.
-    pub(super) fn of(signal: i32) -> Self {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    fn of(signal: i32) -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         Disposition::in_status(&status, signal)
     }
 

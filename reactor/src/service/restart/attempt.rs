@@ -1,0 +1,302 @@
+//! The side of the program that is replaced.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::successor::{GO, READY, VARIABLE};
+use super::{RestartError, Shared};
+use crate::core::fleet;
+use crate::inherited::handed::{self, Handed};
+use crate::inherited::passed_on;
+use crate::{
+    ChildDescriptor, DelayedCall, ProcessExit, ProcessProtocol, ProcessTransport, Program,
+    ReactorHandle, Signal,
+};
+
+/// One restart, from the start of the new program to the end of this one.
+///
+/// What is evil here is that a new version may fail at any moment, and that until the last connection of
+/// this one has ended, this one is all that the clients have. So the new one accepts nothing before it has been
+/// ready for a while, and is told to. Only then does this one close its ports; it keeps a copy of each socket
+/// even then, so that connects wait in the queue, and are not refused, while it starts a new one that has
+/// failed again.
+///
+/// ```text
+/// phase     | the new one says READY | it has exited          | the time is up
+/// ----------+------------------------+------------------------+------------------------
+/// Starting  | Probation              | given up               | killed, given up
+/// Probation |                        | given up               | Replaced: this one drains
+/// Replaced  |                        | started again, in time |
+/// ```
+pub(super) struct Attempt {
+    me: Weak<Attempt>,
+    shared: Weak<Shared>,
+    sockets: Vec<Socket>,
+    phase: Cell<Phase>,
+    /// The new program that counts. One that was given up may still have to exit.
+    number: Cell<u32>,
+    process: RefCell<Option<ProcessTransport>>,
+    timer: RefCell<Option<DelayedCall>>,
+}
+
+/// A copy of a socket, under the name that tells the new program of it.
+pub(crate) type Socket = (String, Arc<OwnedFd>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Starting,
+    Probation,
+    Replaced,
+}
+
+/// How long the reactors of other threads may take to give their sockets.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait before a new program that has failed behind its probation is started again.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The number of the first socket that is passed (`sd_listen_fds`(3)).
+const FIRST: i32 = 3;
+
+impl Attempt {
+    pub(super) fn begin(shared: &Rc<Shared>) -> Result<Rc<Self>, RestartError> {
+        let sockets = sockets(&shared.reactor)?;
+        let attempt = Rc::new_cyclic(|me| Attempt {
+            me: me.clone(),
+            shared: Rc::downgrade(shared),
+            sockets,
+            phase: Cell::new(Phase::Starting),
+            number: Cell::new(0),
+            process: RefCell::default(),
+            timer: RefCell::default(),
+        });
+        attempt.start(shared)?;
+        Ok(attempt)
+    }
+
+    fn start(&self, shared: &Shared) -> Result<(), RestartError> {
+        self.number.set(self.number.get() + 1);
+        let protocol = Successor {
+            attempt: self.me.clone(),
+            number: self.number.get(),
+            heard: Vec::new(),
+        };
+        let spawned = shared.reactor.spawn_process(self.program(shared), protocol);
+        let process = spawned.map_err(RestartError::Spawn)?;
+        *self.process.borrow_mut() = Some(process);
+        self.after(shared.settings.ready_timeout, |attempt, shared| {
+            attempt.kill();
+            let time = shared.settings.ready_timeout;
+            attempt.failed(shared, &format!("it was not ready within {time:?}"));
+        });
+        Ok(())
+    }
+
+    fn program(&self, shared: &Shared) -> Program {
+        let names: Vec<_> = self.sockets.iter().map(|(name, _)| name.as_str()).collect();
+        let ready = FIRST + self.sockets.len() as i32;
+        let mut program = Program::new(&shared.program)
+            .args(std::env::args_os().skip(1))
+            .outlives_reactor(true)
+            .env("LISTEN_PPID", std::process::id().to_string())
+            .env("LISTEN_FDS", self.sockets.len().to_string())
+            .env("LISTEN_FDNAMES", names.join(":"))
+            .env(VARIABLE, ready.to_string())
+            .descriptor(ready, ChildDescriptor::ChildWrites)
+            .descriptor(ready + 1, ChildDescriptor::ChildReads);
+        for number in 0..FIRST {
+            program = program.descriptor(number, ChildDescriptor::Inherit);
+        }
+        for (number, (_, socket)) in (FIRST..).zip(&self.sockets) {
+            program = program.descriptor(number, ChildDescriptor::Open(socket.clone()));
+        }
+        // The new one tells the manager by itself, and feeds the watchdog, as the main process.
+        for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC"] {
+            if let Some(value) = std::env::var_os(name) {
+                program = program.env(name, value);
+            }
+        }
+        program
+    }
+
+    fn after(&self, time: Duration, then: fn(&Attempt, &Rc<Shared>)) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        let me = self.me.clone();
+        let call = shared.reactor.call_later(time, move || {
+            if let Some(me) = me.upgrade()
+                && let Some(shared) = me.shared.upgrade()
+            {
+                then(&me, &shared);
+            }
+        });
+        if let Some(before) = self.timer.replace(Some(call)) {
+            before.cancel();
+        }
+    }
+
+    fn kill(&self) {
+        // Its end is of no concern any more.
+        self.number.set(self.number.get() + 1);
+        if let Some(process) = self.process.take() {
+            // It may have exited just now.
+            let _ = process.signal(Signal::KILL);
+        }
+    }
+
+    fn is_ready(&self) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        if self.phase.get() == Phase::Replaced {
+            self.cancel_timer();
+            return self.takes_over(&shared);
+        }
+        log::info!("the new program is ready");
+        self.phase.set(Phase::Probation);
+        self.after(shared.settings.probation, |attempt, shared| {
+            attempt.phase.set(Phase::Replaced);
+            handed::give_away();
+            attempt.takes_over(shared);
+            log::info!("the new program has taken over, and this one drains");
+            shared.reactor.drain(shared.settings.drain);
+        });
+    }
+
+    /// The new program is to accept from now on.
+    fn takes_over(&self, shared: &Shared) {
+        let process = self.process.borrow();
+        let Some(process) = &*process else {
+            return;
+        };
+        process.write_to_child(FIRST + self.sockets.len() as i32 + 1, GO);
+        if let Some(pid) = process.pid() {
+            shared.tell_manager(&format!("MAINPID={pid}"));
+        }
+    }
+
+    fn cancel_timer(&self) {
+        if let Some(timer) = self.timer.take() {
+            timer.cancel();
+        }
+    }
+
+    fn exited(&self, exit: &ProcessExit) {
+        self.process.take();
+        if let Some(shared) = self.shared.upgrade() {
+            self.failed(&shared, &format!("it has ended: {exit}"));
+        }
+    }
+
+    fn failed(&self, shared: &Rc<Shared>, why: &str) {
+        if self.phase.get() == Phase::Replaced {
+            log::error!("the new program has failed, and is started again: {why}");
+            return self.after(PAUSE, |attempt, shared| {
+                if let Err(error) = attempt.start(shared) {
+                    attempt.failed(shared, &crate::error_chain(&error));
+                }
+            });
+        }
+        self.cancel_timer();
+        log::error!("the restart has failed, and this program goes on: the new program: {why}");
+        shared.attempt.take();
+    }
+}
+
+/// Copies of all sockets that the program listens on.
+fn sockets(reactor: &ReactorHandle) -> Result<Vec<Socket>, RestartError> {
+    let mut all = passed_on();
+    let own = reactor.remote();
+    let mut handed = sockets_of(reactor).map_err(RestartError::Socket)?;
+    let (sender, receiver) = mpsc::channel();
+    let mut expected = 0;
+    for remote in fleet::all() {
+        if remote.is(&own) {
+            continue;
+        }
+        let sender = sender.clone();
+        // One that has ended has no sockets.
+        let asked = remote.call_from_thread(move |reactor| {
+            let _ = sender.send(sockets_of(reactor));
+        });
+        expected += usize::from(asked.is_ok());
+    }
+    drop(sender);
+    let deadline = Instant::now() + PATIENCE;
+    for _ in 0..expected {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match receiver.recv_timeout(left) {
+            Ok(sockets) => handed.extend(sockets.map_err(RestartError::Socket)?),
+            // The last of them ended before it was asked.
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => return Err(RestartError::Busy),
+        }
+    }
+    let named = |Handed { asked, socket }| (asked.name().to_owned(), Arc::new(socket));
+    all.extend(handed.into_iter().map(named));
+    Ok(all)
+}
+
+/// Copies of those of one reactor, in its thread.
+fn sockets_of(reactor: &ReactorHandle) -> io::Result<Vec<Handed>> {
+    let Some(core) = reactor.core.upgrade() else {
+        return Ok(Vec::new());
+    };
+    let sources = core.sources.all();
+    sources
+        .iter()
+        .filter_map(|source| source.hand_over())
+        .collect()
+}
+
+/// What hears of the new program.
+struct Successor {
+    attempt: Weak<Attempt>,
+    number: u32,
+    heard: Vec<u8>,
+}
+
+impl Successor {
+    /// The restart, if this is still the program that counts.
+    fn attempt(&self) -> Option<Rc<Attempt>> {
+        let attempt = self.attempt.upgrade()?;
+        (attempt.number.get() == self.number).then_some(attempt)
+    }
+}
+
+impl ProcessProtocol for Successor {
+    fn child_data_received(&mut self, _: &ProcessTransport, _: i32, data: &[u8]) {
+        // It has no more to say than that.
+        let room = READY.len() - self.heard.len().min(READY.len());
+        self.heard.extend(data.iter().take(room));
+        if let Some(attempt) = self.attempt()
+            && self.heard == READY
+        {
+            self.heard.push(b'\n');
+            attempt.is_ready();
+        }
+    }
+
+    /// A program that is stopped before its new version is ready leaves none behind.
+    fn shutting_down(&mut self, process: &ProcessTransport) {
+        if process.is_draining() {
+            return;
+        }
+        if let Some(attempt) = self.attempt()
+            && attempt.phase.get() != Phase::Replaced
+        {
+            attempt.kill();
+        }
+        process.lose_connection();
+    }
+
+    fn process_exited(&mut self, _: &ProcessTransport, exit: &ProcessExit) {
+        if let Some(attempt) = self.attempt() {
+            attempt.exited(exit);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The side of the new program.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+
+use super::RestartError;
+use crate::core::fleet;
+use crate::inherited::{self, ListenFds, handed, inherited_descriptor};
+use crate::{
+    DescriptorStream, InheritedError, Phase, Protocol, ReactorHandle, Reason, SystemEvent,
+    TransportRef,
+};
+
+/// Tells of the descriptor at which the program before this one waits for [`READY`]. That of the next
+/// number says when this one is to accept.
+pub(super) const VARIABLE: &str = "RETWIST_READY_FD";
+pub(super) const READY: &[u8] = b"READY=1\n";
+pub(super) const GO: &[u8] = b"GO=1\n";
+
+/// If this program replaces another one, says so to that one when the reactor has started.
+pub(super) fn attach(reactor: &ReactorHandle) -> Result<(), RestartError> {
+    let Some(number) = std::env::var_os(VARIABLE) else {
+        return Ok(());
+    };
+    if !inherited::is_for_this_process() {
+        // It was meant for the program that has started this one.
+        return Ok(());
+    }
+    match ListenFds::get() {
+        Ok(_) | Err(InheritedError::NothingPassed) => {}
+        // Ports were opened anew that were to be taken over.
+        Err(error) => return Err(RestartError::Inherited(error)),
+    }
+    let (ready, go) = descriptors(&number)?;
+    let mut ready = File::from(ready);
+    handed::wait(true);
+    reactor
+        .open_descriptors(DescriptorStream::reading(go), Gate)
+        .map_err(RestartError::Gate)?;
+    let clock = reactor.clock().clone();
+    reactor.add_system_event_trigger(Phase::After, SystemEvent::Startup, move |_| {
+        // Behind the other triggers: those that were called when it runs.
+        clock.call_soon(move || {
+            handed::close_others();
+            if let Err(error) = ready.write_all(READY) {
+                log::warn!(
+                    "the program before this one is not there to hear that this one is ready: {error}"
+                );
+            }
+        });
+    });
+    Ok(())
+}
+
+fn descriptors(number: &OsString) -> Result<(OwnedFd, OwnedFd), RestartError> {
+    let parsed: Option<i32> = number.to_str().and_then(|text| text.parse().ok());
+    let malformed = || RestartError::Malformed(number.to_string_lossy().into_owned());
+    let ready = parsed.filter(|number| *number > 2).ok_or_else(malformed)?;
+    let take = |number| inherited_descriptor(number).map_err(RestartError::Inherited);
+    Ok((take(ready)?, take(ready + 1)?))
+}
+
+/// Waits for word that this program is to accept, or for the end of the one before.
+struct Gate;
+
+impl Protocol for Gate {
+    fn data_received(&mut self, transport: &TransportRef, _: &[u8]) {
+        transport.lose_connection();
+    }
+
+    fn connection_lost(&mut self, _: &Reason) {
+        handed::wait(false);
+        for remote in fleet::all() {
+            // One that has ended has no ports.
+            let _ = remote.call_from_thread(|reactor| {
+                if let Some(core) = reactor.core.upgrade() {
+                    core.sources.all_again();
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A server that is restarted: the process that serves now, and what all of its generations say.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long anything here may take, on a busy machine too, before a test calls it hung.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+pub struct Service {
+    /// The first of them; the others are its descendants.
+    first: Child,
+    pid: u32,
+    address: Option<SocketAddr>,
+    said: Receiver<String>,
+    logged: Receiver<String>,
+}
+
+/// An example as `cargo test` has built it, beside the tests.
+pub fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let target = test.ancestors().nth(2).expect("target/*/deps");
+    let path = target.join("examples").join(name);
+    assert!(
+        path.exists(),
+        "{} is not built: `cargo build --examples` builds it",
+        path.display()
+    );
+    path
+}
+
+/// An empty folder for one test.
+pub fn scratch(name: &str) -> PathBuf {
+    let folder = format!("retwist-restart-{name}-{}", std::process::id());
+    let folder = std::env::temp_dir().join(folder);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).unwrap();
+    folder
+}
+
+pub fn said(part: &str) -> impl Fn(&str) -> bool + '_ {
+    move |line| line.contains(part)
+}
+
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    lines
+}
+
+impl Service {
+    pub fn start(name: &str, arguments: &[&str]) -> Self {
+        Service::start_at(&example(name), arguments)
+    }
+
+    /// Starts the program at this path.
+    pub fn start_at(path: &std::path::Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT,TERM"]).arg(path);
+        command.args(arguments).args(["--drain", "60"]);
+        command.env("RUST_LOG", "info").stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut first = command.spawn().expect("the example starts");
+        let mut service = Service {
+            pid: first.id(),
+            address: None,
+            said: lines(first.stdout.take().unwrap()),
+            logged: lines(first.stderr.take().unwrap()),
+            first,
+        };
+        service.listens();
+        service
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address.expect("a port of IP")
+    }
+
+    fn listens(&mut self) {
+        let line = next(&self.said, said("listening on "));
+        self.address = line.trim_start_matches("listening on ").parse().ok();
+    }
+
+    /// The next line of the log of which this is true.
+    #[track_caller]
+    pub fn logs(&self, wanted: impl Fn(&str) -> bool) -> String {
+        next(&self.logged, wanted)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        signal_to(self.pid, signal);
+    }
+
+    /// Asks for a restart, and waits until the new one has taken over.
+    pub fn restart(&mut self) {
+        self.signal(Signal::USR2);
+        self.logs(said("restarting: "));
+        self.logs(said("the new program is ready"));
+        let successor = self.successor();
+        self.logs(said("the new program has taken over"));
+        self.pid = successor;
+    }
+
+    /// The process that the one that serves now has started.
+    pub fn successor(&self) -> u32 {
+        let began = Instant::now();
+        loop {
+            if let Some(child) = children(self.pid).into_iter().find(|pid| is_alive(*pid)) {
+                return child;
+            }
+            assert!(began.elapsed() < PATIENCE, "no new process");
+            thread::yield_now();
+        }
+    }
+
+    /// The one that this process has started serves now.
+    pub fn become_successor_of(&mut self, pid: u32) {
+        self.pid = pid;
+        self.pid = self.successor();
+    }
+
+    /// Ends it, in order.
+    pub fn stop(self) {
+        self.signal(Signal::TERM);
+        wait_for_end(self.pid);
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if is_alive(self.pid) {
+            signal_to(self.pid, Signal::KILL);
+        }
+        let _ = self.first.kill();
+        let _ = self.first.wait();
+    }
+}
+
+#[track_caller]
+fn next(lines: &Receiver<String>, wanted: impl Fn(&str) -> bool) -> String {
+    let mut others = Vec::new();
+    loop {
+        match lines.recv_timeout(PATIENCE) {
+            Ok(line) if wanted(&line) => return line,
+            Ok(line) => others.push(line),
+            Err(RecvTimeoutError::Timeout) => panic!("it never said that, but {others:#?}"),
+            Err(RecvTimeoutError::Disconnected) => panic!("it has ended and said {others:#?}"),
+        }
+    }
+}
+
+pub fn signal_to(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    // It may have ended just now.
+    let _ = kill_process(pid, signal);
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let told = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let told = told.unwrap_or_default();
+    told.split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+/// Whether the process runs: it may have ended, and wait for its parent to notice.
+pub fn is_alive(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = status
+        .rsplit(") ")
+        .next()
+        .and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| state != 'Z')
+}
+
+pub fn wait_for_end(pid: u32) {
+    let began = Instant::now();
+    while is_alive(pid) {
+        assert!(began.elapsed() < PATIENCE, "process {pid} has not ended");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
