@@ -59,10 +59,18 @@ fn version_offer(bytes: &[u8]) -> Option<usize> {
     Some(if kind == NEGOTIATE_VERSION { used } else { 0 })
 }
 
-/// Where the first answer of a server ends.
+/// Where the first answer of a server ends. Of one that is no offer to log in, all that is there is
+/// shown at once.
 pub(super) fn answer_end(bytes: &[u8]) -> Option<usize> {
+    if !matches!(bytes.first()?, &(AUTHENTICATION | NEGOTIATE_VERSION)) {
+        return Some(bytes.len());
+    }
     let before = version_offer(bytes)?;
-    let (.., used) = message(&bytes[before..])?;
+    let rest = &bytes[before..];
+    if rest.first()? != &AUTHENTICATION {
+        return Some(bytes.len());
+    }
+    let (.., used) = message(rest)?;
     Some(before + used)
 }
 

@@ -130,6 +130,16 @@ fn the_rest_of_a_reply_is_not_lost() {
 }
 
 #[test]
+fn an_answer_that_is_no_offer_waits_for_nothing() {
+    let client = Ear::default();
+    let policy = HideStartTls::new(Dialect::Postgres);
+    let server = RecordingTransport::connect(policy.wrap(client.clone()));
+    // An error whose length says more than has come.
+    server.receive(b"E\0\0\0\x20SFATAL");
+    assert_eq!(*client.heard.borrow(), b"E\0\0\0\x20SFATAL");
+}
+
+#[test]
 fn a_reply_without_an_end_is_shown_as_it_is() {
     let client = Ear::default();
     let server = RecordingTransport::connect(HideStartTls::new(Dialect::Pop3).wrap(client.clone()));
