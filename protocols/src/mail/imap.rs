@@ -4,8 +4,9 @@
 //! [`Imap::new`] makes the protocol, which the program connects, and the handle:
 //!
 //! ```
-//! use retwist_protocols::mail::imap::{Imap, ImapOptions};
-//! # use retwist_reactor::testing::RecordingTransport;
+//! # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
+//! use retwist::protocols::mail::imap::{Imap, ImapOptions};
+//! # use retwist::testing::RecordingTransport;
 //!
 //! let (protocol, imap) = Imap::new(ImapOptions::new());
 //! let session = imap.clone();
