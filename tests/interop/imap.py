@@ -276,6 +276,18 @@ class Others(ImapTestCase):
                 wire.says(b"DONE", b"b OK")
                 assert b"Hello.\r\n" in wire.says(b"c FETCH 2 BODY[TEXT]", b"c OK")
 
+    def test_a_system_without_watches(self):
+        """Then the server looks for itself."""
+        needs("strace")
+        without = ["strace", "-D", "-f", "-o", self.path / "trace", "-e", "signal=none", "-e", "inject=inotify_init1:error=EMFILE"]
+        with self.serve(under=without) as server, self.wire(server) as wire:
+            wire.says(b"a SELECT INBOX", b"a OK")
+            wire.says(b"b IDLE", b"+ ")
+            server.says("no inotify, so directories are polled")
+            for count in [1, 2]:
+                mailbox.Maildir(self.mail / USER).add(TEXT)
+                wire.until(b"* %d EXISTS" % count)
+
     def test_numbers_change_only_when_the_client_is_told(self):
         with self.serve() as server, self.client(server) as one, self.client(server) as other:
             for _ in range(3):

@@ -162,6 +162,13 @@ class Floods(ImapTestCase):
             wire.says(b"a APPEND INBOX {%d+}\r\n%s" % (len(TEXT), TEXT), b"a OK")
             wire.says(b"b SELECT INBOX", b"b OK")
             assert b"UID 1" in wire.says(b"c UID FETCH 1:4294967295,*:1,%s FLAGS" % b",".join([b"1:4000000000"] * 1000), b"c OK")
+            wire.says(b"x EXAMINE empty", b"x NO [NONEXISTENT]")
+            wire.says(b"x CREATE empty", b"x OK")
+            wire.says(b"x SELECT empty", b"x OK")
+            for nothing in [b"1:*", b"*", b"*:3"]:
+                assert wire.says(b"y FETCH " + nothing + b" FLAGS", b"y ") == b"y OK done\r\n"
+            wire.says(b"z FETCH 1 FLAGS", b"z BAD")
+            wire.says(b"b SELECT INBOX", b"b OK")
             wire.says(b"d FETCH 1:4294967295 FLAGS", b"d BAD")
             wire.says(b"e FETCH 0 FLAGS", b"e BAD")
             wire.says(b"f SEARCH " + b"(" * 2000 + b"ALL" + b")" * 2000, b"f BAD")

@@ -70,6 +70,10 @@ impl View {
                 Sequence::Range(a, b) => (number(a), number(b)),
             };
             let (first, last) = (a.min(b), a.max(b));
+            if last == 0 || first == 0 && count == 0 {
+                // `*` and `1:*` where there is no message.
+                continue;
+            }
             if !is_uid && (first == 0 || last > count) {
                 return None;
             }

@@ -239,6 +239,17 @@ fn files_that_moved_are_found_and_files_that_vanished_are_told() {
     other.remove(&[2]).unwrap();
     assert!(matches!(one.read(2), Err(StoreError::NoSuchMessage)));
     one.remove(&[2, 3]).unwrap();
+    assert_eq!(uids(&one), [1]);
+    // A look in the middle of a removal, since a file has vanished, and nothing is left after it.
+    let (mut last, mut faster) = (place.inbox(), place.inbox());
+    for text in ["d", "e"] {
+        put(&last, text);
+    }
+    last.refresh().unwrap();
+    faster.refresh().unwrap();
+    faster.remove(&[4]).unwrap();
+    last.remove(&[5, 4]).unwrap();
+    assert_eq!(uids(&last), [1]);
     one.change_flags(&[1, 2], |_| Flags::SEEN).unwrap();
     other.refresh().unwrap();
     assert_eq!(uids(&other), [1]);

@@ -44,7 +44,18 @@ impl Mailbox {
                 }
             }
         }
-        self.messages.retain(|message| !gone.contains(&message.uid));
+        // Callers remove many messages in parts: what lies around a part is not looked at.
+        let (least, most) = (gone.iter().min(), gone.iter().max());
+        let place = |before: &dyn Fn(u32) -> bool| {
+            self.messages.partition_point(|message| before(message.uid))
+        };
+        let first = place(&|uid| least.is_some_and(|least| uid < *least));
+        let end = place(&|uid| most.is_some_and(|most| uid <= *most));
+        let around = self.messages.drain(first..end);
+        let kept: Vec<_> = around
+            .filter(|message| !gone.contains(&message.uid))
+            .collect();
+        self.messages.splice(first..first, kept);
         outcome
     }
 
