@@ -116,7 +116,7 @@ impl<C: Channel> Handle<C> {
     #[inline]
     fn current(&self, wish: &str) -> Option<Rc<C>> {
         if self.seating.get() != Seating::Current {
-            refuse(wish, self.channel.upgrade());
+            refuse(wish, &self.channel);
             return None;
         }
         self.channel.upgrade()
@@ -151,7 +151,9 @@ fn guard<C: Channel, R>(channel: &C, method: impl FnOnce(&C) -> R) -> Option<R> 
 }
 
 #[cold]
-fn refuse<C: Channel>(wish: &str, channel: Option<Rc<C>>) {
+#[inline(never)]
+fn refuse<C: Channel>(wish: &str, channel: &Weak<C>) {
+    let channel = channel.upgrade();
     let id = channel.and_then(|channel| guard(&*channel, C::connection_id)?);
     let of = id.map_or(String::new(), |id| format!(" of connection {id}"));
     log::warn!(
