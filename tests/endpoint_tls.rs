@@ -272,6 +272,36 @@ fn whether_sessions_are_resumed() {
     }
 }
 
+#[test]
+fn sessions_outlive_a_server_with_its_ticket_keys() {
+    let files = Files::new("ticket-keys");
+    let keys = retwist::tls::TicketKeys::random().unwrap().to_bytes();
+    fs::write(files.0.join("ticket.key"), keys).unwrap();
+    for more in ["", ":resumption=tickets", ":tickets=4"] {
+        let arguments = format!("privateKey=@/server.pem:ticketKeys=@/ticket.key{more}");
+        let worlds = [(); 2].map(|()| World::new(&files.server(&arguments)));
+        let endpoint = files.client("trustRoots=@/server.crt");
+        let met = worlds.map(|world| world.meet(&endpoint).client.unwrap().resumed);
+        assert_eq!(met, [false, true], "{more}");
+    }
+    for (more, words) in [
+        ("ticketKeys=@/server.crt", "80 random bytes"),
+        ("ticketKeys=@/none", "cannot read"),
+        (
+            "ticketKeys=@/ticket.key:resumption=none",
+            "for resumption=tickets",
+        ),
+    ] {
+        let text = format!("tls:privateKey=@/server.pem:{more}:tcp:80");
+        let error = server_from_string(&files.of(&text)).unwrap_err();
+        assert!(
+            error_chain(&error).contains(words),
+            "{}",
+            error_chain(&error)
+        );
+    }
+}
+
 /// Never says anything.
 struct Silent;
 

@@ -2,13 +2,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use retwist_reactor::error_chain;
-use retwist_tls::{ClientCertificates, Identities, Identity, Resumption, ServerOptions, TlsRole};
+use retwist_tls::{
+    ClientCertificates, Identities, Identity, Resumption, ServerOptions, TicketKeys, TlsRole,
+};
 
 use super::super::values;
 use super::{Bounds, alpn, identity, roots};
 use crate::endpoint::{EndpointError, Mistake, Position, ServerEndpoint, Value};
 
-pub(super) const NAMES: [&str; 12] = [
+pub(super) const NAMES: [&str; 13] = [
     "privateKey",
     "certKey",
     "certificates",
@@ -17,6 +19,7 @@ pub(super) const NAMES: [&str; 12] = [
     "alpn",
     "resumption",
     "tickets",
+    "ticketKeys",
     "logKeys",
     "handshakeTimeout",
     "closeTimeout",
@@ -25,7 +28,7 @@ pub(super) const NAMES: [&str; 12] = [
 
 pub(super) fn server(
     position: &Position,
-    given: [Option<Value>; 12],
+    given: [Option<Value>; 13],
     below: ServerEndpoint,
 ) -> Result<ServerEndpoint, EndpointError> {
     let [
@@ -37,6 +40,7 @@ pub(super) fn server(
         protocols,
         resume,
         tickets,
+        ticket_keys,
         log_keys,
         limits @ ..,
     ] = given;
@@ -49,8 +53,18 @@ pub(super) fn server(
     let mut options = ServerOptions::choosing(identities)
         .client_certificates(client_certificates(position, clients, trusted)?)
         .alpn(alpn(protocols)?);
+    if let Some(keys) = &ticket_keys {
+        let read = TicketKeys::from_file(keys.text());
+        let read = read.map_err(|error| keys.mistake(Mistake::Tls(error_chain(&error))))?;
+        options = options.ticket_keys(read.into());
+    }
     if let Some(resume) = resume {
-        options = options.resumption(resumption(&resume)?);
+        let resume = resumption(&resume)?;
+        if let Some(keys) = ticket_keys.filter(|_| resume != Resumption::Tickets) {
+            let why = "keys of tickets are for resumption=tickets".to_owned();
+            return Err(keys.mistake(Mistake::Tls(why)));
+        }
+        options = options.resumption(resume);
     }
     if let Some(count) = tickets {
         let wanted = "a number of tickets, from 0 to 100";
