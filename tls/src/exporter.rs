@@ -4,7 +4,7 @@ use rustls::crypto::hash::HashAlgorithm;
 use rustls::crypto::tls13::{HkdfExpander, OkmBlock};
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
-use rustls::{CommonState, SupportedCipherSuite, Tls13CipherSuite};
+use rustls::{CommonState, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 use zeroize::Zeroizing;
 
 use crate::TlsError;
@@ -22,11 +22,15 @@ use crate::witness::Notes;
 pub(crate) struct Exporter {
     /// As many bytes of it as the suite says.
     secret: Zeroizing<[u8; SECRET]>,
-    suite: SupportedCipherSuite,
-    /// The randoms of both sides in TLS 1.2, with the extended master secret.
-    randoms: Option<Box<[u8; 64]>>,
+    suite: Suite,
     /// What this side shows, if it is a server. Weak, so that a private key goes with its identity.
     shown: Option<Weak<CertifiedKey>>,
+}
+
+enum Suite {
+    Tls13(&'static Tls13CipherSuite),
+    /// With the randoms of both sides, if they have the extended master secret.
+    Tls12(Box<(&'static Tls12CipherSuite, Option<[u8; 64]>)>),
 }
 
 /// The longest secret: that of SHA-384, and the master secret of TLS 1.2.
@@ -38,18 +42,20 @@ const LONGEST_LABEL: usize = 249;
 impl Exporter {
     /// That of a handshake that is over.
     pub(crate) fn new(common: &CommonState, notes: &mut Notes) -> Option<Self> {
-        let suite = common.negotiated_cipher_suite()?;
-        let is_old = matches!(suite, SupportedCipherSuite::Tls12(_));
-        let hello = notes
-            .server_hello
-            .take()
-            .filter(|hello| is_old && hello.extended_master_secret);
-        let randoms = hello.zip(notes.client_random).map(|(hello, client)| {
-            let mut randoms = Box::new([0; 64]);
-            randoms[..32].copy_from_slice(&client);
-            randoms[32..].copy_from_slice(&hello.random);
-            randoms
-        });
+        let suite = match common.negotiated_cipher_suite()? {
+            SupportedCipherSuite::Tls13(suite) => Suite::Tls13(suite),
+            SupportedCipherSuite::Tls12(suite) => {
+                let hello = notes.server_hello.take();
+                let hello = hello.filter(|hello| hello.extended_master_secret);
+                let randoms = hello.zip(notes.client_random).map(|(hello, client)| {
+                    let mut randoms = [0; 64];
+                    randoms[..32].copy_from_slice(&client);
+                    randoms[32..].copy_from_slice(&hello.random);
+                    randoms
+                });
+                Suite::Tls12(Box::new((suite, randoms)))
+            }
+        };
         let noted = notes.exporter.take()?;
         let noted = noted.as_ref();
         let mut secret = Zeroizing::new([0; SECRET]);
@@ -57,7 +63,6 @@ impl Exporter {
         Some(Exporter {
             secret,
             suite,
-            randoms,
             shown: notes.shown.take(),
         })
     }
@@ -82,25 +87,22 @@ impl Exporter {
         if output.is_empty() {
             return Err(TlsError::Unavailable("an exporter makes at least one byte"));
         }
-        match (self.suite, &self.randoms) {
-            (SupportedCipherSuite::Tls13(suite), _) => {
-                self.export_1_3(suite, output, label, context)
-            }
-            (SupportedCipherSuite::Tls12(suite), Some(randoms)) => {
-                let mut seed = randoms.to_vec();
-                if let Some(context) = context {
-                    seed.extend((context.len() as u16).to_be_bytes());
-                    seed.extend_from_slice(context);
-                }
-                suite
-                    .prf_provider
-                    .for_secret(output, &self.secret[..], label, &seed);
-                Ok(())
-            }
-            (SupportedCipherSuite::Tls12(_), None) => Err(TlsError::Unavailable(
+        let (suite, randoms) = match &self.suite {
+            Suite::Tls13(suite) => return self.export_1_3(suite, output, label, context),
+            Suite::Tls12(old) => &**old,
+        };
+        let mut seed = randoms
+            .ok_or(TlsError::Unavailable(
                 "without the extended master secret (RFC 7627) a host in between could make the same keys; use TLS 1.3",
-            )),
+            ))?
+            .to_vec();
+        if let Some(context) = context {
+            seed.extend((context.len() as u16).to_be_bytes());
+            seed.extend_from_slice(context);
         }
+        let prf = suite.prf_provider;
+        prf.for_secret(output, &self.secret[..], label, &seed);
+        Ok(())
     }
 
     fn export_1_3(

@@ -11,6 +11,7 @@ use std::any::{Any, TypeId};
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use retwist_reactor::{
     Channel, Layer, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason, Seat,
@@ -68,17 +69,21 @@ pub struct TlsTransport {
     /// Plaintext from above, until the callback returns, the pass ends, or the handshake does.
     queue: RefCell<Plaintext>,
     /// Calls that wait until the queue has been sealed, and then, below, until it has been sent.
-    calls: RefCell<Vec<Box<dyn FnOnce()>>>,
+    calls: RefCell<Option<Box<Calls>>>,
     info: OnceCell<Rc<TlsInfo>>,
     exporter: OnceCell<Box<Exporter>>,
     /// The producer that is registered below.
     paced: RefCell<Option<Rc<Paced>>>,
     /// A producer that waits for the handshake.
-    held: RefCell<Option<Registered>>,
+    held: RefCell<Option<Box<Registered>>>,
     deadline: Deadline,
-    bounds: Bounds,
+    bounds: Arc<Bounds>,
     last_ending: Option<Rc<LastEnding>>,
 }
+
+/// In a box, as all that few connections need: an idle one pays for its pointer alone.
+#[derive(Default)]
+struct Calls(Vec<Box<dyn FnOnce()>>);
 
 impl TlsTransport {
     /// TLS under `protocol`, not yet on any transport: see [`Layer`].
@@ -114,7 +119,7 @@ impl TlsTransport {
             paced: RefCell::default(),
             held: RefCell::default(),
             deadline: Deadline::default(),
-            bounds: role.bounds,
+            bounds: role.bounds.clone(),
             last_ending,
         })
     }

@@ -39,7 +39,8 @@ use crate::witness::{noting_client, noting_server};
 #[derive(Clone)]
 pub struct TlsRole {
     pub(crate) side: Side,
-    pub(crate) bounds: Bounds,
+    /// Of all connections in this role.
+    pub(crate) bounds: Arc<Bounds>,
 }
 
 #[derive(Clone)]
@@ -99,11 +100,11 @@ impl TlsRole {
     fn new(side: Side) -> Self {
         TlsRole {
             side,
-            bounds: Bounds {
+            bounds: Arc::new(Bounds {
                 handshake_timeout: Duration::from_secs(10),
                 close_timeout: Duration::from_secs(10),
                 output_limit: 16 << 20,
-            },
+            }),
         }
     }
 
@@ -111,7 +112,7 @@ impl TlsRole {
     /// fails with [`TlsError::HandshakeTimeout`].
     #[must_use]
     pub fn handshake_timeout(mut self, limit: Duration) -> Self {
-        self.bounds.handshake_timeout = limit;
+        Arc::make_mut(&mut self.bounds).handshake_timeout = limit;
         self
     }
 
@@ -120,7 +121,7 @@ impl TlsRole {
     /// that bound is the transport's own.
     #[must_use]
     pub fn close_timeout(mut self, limit: Duration) -> Self {
-        self.bounds.close_timeout = limit;
+        Arc::make_mut(&mut self.bounds).close_timeout = limit;
         self
     }
 
@@ -130,7 +131,7 @@ impl TlsRole {
     /// held back meanwhile.
     #[must_use]
     pub fn output_limit(mut self, bytes: usize) -> Self {
-        self.bounds.output_limit = bytes;
+        Arc::make_mut(&mut self.bounds).output_limit = bytes;
         self
     }
 }

@@ -25,7 +25,7 @@ impl TlsTransport {
     }
 
     fn hold_producer(&self, producer: Rc<dyn Producer>, kind: ProducerKind) {
-        *self.held.borrow_mut() = Some((producer.clone(), kind));
+        *self.held.borrow_mut() = Some(Box::new((producer.clone(), kind)));
         if kind == ProducerKind::Push {
             self.seat.guard(|| producer.pause_producing());
         }
@@ -33,7 +33,7 @@ impl TlsTransport {
 
     /// The handshake is over.
     pub(super) fn release_producer(&self) {
-        let Some((producer, kind)) = self.held.take() else {
+        let Some((producer, kind)) = self.held.take().map(|held| *held) else {
             return;
         };
         let registered = self.register_below(producer.clone(), kind);
@@ -97,7 +97,7 @@ impl TlsTransport {
 
     fn take_producer(&self) -> Option<Registered> {
         let held = self.held.take();
-        held.or_else(|| {
+        held.map(|held| *held).or_else(|| {
             let (producer, kind) = self
                 .seat
                 .with_lower(|lower| lower.unregister_producer())??;

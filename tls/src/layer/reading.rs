@@ -164,7 +164,7 @@ impl Surroundings for TlsTransport {
     fn send_sealed(&self, records: &[u8], plaintext: Plaintext) {
         self.send(records, plaintext.is_control());
         plaintext.recycle();
-        if !self.calls.borrow().is_empty() {
+        if self.calls.borrow().is_some() {
             self.pass_on_calls();
         }
     }

@@ -80,7 +80,8 @@ impl TlsTransport {
         if self.queue.borrow().is_empty() {
             self.seat.with_lower(|lower| lower.when_sent(call));
         } else {
-            self.calls.borrow_mut().push(call);
+            let mut calls = self.calls.borrow_mut();
+            calls.get_or_insert_default().0.push(call);
         }
     }
 
@@ -145,7 +146,8 @@ impl TlsTransport {
     /// Those that have waited for the queue wait for the transport below now.
     #[cold]
     pub(super) fn pass_on_calls(&self) {
-        for call in self.calls.take() {
+        let calls = self.calls.take();
+        for call in calls.map(|calls| calls.0).unwrap_or_default() {
             self.seat.with_lower(|lower| lower.when_sent(call));
         }
     }
