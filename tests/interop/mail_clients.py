@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 
-from common import PATIENCE, Process, Server, TestCase, authority, example, main, needs
+from common import PATIENCE, Process, Server, TestCase, authority, example, main, needs, run
 
 os.environ["PATH"] += ":/usr/sbin"
 
@@ -119,10 +119,15 @@ def free_ports(count):
 
 
 class Stopped(Process):
-    """A server of others, which ends all of its own processes when it is told to."""
+    """A server of others, which ends all of its own processes when it is told to: by a signal, or by the command `stop`."""
+
+    stop = None
 
     def __exit__(self, kind, *_):
-        self.process.terminate()
+        if self.stop:
+            run(*self.stop)
+        else:
+            self.process.terminate()
         try:
             self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -173,7 +178,10 @@ class MailClients(TestCase):
         certificate = (self.path / "server.pem").read_text().replace(key, "")
         (home / "chain.pem").write_text(key + certificate)
         (home / "master.cf").write_text(MASTER.format(**self.facts))
-        return Stopped("postfix", "-c", home, "start-fg", ready="daemon started")
+        server = Stopped("postfix", "-c", home, "start-fg", ready="daemon started")
+        # A signal would end the script around it alone.
+        server.stop = ["postfix", "-c", home, "stop"]
+        return server
 
     def client(self, service, port, *options, input="", expect=0, endpoint="tcp:127.0.0.1:{}"):
         place = endpoint.format(self.port[port])
