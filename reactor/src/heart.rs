@@ -8,7 +8,6 @@ pub(crate) mod draining;
 pub(crate) mod duplicate;
 pub(crate) mod figures;
 pub(crate) mod handle;
-#[cfg(unix)]
 pub(crate) mod held;
 pub(crate) mod layer;
 pub(crate) mod occupant;

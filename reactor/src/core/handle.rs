@@ -277,7 +277,8 @@ impl ReactorHandle {
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use retwist_reactor::{Reactor, Signal};
+    /// # use retwist_reactor as retwist;
+    /// use retwist::{Reactor, Signal};
     ///
     /// let reactor = Reactor::new()?;
     /// let _reload = reactor.on_signal(Signal::HUP, || println!("reading the configuration again"))?;

@@ -18,13 +18,14 @@ use crate::{ReactorHandle, ReactorState, Signal, SignalHandler};
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # use retwist_reactor::{Protocol, TransportRef};
+/// # use retwist_reactor as retwist;
+/// # use retwist::{Protocol, TransportRef};
 /// # struct Echo;
 /// # impl Protocol for Echo {
 /// #     fn data_received(&mut self, t: &TransportRef, data: &[u8]) { t.write(data) }
 /// # }
 /// use std::time::Duration;
-/// use retwist_reactor::{Reactor, Restart};
+/// use retwist::{Reactor, Restart};
 ///
 /// let reactor = Reactor::new()?;
 /// reactor.listen_tcp(8007, |_| Echo)?;
