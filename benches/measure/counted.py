@@ -105,13 +105,13 @@ GROUPS = [
             Figure(
                 "user instructions, 50 connections",
                 200,
-                280,
+                285,
                 lambda peer: instructions_a_message(peer, FIFTY),
             ),
             Figure(
                 "the same, 1 connection (a whole turn of the loop)",
                 350,
-                350,
+                358,
                 lambda peer: instructions_a_message(peer, []),
             ),
             Figure(f"user instructions, {TALKING} of {ALL:,} against {TALKING}", 1.05, 1.05, crowded),
@@ -135,13 +135,13 @@ GROUPS = [
             Figure(
                 "user instructions a 64 B echo, 50 connections",
                 4700,
-                5320,
+                5350,
                 lambda peer: instructions_a_message(peer, [*FIFTY, *TLS], TLS),
             ),
             Figure(
                 "heap of an idle connection, two tickets cached, bytes",
                 5200,
-                3300,
+                3320,
                 lambda peer: heap_a_connection(peer, TLS, TLS, connections=1500),
                 True,
             ),

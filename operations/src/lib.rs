@@ -2,7 +2,7 @@
 //!
 //! Programs use this crate as `retwist::operations`, with the feature `operations` of `retwist`.
 //!
-//! All of it is fed by [`ReactorStats`](retwist_reactor::ReactorStats), and runs on the reactor that it
+//! All of it is fed by [`ReactorStats`], and runs on the reactor that it
 //! shows, as servers of their own kind: so it works as long as the loop turns. None of it delays the loop
 //! by more than its share. Its input and its output are bounded, a list of many connections is made in
 //! pages that go as fast as the peer takes them, and a peer that asks without end waits between two

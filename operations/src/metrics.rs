@@ -1,4 +1,4 @@
-//! The figures of a reactor for the crate [`metrics`](::metrics), and an endpoint that Prometheus reads.
+//! The figures of a reactor for the crate [`metrics`], and an endpoint that Prometheus reads.
 //!
 //! [`Publisher`] hands them to whatever recorder the program has installed. [`Exposition`] is a recorder
 //! with an endpoint, which turns in the reactor: a program that counts with `metrics::counter!` shows its
