@@ -13,51 +13,73 @@
 //! is closed before what is under way on it has been answered, for at most 10 s.
 
 mod ending;
+mod patience;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::io;
-use std::pin::Pin;
+use std::num::NonZeroU64;
+use std::pin::{Pin, pin};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use ending::Ending;
 use futures_io::{AsyncRead, AsyncWrite};
-use http_body_util::{Either, Full};
+use futures_util::future::{self, select};
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
 use hyper::rt::ReadBufCursor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use lexopt::{Arg, ValueExt};
+use patience::{Patience, UnderWay};
 use retwist::deferred::{AsyncTransport, Executor, Spawner};
 use retwist::tls::{ServerOptions, TlsFactory, TlsRole, TlsTransport};
 use retwist::{Factory, Phase, ReactorHandle, SystemEvent, Worker, Workers};
 use support::tls::Credentials;
 
+/// In seconds: see [`Patience`].
+const PATIENCE: NonZeroU64 = NonZeroU64::new(60).unwrap();
+
 const HELP: &str = "
 A web server: GET / tells the time of day, roughly, POST /echo sends back what it is sent.
 
-Usage: http [ENDPOINT...] [--workers N] [--tls [--cert FILE [--key FILE] | --ca-out FILE]]
+Usage: http [ENDPOINT...] [--workers N] [--patience SECONDS] [--tls [--cert FILE [--key FILE] | --ca-out FILE]]
 
 ENDPOINT        where to listen (default: tcp:8080:interface=127.0.0.1)
 --workers N     number of reactors, each in a thread of its own, on the same ports (default: 1)
+--patience SEC  how long a connection is kept without a request whose headers are whole (default: 60)
 --tls           TLS from the first byte, and HTTP/2 for clients that can
 --cert FILE     the certificate to show, and those that certify it, PEM
 --key FILE      its private key, PEM (default: in the file of the certificate)
 --ca-out FILE   without --cert the server makes an authority for itself, whose certificate is written here
 ";
 
-type Body = Either<Full<Bytes>, Incoming>;
-
-async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    under_way: UnderWay,
+) -> Result<
+    Response<impl hyper::body::Body<Data = Bytes, Error = Box<dyn Error + Send + Sync>>>,
+    Infallible,
+> {
     let text = |text: &'static str| Either::Left(Full::new(Bytes::from_static(text.as_bytes())));
     let mut response = match (request.method(), request.uri().path()) {
         (&Method::GET, "/") => return Ok(Response::new(text("It is day, somewhere.\n"))),
         // Sent back as it comes: the server holds no more than the peer has yet to take.
-        (&Method::POST, "/echo") => return Ok(Response::new(Either::Right(request.into_body()))),
+        (&Method::POST, "/echo") => {
+            let echoed = request.into_body().map_frame(move |frame| {
+                // Until the last of it has gone.
+                let _ = &under_way;
+                frame
+            });
+            return Ok(Response::new(Either::Right(echoed)));
+        }
         (_, "/" | "/echo") => Response::new(text("That is not done here.\n")),
         _ => Response::new(text("There is nothing here.\n")),
     };
@@ -68,38 +90,54 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible
     Ok(response)
 }
 
-async fn serve(connection: AsyncTransport, tasks: Tasks) -> hyper::Result<()> {
-    let ending = tasks.1.clone();
-    let transport = connection.transport();
-    let negotiated = transport.as_ref().and_then(TlsTransport::of);
-    let stream = Stream(connection);
-    match negotiated.is_some_and(|negotiated| negotiated.speaks("h2")) {
-        true => {
-            let serving = http2::Builder::new(tasks).serve_connection(stream, service_fn(answer));
-            ending.finish(serving, |h2| h2.graceful_shutdown()).await
-        }
-        false => {
-            let serving = http1::Builder::new()
-                // A client that has ended its input still waits for the response.
-                .half_close(true)
-                .serve_connection(stream, service_fn(answer));
-            ending.finish(serving, |h1| h1.graceful_shutdown()).await
-        }
+async fn serve(
+    connection: AsyncTransport,
+    tasks: Tasks,
+    patience: Rc<Patience>,
+) -> hyper::Result<()> {
+    let serving = pin!(serve_patiently(connection, tasks, patience.clone()));
+    match select(serving, pin!(patience.is_lost())).await {
+        future::Either::Left((served, _)) => served,
+        // With its task, the connection ends.
+        future::Either::Right(_) => Ok(()),
     }
 }
 
+async fn serve_patiently(
+    connection: AsyncTransport,
+    tasks: Tasks,
+    patience: Rc<Patience>,
+) -> hyper::Result<()> {
+    let ending = tasks.1.clone();
+    let answer = service_fn(|request| answer(request, patience.request()));
+    let transport = connection.transport();
+    let negotiated = transport.as_ref().and_then(TlsTransport::of);
+    let stream = Stream(connection);
+    if negotiated.is_some_and(|negotiated| negotiated.speaks("h2")) {
+        let serving = http2::Builder::new(tasks).serve_connection(stream, answer);
+        return ending.finish(serving, |h2| h2.graceful_shutdown()).await;
+    }
+    let serving = http1::Builder::new()
+        // A client that has ended its input still waits for the response.
+        .half_close(true)
+        .serve_connection(stream, answer);
+    ending.finish(serving, |h1| h1.graceful_shutdown()).await
+}
+
 /// What makes hyper serve each connection, in a task.
-fn factory(reactor: &ReactorHandle) -> impl Factory + Clone + use<> {
+fn factory(reactor: &ReactorHandle, limit: Duration) -> impl Factory + Clone + use<> {
     let executor = Executor::new(reactor);
     let tasks = Tasks(executor.spawner(), Ending::of(reactor));
+    let clock = reactor.clock().clone();
     // It lives as long as the reactor does.
     reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, |_| drop(executor));
     retwist::factory(move |peer| {
         let (protocol, opening) = AsyncTransport::protocol();
         let (again, peer) = (tasks.clone(), peer.clone());
+        let patience = Patience::new(&clock, limit);
         let serving = async move {
             match opening.await {
-                Ok(connection) => serve(connection, again).await,
+                Ok(connection) => serve(connection, again, patience).await,
                 // What went wrong, the TLS layer has said.
                 Err(_) => Ok(()),
             }
@@ -118,10 +156,12 @@ fn main() -> ExitCode {
         let mut workers = 1;
         let mut credentials = Credentials::default();
         let mut tls = false;
+        let mut patience = PATIENCE;
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Value(endpoint) => endpoints.push(endpoint.string()?),
                 Arg::Long("workers") => workers = support::value(&mut arguments, "--workers")?,
+                Arg::Long("patience") => patience = support::value(&mut arguments, "--patience")?,
                 Arg::Long("tls") => tls = true,
                 Arg::Long(other) => {
                     let other = other.to_owned();
@@ -131,16 +171,14 @@ fn main() -> ExitCode {
             }
         }
         let endpoints = support::servers_from(&endpoints, "tcp:8080:interface=127.0.0.1")?;
-        let tls = match tls {
-            true => Some(
-                ServerOptions::new(credentials.of_server()?)
-                    .alpn(["h2", "http/1.1"])
-                    .build()?,
-            ),
-            false => None,
+        let tls = if tls {
+            let options = ServerOptions::new(credentials.of_server()?);
+            Some(options.alpn(["h2", "http/1.1"]).build()?)
+        } else {
+            None
         };
         Ok((Workers::new(workers), move |worker: &Worker| {
-            let factory = factory(worker);
+            let factory = factory(worker, Duration::from_secs(patience.get()));
             for endpoint in &endpoints {
                 let factory = factory.clone();
                 match &tls {

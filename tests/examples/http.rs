@@ -111,6 +111,28 @@ fn a_client_that_goes_away_in_the_middle_harms_no_other() {
 }
 
 #[test]
+fn a_connection_without_a_whole_request_is_not_kept() {
+    let (program, address) = Program::serve("http", &[LOCAL, "--patience", "1"]);
+    let mut slow = connect(address);
+    slow.write_all(b"POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\nsl")
+        .unwrap();
+    slow.read_exact(&mut [0]).unwrap();
+    let mut used = connect(address);
+    used.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\nGET / HT")
+        .unwrap();
+    let mut unfinished = connect(address);
+    unfinished.write_all(b"GET / HTTP/1.1\r\nHo").unwrap();
+    assert!(read_all(&mut unfinished).is_empty());
+    let answer = String::from_utf8_lossy(&read_all(&mut used)).into_owned();
+    assert_eq!(answer.matches("200 OK").count(), 1, "{answer}");
+    // A request that has begun may take its time.
+    let rest = there_and_back(&mut slow, b"ow");
+    let rest = String::from_utf8_lossy(&rest);
+    assert!(rest.contains("\r\now\r\n"), "{rest}");
+    program.stop();
+}
+
+#[test]
 fn what_is_under_way_is_finished_before_the_end() {
     let (program, address) = Program::serve("http", &[LOCAL]);
     let data = pattern(3_000_000);
