@@ -118,6 +118,8 @@ fn every_page_is_whole_in_a_browser() {
             }
             if name == Path::new("index.html") {
                 assert_eq!(browser.evaluate(&mut page, REACHED), json!(true));
+                // To be looked at.
+                browser.screenshot(&mut page, &folder.with_extension(format!("{scheme}.png")));
             }
             browser.close(page);
         }
