@@ -217,15 +217,15 @@ fn has_a_handler() {
 fn handlers_of_an_application_are_called_and_removed() {
     let mut process = Process::start("signals::handles_signals");
     process.says("started");
-    process.signal(Signal::HUP);
+    process.signal(Signal::USR2);
     process.says("first");
     process.says("second");
     process.says("one is left");
-    process.signal(Signal::HUP);
+    process.signal(Signal::USR2);
     process.says("second");
     process.says("none is left");
-    process.signal(Signal::HUP);
-    assert_eq!(process.end().signal(), Some(Signal::HUP.as_raw()));
+    process.signal(Signal::USR2);
+    assert_eq!(process.end().signal(), Some(Signal::USR2.as_raw()));
 }
 
 #[test]
@@ -237,13 +237,13 @@ fn handles_signals() {
     let reactor = Reactor::new().unwrap();
     let seen = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(Signal::USR1.as_raw(), seen.clone()).unwrap();
-    let first = reactor.on_signal(retwist::Signal::HUP, || println!("\nfirst"));
+    let first = reactor.on_signal(retwist::Signal::USR2, || println!("\nfirst"));
     let first = Cell::new(Some(first.unwrap()));
     let handle = reactor.handle();
     let count = Cell::new(0);
     let kept = Rc::new(Cell::new(None));
     let own = kept.clone();
-    let second = reactor.on_signal(retwist::Signal::HUP, move || {
+    let second = reactor.on_signal(retwist::Signal::USR2, move || {
         println!("\nsecond");
         count.set(count.get() + 1);
         if count.get() == 1 {
