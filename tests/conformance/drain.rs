@@ -1,14 +1,14 @@
 //! A drain: nothing new is accepted, and what is served comes to its own end, as long as there is time.
 
 use std::cell::{Cell, RefCell};
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
 use retwist::{
     Address, DatagramProtocol, DatagramTransport, Hold, ListeningPort, Phase, Protocol, Reactor,
-    ReactorSettings, ReactorState, Reason, SystemEvent, TcpConnect, TcpListen, TransportRef,
+    ReactorState, Reason, SystemEvent, TcpConnect, TcpListen, TransportRef,
 };
 
 mod memory;
@@ -63,13 +63,6 @@ fn serve(reactor: &Reactor, log: &Log, closes_when_idle: bool) -> ListeningPort 
         closes_when_idle,
     };
     reactor.listen_tcp(listen, build).unwrap()
-}
-
-fn exchange(client: &mut TcpStream, word: &[u8]) {
-    client.write_all(word).unwrap();
-    let mut heard = vec![0; word.len()];
-    client.read_exact(&mut heard).unwrap();
-    assert_eq!(heard, word);
 }
 
 #[test]

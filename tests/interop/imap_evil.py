@@ -133,8 +133,8 @@ class Floods(ImapTestCase):
     def test_a_hundred_thousand_commands_at_once(self):
         """A client that does not read the answers is read no further, and gets all of them when it reads."""
         count = 100_000
-        with self.serve() as server, self.wire(server) as wire:
-            wire.says(b"a SELECT INBOX", b"a OK")
+        # In clear: Python's TLS cannot be written and read by two threads at a time.
+        with self.serve() as server, self.wire(server, protect=False) as wire:
             commands = b"".join(b"%d NOOP\r\n" % number for number in range(count))
             sender = threading.Thread(target=wire.send, args=[commands])
             sender.start()

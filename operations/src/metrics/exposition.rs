@@ -133,33 +133,82 @@ fn build() -> Result<PrometheusRecorder, ExpositionError> {
 }
 
 /// What is what, for those who look at the text.
+const GAUGES: [(&str, &str); 4] = [
+    (
+        "retwist_connections",
+        "Connections that there are, by state",
+    ),
+    (
+        "retwist_port_connections",
+        "Connections that a port has accepted and that have not ended",
+    ),
+    ("retwist_timers", "Timers that are pending"),
+    (
+        "retwist_uptime_seconds",
+        "How long the reactor has been there",
+    ),
+];
+
+const COUNTERS: [(&str, &str); 10] = [
+    ("retwist_accepted_total", "Connections that were accepted"),
+    (
+        "retwist_callbacks_total",
+        "Callbacks of protocols that were made",
+    ),
+    (
+        "retwist_connections_begun_total",
+        "Connections that have begun",
+    ),
+    (
+        "retwist_connections_broken_total",
+        "Connections that have ended uncleanly",
+    ),
+    (
+        "retwist_connections_ended_total",
+        "Connections that have ended",
+    ),
+    (
+        "retwist_port_accepted_total",
+        "Connections that a port has accepted",
+    ),
+    (
+        "retwist_received_bytes_total",
+        "Bytes received, under all layers",
+    ),
+    (
+        "retwist_refused_total",
+        "Connections that were refused, by reason",
+    ),
+    (
+        "retwist_sent_bytes_total",
+        "Bytes that the system has taken, under all layers",
+    ),
+    ("retwist_timers_called_total", "Timers that were called"),
+];
+
+const HISTOGRAMS: [(&str, &str); 3] = [
+    ("retwist_lag_seconds", "How late timers were called"),
+    (
+        "retwist_pass_seconds",
+        "How long a pass of the loop works, while it is watched",
+    ),
+    (
+        "retwist_piece_seconds",
+        "How long a piece of work takes, while the loop is watched",
+    ),
+];
+
 fn describe(recorder: Option<&PrometheusRecorder>) {
     let all = || {
-        metrics::describe_gauge!(
-            "retwist_connections",
-            "Connections that there are, by state"
-        );
-        metrics::describe_counter!(
-            "retwist_refused_total",
-            "Connections that were refused, by reason"
-        );
-        metrics::describe_counter!(
-            "retwist_received_bytes_total",
-            "Bytes received, under all layers"
-        );
-        metrics::describe_counter!(
-            "retwist_sent_bytes_total",
-            "Bytes that the system has taken, under all layers"
-        );
-        metrics::describe_histogram!("retwist_lag_seconds", "How late timers were called");
-        metrics::describe_histogram!(
-            "retwist_pass_seconds",
-            "How long a pass of the loop works, while it is watched"
-        );
-        metrics::describe_histogram!(
-            "retwist_piece_seconds",
-            "How long a piece of work takes, while the loop is watched"
-        );
+        for (name, what) in GAUGES {
+            metrics::describe_gauge!(name, what);
+        }
+        for (name, what) in COUNTERS {
+            metrics::describe_counter!(name, what);
+        }
+        for (name, what) in HISTOGRAMS {
+            metrics::describe_histogram!(name, what);
+        }
     };
     match recorder {
         Some(recorder) => metrics::with_local_recorder(recorder, all),

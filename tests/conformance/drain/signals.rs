@@ -1,9 +1,20 @@
 //! Signals drain a reactor whose settings say so.
 
+use std::io::ErrorKind;
+use std::net::TcpStream;
+
+use retwist::ReactorSettings;
 use rustix::process::Signal;
 
 use super::*;
 use crate::child::{Process, is_child};
+
+fn exchange(client: &mut TcpStream, word: &[u8]) {
+    client.write_all(word).unwrap();
+    let mut heard = vec![0; word.len()];
+    client.read_exact(&mut heard).unwrap();
+    assert_eq!(heard, word);
+}
 
 #[test]
 fn the_first_signal_drains_and_the_second_cuts_it_short() {
