@@ -42,12 +42,12 @@ use crate::Operated;
 /// ```no_run
 /// # #[cfg(unix)] fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use retwist_operations::Console;
-/// use retwist_reactor::{Reactor, UnixListen};
+/// use retwist_reactor::{Reactor, UnixListen, UnixName};
 ///
 /// let reactor = Reactor::new()?;
 /// let console = Console::new(&reactor);
 /// console.command("reload", "reload", "reads the configuration again", |_| Ok("reloaded".into()));
-/// let socket = UnixListen::name("/run/echo.sock").mode(0o600);
+/// let socket = UnixListen::name(UnixName::path("/run/echo.sock")?).mode(0o600);
 /// reactor.listen_unix_factory(socket, console.factory())?;
 /// # reactor.run()?;
 /// # Ok(()) }
