@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 
@@ -31,7 +32,11 @@ pub(crate) struct Page {
 
 impl Browser {
     pub(crate) fn start() -> Browser {
-        let profile = std::env::temp_dir().join(format!("retwist-browser-{}", std::process::id()));
+        // A second browser with the same profile hands its work to the first one, and ends.
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("retwist-browser-{}-{count}", std::process::id());
+        let profile = std::env::temp_dir().join(name);
         let mut process = Command::new("chromium")
             .args([
                 "--headless",

@@ -56,6 +56,19 @@ def run(*command, input=b"", expect=0, env=None):
     return output
 
 
+def by_arrival(files):
+    """Messages of a maildir in the order in which the server took them.
+
+    Files that are written within one tick of the system's clock have the same times. Their names say more: the second, its
+    microseconds, and the process's own count.
+    """
+
+    def arrival(file):
+        return [int(number) for number in re.match(r"(\d+)\.M(\d+)P\d+Q(\d+)", file.name).groups()]
+
+    return sorted(files, key=arrival)
+
+
 def talk(command, *exchanges, expect=0):
     """Says things to a program, and ends its input; the program must then end too.
 

@@ -8,7 +8,7 @@ import smtplib
 import socket
 import threading
 
-from common import PATIENCE, Server, TestCase, authority, example, main, needs, run
+from common import PATIENCE, Server, TestCase, authority, by_arrival, example, main, needs, run
 from terminal import Terminal
 
 FROM, TO = "me@example.org", "alice@localhost"
@@ -127,7 +127,7 @@ class Pop3(TestCase):
                 client.retr(1)
             assert b"removed" in gone.exception.args[0]
             # Another program takes notice of the message, and marks it.
-            (first, *_) = sorted(self.mail.glob("alice/new/*"), key=lambda file: file.stat().st_mtime_ns)
+            (first, *_) = by_arrival(self.mail.glob("alice/new/*"))
             first.rename(self.mail / "alice" / "cur" / f"{first.name}:2,S")
             assert client.retr(2)[1][-1] == b"end."
             client.dele(1)

@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 
-from common import Server, TestCase, authority, installed, main, needs, run, stunnel_client, talk, twisted
+from common import Server, TestCase, authority, by_arrival, installed, main, needs, run, stunnel_client, talk, twisted
 
 FROM, TO = "me@example.org", "you@example.org"
 MESSAGE = f"From: {FROM}\r\nTo: {TO}\r\nSubject: dots\r\n\r\n.\r\n..\r\n.dot\r\nend.\r\n"
@@ -41,7 +41,7 @@ class Smtp(TestCase):
     def messages(self):
         """The messages that have arrived, with what the server puts in front; there must be nothing else."""
         assert self.pieces() == []
-        files = sorted(self.mail.glob("everyone/new/*"), key=lambda file: file.stat().st_mtime_ns)
+        files = by_arrival(self.mail.glob("everyone/new/*"))
         texts = [file.read_bytes().decode() for file in files]
         assert all(text.startswith(f"Return-Path: <{FROM}>\r\nDelivered-To: {TO}\r\nReceived: ") for text in texts)
         return texts

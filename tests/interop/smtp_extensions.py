@@ -10,7 +10,7 @@ import smtplib
 import socket
 import threading
 
-from common import PATIENCE, Server, TestCase, example, main, needs, run
+from common import PATIENCE, Server, TestCase, by_arrival, example, main, needs, run
 
 FROM, TO = "me@example.org", "alice@localhost"
 TEXT = "From: me@example.org\r\nSubject: hello\r\n\r\none\r\n..two\r\n"
@@ -27,7 +27,7 @@ class Mail(TestCase):
 
     def messages(self, user="alice"):
         assert list(self.mail.glob("*/tmp/*")) == []
-        files = sorted((self.mail / user / "new").glob("*"), key=lambda file: file.stat().st_mtime_ns)
+        files = by_arrival((self.mail / user / "new").glob("*"))
         return [file.read_bytes() for file in files]
 
     @contextlib.contextmanager
