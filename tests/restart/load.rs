@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use retwist::tls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 use retwist::tls::{ClientOptions, TrustRoots};
@@ -102,7 +103,21 @@ pub struct Counts {
     pub cut_requests: usize,
 }
 
+impl Counts {
+    /// Nothing was lost.
+    #[track_caller]
+    pub fn assert_whole(&self) {
+        let lost = (self.failed_connects, self.cut_requests);
+        assert_eq!(lost, (0, 0), "{self:?}");
+    }
+}
+
 /// Busy clients, each in a thread, and others that are only connected.
+///
+/// What is evil here is that the clients share the machine with the servers: clients that ask as fast as they
+/// can leave a server no time, and a restart under them takes minutes. So all busy clients together make
+/// about [`RATE`] requests a second, however many they are; and the others connect in bursts, of as many as
+/// half the queue of a port.
 pub struct Load {
     way: Arc<dyn Way>,
     counters: Arc<Counters>,
@@ -112,6 +127,12 @@ pub struct Load {
 
 /// How many requests a busy client makes of one connection.
 const REQUESTS: usize = 25;
+/// How many requests a second all busy clients make together.
+const RATE: u32 = 5_000;
+/// How many threads connect those that are only connected, and how many each connects at once before it asks
+/// anything.
+const THREADS: usize = 8;
+const BURST: usize = 64;
 
 impl Load {
     pub fn of(way: impl Way) -> Self {
@@ -125,33 +146,44 @@ impl Load {
 
     /// Begins with so many busy clients.
     pub fn begin(&mut self, busy: usize) {
+        let pause = Duration::from_secs(1) * u32::try_from(busy).unwrap() / RATE;
         for _ in 0..busy {
             let (way, counters) = (self.way.clone(), self.counters.clone());
             let client = thread::Builder::new().stack_size(256 * 1024);
             let client = client.spawn(move || {
                 while !counters.is_over.load(Ordering::Relaxed) {
-                    serve_oneself(&*way, &counters);
+                    serve_oneself(&*way, &counters, pause);
                 }
             });
             self.busy.push(client.unwrap());
         }
     }
 
-    /// Connects in a burst until there are so many besides the busy ones, each with one request.
+    /// Connects in bursts until there are so many besides the busy ones, each with one request.
     pub fn fill(&mut self, connections: usize) {
-        while self.idle.len() < connections {
-            if let Some(mut stream) = connect(&*self.way, &self.counters) {
-                request(&mut *stream, &self.counters);
-                self.idle.push(stream);
-            }
-        }
+        let missing = connections.saturating_sub(self.idle.len());
+        let (way, counters) = (&*self.way, &*self.counters);
+        let share = |index| missing / THREADS + usize::from(index < missing % THREADS);
+        let connected = thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|index| scope.spawn(move || connect_all(way, counters, share(index))))
+                .collect();
+            let connected = threads.into_iter().map(|thread| thread.join().unwrap());
+            connected.collect::<Vec<_>>()
+        });
+        self.idle.extend(connected.into_iter().flatten());
     }
 
     /// Those that are only connected make one more request each, and close.
     pub fn let_go(&mut self) {
-        for mut stream in self.idle.drain(..) {
-            request(&mut *stream, &self.counters);
-        }
+        let share = self.idle.len().div_ceil(THREADS).max(1);
+        let counters = &*self.counters;
+        thread::scope(|scope| {
+            for streams in self.idle.chunks_mut(share) {
+                scope.spawn(move || ask_all(streams, counters));
+            }
+        });
+        self.idle.clear();
     }
 
     pub fn end(mut self) -> Counts {
@@ -188,6 +220,24 @@ fn connect(way: &dyn Way, counters: &Counters) -> Option<Box<dyn Talks>> {
     }
 }
 
+fn connect_all(way: &dyn Way, counters: &Counters, connections: usize) -> Vec<Box<dyn Talks>> {
+    let mut all = Vec::new();
+    while all.len() < connections {
+        let burst = BURST.min(connections - all.len());
+        let connected = (0..burst).filter_map(|_| connect(way, counters));
+        let mut connected: Vec<_> = connected.collect();
+        ask_all(&mut connected, counters);
+        all.append(&mut connected);
+    }
+    all
+}
+
+fn ask_all(streams: &mut [Box<dyn Talks>], counters: &Counters) {
+    for stream in streams {
+        request(&mut **stream, counters);
+    }
+}
+
 /// One request and its answer. Returns whether it came.
 fn request(stream: &mut dyn Talks, counters: &Counters) -> bool {
     const QUESTION: &[u8; 32] = b"as many bytes as a small request";
@@ -210,12 +260,13 @@ fn request(stream: &mut dyn Talks, counters: &Counters) -> bool {
     }
 }
 
-fn serve_oneself(way: &dyn Way, counters: &Counters) {
+fn serve_oneself(way: &dyn Way, counters: &Counters, pause: Duration) {
     if let Some(mut stream) = connect(way, counters) {
         for _ in 0..REQUESTS {
             if counters.is_over.load(Ordering::Relaxed) || !request(&mut *stream, counters) {
                 break;
             }
+            thread::sleep(pause);
         }
     }
 }

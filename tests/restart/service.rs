@@ -9,10 +9,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process, setrlimit};
 
 /// How long anything here may take, on a busy machine too, before a test calls it hung.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What the servers log: not each connection.
+const LOG: &str = "info,echo=warn,tls_echo=warn";
 
 pub struct Service {
     /// The first of them; the others are its descendants.
@@ -21,6 +24,13 @@ pub struct Service {
     address: Option<SocketAddr>,
     said: Receiver<String>,
     logged: Receiver<String>,
+}
+
+/// Raises the limit of open files, for this process and the servers that it starts.
+fn descriptors_as_many_as_allowed() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).expect("a limit that is allowed");
 }
 
 /// An example as `cargo test` has built it, beside the tests.
@@ -66,10 +76,11 @@ impl Service {
 
     /// Starts the program at this path.
     pub fn start_at(path: &std::path::Path, arguments: &[&str]) -> Self {
+        descriptors_as_many_as_allowed();
         let mut command = Command::new("env");
         command.args(["--default-signal=INT,TERM"]).arg(path);
         command.args(arguments).args(["--drain", "60"]);
-        command.env("RUST_LOG", "info").stdin(Stdio::null());
+        command.env("RUST_LOG", LOG).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut first = command.spawn().expect("the example starts");
         let mut service = Service {
