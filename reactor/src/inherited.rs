@@ -1,10 +1,12 @@
 //! Descriptors that the program was started with, by their numbers.
 
+pub(crate) mod bytes;
 mod copy;
 pub(crate) mod handed;
 mod listen_fds;
 mod taken;
 
+pub use bytes::{hand_over, handed_over};
 pub use listen_fds::ListenFds;
 pub(crate) use listen_fds::{is_for_this_process, passed_on};
 pub use taken::inherited_descriptor;
@@ -19,5 +21,5 @@ pub(crate) const VARIABLES: [&str; 8] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
-    "RETWIST_READY_FD",
+    bytes::VARIABLE,
 ];

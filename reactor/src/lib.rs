@@ -75,7 +75,7 @@ pub use heart::protocol::{CallTarget, Protocol, ProtocolHandle, ProtocolRef, Wea
 pub use heart::seat::Seat;
 pub use heart::transport::{Reading, Transport, TransportRef};
 #[cfg(unix)]
-pub use inherited::{ListenFds, inherited_descriptor};
+pub use inherited::{ListenFds, hand_over, handed_over, inherited_descriptor};
 pub use machines::producer::{Awaited, Flow, Producer, ProducerKind, ProducerRegistered};
 pub use machines::sent_calls::SentCalls;
 #[cfg(unix)]

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::successor::{GO, READY, VARIABLE};
+use super::successor::{GO, READY};
 use super::{RestartError, Shared};
 use crate::core::fleet;
+use crate::inherited::bytes::{self, BYTES, VARIABLE};
 use crate::inherited::handed::{self, Handed};
 use crate::inherited::passed_on;
 use crate::{
@@ -86,6 +87,10 @@ impl Attempt {
         };
         let spawned = shared.reactor.spawn_process(self.program(shared), protocol);
         let process = spawned.map_err(RestartError::Spawn)?;
+        // Those of this moment: an earlier attempt has had others.
+        let handed = self.ready() + BYTES;
+        process.write_to_child(handed, &bytes::offered());
+        process.close_child_descriptor(handed);
         *self.process.borrow_mut() = Some(process);
         self.after(shared.settings.ready_timeout, |attempt, shared| {
             attempt.kill();
@@ -97,7 +102,7 @@ impl Attempt {
 
     fn program(&self, shared: &Shared) -> Program {
         let names: Vec<_> = self.sockets.iter().map(|(name, _)| name.as_str()).collect();
-        let ready = FIRST + self.sockets.len() as i32;
+        let ready = self.ready();
         let mut program = Program::new(&shared.program)
             .args(std::env::args_os().skip(1))
             .outlives_reactor(true)
@@ -106,7 +111,8 @@ impl Attempt {
             .env("LISTEN_FDNAMES", names.join(":"))
             .env(VARIABLE, ready.to_string())
             .descriptor(ready, ChildDescriptor::ChildWrites)
-            .descriptor(ready + 1, ChildDescriptor::ChildReads);
+            .descriptor(ready + 1, ChildDescriptor::ChildReads)
+            .descriptor(ready + BYTES, ChildDescriptor::ChildReads);
         for number in 0..FIRST {
             program = program.descriptor(number, ChildDescriptor::Inherit);
         }
@@ -120,6 +126,11 @@ impl Attempt {
             }
         }
         program
+    }
+
+    /// The number of the descriptor at which the new program says that it is ready.
+    fn ready(&self) -> i32 {
+        FIRST + self.sockets.len() as i32
     }
 
     fn after(&self, time: Duration, then: fn(&Attempt, &Rc<Shared>)) {
@@ -173,7 +184,7 @@ impl Attempt {
         let Some(process) = &*process else {
             return;
         };
-        process.write_to_child(FIRST + self.sockets.len() as i32 + 1, GO);
+        process.write_to_child(self.ready() + 1, GO);
         if let Some(pid) = process.pid() {
             shared.tell_manager(&format!("MAINPID={pid}"));
         }

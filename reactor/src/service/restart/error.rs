@@ -18,8 +18,6 @@ pub enum RestartError {
     Manager(ServiceManagerError),
     /// What the program before this one has handed over cannot be had.
     Inherited(InheritedError),
-    /// The program before this one waits for word at a descriptor, and there is none.
-    Malformed(String),
     /// What tells this program when to accept cannot be watched.
     Gate(OpenError),
     /// A socket cannot be handed over.
@@ -40,12 +38,6 @@ impl fmt::Display for RestartError {
             RestartError::Inherited(_) => {
                 "what the program before this one has handed over cannot be had"
             }
-            RestartError::Malformed(value) => {
-                return write!(
-                    f,
-                    "the environment variable RETWIST_READY_FD is {value:?}, which it cannot be"
-                );
-            }
             RestartError::Gate(_) => "what tells this program when to accept cannot be watched",
             RestartError::Socket(_) => "a socket cannot be handed over",
             RestartError::Busy => {
@@ -65,7 +57,7 @@ impl Error for RestartError {
             RestartError::Inherited(error) => Some(error),
             RestartError::Gate(error) => Some(error),
             RestartError::Spawn(error) => Some(error),
-            RestartError::NoPath | RestartError::Malformed(_) | RestartError::Busy => None,
+            RestartError::NoPath | RestartError::Busy => None,
         }
     }
 }

@@ -1,39 +1,33 @@
 //! The side of the new program.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 
 use super::RestartError;
 use crate::core::fleet;
-use crate::inherited::{self, ListenFds, handed, inherited_descriptor};
+use crate::inherited::{ListenFds, bytes, handed, inherited_descriptor};
 use crate::{
     DescriptorStream, InheritedError, Phase, Protocol, ReactorHandle, Reason, SystemEvent,
     TransportRef,
 };
 
-/// Tells of the descriptor at which the program before this one waits for [`READY`]. That of the next
-/// number says when this one is to accept.
-pub(super) const VARIABLE: &str = "RETWIST_READY_FD";
+/// What the program before this one waits for.
 pub(super) const READY: &[u8] = b"READY=1\n";
+/// What tells this program to accept.
 pub(super) const GO: &[u8] = b"GO=1\n";
 
 /// If this program replaces another one, says so to that one when the reactor has started.
 pub(super) fn attach(reactor: &ReactorHandle) -> Result<(), RestartError> {
-    let Some(number) = std::env::var_os(VARIABLE) else {
+    let Some(number) = bytes::ready().map_err(RestartError::Inherited)? else {
         return Ok(());
     };
-    if !inherited::is_for_this_process() {
-        // It was meant for the program that has started this one.
-        return Ok(());
-    }
     match ListenFds::get() {
         Ok(_) | Err(InheritedError::NothingPassed) => {}
         // Ports were opened anew that were to be taken over.
         Err(error) => return Err(RestartError::Inherited(error)),
     }
-    let (ready, go) = descriptors(&number)?;
+    let (ready, go) = descriptors(number)?;
     let mut ready = File::from(ready);
     handed::wait(true);
     reactor
@@ -44,6 +38,7 @@ pub(super) fn attach(reactor: &ReactorHandle) -> Result<(), RestartError> {
         // Behind the other triggers: those that were called when it runs.
         clock.call_soon(move || {
             handed::close_others();
+            bytes::close();
             if let Err(error) = ready.write_all(READY) {
                 log::warn!(
                     "the program before this one is not there to hear that this one is ready: {error}"
@@ -54,10 +49,7 @@ pub(super) fn attach(reactor: &ReactorHandle) -> Result<(), RestartError> {
     Ok(())
 }
 
-fn descriptors(number: &OsString) -> Result<(OwnedFd, OwnedFd), RestartError> {
-    let parsed: Option<i32> = number.to_str().and_then(|text| text.parse().ok());
-    let malformed = || RestartError::Malformed(number.to_string_lossy().into_owned());
-    let ready = parsed.filter(|number| *number > 2).ok_or_else(malformed)?;
+fn descriptors(ready: RawFd) -> Result<(OwnedFd, OwnedFd), RestartError> {
     let take = |number| inherited_descriptor(number).map_err(RestartError::Inherited);
     Ok((take(ready)?, take(ready + 1)?))
 }
