@@ -13,6 +13,7 @@ use super::watch::Watches;
 #[derive(Clone, Default)]
 pub(crate) struct Operation {
     drain: Duration,
+    notice: Duration,
     watches: Watches,
 }
 
@@ -20,6 +21,10 @@ pub(crate) struct Operation {
 pub(crate) const HELP: &str = r"
 --drain SECONDS    at the first SIGINT or SIGTERM, accept nothing new, and give the connections so long to come to their
                    end (default: 0); the next signal cuts that short
+--drain-notice SECONDS
+                   before that, go on accepting for so long (default: 0), while the health of --health is draining: so
+                   that a balancer in front learns of it; the interval of its checks, times how many have to fail, and
+                   one more
 
 SIGUSR2 starts the program anew from the same path, with the sockets that it listens on; as soon as the new one is ready,
 this one gives its connections the time of --drain, or 30 s, and ends.";
@@ -42,7 +47,10 @@ impl Operation {
             };
             match option {
                 "--drain" => operation.drain = seconds(option, value.or_else(|| arguments.next()))?,
-                "--admin" | "--metrics" | "--page" => {
+                "--drain-notice" => {
+                    operation.notice = seconds(option, value.or_else(|| arguments.next()))?;
+                }
+                "--admin" | "--health" | "--metrics" | "--page" => {
                     let value = value.or_else(|| arguments.next());
                     operation.watches.ask(option, value)?;
                 }
@@ -80,7 +88,8 @@ impl Operation {
     /// The settings of the reactor, or of each worker.
     pub(crate) fn settings(&self) -> ReactorSettings {
         ReactorSettings {
-            drain_timeout: self.drain,
+            drain_timeout: self.notice + self.drain,
+            drain_notice: self.notice,
             ..ReactorSettings::default()
         }
     }

@@ -1,6 +1,7 @@
-//! What those who run an example look at it with: a console, metrics, a page in the browser.
+//! What those who run an example look at it with: a console, metrics, a page in the browser; and what a
+//! balancer asks.
 //!
-//! `--admin unix:PATH`, `--metrics ENDPOINT` and `--page ENDPOINT` bring crates that no example needs for
+//! `--admin unix:PATH`, `--health ENDPOINT`, `--metrics ENDPOINT` and `--page ENDPOINT` bring crates that no example needs for
 //! its own work. So they are there with the feature `operations` alone; without it, a sentence says so.
 
 use std::ffi::OsString;
@@ -10,11 +11,13 @@ use super::Mistake;
 /// What the help says about them.
 #[cfg(feature = "operations")]
 pub(crate) const HELP: &str = r"--admin unix:PATH  a console on a UNIX socket, for the user that runs the program: socat - UNIX:PATH, and then help
+--health ENDPOINT  for the checks of a balancer, at /health: 200 and serving, or 503 and draining
 --metrics ENDPOINT its figures for Prometheus, at /metrics
 --page ENDPOINT    its figures on a page in the browser, at /";
 #[cfg(not(feature = "operations"))]
-pub(crate) const HELP: &str = r"--admin, --metrics, --page
-                   a console, its figures for Prometheus, a page in the browser: with cargo's --features operations";
+pub(crate) const HELP: &str = r"--admin, --health, --metrics, --page
+                   a console, its health for a balancer, its figures for Prometheus, a page in the browser: with cargo's
+                   --features operations";
 
 /// Where the program is looked at, by the option.
 #[derive(Clone, Default)]
@@ -66,7 +69,7 @@ mod with {
     use retwist::ReactorHandle;
     use retwist::endpoint::server_from_string;
     use retwist::operations::metrics::Exposition;
-    use retwist::operations::{Console, Page};
+    use retwist::operations::{Console, Health, Page};
 
     use super::super::{Mistake, logger, say};
     use super::Watches;
@@ -78,6 +81,9 @@ mod with {
             for (option, endpoint) in &self.asked {
                 match option.as_str() {
                     "--admin" => admin(reactor, endpoint, worker)?,
+                    // All drain together, and one of them says so.
+                    "--health" if worker > 0 => {}
+                    "--health" => health(reactor, endpoint)?,
                     _ if worker > 0 => {
                         let why = format!("{option} shows one reactor: leave out --workers");
                         return Err(why.into());
@@ -113,6 +119,15 @@ mod with {
         let endpoint = server_from_string(&format!("unix:{path}{mode}"))?;
         let port = endpoint.listen_factory(reactor, console.factory())?;
         reactor.call_when_running(move || say(&format!("console on {}", port.address())));
+        Ok(())
+    }
+
+    fn health(reactor: &ReactorHandle, endpoint: &str) -> Result<(), Mistake> {
+        let health = Health::new(Rc::new(reactor.clone()));
+        let endpoint = server_from_string(endpoint)?;
+        let port = endpoint.listen_factory(reactor, health.factory())?;
+        reactor
+            .call_when_running(move || say(&format!("health on http://{}/health", port.address())));
         Ok(())
     }
 

@@ -56,6 +56,12 @@ impl Answer {
         Answer::new(status, "text/plain; charset=utf-8", format!("{status}\n"))
     }
 
+    /// Of a service that wants nothing new.
+    pub(crate) fn unavailable(body: impl Into<Vec<u8>>) -> Self {
+        let status = "503 Service Unavailable";
+        Answer::new(status, "text/plain; charset=utf-8", body)
+    }
+
     pub(crate) fn found(kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Answer::new("200 OK", kind, body)
     }
@@ -143,7 +149,9 @@ impl Door {
             fields: parsed.headers,
             rest: &self.head[end..],
         };
-        let answer = if request.has("host") {
+        // HTTP/1.0 has no such field, and is what simple health checks speak.
+        let is_whole = parsed.version == Some(0) || request.has("host");
+        let answer = if is_whole {
             self.site.answer(&request, transport)
         } else {
             Some(Answer::refusal("400 Bad Request"))

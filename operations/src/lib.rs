@@ -13,9 +13,12 @@
 //! | ask a running program, from a terminal or a script | [`Console`] |
 //! | have Prometheus, or anything else behind the crate `metrics`, collect its figures | `metrics` (feature `metrics`) |
 //! | look at it in a browser | `Page` (feature `page`) |
+//! | tell a load balancer whether to send clients here | `Health` (feature `health`, and with each of the two others) |
 
 mod console;
-#[cfg(any(feature = "metrics", feature = "page"))]
+#[cfg(feature = "health")]
+mod health;
+#[cfg(feature = "health")]
 mod http;
 mod json;
 #[cfg(feature = "metrics")]
@@ -24,13 +27,15 @@ pub mod metrics;
 mod page;
 mod text;
 
-use retwist_reactor::{ReactorStats, ReactorTcp};
+use retwist_reactor::{ReactorLifecycle, ReactorStats, ReactorTcp};
 
 pub use console::{Access, Arguments, Console};
+#[cfg(feature = "health")]
+pub use health::{Health, HealthStatus};
 #[cfg(feature = "page")]
 pub use page::Page;
 
 /// A reactor that is looked at, with its clock: each that tells of itself is one.
-pub trait Operated: ReactorStats + ReactorTcp {}
+pub trait Operated: ReactorStats + ReactorTcp + ReactorLifecycle {}
 
-impl<R: ReactorStats + ReactorTcp + ?Sized> Operated for R {}
+impl<R: ReactorStats + ReactorTcp + ReactorLifecycle + ?Sized> Operated for R {}

@@ -12,8 +12,8 @@ use retwist_reactor::{FactoryRef, TransportRef};
 
 use self::live::Live;
 use self::visit::visit;
-use crate::Operated;
 use crate::http::{self, Answer, Request, Site};
+use crate::{Health, Operated};
 
 /// A page in the browser that shows what a reactor does, live: connections, throughput, lag, errors.
 ///
@@ -40,6 +40,7 @@ use crate::http::{self, Answer, Request, Site};
 #[derive(Clone)]
 pub struct Page {
     live: Rc<Live>,
+    health: Health,
 }
 
 /// How long a page may take nothing.
@@ -49,6 +50,7 @@ impl Page {
     /// The page of this reactor.
     pub fn new(reactor: Rc<dyn Operated>) -> Self {
         Page {
+            health: Health::new(reactor.clone()),
             live: Rc::new(Live::new(reactor)),
         }
     }
@@ -57,6 +59,7 @@ impl Page {
     pub fn factory(&self) -> FactoryRef {
         http::site(Rc::new(Front {
             live: self.live.clone(),
+            health: self.health.clone(),
         }))
     }
 }
@@ -69,6 +72,7 @@ impl fmt::Debug for Page {
 
 struct Front {
     live: Rc<Live>,
+    health: Health,
 }
 
 impl Site for Front {
@@ -81,6 +85,7 @@ impl Site for Front {
                 "text/javascript; charset=utf-8",
                 include_str!("page/page.js"),
             ),
+            "/health" => Some(self.health.answer_to_health()),
             "/live" => self.let_in(request, transport).err(),
             _ => Some(Answer::refusal("404 Not Found")),
         }

@@ -12,6 +12,7 @@ use retwist::{
 };
 
 mod memory;
+mod notice;
 mod others;
 #[cfg(unix)]
 mod signals;

@@ -10,8 +10,8 @@ use metrics_exporter_prometheus::{
 use retwist_reactor::{FactoryRef, Histogram, TransportRef};
 
 use super::Publisher;
-use crate::Operated;
 use crate::http::{self, Answer, Request, Site};
+use crate::{Health, Operated};
 
 /// How often what is recorded is put in order, whether it is asked for or not: it would pile up.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -33,6 +33,8 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// # Ok(()) }
 /// ```
 ///
+/// At `/health` it says what [`Health`] says.
+///
 /// An endpoint tells every peer that asks: it is to listen where the collector alone gets to.
 #[derive(Clone)]
 pub struct Exposition {
@@ -41,6 +43,7 @@ pub struct Exposition {
 
 struct Shared {
     publisher: Publisher,
+    health: Health,
     handle: PrometheusHandle,
     /// `None` if it is the one of the process.
     recorder: Option<PrometheusRecorder>,
@@ -72,7 +75,8 @@ impl Exposition {
         let clock = reactor.time();
         let exposition = Exposition {
             shared: Rc::new(Shared {
-                publisher: Publisher::new(reactor),
+                publisher: Publisher::new(reactor.clone()),
+                health: Health::new(reactor),
                 handle,
                 recorder,
             }),
@@ -107,6 +111,7 @@ impl Site for Shared {
     fn answer(&self, request: &Request<'_>, _: &TransportRef) -> Option<Answer> {
         Some(match request.path {
             "/metrics" => Answer::found("text/plain; version=0.0.4; charset=utf-8", self.render()),
+            "/health" => self.health.answer_to_health(),
             _ => Answer::refusal("404 Not Found"),
         })
     }

@@ -17,7 +17,8 @@ use crate::heart::draining::Draining;
 /// ```text
 /// step      | goes on when                            | and then
 /// ----------+-----------------------------------------+----------------------------------------------
-/// Holding   | no trigger before the drain holds       | ports close
+/// Holding   | no trigger before the drain holds, and  | ports close
+///           | the notice is over                      |
 /// Accepting | two passes were made                    | what is served is asked
 /// Asking    | a pass was made: it has heard so        | triggers during the drain
 /// Asked     | nothing is served, no trigger holds     | triggers after it; the reactor stops
@@ -28,6 +29,8 @@ pub(super) struct Drain {
     step: Cell<Step>,
     /// `None`: it may take as long as it likes.
     end: Cell<Option<Instant>>,
+    /// Until when the ports stay open, so that a balancer hears of the drain first.
+    notice: Cell<Option<Instant>>,
     /// When the log says next how far it is, and how long after that again.
     report: Cell<Option<(Instant, Duration)>>,
     draining: Draining,
@@ -50,6 +53,7 @@ impl Drain {
         Drain {
             step: Cell::new(Step::Holding),
             end: Cell::new(None),
+            notice: Cell::new(None),
             report: Cell::new(None),
             draining,
         }
@@ -70,6 +74,12 @@ impl Drain {
     fn time_left(&self, now: Instant) -> Option<Duration> {
         let end = self.end.get();
         end.map(|end| end.saturating_duration_since(now))
+    }
+
+    /// How much longer the ports stay open.
+    fn notice_left(&self, now: Instant) -> Option<Duration> {
+        let left = self.notice.get()?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
     }
 
     /// It has come to its end, or was given up.
@@ -107,14 +117,32 @@ impl Core {
     pub(super) fn begin_drain(&self) {
         self.progress.set(ReactorState::Draining);
         self.drain.step.set(Step::Holding);
+        let notice = self.drain_notice();
+        let until = self.clock().now().checked_add(notice);
+        self.drain.notice.set(until);
+        if !notice.is_zero() {
+            log::info!("the drain is told to those who ask: ports close in {notice:?}");
+        }
         self.drain.draining.set(true);
         self.triggers.fire(Phase::Before, &SystemEvent::Drain);
+    }
+
+    /// How long the ports stay open. If another program has taken over, no balancer has anything to hear.
+    fn drain_notice(&self) -> Duration {
+        #[cfg(unix)]
+        if crate::inherited::handed::are_given_away() {
+            return Duration::ZERO;
+        }
+        self.settings.drain_notice
     }
 
     /// Whether the drain waits for nothing more, or for nothing in this step.
     pub(super) fn is_drain_due(&self) -> bool {
         let step_is_done = match self.drain.step.get() {
-            Step::Holding => !self.triggers.is_held(),
+            Step::Holding => {
+                let now = self.clock().now();
+                !self.triggers.is_held() && self.drain.notice_left(now).is_none()
+            }
             Step::Accepting(left) | Step::Asking(left) => left == 0,
             Step::Asked => self.sources.served() == 0 && !self.triggers.is_held(),
         };
@@ -177,7 +205,7 @@ impl Core {
         let now = self.clock().now();
         let end = self.drain.time_left(now);
         match self.drain.step.get() {
-            Step::Holding => end,
+            Step::Holding => end.into_iter().chain(self.drain.notice_left(now)).min(),
             Step::Accepting(_) | Step::Asking(_) => Some(Duration::ZERO),
             Step::Asked => {
                 let report = self.drain.report.get();

@@ -201,7 +201,8 @@ impl ReactorHandle {
     /// Drains the reactor, and then stops it: from the next turn on it accepts nothing new, and what it
     /// serves may take `longest` to come to its end. With zero, it [stops](ReactorHandle::stop).
     ///
-    /// 1. The ports close. What waits in their queues is accepted and read once.
+    /// 1. The ports close, after the [notice](crate::ReactorSettings::drain_notice) if the settings have one. What
+    ///    waits in their queues is accepted and read once.
     /// 2. Each connection that was accepted hears [`shutting_down`](crate::Protocol::shutting_down), with
     ///    [`is_draining`](crate::Transport::is_draining) true: it may finish what is under way. So do child
     ///    processes and ports of datagrams. Connections that this side made hear nothing yet, since the

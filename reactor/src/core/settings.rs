@@ -24,6 +24,14 @@ pub struct ReactorSettings {
     /// [`ReactorHandle::drain`](crate::ReactorHandle::drain). The second signal cuts the drain short, and
     /// a third one the shutdown. Default zero: it stops without a drain.
     pub drain_timeout: Duration,
+    /// How long ports stay open when a drain begins, of the time that the drain has. Whatever stands before
+    /// this program and asks for its health, such as a load balancer, learns meanwhile that it drains, and
+    /// sends new connections elsewhere; those that still come are served. It is to be longer than the
+    /// balancer takes to believe it: the interval of its checks, times how many of them have to fail, and
+    /// one more. Default zero: ports close at once.
+    ///
+    /// There is no notice if a `Restart` has handed the sockets to a new version.
+    pub drain_notice: Duration,
 }
 
 impl Default for ReactorSettings {
@@ -32,6 +40,7 @@ impl Default for ReactorSettings {
             signals: true,
             shutdown_timeout: Duration::from_secs(5),
             drain_timeout: Duration::ZERO,
+            drain_notice: Duration::ZERO,
         }
     }
 }

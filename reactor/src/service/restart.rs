@@ -11,6 +11,7 @@ use std::time::Duration;
 use self::attempt::Attempt;
 pub use self::error::RestartError;
 use super::notices::Notices;
+use crate::inherited::handed;
 use crate::{ReactorHandle, ReactorState, Signal, SignalHandler};
 
 /// Replaces the program by its new version, with nothing lost: the new one gets the sockets that this one
@@ -73,6 +74,13 @@ impl Restart {
             probation: Duration::from_secs(1),
             drain: Duration::from_secs(30),
         }
+    }
+
+    /// Whether a new version has taken the sockets over from this process, which only finishes what it serves.
+    /// Clients are served at the same addresses as before: so what tells of the health of the service says
+    /// that it is served.
+    pub fn has_been_replaced() -> bool {
+        handed::are_given_away()
     }
 
     /// The signal that begins a restart; with `None`, only [`Restarting::restart`] does.
