@@ -10,7 +10,9 @@ mod support;
 use std::process::ExitCode;
 
 use lexopt::{Arg, ValueExt};
-use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers, error_chain, factory};
+use retwist::{
+    Address, Protocol, Reason, TransportRef, Worker, WorkerCount, Workers, error_chain, factory,
+};
 
 const HELP: &str = "
 Takes all that it is sent and answers nothing. With RUST_LOG=info it says how much came.
@@ -18,7 +20,7 @@ Takes all that it is sent and answers nothing. With RUST_LOG=info it says how mu
 Usage: discard [ENDPOINT...] [--workers N]
 
 ENDPOINT      where to listen (default: tcp:8009:interface=127.0.0.1)
---workers N   number of reactors, each in a thread of its own, on the same ports (default: 1)
+--workers N   number of reactors, each in a thread of its own, on the same ports; auto: one for each core (default: 1)
 ";
 
 struct Discard {
@@ -40,7 +42,7 @@ impl Protocol for Discard {
 fn main() -> ExitCode {
     support::serve(HELP, |mut arguments| {
         let mut endpoints = Vec::new();
-        let mut workers = 1;
+        let mut workers = WorkerCount::default();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Value(endpoint) => endpoints.push(endpoint.string()?),

@@ -17,7 +17,9 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, ValueExt};
 use retwist::protocols::{FactoryPolicy, ProxyHeader, ProxyOrigin};
-use retwist::{Address, Protocol, Reason, TransportRef, Worker, Workers, error_chain, factory};
+use retwist::{
+    Address, Protocol, Reason, TransportRef, Worker, WorkerCount, Workers, error_chain, factory,
+};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
@@ -26,7 +28,7 @@ Sends back what it is sent, until the client closes.
 Usage: echo [ENDPOINT...] [--workers N] [--proxy-protocol [--trust PREFIX]...]
 
 ENDPOINT           where to listen (default: tcp:8007:interface=127.0.0.1)
---workers N        number of reactors, each in a thread of its own, on the same ports (default: 1)
+--workers N        number of reactors, each in a thread of its own, on the same ports; auto: one for each core (default: 1)
 --proxy-protocol   expect a PROXY header, version 1 or 2, and say first what is in it
 --trust PREFIX     from proxies with these addresses (192.0.2.0/24, 2001:db8::1, any)
                    (default: this machine)
@@ -75,7 +77,7 @@ fn introduction(header: &ProxyHeader) -> String {
 fn main() -> ExitCode {
     support::serve(HELP, |mut arguments| {
         let mut endpoints = Vec::new();
-        let mut workers = 1;
+        let mut workers = WorkerCount::default();
         let mut demanded = false;
         let mut trusted = Prefixes::default();
         while let Some(argument) = arguments.next()? {

@@ -22,7 +22,9 @@ use lexopt::{Arg, ValueExt};
 use retwist::deferred::Dialer;
 use retwist::endpoint::{EndpointDialer, Network, client_from_string, server_from_string};
 use retwist::protocols::{FactoryPolicy, Policy, ProxyHeader, Relay, SendProxyHeader};
-use retwist::{Protocol, ProtocolRef, TransportRef, Worker, Workers, error_chain, factory};
+use retwist::{
+    Protocol, ProtocolRef, TransportRef, Worker, WorkerCount, Workers, error_chain, factory,
+};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
@@ -32,7 +34,7 @@ Usage: forward [LISTEN [CONNECT]] [--workers N] [--proxy-protocol WAY]... [--tru
 
 LISTEN                 where to listen (default: tcp:8010:interface=127.0.0.1)
 CONNECT                what to connect to (default: tcp:127.0.0.1:8007)
---workers N            number of reactors, each in a thread of its own, on the same port (default: 1)
+--workers N            number of reactors, each in a thread of its own, on the same port; auto: one for each core (default: 1)
 --proxy-protocol WAY   send a PROXY header to the server (send for version 1, send-v2), or
                        expect one from the client (receive); can be given for both
 --trust PREFIX         receive from proxies with these addresses (192.0.2.0/24, 2001:db8::1, any)
@@ -70,7 +72,7 @@ impl Protocol for Entrance {
 fn main() -> ExitCode {
     support::serve(HELP, |mut arguments| {
         let (mut listen, mut connect) = (None, None);
-        let mut workers = 1;
+        let mut workers = WorkerCount::default();
         let (mut send, mut receive) = (None, false);
         let mut trusted = Prefixes::default();
         while let Some(argument) = arguments.next()? {

@@ -18,7 +18,7 @@ use retwist::protocols::{
     ByteFraming, FrameReceiver, FrameTransport, Framed, Int8Strings, Int16Strings, Int32Strings,
     Lines, Netstrings,
 };
-use retwist::{FactoryRef, Reason, Worker, Workers};
+use retwist::{FactoryRef, Reason, Worker, WorkerCount, Workers};
 use support::Mistake;
 
 const HELP: &str = "
@@ -27,7 +27,7 @@ Sends each message back in the framing that it came in.
 Usage: frames [ENDPOINT...] [--workers N] [--framing NAME] [--max BYTES]
 
 ENDPOINT         where to listen (default: tcp:8012:interface=127.0.0.1)
---workers N      number of reactors, each in a thread of its own, on the same ports (default: 1)
+--workers N      number of reactors, each in a thread of its own, on the same ports; auto: one for each core (default: 1)
 --framing NAME   line (received with LF or CRLF, sent with CRLF), netstring, int8, int16 or int32
                  (a length before each message) (default: line)
 --max BYTES      maximum length of a message (default: 16384)
@@ -75,7 +75,7 @@ fn factory(framing: &str, max: usize) -> Result<FactoryRef, Mistake> {
 fn main() -> ExitCode {
     support::serve(HELP, |mut arguments| {
         let mut endpoints = Vec::new();
-        let mut workers = 1;
+        let mut workers = WorkerCount::default();
         let mut framing = "line".to_owned();
         let mut max = 16_384;
         while let Some(argument) = arguments.next()? {

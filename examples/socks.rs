@@ -19,7 +19,7 @@ use retwist::deferred::{
     Deferred, Dialer, HostnameEndpoint, ResolveError, Resolver, SystemResolver, ThreadPool,
 };
 use retwist::protocols::{Destination, SocksReply, SocksRequest, SocksServer};
-use retwist::{FactoryRef, ReactorHandle, Worker, Workers, error_chain};
+use retwist::{FactoryRef, ReactorHandle, Worker, WorkerCount, Workers, error_chain};
 use support::prefixes::Prefixes;
 
 const HELP: &str = "
@@ -28,7 +28,7 @@ Connects its clients to the destinations that they ask for, by SOCKS version 5 o
 Usage: socks [ENDPOINT...] [--workers N] [--allow PREFIX]... [--user NAME --password WORD]
 
 ENDPOINT          where to listen (default: tcp:1080:interface=127.0.0.1)
---workers N       number of reactors, each in a thread of its own, on the same ports (default: 1)
+--workers N       number of reactors, each in a thread of its own, on the same ports; auto: one for each core (default: 1)
 --allow PREFIX    connect to these addresses (192.0.2.0/24, 2001:db8::1, any) (default: any)
 --user NAME       require this user name from the clients, which then have to speak version 5,
 --password WORD   and this password
@@ -87,7 +87,7 @@ impl Connects {
 fn main() -> ExitCode {
     support::serve(HELP, |mut arguments| {
         let mut endpoints = Vec::new();
-        let mut workers = 1;
+        let mut workers = WorkerCount::default();
         let mut allowed = Prefixes::default();
         let (mut user, mut password) = (None, None);
         while let Some(argument) = arguments.next()? {

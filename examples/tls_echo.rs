@@ -24,7 +24,9 @@ use retwist::tls::{
     ChannelBinding, ClientCertificates, ClientOptions, ServerOptions, TicketKeys, TlsFactory,
     TlsRole, TlsTransport, TrustRoots,
 };
-use retwist::{Layer, Protocol, Reason, TransportRef, Worker, Workers, error_chain, factory};
+use retwist::{
+    Layer, Protocol, Reason, TransportRef, Worker, WorkerCount, Workers, error_chain, factory,
+};
 
 use support::Mistake;
 use support::client::Outcome;
@@ -40,7 +42,7 @@ Usage: tls_echo [ENDPOINT...] [--workers N] [--cert FILE [--key FILE] | --ca-out
                 [--channel-binding] [--update-keys]
 
 ENDPOINT             where to listen (default: tcp:8443:interface=127.0.0.1)
---workers N          number of reactors, each in a thread of its own, on the same ports (default: 1)
+--workers N          number of reactors, each in a thread of its own, on the same ports; auto: one for each core (default: 1)
 --connect ENDPOINT   the client's side, to tcp:localhost:8443, say
 LINE                 what the client sends, each on a line of its own (default: hello)
 --file FILE          it sends this file instead
@@ -139,7 +141,7 @@ impl Protocol for Sender {
 #[derive(Default)]
 struct Options {
     connect: Option<String>,
-    workers: Option<usize>,
+    workers: Option<WorkerCount>,
     credentials: Credentials,
     trust: Trust,
     alpn: Vec<String>,
@@ -279,7 +281,7 @@ fn main() -> ExitCode {
     let outcome = Outcome::default();
     let ended = support::serve(HELP, |arguments| {
         let options = Options::parse(arguments)?;
-        let workers = Workers::new(options.workers.unwrap_or(1));
+        let workers = Workers::new(options.workers.unwrap_or_default());
         let set_up = match options.connect.clone() {
             None => server(&options)?,
             Some(endpoint) => client(endpoint, options, outcome.clone()),

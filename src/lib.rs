@@ -256,7 +256,10 @@ pub use retwist_protocols as protocols;
 pub use retwist_reactor::*;
 #[doc(inline)]
 pub use retwist_tls as tls;
-pub use workers::{Worker, Workers, WorkersError};
+pub use workers::{
+    Replacing, WhenStuck, Worker, WorkerCount, WorkerCountError, Workers, WorkersError,
+    WorkersStatus,
+};
 
 /// The code in the README is compiled like any other example.
 #[cfg(doctest)]

@@ -1,17 +1,27 @@
 use std::error::Error;
 use std::fmt;
 use std::thread::{self, Scope};
+use std::time::{Duration, Instant};
 
 use retwist_reactor::{Address, Reactor, ReactorHandle, ReactorSettings, catch_panic};
 
+mod count;
 mod crew;
 mod error;
 mod ports;
+mod replacing;
+mod status;
+mod watchdog;
 mod worker;
 
-use crew::{Crew, Thread};
+pub use count::{WorkerCount, WorkerCountError};
+use crew::Crew;
 pub use error::WorkersError;
 use ports::Ports;
+pub use replacing::Replacing;
+pub use status::WorkersStatus;
+use watchdog::Watchdog;
+pub use watchdog::WhenStuck;
 pub use worker::Worker;
 
 /// Several reactors side by side, each in a thread of its own, which listen on the same ports and
@@ -50,12 +60,49 @@ pub use worker::Worker;
 /// chooses by a hash of the addresses). With many connections each worker gets about its share. A
 /// single connection is no faster than with one reactor.
 ///
-/// A single worker is a plain reactor, in the thread that calls [`run`](Workers::run).
+/// A single worker is a plain reactor, in the thread that calls [`run`](Workers::run), unless it is to be
+/// watched or replaced.
+///
+/// # Workers that fail
+///
+/// A panic in a callback costs one connection, and the worker goes on. What is left can cost a worker: a
+/// panic outside of callbacks (in a logger, say), a system that reports events no more, a callback that
+/// does not return. Without further settings the first two end all workers in order, and `run` returns
+/// the error; the third goes unnoticed, and its connections wait.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use retwist::{Replacing, WhenStuck, WorkerCount, Workers, WorkersError};
+/// # use retwist::{Protocol, TransportRef};
+/// # struct Echo;
+/// # impl Protocol for Echo {
+/// #     fn data_received(&mut self, t: &TransportRef, data: &[u8]) { t.write(data) }
+/// # }
+///
+/// fn main() -> Result<(), WorkersError> {
+///     let workers = Workers::new(WorkerCount::Auto)
+///         .replacing(Replacing::default())
+///         .watchdog(Duration::from_secs(10), WhenStuck::Replace);
+///     let status = workers.status(); // for a health check, say
+///     workers.run(|worker| {
+///         worker.listen_tcp(8007, |_| Echo)?;
+///         Ok(())
+///     })
+/// }
+/// ```
+///
+/// With [`replacing`](Workers::replacing), the set-up is called again, in a new thread, with the same
+/// [number](Worker::number), and takes over the queues of the ports of the worker before. With
+/// [`watchdog`](Workers::watchdog), a loop that does not turn is noticed. The log says what the worker was
+/// at, and [`status`](Workers::status) counts workers and the connections that were lost.
 pub struct Workers {
-    count: usize,
+    count: WorkerCount,
     settings: ReactorSettings,
     when_listening: Box<dyn FnMut(&Address)>,
     supervise: Supervise,
+    replacing: Option<Replacing>,
+    watchdog: Option<(Duration, WhenStuck)>,
+    status: WorkersStatus,
 }
 
 type Supervise = Box<dyn FnOnce(&ReactorHandle) -> Result<(), Cause>>;
@@ -67,14 +114,17 @@ impl Workers {
     /// How many workers there can be.
     pub const MAX: usize = 1024;
 
-    /// This many workers, from 1 to [`MAX`](Workers::MAX). As many as there are cores to spare do best:
-    /// [`available_parallelism`](std::thread::available_parallelism) says how many there are.
-    pub fn new(count: usize) -> Self {
+    /// This many workers, from 1 to [`MAX`](Workers::MAX), or [`WorkerCount::Auto`]: as many as there
+    /// are cores to spare do best.
+    pub fn new(count: impl Into<WorkerCount>) -> Self {
         Workers {
-            count,
+            count: count.into(),
             settings: ReactorSettings::default(),
             when_listening: Box::new(|_| ()),
             supervise: Box::new(|_| Ok(())),
+            replacing: None,
+            watchdog: None,
+            status: WorkersStatus::default(),
         }
     }
 
@@ -109,6 +159,35 @@ impl Workers {
         Workers { supervise, ..self }
     }
 
+    /// Has workers that fail replaced. Default: they are not, and the end of one is the end of all.
+    ///
+    /// A set-up that fails when the workers start is still the end of all. If it fails later, for a worker
+    /// that is to take another one's place, that counts as a failure of that worker. When all workers have
+    /// been given up, `run` returns [`WorkersError::NoneLeft`].
+    #[must_use]
+    pub fn replacing(self, how: Replacing) -> Self {
+        let replacing = Some(how);
+        Workers { replacing, ..self }
+    }
+
+    /// Has each loop watched: one that has not turned for `period` is stuck, which is found at the latest
+    /// half a period later, and then the log says what it is at: the number of a connection, as
+    /// [`Work`](crate::Work) has it. Default: none is watched.
+    ///
+    /// A worker that is idle does nothing for it. The thread that calls [`run`](Workers::run) wakes up
+    /// twice a period. A callback that takes long is no failure, so let the period be longer than any
+    /// callback may ever take, with all cores busy: seconds.
+    #[must_use]
+    pub fn watchdog(self, period: Duration, when_stuck: WhenStuck) -> Self {
+        let watchdog = Some((period, when_stuck));
+        Workers { watchdog, ..self }
+    }
+
+    /// How the workers fare from now on, for any thread.
+    pub fn status(&self) -> WorkersStatus {
+        self.status.clone()
+    }
+
     /// Sets the workers up and runs them until they are stopped: by a signal, as
     /// [`ReactorSettings::signals`] says, or by [`stop`](retwist_reactor::ReactorHandle::stop) on
     /// the reactor of any of them. All end together, each in order, and a second signal cuts it
@@ -121,15 +200,15 @@ impl Workers {
     /// signal comes, and has not ended a second later, the whole process exits with code 1.
     ///
     /// If a set-up fails or panics, no worker serves: those that listen already stop, and this returns
-    /// the error. If a worker fails later, the others are stopped in order.
+    /// the error. If a worker fails later, the others are stopped in order, or it is
+    /// [replaced](Workers::replacing).
     pub fn run(
         self,
         set_up: impl Fn(&Worker) -> Result<(), Cause> + Sync,
     ) -> Result<(), WorkersError> {
-        match self.count {
-            1 => self.run_here(set_up),
-            2..=Workers::MAX => thread::scope(|scope| self.run_in(scope, &set_up)),
-            _ => Err(WorkersError::Count),
+        match self.count.checked()? {
+            1 if self.replacing.is_none() && self.watchdog.is_none() => self.run_here(set_up),
+            count => thread::scope(|scope| self.run_in(scope, count, &set_up)),
         }
     }
 
@@ -147,31 +226,39 @@ impl Workers {
     fn run_in<'scope, S>(
         self,
         scope: &'scope Scope<'scope, '_>,
+        count: usize,
         set_up: &'scope S,
     ) -> Result<(), WorkersError>
     where
         S: Fn(&Worker) -> Result<(), Cause> + Sync,
     {
         let supervisor = reactor(self.settings.clone())?;
-        let ports = Ports::default();
-        let mut crew = Crew::default();
-        for number in 0..self.count {
-            crew.add(
-                scope,
-                Thread {
-                    number,
-                    settings: ReactorSettings {
-                        signals: false,
-                        ..self.settings.clone()
-                    },
-                    ports: ports.clone(),
-                    supervisor: supervisor.remote(),
-                    set_up,
-                },
-            )?;
+        self.status.show_on(&supervisor);
+        let replaces =
+            self.replacing.is_some() || matches!(self.watchdog, Some((_, WhenStuck::Replace)));
+        let ports = if replaces {
+            Ports::keeping()
+        } else {
+            Ports::default()
+        };
+        let watchdog = self
+            .watchdog
+            .map(|(period, when_stuck)| Watchdog::new(period, when_stuck, Instant::now()));
+        let mut crew = Crew::new(
+            scope,
+            set_up,
+            supervisor,
+            self.settings,
+            ports.clone(),
+            self.status,
+            self.replacing,
+            watchdog,
+        );
+        for number in 0..count {
+            crew.add(number)?;
         }
-        (self.supervise)(&supervisor).map_err(WorkersError::SetUp)?;
-        crew.run(supervisor, ports.announcing(self.when_listening))
+        (self.supervise)(crew.supervisor()).map_err(WorkersError::SetUp)?;
+        crew.run(ports.announcing(self.when_listening))
     }
 }
 
@@ -194,6 +281,8 @@ impl fmt::Debug for Workers {
         f.debug_struct("Workers")
             .field("count", &self.count)
             .field("settings", &self.settings)
+            .field("replacing", &self.replacing)
+            .field("watchdog", &self.watchdog)
             .finish_non_exhaustive()
     }
 }

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use lexopt::{Arg, Parser, ValueExt};
 use retwist::protocols::{FactoryPolicy, Limits, Timeout};
 use retwist::tls::{ServerOptions, TlsRole};
-use retwist::{Worker, Workers};
+use retwist::{Worker, WorkerCount, Workers};
 
 use crate::security::Account;
 use crate::session::{PATIENCE, Service};
@@ -42,7 +42,7 @@ Usage: ftp [ENDPOINT...] [--workers N] [--root DIR] [--writable] [--user NAME --
            [--cert FILE [--key FILE] | --ca-out FILE]
 
 ENDPOINT          where to listen (default: tcp:2121:interface=127.0.0.1)
---workers N       number of reactors, each in a thread of its own, on the same ports (default: 1)
+--workers N       number of reactors, each in a thread of its own, on the same ports; auto: one for each core (default: 1)
 --root DIR        the directory (default: the present one)
 --writable        files may be stored
 --user NAME       who may log in; without it, the user anonymous, with any password
@@ -56,7 +56,7 @@ ENDPOINT          where to listen (default: tcp:2121:interface=127.0.0.1)
 #[derive(Default)]
 struct Options {
     endpoints: Vec<String>,
-    workers: Option<usize>,
+    workers: Option<WorkerCount>,
     root: Option<PathBuf>,
     writable: bool,
     user: Option<String>,
@@ -104,7 +104,7 @@ impl Options {
 fn main() -> ExitCode {
     support::serve(HELP, |arguments| {
         let options = Options::parse(arguments)?;
-        let workers = Workers::new(options.workers.unwrap_or(1));
+        let workers = Workers::new(options.workers.unwrap_or_default());
         let endpoints = support::servers_from(&options.endpoints, "tcp:2121:interface=127.0.0.1")?;
         let control = ServerOptions::new(options.credentials.of_server()?).build()?;
         // A client that stores a file closes its data connection without having read anything from

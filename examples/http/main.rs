@@ -41,7 +41,7 @@ use lexopt::{Arg, ValueExt};
 use patience::{Patience, UnderWay};
 use retwist::deferred::{AsyncTransport, Executor, Spawner};
 use retwist::tls::{ServerOptions, TlsFactory, TlsRole, TlsTransport};
-use retwist::{Factory, Phase, ReactorHandle, SystemEvent, Worker, Workers};
+use retwist::{Factory, Phase, ReactorHandle, SystemEvent, Worker, WorkerCount, Workers};
 use support::tls::Credentials;
 
 /// In seconds: see [`Patience`].
@@ -53,7 +53,7 @@ A web server: GET / tells the time of day, roughly, POST /echo sends back what i
 Usage: http [ENDPOINT...] [--workers N] [--patience SECONDS] [--tls [--cert FILE [--key FILE] | --ca-out FILE]]
 
 ENDPOINT        where to listen (default: tcp:8080:interface=127.0.0.1)
---workers N     number of reactors, each in a thread of its own, on the same ports (default: 1)
+--workers N     number of reactors, each in a thread of its own, on the same ports; auto: one for each core (default: 1)
 --patience SEC  how long a connection is kept without a request whose headers are whole (default: 60)
 --tls           TLS from the first byte, and HTTP/2 for clients that can
 --cert FILE     the certificate to show, and those that certify it, PEM
@@ -153,7 +153,7 @@ fn factory(reactor: &ReactorHandle, limit: Duration) -> impl Factory + Clone + u
 fn main() -> ExitCode {
     support::serve(HELP, |mut arguments| {
         let mut endpoints = Vec::new();
-        let mut workers = 1;
+        let mut workers = WorkerCount::default();
         let mut credentials = Credentials::default();
         let mut tls = false;
         let mut patience = PATIENCE;

@@ -29,7 +29,7 @@ PROGRAM                what to run; it finds the client in REMOTE_ADDR and REMOT
 --stderr WHERE         where its standard error goes: inherit (default), log or null
 --kill-after SECONDS   when the connection has ended and the program still runs, it gets SIGTERM after this
                        time, or at once if the client broke off; SIGKILL after the same time (default: 2)
---workers N            number of reactors, each in a thread of its own (default: 1); the limit is for each
+--workers N            number of reactors, each in a thread of its own; auto: one for each core (default: 1); the limit is for each
 ";
 
 #[cfg(unix)]
@@ -40,12 +40,12 @@ fn main() -> ExitCode {
     use lexopt::{Arg, ValueExt};
     use retwist::endpoint::server_from_string;
     use retwist::protocols::{FactoryPolicy, Limits};
-    use retwist::{ChildDescriptor, Program, Worker, Workers, factory};
+    use retwist::{ChildDescriptor, Program, Worker, WorkerCount, Workers, factory};
     use service::{Entrance, Service};
 
     support::serve(HELP, |mut arguments| {
         let (mut listen, mut program) = (None, None::<Program>);
-        let (mut workers, mut limit) = (1, 64);
+        let (mut workers, mut limit) = (WorkerCount::default(), 64);
         let mut stderr = ChildDescriptor::Inherit;
         let mut kill_after = Duration::from_secs(2);
         while let Some(argument) = arguments.next()? {

@@ -62,7 +62,7 @@ both:
 --start SECONDS     how long a peer may take to start TLS (default: 30)
 --total N           how many clients at once (default: 1000)
 --per-peer N        how many of them from one address (default: 1000)
---workers N         number of reactors, each in a thread of its own, on the same ports (default: 1)
+--workers N         number of reactors, each in a thread of its own, on the same ports; auto: one for each core (default: 1)
 
 The file has a [[service]] for each proxy, with the same words:
 

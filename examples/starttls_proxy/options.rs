@@ -1,12 +1,13 @@
 use lexopt::{Arg, Parser, ValueExt};
+use retwist::WorkerCount;
 
 use crate::config::{self, Entry};
 use crate::service::Service;
 use crate::support::{self, Mistake};
 
 /// Understands the command line: how many workers, and which services.
-pub(crate) fn read(mut arguments: Parser) -> Result<(usize, Vec<Service>), Mistake> {
-    let (mut values, mut workers) = (Vec::new(), 1);
+pub(crate) fn read(mut arguments: Parser) -> Result<(WorkerCount, Vec<Service>), Mistake> {
+    let (mut values, mut workers) = (Vec::new(), WorkerCount::default());
     let mut entry = Entry::default();
     let mut has_options = false;
     while let Some(argument) = arguments.next()? {

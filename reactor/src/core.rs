@@ -9,8 +9,10 @@ pub(crate) mod factory;
 pub(crate) mod fleet;
 pub(crate) mod handle;
 pub(crate) mod lifecycle;
+mod load;
 pub(crate) mod loop_watch;
 mod progress;
+pub(crate) mod pulse;
 pub(crate) mod remote;
 pub(crate) mod settings;
 pub(crate) mod siblings;
@@ -21,7 +23,7 @@ mod spare_fd;
 pub(crate) mod state;
 pub(crate) mod survey;
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,8 +31,10 @@ use std::time::Duration;
 use mio::{Events, Poll, Token, Waker};
 
 use self::drain::Drain;
+use self::load::Load;
 use self::loop_watch::{Around, Plain, Stopwatch, Watched};
 use self::progress::{Closing, Next};
+use self::pulse::Pulse;
 use self::signals::Signals;
 use self::sleep::SleepHook;
 use self::spare_fd::SpareFd;
@@ -73,6 +77,7 @@ pub(crate) struct Core {
     closing: Cell<Closing>,
     sleep_hook: SleepHook,
     stopwatch: Stopwatch,
+    pulse: OnceCell<Pulse>,
 }
 
 /// Where the loop sleeps, and what it hears when it wakes. Borrowed during a pass.
@@ -106,8 +111,9 @@ impl Core {
         let poll = Poll::new().map_err(RunError::Poll)?;
         let registry = poll.registry().try_clone().map_err(RunError::Poll)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(RunError::Poll)?;
-        let remote = Remote::new(waker);
-        let sources = Rc::new(Sources::new(registry));
+        let served = Load::default();
+        let remote = Remote::new(waker, served.clone());
+        let sources = Rc::new(Sources::new(registry, served));
         let draining = Draining::default();
         Ok(Rc::new(Core {
             context: Rc::new(StreamContext {
@@ -136,6 +142,7 @@ impl Core {
             closing: Cell::default(),
             sleep_hook: SleepHook::default(),
             stopwatch: Stopwatch::default(),
+            pulse: OnceCell::new(),
         }))
     }
 
@@ -150,6 +157,7 @@ impl Core {
         while self.progress.is_under_way() {
             outcome = outcome.and(self.passes(handle));
         }
+        self.with_pulse(Pulse::rests);
         outcome
     }
 
@@ -186,11 +194,13 @@ impl Core {
             // What the pass has brought about is told at once.
             self.advance(None);
         }
+        self.with_pulse(Pulse::rests);
         Ok(self.progress.state())
     }
 
     /// What passes need. No other pass can be made as long as it lives.
     fn begin(&self) -> Result<Borrowed<'_>, RunError> {
+        self.with_pulse(Pulse::wakes);
         match (
             self.system.try_borrow_mut(),
             self.context.buffers.read_buffer(),
@@ -228,6 +238,7 @@ impl Core {
     ) -> Result<(), RunError> {
         let (clock, sources) = (self.clock(), &*self.sources);
         let wait = if clock.pending_calls() > 0 || self.remote.is_pending() {
+            around.begins(Work::Timers);
             let wait = self.call_due(handle, longest, passes);
             around.done(Work::Timers);
             wait
@@ -238,11 +249,13 @@ impl Core {
         clock.tick();
         sources.run_again(buffer);
         for event in &*events {
+            around.event_begins(event.token());
             if !sources.dispatch(event, buffer) && event.token() == SIGNALS {
                 self.signals_came();
             }
             around.event_done(event.token());
         }
+        around.begins(Work::Turns);
         clock.run_turns();
         around.done(Work::Turns);
         clock.flow();
@@ -307,9 +320,21 @@ impl Core {
         })
     }
 
+    /// What the loop is at, noted from now on.
+    pub(crate) fn pulse(&self) -> Pulse {
+        self.progress.is_noted();
+        self.pulse.get_or_init(Pulse::default).clone()
+    }
+
+    fn with_pulse(&self, note: impl FnOnce(&Pulse)) {
+        if let Some(pulse) = self.pulse.get() {
+            note(pulse);
+        }
+    }
+
     /// Has `hook` called around each sleep from now on.
     pub(crate) fn around_sleep(&self, hook: sleep::Hook) {
-        self.progress.has_hook();
+        self.progress.is_noted();
         self.sleep_hook.set(hook);
     }
 }

@@ -53,6 +53,7 @@ pub use core::factory::{BuildFactory, Factory, FactoryRef, IntoFactory, IntoProt
 pub use core::handle::ReactorHandle;
 pub use core::lifecycle::{Hold, Phase, SystemEvent, TriggerId};
 pub use core::loop_watch::LoopWatch;
+pub use core::pulse::{Beat, Pulse};
 pub use core::remote::{CallFromThreadError, ReactorGone, Remote};
 pub use core::settings::ReactorSettings;
 #[cfg(unix)]

@@ -9,6 +9,15 @@ use retwist_reactor::{UnixListen, UnixName};
 #[derive(Clone, Default)]
 pub(super) struct Ports {
     opened: Arc<Mutex<Vec<Opened>>>,
+    /// The sockets of single workers that their successors take over, if there are to be any.
+    kept: Option<Arc<Mutex<Vec<Kept>>>>,
+}
+
+/// A socket that outlives its worker.
+struct Kept {
+    worker: usize,
+    requested: SocketAddr,
+    options: TcpListen,
 }
 
 enum Opened {
@@ -40,6 +49,65 @@ impl Opened {
 }
 
 impl Ports {
+    /// Those of workers that are replaced.
+    pub(super) fn keeping() -> Self {
+        Ports {
+            kept: Some(Arc::default()),
+            ..Ports::default()
+        }
+    }
+
+    /// The options for the socket of one worker alone, which the worker before it in its place may have
+    /// left; they are `shared`, if there is none. Of several ports with one address it is the one after
+    /// `before` others.
+    pub(super) fn own(
+        &self,
+        worker: usize,
+        requested: SocketAddr,
+        before: usize,
+        shared: TcpListen,
+    ) -> TcpListen {
+        let Some(kept) = &self.kept else {
+            return shared;
+        };
+        let mut kept = lock(kept);
+        let mut left = kept
+            .iter()
+            .filter(|left| left.worker == worker && left.requested == requested);
+        if let Some(left) = left.nth(before) {
+            return left.options.clone();
+        }
+        let options = shared.kept();
+        kept.push(Kept {
+            worker,
+            requested,
+            options: options.clone(),
+        });
+        options
+    }
+
+    /// No worker is replaced any more: sockets end with their ports.
+    pub(super) fn release(&self) {
+        if let Some(kept) = &self.kept {
+            let left = std::mem::take(&mut *lock(kept));
+            for left in left {
+                left.options.release();
+            }
+        }
+    }
+
+    /// The worker in this place was given up: the system shares out among the others what comes.
+    pub(super) fn give_up(&self, worker: usize) {
+        if let Some(kept) = &self.kept {
+            lock(kept).retain(|left| {
+                if left.worker == worker {
+                    left.options.release();
+                }
+                left.worker != worker
+            });
+        }
+    }
+
     /// The options for the port that was opened for `requested`: where several were, the one after
     /// `before` others.
     pub(super) fn find(&self, wanted: SocketAddr, before: usize) -> Option<TcpListen> {
@@ -90,15 +158,19 @@ impl Ports {
     }
 
     /// Returns a closure that calls `call` for each port.
-    pub(super) fn announcing(self, mut call: Box<dyn FnMut(&Address)>) -> impl FnOnce() {
+    pub(super) fn announcing(self, call: Box<dyn FnMut(&Address)>) -> impl FnOnce() {
         move || {
-            let opened = std::mem::take(&mut *self.opened());
-            opened.iter().for_each(|port| call(&port.address()));
+            let addresses: Vec<_> = self.opened().iter().map(Opened::address).collect();
+            addresses.iter().for_each(call);
         }
     }
 
     fn opened(&self) -> MutexGuard<'_, Vec<Opened>> {
-        // No code of the application runs under the lock.
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.opened)
     }
+}
+
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code of the application runs under the lock.
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }

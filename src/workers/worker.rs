@@ -129,6 +129,19 @@ impl Worker {
         Ok(options.shared())
     }
 
+    /// Options for a socket of this worker, which one that replaces it takes over: what waits in its
+    /// queue is not lost, and is not given to others either.
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    fn own_socket(&self, requested: SocketAddr, before: usize, options: TcpListen) -> TcpListen {
+        self.ports.own(self.number, requested, before, options)
+    }
+
+    /// The others hold the one socket.
+    #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+    fn own_socket(&self, _: SocketAddr, _: usize, options: TcpListen) -> TcpListen {
+        options
+    }
+
     /// Checks that the port is free. `SO_REUSEPORT` would hide the conflict.
     #[cfg(any(target_os = "linux", target_os = "freebsd"))]
     fn check_free(&self, options: &TcpListen) -> Result<(), ListenError> {
@@ -162,7 +175,8 @@ impl ReactorTcp for Worker {
             Some(shared) => shared,
             None => self.shared(options)?,
         };
-        let port = self.reactor.listen(options.clone(), factory)?;
+        let own = self.own_socket(requested, before, options.clone());
+        let port = self.reactor.listen(own, factory)?;
         self.asked.borrow_mut().push(requested);
         if is_first {
             self.ports.add(requested, options, port.address());

@@ -2,7 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+#[cfg(target_os = "linux")]
+use std::process::Command;
 
+#[cfg(target_os = "linux")]
+use crate::program::example;
 use crate::program::{
     Program, connect, fill, pattern, read_all, run, there_and_back, wait_for_input,
 };
@@ -20,6 +24,7 @@ fn who_can_be_several_says_so() {
         let help = String::from_utf8(run(name, &["--help"]).stdout).unwrap();
         assert!(help.contains("[--workers N]"), "{name}: {help}");
         assert!(help.contains("\n--workers N "), "{name}: {help}");
+        assert!(help.contains("auto: one for each core"), "{name}: {help}");
     }
     for name in ["chat", "smtp", "websocket"] {
         let help = String::from_utf8(run(name, &["--help"]).stdout).unwrap();
@@ -47,6 +52,40 @@ fn several_listen_on_one_port_say_so_once_and_end_at_a_signal() {
     }
 }
 
+/// The program is bound to one core, and to all that this test may use.
+#[cfg(target_os = "linux")]
+#[test]
+fn auto_is_one_for_each_core_that_the_program_may_use() {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let (program, address) = Program::serve("echo", &[LOCAL, "--workers", "auto"]);
+    // They, and the one that waits for them.
+    let threads = if cores == 1 { 1 } else { cores + 1 };
+    assert_eq!(program.threads(), threads);
+    assert_eq!(there_and_back(&mut connect(address), b"hello"), b"hello");
+    program.stop();
+
+    let mut bound = Command::new("taskset");
+    bound.args(["-c", &a_core()]);
+    bound.arg(example("echo").get_program());
+    bound.args([LOCAL, "--workers", "auto"]);
+    let program = Program::run(bound);
+    let address = program.listening();
+    assert_eq!(program.threads(), 1);
+    assert_eq!(there_and_back(&mut connect(address), b"hello"), b"hello");
+    program.stop();
+}
+
+/// The number of a core that this test may use.
+#[cfg(target_os = "linux")]
+fn a_core() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mut lines = status.lines();
+    let list = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let list = list.unwrap().trim();
+    let first = list.split(|letter: char| !letter.is_ascii_digit()).next();
+    first.unwrap().to_owned()
+}
+
 #[test]
 fn one_is_a_plain_reactor() {
     for arguments in [&[LOCAL][..], &[LOCAL, "--workers", "1"]] {
@@ -65,6 +104,7 @@ fn numbers_that_make_no_sense_are_one_sentence_and_exit_2() {
         ("two", "--workers: cannot parse argument \"two\""),
         ("-1", "--workers: cannot parse argument \"-1\""),
         ("", "--workers: cannot parse argument \"\""),
+        ("Auto", "--workers: cannot parse argument \"Auto\""),
     ] {
         for name in SEVERAL {
             let output = run(name, &[LOCAL, "--workers", number]);

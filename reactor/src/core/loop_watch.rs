@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 
 use super::Core;
+use super::pulse::Pulse;
 use crate::{Histogram, LongestWork, LoopTimes, Work};
 
 /// As long as it lives, the [loop is watched](crate::ReactorHandle::watch_loop).
@@ -50,8 +51,12 @@ pub(super) trait Around {
         events: &mut Events,
         at_most: Option<Duration>,
     ) -> io::Result<()>;
+    /// The work on an event begins.
+    fn event_begins(&self, token: Token);
     /// The work on an event has ended.
     fn event_done(&self, token: Token);
+    /// Other work, of this kind, begins.
+    fn begins(&self, work: Work);
     /// The other work of this kind has ended.
     fn done(&self, work: Work);
 }
@@ -71,14 +76,27 @@ impl Around for Plain {
     }
 
     #[inline(always)]
+    fn event_begins(&self, _: Token) {}
+
+    #[inline(always)]
     fn event_done(&self, _: Token) {}
+
+    #[inline(always)]
+    fn begins(&self, _: Work) {}
 
     #[inline(always)]
     fn done(&self, _: Work) {}
 }
 
-/// What is around it where there is a hook, or a watch.
+/// What is around it where there is a hook, a watch, or another thread that looks on.
 pub(super) struct Watched<'a>(pub(super) &'a Core);
+
+impl Watched<'_> {
+    fn work_on(&self, token: Token) -> Work {
+        let id = self.0.sources.connection(token);
+        id.map_or(Work::Event, Work::Connection)
+    }
+}
 
 impl Around for Watched<'_> {
     fn sleep(
@@ -88,16 +106,23 @@ impl Around for Watched<'_> {
         at_most: Option<Duration>,
     ) -> io::Result<()> {
         self.0.stopwatch.sleeps();
+        self.0.with_pulse(Pulse::rests);
         let polled = self.0.sleep_hook.sleep(poll, events, at_most);
+        self.0.with_pulse(Pulse::wakes);
         self.0.stopwatch.wakes();
         polled
     }
 
+    fn event_begins(&self, token: Token) {
+        self.0.with_pulse(|pulse| pulse.begins(self.work_on(token)));
+    }
+
     fn event_done(&self, token: Token) {
-        self.0.stopwatch.piece(|| {
-            let id = self.0.sources.connection(token);
-            id.map_or(Work::Event, Work::Connection)
-        });
+        self.0.stopwatch.piece(|| self.work_on(token));
+    }
+
+    fn begins(&self, work: Work) {
+        self.0.with_pulse(|pulse| pulse.begins(work));
     }
 
     fn done(&self, work: Work) {

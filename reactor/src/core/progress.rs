@@ -4,7 +4,7 @@ use super::signals::Signals;
 use super::state::{ReactorState, Told};
 use super::{Core, SIGNALS};
 use crate::core::lifecycle::{Phase, SystemEvent};
-use crate::{Reason, RunError};
+use crate::{Reason, RunError, Work};
 
 /// What a reactor does in [`ReactorState::Closing`].
 #[derive(Clone, Copy)]
@@ -51,8 +51,17 @@ impl Core {
         #[cfg(unix)]
         super::fleet::started(&self.remote);
         self.progress.set(ReactorState::Starting);
+        self.note_lifecycle();
         self.triggers.fire(Phase::Before, &SystemEvent::Startup);
         Ok(())
+    }
+
+    /// What comes now is no part of a pass, and may be code of the application.
+    fn note_lifecycle(&self) {
+        self.with_pulse(|pulse| {
+            pulse.begins(Work::Lifecycle);
+            pulse.wakes();
+        });
     }
 
     /// Goes on through the states until one waits for something that only passes can bring.
@@ -62,6 +71,7 @@ impl Core {
             self.report_drain();
         }
         while self.is_due() {
+            self.note_lifecycle();
             if self.progress.told() == Told::Crash {
                 self.has_crashed();
                 return Next::Over;

@@ -8,6 +8,7 @@ use std::thread::{self, ThreadId};
 use mio::Waker;
 
 use crate::ReactorHandle;
+use crate::core::load::Load;
 use crate::values::panic::{catch_panic, log_panic};
 
 /// The one part of a reactor that other threads may hold.
@@ -41,6 +42,7 @@ struct Shared {
     /// Whether `calls` is worth a look; also, whether the loop has been woken already.
     pending: AtomicBool,
     waker: Waker,
+    load: Load,
     /// The reactor's own, which it never leaves.
     thread: ThreadId,
 }
@@ -55,12 +57,13 @@ impl Shared {
 }
 
 impl Remote {
-    pub(crate) fn new(waker: Waker) -> Self {
+    pub(crate) fn new(waker: Waker, load: Load) -> Self {
         Remote {
             shared: Arc::new(Shared {
                 calls: Mutex::new(Some(Vec::new())),
                 pending: AtomicBool::new(false),
                 waker,
+                load,
                 thread: thread::current().id(),
             }),
         }
@@ -115,6 +118,12 @@ impl Remote {
         })?;
         let outcome = receiver.recv().map_err(|_| ReactorGone)?;
         outcome.map_err(CallFromThreadError::Panicked)
+    }
+
+    /// How many connections and child processes the reactor serves just now: those that a
+    /// [drain](ReactorHandle::drain) waits for. By this another thread knows how busy it is.
+    pub fn served(&self) -> usize {
+        self.shared.load.get()
     }
 
     /// Whether both are of the same reactor.

@@ -9,6 +9,7 @@ use mio::event::{self, Event};
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
+use crate::core::load::Load;
 use crate::heart::port::Listening;
 #[cfg(unix)]
 use crate::inherited::handed::Handed;
@@ -70,7 +71,7 @@ pub(crate) struct Sources {
     generation: Cell<usize>,
     /// The sources that have more to do without a new event: edges come once.
     again: RefCell<Vec<Token>>,
-    served: Cell<usize>,
+    served: Load,
 }
 
 /// Is [counted](Sources::served) as long as it lives.
@@ -98,13 +99,13 @@ struct Slot {
 }
 
 impl Sources {
-    pub(crate) fn new(registry: Registry) -> Self {
+    pub(crate) fn new(registry: Registry, served: Load) -> Self {
         Sources {
             registry,
             slots: RefCell::default(),
             generation: Cell::new(0),
             again: RefCell::default(),
-            served: Cell::new(0),
+            served,
         }
     }
 

@@ -72,11 +72,11 @@ pub(super) enum Told {
 pub(super) struct Progress {
     state: Cell<ReactorState>,
     told: Cell<Told>,
-    /// Whether a hook is called around the sleep.
-    has_hook: Cell<bool>,
+    /// Whether each sleep is noted: by a hook around it, or for another thread.
+    is_noted: Cell<bool>,
     /// Whether the work of each pass is measured.
     is_watched: Cell<bool>,
-    /// Whether it runs, was told nothing, has no hook and is not watched: what each pass asks, in one look.
+    /// Whether it runs, was told nothing, and is neither noted nor watched: what each pass asks, in one look.
     usual: Cell<bool>,
 }
 
@@ -85,7 +85,7 @@ impl Progress {
         Progress {
             state: Cell::new(ReactorState::Idle),
             told: Cell::new(Told::Nothing),
-            has_hook: Cell::new(false),
+            is_noted: Cell::new(false),
             is_watched: Cell::new(false),
             usual: Cell::new(false),
         }
@@ -94,7 +94,7 @@ impl Progress {
     fn update(&self) {
         let runs_on = self.state.get() == ReactorState::Running && self.told.get() == Told::Nothing;
         self.usual
-            .set(runs_on && !self.has_hook.get() && !self.is_watched.get());
+            .set(runs_on && !self.is_noted.get() && !self.is_watched.get());
     }
 
     /// Whether the next pass has nothing to do but what most passes do.
@@ -103,8 +103,8 @@ impl Progress {
         self.usual.get()
     }
 
-    pub(super) fn has_hook(&self) {
-        self.has_hook.set(true);
+    pub(super) fn is_noted(&self) {
+        self.is_noted.set(true);
         self.update();
     }
 

@@ -1,7 +1,7 @@
 use crate::core::loop_watch::LoopWatch;
 use crate::core::survey::Connections;
 use crate::testing::MemoryReactor;
-use crate::{ConnectionId, Figures, Reactor, ReactorHandle, Stats, TransportRef};
+use crate::{ConnectionId, Figures, Pulse, Reactor, ReactorHandle, Stats, TransportRef};
 
 /// What code needs that looks at a reactor as a whole: a [`Reactor`], or a [`MemoryReactor`], on the
 /// hand-driven clock of a test.
@@ -94,6 +94,31 @@ impl ReactorHandle {
     /// system call. Without a watch it costs nothing at all, and [`Stats::lag`] is measured anyway.
     pub fn watch_loop(&self) -> LoopWatch {
         LoopWatch::begin(&self.core)
+    }
+
+    /// What the loop is at, for another thread that watches whether it still turns. It is noted in memory
+    /// from now on, at each sleep and before each piece of work, and costs no system call. A loop that sleeps
+    /// does nothing at all for it. [`Workers::watchdog`] is made of this. A reactor that has gone does not
+    /// run.
+    ///
+    /// ```
+    /// # use retwist_reactor as retwist;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let reactor = retwist::Reactor::new()?;
+    /// let pulse = reactor.pulse();
+    /// std::thread::spawn(move || match pulse.beat() {
+    ///     // If the pass is the same a while later, this is what the loop hangs in.
+    ///     Some(beat) => println!("pass {}: {}", beat.pass, beat.work),
+    ///     None => println!("asleep"),
+    /// });
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// [`Workers::watchdog`]: https://docs.rs/retwist/latest/retwist/struct.Workers.html#method.watchdog
+    pub fn pulse(&self) -> Pulse {
+        self.core
+            .upgrade()
+            .map_or_else(Pulse::default, |core| core.pulse())
     }
 }
 

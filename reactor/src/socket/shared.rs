@@ -12,7 +12,14 @@ pub(crate) struct Opened<F> {
 
 /// The socket that the ports of several reactors listen with, if one of them does.
 pub(crate) struct Share<F> {
-    opened: Arc<Mutex<Weak<Opened<F>>>>,
+    state: Arc<Mutex<State<F>>>,
+    /// Whether it stays open when no port listens.
+    keeps: bool,
+}
+
+struct State<F> {
+    opened: Weak<Opened<F>>,
+    kept: Option<Arc<Opened<F>>>,
 }
 
 impl<F> Opened<F> {
@@ -30,30 +37,46 @@ impl<F> Opened<F> {
 }
 
 impl<F> Share<F> {
+    /// One that stays open until it is [released](Share::release), or the last clone is dropped.
+    pub(crate) fn keeping() -> Self {
+        Share {
+            keeps: true,
+            ..Share::default()
+        }
+    }
+
+    /// It is kept no more: it is closed as soon as no port listens with it.
+    pub(crate) fn release(&self) {
+        let kept = self.lock().kept.take();
+        drop(kept);
+    }
+
     /// What another port has opened, or what `open` opens.
     pub(crate) fn get_or<E>(
         &self,
         open: impl FnOnce() -> Result<Opened<F>, E>,
     ) -> Result<Arc<Opened<F>>, E> {
         let mut shared = self.lock();
-        if let Some(opened) = shared.upgrade() {
+        if let Some(opened) = shared.opened.upgrade() {
             return Ok(opened);
         }
         let opened = Arc::new(open()?);
-        *shared = Arc::downgrade(&opened);
+        shared.opened = Arc::downgrade(&opened);
+        shared.kept = self.keeps.then(|| opened.clone());
         Ok(opened)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Weak<Opened<F>>> {
+    fn lock(&self) -> MutexGuard<'_, State<F>> {
         // No code of the application runs under the lock.
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<F> Clone for Share<F> {
     fn clone(&self) -> Self {
         Share {
-            opened: self.opened.clone(),
+            state: self.state.clone(),
+            keeps: self.keeps,
         }
     }
 }
@@ -61,7 +84,11 @@ impl<F> Clone for Share<F> {
 impl<F> Default for Share<F> {
     fn default() -> Self {
         Share {
-            opened: Arc::default(),
+            state: Arc::new(Mutex::new(State {
+                opened: Weak::new(),
+                kept: None,
+            })),
+            keeps: false,
         }
     }
 }
@@ -69,7 +96,7 @@ impl<F> Default for Share<F> {
 /// The same if they share the same socket.
 impl<F> PartialEq for Share<F> {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.opened, &other.opened)
+        Arc::ptr_eq(&self.state, &other.state)
     }
 }
 

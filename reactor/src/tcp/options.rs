@@ -106,6 +106,45 @@ impl TcpListen {
         self
     }
 
+    /// [`shared`](TcpListen::shared), with a socket that outlives its ports: it stays open, and what
+    /// connects waits in its queue, until the next port is opened with these options. It is closed when
+    /// [`release`](TcpListen::release) is called, or the last clone of the options is dropped.
+    ///
+    /// ```
+    /// # use retwist_reactor as retwist;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use retwist::{Protocol, TransportRef};
+    /// # struct Echo;
+    /// # impl Protocol for Echo {
+    /// #     fn data_received(&mut self, t: &TransportRef, data: &[u8]) { t.write(data) }
+    /// # }
+    /// use retwist::{Reactor, TcpListen};
+    /// use std::net::TcpStream;
+    ///
+    /// let options = TcpListen::address(([127, 0, 0, 1], 0).into()).kept();
+    /// let first = Reactor::new()?;
+    /// let address = first.listen_tcp(options.clone(), |_| Echo)?.address();
+    /// drop(first);
+    /// // It waits in the queue.
+    /// let client = TcpStream::connect(address.socket().unwrap())?;
+    /// let second = Reactor::new()?;
+    /// let port = second.listen_tcp(options, |_| Echo)?;
+    /// assert_eq!(port.address(), address);
+    /// # Ok(()) }
+    /// ```
+    pub fn kept(mut self) -> Self {
+        self.share = Some(Share::keeping());
+        self
+    }
+
+    /// A socket that is [`kept`](TcpListen::kept) is kept no more: it is closed as soon as no port listens
+    /// with it.
+    pub fn release(&self) {
+        if let Some(share) = &self.share {
+            share.release();
+        }
+    }
+
     /// Whether small writes go out at once (`TCP_NODELAY`). Default true: what a turn writes is one
     /// send already.
     #[doc(alias = "setTcpNoDelay")]

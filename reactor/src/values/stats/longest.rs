@@ -17,6 +17,8 @@ pub enum Work {
     /// The turns that connections asked for, and the calls made with
     /// [`call_soon`](crate::Clock::call_soon), of one pass.
     Turns,
+    /// The startup, the drain or the end of the reactor, with the triggers of each.
+    Lifecycle,
 }
 
 impl fmt::Display for Work {
@@ -26,6 +28,7 @@ impl fmt::Display for Work {
             Work::Event => f.write_str("an event"),
             Work::Timers => f.write_str("timers and calls from threads"),
             Work::Turns => f.write_str("turns and calls made soon"),
+            Work::Lifecycle => f.write_str("the startup, the drain or the end of the reactor"),
         }
     }
 }
