@@ -8,6 +8,9 @@
 //! The first line of each member is a name. A slow reader delays no other: what it has not read yet
 //! is kept for it, up to 1 MiB, and beyond that it is thrown out. All members together have 64 MiB: if
 //! that is not enough, the one who reads least is thrown out.
+//!
+//! A program that stops or is replaced sends all of them away, and does not wait for the end of a drain: they
+//! meet again in the next one, and would not hear each other in two.
 
 mod support;
 
@@ -24,7 +27,8 @@ use retwist::{Address, Clock, Factory, IntoProtocol, Reason};
 const HELP: &str = "
 Everyone who is connected sees what everyone writes. The first line is a name. A member who lets more
 than 1 MiB wait is thrown out; so is the slowest one if all members together let more than 64 MiB wait.
-A name has to come within a minute, and the rest of a line that has begun, too.
+A name has to come within a minute, and the rest of a line that has begun, too. When the program stops or is
+replaced, all hear \"! the server stops\" and may come again.
 
 Usage: chat [ENDPOINT...]
 
@@ -163,6 +167,13 @@ impl LineReceiver for Member {
                 Err(answer) => transport.send_line(format!("{answer}\r")),
             },
         }
+    }
+
+    fn shutting_down(&mut self, transport: &LineTransport) {
+        // What was said before, this member hears too.
+        self.room.send();
+        transport.send_line("! the server stops\r");
+        transport.lose_connection();
     }
 
     fn connection_lost(&mut self, _: &Reason) {

@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Passive {
     port: ListeningPort,
     connection: ProtocolHandle<Connection>,
+    /// The client has connected, and perhaps TLS is being negotiated.
+    has_come: Rc<Cell<bool>>,
 }
 
 /// What is done on the connection.
@@ -43,10 +45,13 @@ impl Passive {
     ) -> Result<Self, ListenError> {
         let connection = ProtocolHandle::new(Connection::default());
         let expected = Cell::new(Some(connection.clone()));
+        let has_come = Rc::<Cell<bool>>::default();
+        let comes = has_come.clone();
         // The first connection from the address of the client. Another host may not fetch the files of
         // the client, nor store files in its name.
         let factory = factory(move |peer| {
             if peer.ip() == client {
+                comes.set(true);
                 expected.take()
             } else {
                 None
@@ -60,7 +65,11 @@ impl Passive {
             None => patient.factory(factory).into(),
         };
         let port = reactor.listen_tcp_factory(TcpListen::port(0).interface(here), factory)?;
-        Ok(Passive { port, connection })
+        Ok(Passive {
+            port,
+            connection,
+            has_come,
+        })
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -86,6 +95,13 @@ impl Passive {
         };
         self.connection
             .call(move |connection| connection.start(job));
+    }
+
+    /// Ends the work here unless the client has connected.
+    pub(crate) fn end_if_alone(&self) {
+        if !self.has_come.get() {
+            self.abort();
+        }
     }
 
     /// Ends the work here, whatever has become of it.

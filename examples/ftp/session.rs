@@ -13,7 +13,7 @@ use retwist::{Factory, ReactorHandle, Reason, TransportRef, error_chain};
 use crate::data::{Passive, Work};
 use crate::security::{Account, Security, Then};
 use crate::support::tls::or_abort;
-use crate::transfer::Transfer;
+use crate::transfer::{self, Transfer};
 use crate::tree::{Format, Place, Tree, digits};
 
 /// For how long a client may be silent.
@@ -287,6 +287,16 @@ impl LineReceiver for Session {
         match self.running() {
             Some(transfer) => transfer.input_ended(),
             None => transport.lose_connection(),
+        }
+    }
+
+    /// A transfer that has begun comes to its end, as long as there is time, and behind its answer the client
+    /// hears that the server stops. A client without one hears that at once, also one that was told a port for the next:
+    /// that port is closed.
+    fn shutting_down(&mut self, transport: &LineTransport) {
+        match self.running() {
+            Some(transfer) if transport.is_draining() => transfer.is_last(),
+            _ => transfer::leave(transport),
         }
     }
 

@@ -21,6 +21,14 @@ struct Notes {
     aborted: Cell<bool>,
     /// The client says nothing more on the control connection, but hears how it went.
     input_ended: Cell<bool>,
+    /// The server stops.
+    last: Cell<bool>,
+}
+
+/// Says on a control connection that the server stops, and ends it.
+pub(crate) fn leave(control: &LineTransport) {
+    control.send_line("421 the server stops");
+    control.lose_connection();
 }
 
 impl Transfer {
@@ -47,9 +55,12 @@ impl Transfer {
             if let Some(timeout) = timeout {
                 timeout.set_idle(idle);
             }
-            match noted.input_ended.get() {
-                true => control.lose_connection(),
-                false => control.resume_producing(),
+            if noted.last.get() {
+                leave(&control);
+            } else if noted.input_ended.get() {
+                control.lose_connection();
+            } else {
+                control.resume_producing();
             }
         });
         Transfer { passive, notes }
@@ -66,6 +77,12 @@ impl Transfer {
             self.passive.abort();
         }
         first
+    }
+
+    /// The server stops when it is over. If its client has not connected yet, it never will: the port is closed.
+    pub(crate) fn is_last(&self) {
+        self.notes.last.set(true);
+        self.passive.end_if_alone();
     }
 
     /// The client has ended its side of the control connection.

@@ -8,9 +8,15 @@ use retwist::deferred::{DeferredLock, timeout};
 use retwist::{Clock, Hold, Phase, ReactorHandle, SystemEvent};
 
 /// The end of the program. It is told to all who are served, and waits for what is under way.
+///
+/// Under a drain, a connection of HTTP/2 hears it at once (GOAWAY), and takes nothing new. HTTP/1.1 has no such
+/// word: a request may be on its way. So a connection that is kept goes on, and the answer to its next request
+/// says that it is the last; what is still idle at the end of the drain is closed.
 #[derive(Clone)]
 pub(crate) struct Ending {
     clock: Clock,
+    /// Held until the program drains; then each has it in turn.
+    drains: DeferredLock,
     /// Held until the end; then each has it in turn.
     told: DeferredLock,
     hold: Rc<RefCell<Option<Hold>>>,
@@ -23,9 +29,14 @@ impl Ending {
     pub(crate) fn of(reactor: &ReactorHandle) -> Self {
         let ending = Ending {
             clock: reactor.clock().clone(),
+            drains: DeferredLock::new(),
             told: DeferredLock::new(),
             hold: Rc::default(),
         };
+        let goes_on = ending.drains.acquire();
+        reactor.add_system_event_trigger(Phase::During, SystemEvent::Drain, move |_| {
+            drop(goes_on);
+        });
         let (told, hold) = (ending.told.clone(), ending.hold.clone());
         let held = told.acquire();
         reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |last| {
@@ -46,7 +57,34 @@ impl Ending {
     where
         C: Future<Output = hyper::Result<()>>,
     {
+        self.finish_pinned(pin!(serving), last).await
+    }
+
+    /// The same, and `last` says so when the program drains already.
+    pub(crate) async fn finish_early<C>(
+        self,
+        serving: C,
+        last: impl Fn(Pin<&mut C>),
+    ) -> hyper::Result<()>
+    where
+        C: Future<Output = hyper::Result<()>>,
+    {
         let mut serving = pin!(serving);
+        match select(&mut serving, self.drains.acquire()).await {
+            Either::Left((served, _)) => return served,
+            Either::Right(_) => last(serving.as_mut()),
+        }
+        self.finish_pinned(serving, last).await
+    }
+
+    async fn finish_pinned<C>(
+        self,
+        mut serving: Pin<&mut C>,
+        last: impl FnOnce(Pin<&mut C>),
+    ) -> hyper::Result<()>
+    where
+        C: Future<Output = hyper::Result<()>>,
+    {
         let turn = match select(&mut serving, self.told.acquire()).await {
             Either::Left((served, _)) => return served,
             Either::Right((turn, _)) => turn,

@@ -10,7 +10,8 @@
 //! HTTP/1.1 in clear, and HTTP/2 too under TLS, where the client agrees (ALPN). hyper knows nothing
 //! of the reactor, nor of TLS: it reads and writes an [`AsyncTransport`] by way of the thirty lines
 //! at the end of this file, and is a task like any other. When the program is to end, no connection
-//! is closed before what is under way on it has been answered, for at most 10 s.
+//! is closed before what is under way on it has been answered, for at most 10 s; `ending.rs` says what a drain is
+//! to a connection that is kept.
 
 mod ending;
 mod patience;
@@ -33,6 +34,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::future::{self, select};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::rt::ReadBufCursor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -109,14 +111,29 @@ async fn serve_patiently(
     patience: Rc<Patience>,
 ) -> hyper::Result<()> {
     let ending = tasks.1.clone();
-    let answer = service_fn(|request| answer(request, patience.request()));
     let transport = connection.transport();
     let negotiated = transport.as_ref().and_then(TlsTransport::of);
     let stream = Stream(connection);
     if negotiated.is_some_and(|negotiated| negotiated.speaks("h2")) {
+        let answer = service_fn(|request| answer(request, patience.request()));
         let serving = http2::Builder::new(tasks).serve_connection(stream, answer);
-        return ending.finish(serving, |h2| h2.graceful_shutdown()).await;
+        return ending
+            .finish_early(serving, |h2| h2.graceful_shutdown())
+            .await;
     }
+    let is_draining = || {
+        transport
+            .as_ref()
+            .is_some_and(|transport| transport.is_draining())
+    };
+    let answer = service_fn(|request| async {
+        let mut response = answer(request, patience.request()).await?;
+        if is_draining() {
+            let last = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, last);
+        }
+        Ok::<_, Infallible>(response)
+    });
     let serving = http1::Builder::new()
         // A client that has ended its input still waits for the response.
         .half_close(true)

@@ -153,6 +153,13 @@ impl LineReceiver for Guest {
         }
     }
 
+    /// Members meet again in the next room: those of two would not hear each other. So no member waits here
+    /// for the end of a drain.
+    fn shutting_down(&mut self, transport: &LineTransport) {
+        transport.send_line("! the server stops");
+        transport.lose_connection();
+    }
+
     fn connection_lost(&mut self, reason: &Reason) {
         if let Some(name) = &self.name {
             log::info!("{name}: {}", error_chain(reason));

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use retwist::deferred::AsyncTransport;
 
-use crate::room::{Place, Room, ThrownOut, refused};
+use crate::room::{Place, Room, ThrownOut, goodbye, refused};
 
 type Socket = WebSocketStream<AsyncTransport>;
 
@@ -39,15 +39,26 @@ pub(crate) async fn visit(connection: AsyncTransport, room: Room) -> io::Result<
     Ok(())
 }
 
-/// Asks for a name until it is a good one. Returns `None` if the guest leaves before that.
+/// Asks for a name until it is a good one. Returns `None` if the guest leaves before that, or has to.
 async fn enter(socket: &mut Socket, room: &Room) -> io::Result<Option<(Place, ThrownOut)>> {
-    while let Some(name) = hear(socket).await? {
-        match room.enter(name.as_str()) {
-            Ok(place) => return Ok(Some(place)),
-            Err(why) => socket.send(refused(why)).await.map_err(io_error)?,
+    loop {
+        let heard = match select(room.is_closed(), pin!(hear(socket))).await {
+            Either::Left(_) => None,
+            Either::Right((heard, _)) => Some(heard?),
+        };
+        match heard {
+            Some(Some(name)) => match room.enter(name.as_str()) {
+                Ok(place) => return Ok(Some(place)),
+                Err(why) => socket.send(refused(why)).await.map_err(io_error)?,
+            },
+            Some(None) => return Ok(None),
+            None => {
+                socket.close(Some(goodbye())).await.map_err(io_error)?;
+                while hear(socket).await?.is_some() {}
+                return Ok(None);
+            }
         }
     }
-    Ok(None)
 }
 
 async fn talk(socket: &mut Socket, place: &Place) -> io::Result<()> {

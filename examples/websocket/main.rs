@@ -32,6 +32,8 @@ A chat in the browser, by WebSocket.
 Usage: websocket [ENDPOINT...]
 
 ENDPOINT   where to listen (default: tcp:8009:interface=127.0.0.1). The page is at / there
+
+When the program stops, drains or is replaced, all guests hear it at once (1001), and may come again.
 ";
 
 /// A guest is asked for a sign of life every half minute.
@@ -46,7 +48,11 @@ fn main() -> ExitCode {
         let (room, tasks) = (Room::new(reactor.clock()), executor.spawner());
         let goodbye = room.clone();
         reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move |hold| {
-            goodbye.close(hold);
+            goodbye.close_and_hold(hold);
+        });
+        let drained = room.clone();
+        reactor.add_system_event_trigger(Phase::During, SystemEvent::Drain, move |_| {
+            drained.close();
         });
         // It lives as long as the reactor does.
         reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, |_| drop(executor));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::{Bytes, Message};
-use retwist::deferred::{Deferred, DeferredQueue, LoopingCall, Promise};
+use retwist::deferred::{Deferred, DeferredLock, DeferredQueue, LoopingCall, Permit, Promise};
 use retwist::{Clock, Hold};
 use serde_json::{Value, json};
 
@@ -15,13 +15,17 @@ use serde_json::{Value, json};
 #[derive(Clone)]
 pub(crate) struct Room {
     guests: Rc<RefCell<Guests>>,
+    /// Held while the room is open; then each has it in turn.
+    closing: DeferredLock,
     clock: Clock,
 }
 
 #[derive(Default)]
 struct Guests {
     by_name: BTreeMap<String, Guest>,
-    /// The room is being closed: the program waits for the last to leave.
+    /// `None` when the room is being closed.
+    open: Option<Deferred<Permit, Infallible>>,
+    /// The program waits for the last to leave.
     hold: Option<Hold>,
     /// As long as there are guests, they are asked for signs of life.
     asking: Option<LoopingCall<Infallible>>,
@@ -42,8 +46,14 @@ const GOODBYE: Duration = Duration::from_secs(2);
 
 impl Room {
     pub(crate) fn new(clock: &Clock) -> Self {
+        let closing = DeferredLock::new();
+        let guests = Guests {
+            open: Some(closing.acquire()),
+            ..Guests::default()
+        };
         Room {
-            guests: Rc::default(),
+            guests: Rc::new(RefCell::new(guests)),
+            closing,
             clock: clock.clone(),
         }
     }
@@ -61,7 +71,7 @@ impl Room {
         };
         {
             let mut guests = self.guests.borrow_mut();
-            if guests.hold.is_some() {
+            if guests.open.is_none() {
                 return Err("The room is being closed.");
             }
             if guests.by_name.contains_key(name) {
@@ -107,14 +117,24 @@ impl Room {
         self.guests.borrow_mut().asking = Some(asking);
     }
 
-    /// Says goodbye to all, and holds the program until they have left.
-    pub(crate) fn close(&self, hold: Hold) {
+    /// Fires when the room is being closed.
+    pub(crate) fn is_closed(&self) -> Deferred<Permit, Infallible> {
+        self.closing.acquire()
+    }
+
+    /// Says goodbye to all. They meet again in the next program, and would not hear each other in two: so they
+    /// do not wait for the end of a drain.
+    pub(crate) fn close(&self) {
+        let open = self.guests.borrow_mut().open.take();
+        if open.is_some() {
+            self.tell_all(Message::Close(Some(goodbye())));
+        }
+    }
+
+    /// The same, and holds the program until they have left.
+    pub(crate) fn close_and_hold(&self, hold: Hold) {
         self.guests.borrow_mut().hold = Some(hold);
-        let goodbye = CloseFrame {
-            code: CloseCode::Away,
-            reason: "the server stops".into(),
-        };
-        self.tell_all(Message::Close(Some(goodbye)));
+        self.close();
         self.release_if_empty();
         let guests = self.guests.clone();
         self.clock.call_later(GOODBYE, move || {
@@ -179,6 +199,14 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.room.leave(&self.name);
+    }
+}
+
+/// That the program ends (RFC 6455 7.4.1).
+pub(crate) fn goodbye() -> CloseFrame {
+    CloseFrame {
+        code: CloseCode::Away,
+        reason: "the server stops".into(),
     }
 }
 

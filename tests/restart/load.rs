@@ -1,4 +1,4 @@
-//! Clients of an echo server, which count what they lose.
+//! Clients of a server, which count what they lose.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -17,29 +17,94 @@ use crate::service::PATIENCE;
 
 /// How a client gets there.
 pub trait Way: Send + Sync + 'static {
-    fn connect(&self) -> io::Result<Box<dyn Talks>>;
+    /// Connects, and comes to the point from which on it makes requests.
+    fn connect(&self) -> Result<Box<dyn Client>, Lost>;
+}
+
+/// What a client says on one connection.
+pub trait Client: Send {
+    /// One request and its answer.
+    fn exchange(&mut self) -> Result<Then, Lost>;
+
+    /// Waits until the server says the goodbye of its protocol, and says nothing meanwhile.
+    fn stay(&mut self) -> Lost {
+        unimplemented!("this protocol has no goodbye")
+    }
+}
+
+/// Whether the connection goes on behind an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    GoesOn,
+    /// The server has said with the answer that it is the last one.
+    Ends,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Lost {
+    /// It could not connect.
+    Refused(io::Error),
+    /// The server has said the goodbye of its protocol: the client connects anew, and loses nothing.
+    Goodbye,
+    /// The connection has broken, or ended without a goodbye, or the answer is another one.
+    Cut(io::Error),
+}
+
+impl From<io::Error> for Lost {
+    fn from(error: io::Error) -> Self {
+        Lost::Cut(error)
+    }
 }
 
 /// A connection.
 pub trait Talks: Read + Write + Send {}
 impl<T: Read + Write + Send> Talks for T {}
 
+/// A client of an echo server.
+impl<T: Talks> Client for T {
+    fn exchange(&mut self) -> Result<Then, Lost> {
+        const QUESTION: &[u8; 32] = b"as many bytes as a small request";
+        let mut answer = [0; 32];
+        self.write_all(QUESTION)?;
+        self.flush()?;
+        self.read_exact(&mut answer)?;
+        assert_eq!(&answer, QUESTION);
+        Ok(Then::GoesOn)
+    }
+}
+
+/// A connection by TCP.
+pub fn connect_tcp(address: SocketAddr) -> Result<TcpStream, Lost> {
+    let stream = TcpStream::connect(address).map_err(Lost::Refused)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// TLS on a connection, to the server of this machine.
+pub fn under_tls<T: Talks>(
+    stream: T,
+    config: &Arc<ClientConfig>,
+) -> Result<StreamOwned<ClientConnection, T>, Lost> {
+    let name = "localhost".try_into().expect("a name");
+    let session = ClientConnection::new(config.clone(), name).map_err(io::Error::other)?;
+    Ok(StreamOwned::new(session, stream))
+}
+
 pub struct Plain(pub SocketAddr);
 
 impl Way for Plain {
-    fn connect(&self) -> io::Result<Box<dyn Talks>> {
-        let stream = TcpStream::connect(self.0)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_nodelay(true)?;
-        Ok(Box::new(stream))
+    fn connect(&self) -> Result<Box<dyn Client>, Lost> {
+        Ok(Box::new(connect_tcp(self.0)?))
     }
 }
 
 pub struct Unix(pub PathBuf);
 
 impl Way for Unix {
-    fn connect(&self) -> io::Result<Box<dyn Talks>> {
-        let stream = UnixStream::connect(&self.0)?;
+    fn connect(&self) -> Result<Box<dyn Client>, Lost> {
+        let stream = UnixStream::connect(&self.0).map_err(Lost::Refused)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Box::new(stream))
     }
@@ -52,21 +117,24 @@ pub struct Tls {
 
 impl Tls {
     pub fn to(address: SocketAddr, authority: &Path) -> Self {
-        let roots = TrustRoots::from_pem_file(authority).unwrap();
-        let config = ClientOptions::new(roots).build().unwrap();
+        let config = trust(authority);
         Tls { address, config }
     }
 }
 
 impl Way for Tls {
-    fn connect(&self) -> io::Result<Box<dyn Talks>> {
-        let stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_nodelay(true)?;
-        let name = "localhost".try_into().expect("a name");
-        let session = ClientConnection::new(self.config.clone(), name).map_err(io::Error::other)?;
-        Ok(Box::new(StreamOwned::new(session, stream)))
+    fn connect(&self) -> Result<Box<dyn Client>, Lost> {
+        Ok(Box::new(under_tls(
+            connect_tcp(self.address)?,
+            &self.config,
+        )?))
     }
+}
+
+/// What a client does that trusts this authority.
+pub fn trust(authority: &Path) -> Arc<ClientConfig> {
+    let roots = TrustRoots::from_pem_file(authority).unwrap();
+    ClientOptions::new(roots).build().unwrap()
 }
 
 /// The files of a certificate for this machine and of its key; its own authority, which trusts it, goes
@@ -90,6 +158,7 @@ pub fn certificate(folder: &Path, authority: &Path) -> (String, String) {
 struct Counters {
     connects: AtomicUsize,
     requests: AtomicUsize,
+    goodbyes: AtomicUsize,
     failed_connects: AtomicUsize,
     cut_requests: AtomicUsize,
     is_over: AtomicBool,
@@ -99,6 +168,8 @@ struct Counters {
 pub struct Counts {
     pub connects: usize,
     pub requests: usize,
+    /// How many connections the server has ended with the goodbye of the protocol.
+    pub goodbyes: usize,
     pub failed_connects: usize,
     pub cut_requests: usize,
 }
@@ -116,13 +187,14 @@ impl Counts {
 ///
 /// What is evil here is that the clients share the machine with the servers: clients that ask as fast as they
 /// can leave a server no time, and a restart under them takes minutes. So all busy clients together make
-/// about [`RATE`] requests a second, however many they are; and the others connect in bursts, of as many as
-/// half the queue of a port.
+/// about as many requests a second as is said, [`RATE`] of them if nothing is, however many they are; and the others
+/// connect in bursts, of as many as half the queue of a port.
 pub struct Load {
     way: Arc<dyn Way>,
     counters: Arc<Counters>,
     busy: Vec<JoinHandle<()>>,
-    idle: Vec<Box<dyn Talks>>,
+    idle: Vec<Box<dyn Client>>,
+    staying: Vec<JoinHandle<()>>,
 }
 
 /// How many requests a busy client makes of one connection.
@@ -136,27 +208,51 @@ const BURST: usize = 64;
 
 impl Load {
     pub fn of(way: impl Way) -> Self {
+        Load::of_boxed(Arc::new(way))
+    }
+
+    pub fn of_boxed(way: Arc<dyn Way>) -> Self {
         Load {
-            way: Arc::new(way),
+            way,
             counters: Arc::default(),
             busy: Vec::new(),
             idle: Vec::new(),
+            staying: Vec::new(),
         }
     }
 
     /// Begins with so many busy clients.
     pub fn begin(&mut self, busy: usize) {
-        let pause = Duration::from_secs(1) * u32::try_from(busy).unwrap() / RATE;
+        self.begin_slowly(busy, RATE);
+    }
+
+    /// Begins with so many busy clients, which together make about so many requests a second.
+    pub fn begin_slowly(&mut self, busy: usize, rate: u32) {
+        let pause = Duration::from_secs(1) * u32::try_from(busy).unwrap() / rate;
         for _ in 0..busy {
-            let (way, counters) = (self.way.clone(), self.counters.clone());
-            let client = thread::Builder::new().stack_size(256 * 1024);
-            let client = client.spawn(move || {
-                while !counters.is_over.load(Ordering::Relaxed) {
-                    serve_oneself(&*way, &counters, pause);
-                }
-            });
-            self.busy.push(client.unwrap());
+            self.busy.push(self.client(move |way, counters| {
+                serve_oneself(way, counters, pause);
+            }));
         }
+    }
+
+    /// So many clients connect, make one request, and then wait for the goodbye of the server, behind which
+    /// they come again. They end with the goodbye that comes after the load is [over](Load::finish).
+    pub fn stay(&mut self, clients: usize) {
+        for _ in 0..clients {
+            self.staying.push(self.client(stay));
+        }
+    }
+
+    fn client(&self, serve: impl Fn(&dyn Way, &Counters) + Send + 'static) -> JoinHandle<()> {
+        let (way, counters) = (self.way.clone(), self.counters.clone());
+        let client = thread::Builder::new().stack_size(256 * 1024);
+        let client = client.spawn(move || {
+            while !counters.is_over.load(Ordering::Relaxed) {
+                serve(&*way, &counters);
+            }
+        });
+        client.unwrap()
     }
 
     /// Connects in bursts until there are so many besides the busy ones, each with one request.
@@ -179,23 +275,32 @@ impl Load {
         let share = self.idle.len().div_ceil(THREADS).max(1);
         let counters = &*self.counters;
         thread::scope(|scope| {
-            for streams in self.idle.chunks_mut(share) {
-                scope.spawn(move || ask_all(streams, counters));
+            for clients in self.idle.chunks_mut(share) {
+                scope.spawn(move || ask_all(clients, counters));
             }
         });
         self.idle.clear();
     }
 
-    pub fn end(mut self) -> Counts {
+    /// Ends all but those who stay.
+    pub fn finish(&mut self) {
         self.counters.is_over.store(true, Ordering::Relaxed);
         self.let_go();
         for client in self.busy.drain(..) {
+            client.join().unwrap();
+        }
+    }
+
+    pub fn end(mut self) -> Counts {
+        self.finish();
+        for client in self.staying.drain(..) {
             client.join().unwrap();
         }
         let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
         Counts {
             connects: count(&self.counters.connects),
             requests: count(&self.counters.requests),
+            goodbyes: count(&self.counters.goodbyes),
             failed_connects: count(&self.counters.failed_connects),
             cut_requests: count(&self.counters.cut_requests),
         }
@@ -206,67 +311,101 @@ fn count(counter: &AtomicUsize) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-fn connect(way: &dyn Way, counters: &Counters) -> Option<Box<dyn Talks>> {
-    match way.connect() {
-        Ok(stream) => {
-            count(&counters.connects);
-            Some(stream)
+#[derive(PartialEq, Eq)]
+enum Outcome {
+    Answered(Then),
+    Goodbye,
+    Failed,
+}
+
+fn lost(lost: Lost, counters: &Counters) -> Outcome {
+    match lost {
+        Lost::Goodbye => {
+            count(&counters.goodbyes);
+            return Outcome::Goodbye;
         }
-        Err(error) => {
+        Lost::Refused(error) => {
             eprintln!("a connect failed: {error}");
             count(&counters.failed_connects);
-            None
+        }
+        Lost::Cut(error) => {
+            eprintln!("a request was cut: {error}");
+            count(&counters.cut_requests);
+        }
+    }
+    Outcome::Failed
+}
+
+/// One request and its answer.
+fn request(client: &mut dyn Client, counters: &Counters) -> Outcome {
+    match client.exchange() {
+        Ok(then) => {
+            count(&counters.requests);
+            Outcome::Answered(then)
+        }
+        Err(why) => lost(why, counters),
+    }
+}
+
+/// A connection. One to whom the server says goodbye before it comes to the point tries again.
+fn connect(way: &dyn Way, counters: &Counters) -> Option<Box<dyn Client>> {
+    loop {
+        match way.connect() {
+            Ok(client) => {
+                count(&counters.connects);
+                return Some(client);
+            }
+            Err(why) => {
+                if lost(why, counters) == Outcome::Failed {
+                    return None;
+                }
+            }
         }
     }
 }
 
-fn connect_all(way: &dyn Way, counters: &Counters, connections: usize) -> Vec<Box<dyn Talks>> {
+fn connect_all(way: &dyn Way, counters: &Counters, connections: usize) -> Vec<Box<dyn Client>> {
     let mut all = Vec::new();
-    while all.len() < connections {
-        let burst = BURST.min(connections - all.len());
+    let mut missing = connections;
+    while missing > 0 {
+        let burst = BURST.min(missing);
+        missing -= burst;
         let connected = (0..burst).filter_map(|_| connect(way, counters));
         let mut connected: Vec<_> = connected.collect();
-        ask_all(&mut connected, counters);
+        connected.retain_mut(|client| {
+            request(&mut **client, counters) == Outcome::Answered(Then::GoesOn)
+        });
         all.append(&mut connected);
     }
     all
 }
 
-fn ask_all(streams: &mut [Box<dyn Talks>], counters: &Counters) {
-    for stream in streams {
-        request(&mut **stream, counters);
-    }
-}
-
-/// One request and its answer. Returns whether it came.
-fn request(stream: &mut dyn Talks, counters: &Counters) -> bool {
-    const QUESTION: &[u8; 32] = b"as many bytes as a small request";
-    let mut answer = [0; 32];
-    let outcome = stream
-        .write_all(QUESTION)
-        .and_then(|()| stream.flush())
-        .and_then(|()| stream.read_exact(&mut answer));
-    match outcome {
-        Ok(()) => {
-            assert_eq!(&answer, QUESTION);
-            count(&counters.requests);
-            true
-        }
-        Err(error) => {
-            eprintln!("a request was cut: {error}");
-            count(&counters.cut_requests);
-            false
-        }
+fn ask_all(clients: &mut [Box<dyn Client>], counters: &Counters) {
+    for client in clients {
+        request(&mut **client, counters);
     }
 }
 
 fn serve_oneself(way: &dyn Way, counters: &Counters, pause: Duration) {
-    if let Some(mut stream) = connect(way, counters) {
-        for _ in 0..REQUESTS {
-            if counters.is_over.load(Ordering::Relaxed) || !request(&mut *stream, counters) {
-                break;
-            }
-            thread::sleep(pause);
+    let Some(mut client) = connect(way, counters) else {
+        return;
+    };
+    for _ in 0..REQUESTS {
+        if counters.is_over.load(Ordering::Relaxed) {
+            return;
         }
+        // A client that hears a goodbye asks again on its next connection.
+        if request(&mut *client, counters) != Outcome::Answered(Then::GoesOn) {
+            return thread::sleep(pause);
+        }
+        thread::sleep(pause);
+    }
+}
+
+fn stay(way: &dyn Way, counters: &Counters) {
+    if let Some(mut client) = connect(way, counters)
+        && request(&mut *client, counters) == Outcome::Answered(Then::GoesOn)
+    {
+        lost(client.stay(), counters);
     }
 }

@@ -15,8 +15,10 @@
     reason = "a test has no users outside; pub is what the modules offer each other"
 )]
 
+mod clients;
 mod failures;
 mod load;
+mod servers;
 mod service;
 
 use std::net::TcpStream;

@@ -15,7 +15,7 @@ use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process, setrlimit}
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the servers log: not each connection.
-const LOG: &str = "info,echo=warn,tls_echo=warn";
+const LOG: &str = "warn,retwist_reactor=info,retwist_tls=info";
 
 pub struct Service {
     /// The first of them; the others are its descendants.
@@ -131,7 +131,8 @@ impl Service {
     pub fn successor(&self) -> u32 {
         let began = Instant::now();
         loop {
-            if let Some(child) = children(self.pid).into_iter().find(|pid| is_alive(*pid)) {
+            let mut children = children(self.pid).into_iter();
+            if let Some(child) = children.find(|child| is_successor(*child, self.pid)) {
                 return child;
             }
             assert!(began.elapsed() < PATIENCE, "no new process");
@@ -187,6 +188,14 @@ fn children(pid: u32) -> Vec<u32> {
     told.split_whitespace()
         .filter_map(|pid| pid.parse().ok())
         .collect()
+}
+
+/// Whether a child of this program is its next version: the program may have others.
+fn is_successor(child: u32, parent: u32) -> bool {
+    let environment = fs::read(format!("/proc/{child}/environ")).unwrap_or_default();
+    let wanted = format!("LISTEN_PPID={parent}");
+    let mut variables = environment.split(|byte| *byte == 0);
+    is_alive(child) && variables.any(|variable| variable == wanted.as_bytes())
 }
 
 /// Whether the process runs: it may have ended, and wait for its parent to notice.

@@ -164,10 +164,11 @@ impl LineReceiver for Session {
         transport.lose_connection();
     }
 
-    /// A client that has logged in may come to its QUIT, as long as there is time. A message that is under
-    /// way is sent in any case.
+    /// A client may come to its QUIT, as long as there is time: POP3 has no word with which a server ends, a session is
+    /// short, and a close before QUIT would have all its deletions forgotten. A client that does not log in has
+    /// little time in any case. A message that is under way is sent.
     fn shutting_down(&mut self, transport: &LineTransport) {
-        if self.open.is_none() || !transport.is_draining() {
+        if !transport.is_draining() {
             transport.lose_connection();
         }
     }

@@ -3,8 +3,9 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use async_tungstenite::WebSocketStream;
-use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use async_tungstenite::tungstenite::{Error, Message};
+use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use async_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use async_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use retwist_deferred::{AsyncTransport, sleep};
@@ -23,6 +24,9 @@ pub(super) async fn visit(connection: AsyncTransport, live: Rc<Live>) -> io::Res
         .write_buffer_size(0);
     let mut socket = WebSocketStream::from_raw_socket(connection, Role::Server, Some(bounds)).await;
     loop {
+        if is_draining(&socket) {
+            return goodbye(socket, CloseCode::Away).await;
+        }
         let sample = Message::Text(live.sample());
         socket.send(sample).await.map_err(io_error)?;
         let mut next = pin!(sleep(&live.clock(), PERIOD));
@@ -32,15 +36,27 @@ pub(super) async fn visit(connection: AsyncTransport, live: Rc<Live>) -> io::Res
                 // It is answered when the next one is awaited.
                 Either::Right((Some(Ok(Message::Ping(_) | Message::Pong(_))), _)) => {}
                 Either::Right((Some(Err(error)), _)) => return ended(error),
-                Either::Right(_) => return goodbye(socket).await,
+                Either::Right(_) => return goodbye(socket, CloseCode::Normal).await,
             }
         }
     }
 }
 
-async fn goodbye(mut socket: WebSocketStream<AsyncTransport>) -> io::Result<()> {
+type Socket = WebSocketStream<AsyncTransport>;
+
+/// Whether the program drains: a page that stays open is not to hold it up.
+fn is_draining(socket: &Socket) -> bool {
+    let transport = socket.get_ref().transport();
+    transport.is_some_and(|transport| transport.is_draining())
+}
+
+async fn goodbye(mut socket: Socket, code: CloseCode) -> io::Result<()> {
+    let frame = CloseFrame {
+        code,
+        reason: Utf8Bytes::default(),
+    };
     // If even that cannot be said, the connection has ended.
-    let _ = socket.close(None).await;
+    let _ = socket.close(Some(frame)).await;
     Ok(())
 }
 
