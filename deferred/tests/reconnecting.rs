@@ -1,6 +1,8 @@
 //! A client's factory that does not give up.
 
+use std::cell::RefCell;
 use std::io;
+use std::sync::Once;
 use std::time::Duration;
 
 use retwist_deferred::{Backoff, Reconnecting, Retries};
@@ -104,4 +106,59 @@ fn it_stops_when_it_is_told_or_has_tried_enough() {
     reactor.clock().advance(SECOND * 2);
     refuse(&reactor);
     assert_eq!(reactor.clock().pending_calls(), 0);
+}
+
+thread_local! {
+    static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Log;
+
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        LOGGED.with_borrow_mut(|lines| lines.push(record.args().to_string()));
+    }
+
+    fn flush(&self) {}
+}
+
+/// What this thread has logged since the last time.
+fn logged() -> Vec<String> {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        log::set_logger(&Log).unwrap();
+        log::set_max_level(log::LevelFilter::Info);
+    });
+    LOGGED.take()
+}
+
+#[test]
+fn the_log_has_one_line_for_each_failure() {
+    logged();
+    let reactor = MemoryReactor::new();
+    connect(&reactor).set_max_retries(1);
+    refuse(&reactor);
+    let lines = logged();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("refused"), "{lines:?}");
+    assert!(lines[0].ends_with("connecting again in 2.0 s"), "{lines:?}");
+
+    // After the last attempt, the factory does not connect again.
+    reactor.clock().advance(SECOND * 2);
+    refuse(&reactor);
+    let lines = logged();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].starts_with(&format!("connecting to {ADDRESS} failed: ")),
+        "{lines:?}"
+    );
+
+    // A factory that never connects again.
+    reactor.connect_tcp(ADDRESS, |_| Client);
+    refuse(&reactor);
+    assert_eq!(logged(), lines);
 }

@@ -151,9 +151,9 @@ fn both(reactor: &Reactor, lines: Vec<String>, outcome: &Outcome) -> Result<(), 
     support::say(&format!("listening on {}", port.address()));
 
     let role = client_role(authority.roots()?, "localhost")?;
-    let address = port.address().socket().ok_or("this is no TCP port")?;
+    let address = port.address();
     let handle = reactor.handle();
-    let there = move |factory: FactoryRef| handle.connect_tcp_factory(address, factory);
+    let there = move |factory: FactoryRef| handle.connect_tcp_factory(&address, factory);
     outcome.of(reactor, &there, client::protocol(lines, role, outcome));
     Ok(())
 }

@@ -100,11 +100,8 @@ pub use socket::AdoptedSocket;
 #[cfg(unix)]
 pub use stdio::StandardIo;
 pub use stream::StreamOptions;
-pub use tcp::{
-    IntoTcpConnect, IntoTcpListen, IpAddress, KeepAlive, SocketAddress, TcpConnect, TcpListen,
-    TcpOptions,
-};
-pub use udp::UdpListen;
+pub use tcp::{IntoTcpConnect, IntoTcpListen, KeepAlive, TcpConnect, TcpListen, TcpOptions};
+pub use udp::{IntoUdpListen, UdpListen};
 #[cfg(unix)]
 pub use unix::{
     DescriptorError, IntoUnixConnect, IntoUnixDatagram, IntoUnixListen, NotPassed, PeerCredentials,
@@ -137,6 +134,7 @@ pub use values::settings::StreamSettings;
 pub use values::signal::{Signal, UnknownSignal};
 #[cfg(unix)]
 pub use values::signal_error::SignalError;
+pub use values::socket_address::{IpAddress, SocketAddress};
 pub use values::stats::{
     ConnectionState, ConnectionStats, ConnectionsByState, Figure, FigureKind, FigureName,
     Histogram, LongestWork, LoopTimes, PortStats, Refused, Stats, Work,

@@ -10,6 +10,7 @@ mod stats;
 #[cfg(unix)]
 mod stdio;
 mod threads;
+mod udp;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -28,9 +29,9 @@ use crate::core::Core;
 use crate::core::connector;
 use crate::testing::MemoryReactor;
 use crate::{
-    Address, Clock, Connector, DatagramProtocolRef, FactoryRef, IntoFactory, IntoProtocol,
-    IntoTcpConnect, IntoTcpListen, ListenError, ListeningPort, ReactorHandle, ReactorSettings,
-    ReactorState, RunError, TcpConnect, TcpListen, UdpListen, factory, socket, tcp, udp,
+    Address, Clock, Connector, FactoryRef, IntoFactory, IntoProtocol, IntoTcpConnect,
+    IntoTcpListen, ListenError, ListeningPort, ReactorHandle, ReactorSettings, ReactorState,
+    RunError, TcpConnect, TcpListen, factory, socket, tcp,
 };
 
 #[cfg(unix)]
@@ -45,6 +46,7 @@ pub use stats::ReactorStats;
 #[cfg(unix)]
 pub use stdio::ReactorStdio;
 pub use threads::{JobQueue, ReactorThreads, Threads};
+pub use udp::ReactorUdp;
 #[cfg(unix)]
 pub use unix::ReactorUnix;
 #[cfg(unix)]
@@ -134,7 +136,7 @@ impl Reactor {
         self.core.iterate(&self.handle, wait)
     }
 
-    /// How long the loop around this reactor may sleep until the next pass is due, if its
+    /// Returns how long the loop around this reactor may sleep until the next pass is due, if its
     /// [descriptor](Reactor#impl-AsFd-for-Reactor) does not become readable before: zero if it is due
     /// now, `None` if there is no limit.
     ///
@@ -235,24 +237,7 @@ tcp_methods!(
     MemoryReactor
 );
 
-impl ReactorHandle {
-    /// Opens a UDP port: `8007`, an address, or a [`UdpListen`], for one protocol. The port is open
-    /// when this returns, and the protocol hears
-    /// [`start_protocol`](crate::DatagramProtocol::start_protocol) in the next turn.
-    ///
-    /// See [`ReactorUdp`] for code that is to run on a recording reactor too.
-    #[doc(alias = "listenUDP")]
-    #[doc(alias = "listenMulticast")]
-    pub fn listen_udp(
-        &self,
-        options: impl Into<UdpListen>,
-        protocol: impl Into<DatagramProtocolRef>,
-    ) -> Result<ListeningPort, ListenError> {
-        ReactorUdp::listen_datagrams(self, options.into(), protocol.into())
-    }
-}
-
-/// What code needs that listens and connects: a [`Reactor`], or a
+/// The TCP side of a reactor, for code that listens and connects: a [`Reactor`], or a
 /// [`MemoryReactor`](crate::testing::MemoryReactor) that records what was asked for.
 #[doc(alias = "IReactorTCP")]
 pub trait ReactorTcp {
@@ -324,39 +309,6 @@ pub trait ReactorStreams: ReactorTcp {}
 
 #[cfg(not(unix))]
 impl<R: ReactorTcp + ?Sized> ReactorStreams for R {}
-
-/// What code needs that listens for datagrams: a [`Reactor`], or a
-/// [`MemoryReactor`](crate::testing::MemoryReactor), whose ports are joined in memory.
-#[doc(alias = "IReactorUDP")]
-#[doc(alias = "IReactorMulticast")]
-pub trait ReactorUdp {
-    /// See [`ReactorHandle::listen_udp`].
-    fn listen_datagrams(
-        &self,
-        options: UdpListen,
-        protocol: DatagramProtocolRef,
-    ) -> Result<ListeningPort, ListenError>;
-}
-
-impl ReactorUdp for ReactorHandle {
-    fn listen_datagrams(
-        &self,
-        options: UdpListen,
-        protocol: DatagramProtocolRef,
-    ) -> Result<ListeningPort, ListenError> {
-        udp::listen(&self.open_core()?, options, protocol)
-    }
-}
-
-impl ReactorUdp for Reactor {
-    fn listen_datagrams(
-        &self,
-        options: UdpListen,
-        protocol: DatagramProtocolRef,
-    ) -> Result<ListeningPort, ListenError> {
-        self.handle.listen_datagrams(options, protocol)
-    }
-}
 
 impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

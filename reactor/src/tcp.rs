@@ -10,7 +10,7 @@ mod send_queue;
 mod socket_options;
 mod wire;
 
-pub use addresses::{IntoTcpConnect, IntoTcpListen, IpAddress, SocketAddress};
+pub use addresses::{IntoTcpConnect, IntoTcpListen};
 #[cfg(unix)]
 pub(crate) use adopt::{adopt_connection, adopt_listener};
 pub(crate) use listen::listen;

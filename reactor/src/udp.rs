@@ -1,6 +1,7 @@
 //! UDP: how to listen, and the socket.
 
 mod address;
+mod addresses;
 mod listen;
 mod options;
 mod socket;
@@ -13,6 +14,7 @@ mod calls;
 mod calls;
 
 pub(crate) use address::{destination, fit};
+pub use addresses::IntoUdpListen;
 #[cfg(unix)]
 pub(crate) use listen::adopt;
 pub(crate) use listen::listen;

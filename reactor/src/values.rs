@@ -20,4 +20,5 @@ pub(crate) mod settings;
 pub(crate) mod signal;
 #[cfg(unix)]
 pub(crate) mod signal_error;
+pub(crate) mod socket_address;
 pub(crate) mod stats;

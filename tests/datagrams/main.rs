@@ -1,6 +1,6 @@
 //! What protocols of datagrams rely on: the suite of `retwist-conformance` over every kind of port, and
-//! below it what only a network shows that loses, repeats and reorders (`losses`), and what only the
-//! system does (`sockets`).
+//! below it what may be given as an address (`addresses`), what only a network shows that loses,
+//! repeats and reorders (`losses`), and what only the system does (`sockets`).
 
 #![allow(
     unreachable_pub,
@@ -9,6 +9,7 @@
 
 use retwist_conformance::datagrams::{Memory, Udp4, Udp6};
 
+mod addresses;
 mod losses;
 mod recording;
 mod sockets;

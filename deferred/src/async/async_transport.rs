@@ -42,7 +42,7 @@ use crate::Deferred;
 ///     let reactor = Reactor::new()?;
 ///     let executor = Executor::new(&reactor);
 ///     let mut incoming = listen(&*reactor, "127.0.0.1:0")?;
-///     let server = incoming.port().address().socket().ok_or("no TCP port")?;
+///     let server = incoming.port().address();
 ///
 ///     executor.spawn(async move {
 ///         while let Some(mut connection) = incoming.accept().await {

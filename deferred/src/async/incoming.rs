@@ -26,7 +26,7 @@ use crate::AsyncTransport;
 /// let reactor = Reactor::new()?;
 /// let executor = Executor::new(&reactor);
 /// let mut incoming = listen(&*reactor, "127.0.0.1:0")?;
-/// let address = incoming.port().address().socket().unwrap();
+/// let address = incoming.port().address();
 ///
 /// let spawner = executor.spawner();
 /// executor.spawn(async move {
@@ -60,7 +60,7 @@ pub fn listen(
     listen_with(reactor, address, |protocol| protocol)
 }
 
-/// As [`listen`], with layers: `wrap` puts them below the protocol that it is handed. A connection is
+/// [`listen`] with layers: `wrap` puts them below the protocol that it is handed. A connection is
 /// accepted once its layers have negotiated. A negotiation that fails is logged.
 pub fn listen_with(
     reactor: &dyn ReactorTcp,

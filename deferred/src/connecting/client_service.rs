@@ -93,7 +93,10 @@ pub enum ServiceState {
 }
 
 impl<P: Protocol> ClientService<P> {
-    /// A service that will connect with `dialer`. `protocol` makes the protocol of each connection.
+    /// A service that will connect with `dialer`. `protocol` makes the protocol of each connection. The
+    /// service is idle until it is [started](ClientService::start).
+    ///
+    /// The clock comes first, as wherever this crate asks for one: `reactor.clock()`.
     pub fn new(
         clock: &Clock,
         dialer: impl Dialer + 'static,

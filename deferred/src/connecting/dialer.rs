@@ -39,7 +39,7 @@ pub trait Dialer {
     fn connect(&self, protocol: ProtocolRef) -> Deferred<Connector, DialError>;
 }
 
-/// What every [`Dialer`] can do.
+/// Methods that every [`Dialer`] has.
 pub trait DialerExt: Dialer {
     /// Connects a protocol, and promises its handle, after it has heard `connection_made` and all
     /// layers have negotiated. Cancelling ends the attempt.
@@ -80,7 +80,7 @@ impl<F: Fn(FactoryRef) -> Connector> Dialer for F {
     }
 }
 
-/// Why there is no connection.
+/// The reason why there is no connection.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DialError {

@@ -104,7 +104,7 @@ fn ask(host: String, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
     }
 }
 
-/// Why the addresses of a host were not found.
+/// The reason why the addresses of a host were not found.
 #[derive(Debug)]
 #[doc(alias = "DNSLookupError")]
 #[non_exhaustive]

@@ -40,7 +40,7 @@ impl Error for ServiceError {
     }
 }
 
-/// Why an attempt of a [`ClientService`](crate::ClientService) failed.
+/// The reason why an attempt of a [`ClientService`](crate::ClientService) failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AttemptError {

@@ -15,6 +15,7 @@ mod panics;
 mod policies;
 mod proxy_protocol;
 mod receivers;
+mod recording;
 mod relay;
 #[cfg(feature = "sasl")]
 mod sasl;

@@ -11,6 +11,7 @@ use crate::heart::duplicate::{Duplicate, lend};
 use crate::stream::Owner;
 use crate::{
     Address, AddressError, Clock, ConnectError, DelayedCall, FactoryRef, Reason, StreamSettings,
+    error_chain,
 };
 
 /// One destination, and the way to it: connects, can be cancelled, disconnects, connects again. A
@@ -45,6 +46,10 @@ pub(crate) struct OwnedConnector {
     dialer: Box<dyn Dialer>,
     clock: Clock,
     state: RefCell<State>,
+    /// The factory is being told of a failure or a loss.
+    is_telling: Cell<bool>,
+    /// What the factory has left to the log meanwhile.
+    unreported: RefCell<Option<String>>,
 }
 
 enum State {
@@ -89,7 +94,7 @@ pub(crate) trait Attempt {
     }
 }
 
-/// What a [`Connector`] is doing.
+/// The state of a [`Connector`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectorState {
@@ -104,13 +109,13 @@ pub enum ConnectorState {
 }
 
 impl Connector {
-    /// Where it connects to.
+    /// Returns where it connects to.
     #[doc(alias = "getDestination")]
     pub fn destination(&self) -> &Address {
         &self.destination
     }
 
-    /// What it is doing.
+    /// Returns what it is doing.
     pub fn state(&self) -> ConnectorState {
         match self.owned.upgrade() {
             Some(owned) => owned.state(),
@@ -164,6 +169,22 @@ impl Connector {
         lend(made, act)
     }
 
+    /// A failure that its factory does not handle. The log has it, unless another factory around this
+    /// one connects again: that one logs why.
+    pub(crate) fn leave_to_the_log(&self, error: &ConnectError) {
+        let line = format!(
+            "connecting to {} failed: {}",
+            self.destination,
+            error_chain(error)
+        );
+        match self.owned.upgrade() {
+            Some(owned) if owned.is_telling.get() => {
+                owned.unreported.replace(Some(line));
+            }
+            _ => log::warn!("{line}"),
+        }
+    }
+
     fn or_log(
         &self,
         what: &str,
@@ -197,6 +218,8 @@ impl OwnedConnector {
             dialer: Box::new(dialer),
             clock,
             state: RefCell::new(State::Disconnected),
+            is_telling: Cell::new(false),
+            unreported: RefCell::default(),
         })
     }
 
@@ -335,8 +358,14 @@ impl OwnedConnector {
     /// Tells the factory, which may connect again. Until it has, it stays in use.
     fn over(&self, tell: impl FnOnce(&FactoryRef, &Connector)) {
         self.state.replace(State::Disconnected);
+        self.is_telling.set(true);
         tell(&self.factory, &self.handle());
+        self.is_telling.set(false);
+        let unreported = self.unreported.take();
         if self.state() == ConnectorState::Disconnected {
+            if let Some(line) = unreported {
+                log::warn!("{line}");
+            }
             self.enter(State::Disconnected);
         }
     }
@@ -357,7 +386,7 @@ impl Drop for OwnedConnector {
     }
 }
 
-/// A connector to a text that is no address. Its factory hears so in the next turn, as it hears of any
+/// A connector to a malformed address. Its factory hears so in the next turn, as it hears of any
 /// failure.
 pub(crate) fn failing(error: AddressError, factory: FactoryRef, clock: Clock) -> Connector {
     let destination = error.destination();

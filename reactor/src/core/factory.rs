@@ -88,14 +88,11 @@ pub trait Factory: 'static {
     #[doc(alias = "startedConnecting")]
     fn started_connecting(self: &Rc<Self>, connector: &Connector) {}
 
-    /// The connection could not be made. [`Connector::connect`] tries again.
+    /// The connection could not be made. [`Connector::connect`] tries again. By default, a line in the
+    /// log says why, unless a factory around this one connects again.
     #[doc(alias = "clientConnectionFailed")]
     fn client_connection_failed(self: &Rc<Self>, connector: &Connector, error: &ConnectError) {
-        log::warn!(
-            "connecting to {} failed: {}",
-            connector.destination(),
-            crate::error_chain(error)
-        );
+        connector.leave_to_the_log(error);
     }
 
     /// The connection was made and has ended; its protocol has already heard

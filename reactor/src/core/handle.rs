@@ -33,7 +33,7 @@ use crate::{Clock, DelayedCall, ListenError, Remote};
 ///     let port = reactor.listen_tcp("127.0.0.1:0", move |_| Once { reactor: handle.clone() })?;
 /// #     struct Client;
 /// #     impl Protocol for Client {}
-/// #     reactor.connect_tcp(port.address().socket().unwrap(), |_| Client);
+/// #     reactor.connect_tcp(port.address(), |_| Client);
 /// #     let _ = &port;
 ///     reactor.run()?;
 ///     Ok(())
@@ -160,7 +160,7 @@ impl ReactorHandle {
         self.core.upgrade().is_some_and(|core| core.is_running())
     }
 
-    /// How far it has come. A reactor that has gone has ended.
+    /// Returns the state of the reactor. A reactor that has gone has ended.
     pub fn state(&self) -> ReactorState {
         match self.core.upgrade() {
             Some(core) => core.state(),
@@ -230,7 +230,7 @@ impl ReactorHandle {
         self.tell("drain", |core| core.drain(longest));
     }
 
-    /// How much longer the [drain](ReactorHandle::drain) that is under way may last; `Duration::MAX` is
+    /// Returns how much longer the [drain](ReactorHandle::drain) that is under way may last; `Duration::MAX` is
     /// without a limit. `None`: the reactor does not drain.
     pub fn drain_time_left(&self) -> Option<Duration> {
         self.core.upgrade()?.drain_time_left()

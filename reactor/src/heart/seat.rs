@@ -313,7 +313,7 @@ impl Seat {
         self.state.phase() == Phase::Over
     }
 
-    /// Why the connection has ended or is about to end, as far as it is known.
+    /// Returns why the connection has ended or is about to end, as far as it is known.
     pub fn reason(&self) -> Option<Reason> {
         let cold = self.cold.take();
         let reason = cold.as_ref().and_then(|cold| cold.reason.clone());
@@ -321,8 +321,8 @@ impl Seat {
         reason
     }
 
-    /// What a close that goes on below is to be known for: the reason that was noted, if there is
-    /// one, and [`Reason::Done`] otherwise.
+    /// Returns the reason for a close of the transport below: the reason that was noted, if there is one,
+    /// and [`Reason::Done`] otherwise.
     pub fn close_reason(&self) -> Reason {
         self.reason().unwrap_or(Reason::Done)
     }
@@ -359,7 +359,7 @@ impl Seat {
         self.lower.set(Some(lower));
     }
 
-    /// Whether a write has any meaning: after a close only as long as a producer is waited for.
+    /// Whether a write has any meaning: after a close only while a producer is registered.
     #[inline]
     pub(crate) fn takes_writes(&self, has_producer: impl FnOnce() -> bool) -> bool {
         let is_open = matches!(self.state.phase(), Phase::Open | Phase::Unopened);
@@ -399,7 +399,7 @@ impl Seat {
         self.state.clear(Facts::FLUSH_REQUESTED);
     }
 
-    /// Runs code of the application that is no callback of the protocol above: a producer, a call
+    /// Runs code of the application that is not a callback of the protocol above: a producer, a call
     /// that was asked for. A panic costs this connection; then None is returned.
     pub fn guard<R>(&self, call: impl FnOnce() -> R) -> Option<R> {
         match catch_panic(call) {

@@ -2,9 +2,10 @@ use std::time::Duration;
 
 #[cfg(unix)]
 use crate::ReactorUnixDatagram;
+use crate::testing::MemoryReactor;
 use crate::{
-    DatagramProtocolRef, Hold, ListenError, ListeningPort, Phase, ReactorLifecycle, ReactorState,
-    ReactorStreams, ReactorThreads, ReactorUdp, SystemEvent, TriggerId, UdpListen,
+    Hold, Phase, ReactorLifecycle, ReactorState, ReactorStreams, ReactorThreads, ReactorUdp,
+    SystemEvent, TriggerId,
 };
 
 /// All that a program asks of a reactor: streams, datagrams, time, threads, the beginning and the end.
@@ -75,43 +76,43 @@ impl<R> FullReactor for R where
 {
 }
 
-impl dyn FullReactor + '_ {
-    /// See [`ReactorHandle::listen_udp`](crate::ReactorHandle::listen_udp).
-    pub fn listen_udp(
-        &self,
-        options: impl Into<UdpListen>,
-        protocol: impl Into<DatagramProtocolRef>,
-    ) -> Result<ListeningPort, ListenError> {
-        self.listen_datagrams(options.into(), protocol.into())
-    }
+/// What a program asks of the beginning and the end, on a reactor that it knows by the traits alone.
+macro_rules! lifecycle_methods {
+    ($($reactor:ty),*) => {$(
+        impl $reactor {
+            /// See [`ReactorHandle::add_system_event_trigger`](crate::ReactorHandle::add_system_event_trigger).
+            pub fn add_system_event_trigger(
+                &self,
+                phase: Phase,
+                event: impl Into<SystemEvent>,
+                call: impl FnOnce(Hold) + 'static,
+            ) -> Option<TriggerId> {
+                self.add_trigger(phase, event.into(), Box::new(call))
+            }
 
-    /// See [`ReactorHandle::add_system_event_trigger`](crate::ReactorHandle::add_system_event_trigger).
-    pub fn add_system_event_trigger(
-        &self,
-        phase: Phase,
-        event: impl Into<SystemEvent>,
-        call: impl FnOnce(Hold) + 'static,
-    ) -> Option<TriggerId> {
-        self.add_trigger(phase, event.into(), Box::new(call))
-    }
+            /// See [`ReactorHandle::call_when_running`](crate::ReactorHandle::call_when_running).
+            pub fn call_when_running(&self, call: impl FnOnce() + 'static) {
+                let running = ReactorState::Running..ReactorState::Ended;
+                if running.contains(&self.progress()) {
+                    call();
+                } else {
+                    self.add_system_event_trigger(Phase::After, SystemEvent::Startup, |_| call());
+                }
+            }
 
-    /// See [`ReactorHandle::call_when_running`](crate::ReactorHandle::call_when_running).
-    pub fn call_when_running(&self, call: impl FnOnce() + 'static) {
-        let running = ReactorState::Running..ReactorState::Ended;
-        if running.contains(&self.progress()) {
-            call();
-        } else {
-            self.add_system_event_trigger(Phase::After, SystemEvent::Startup, |_| call());
+            /// See [`ReactorHandle::stop`](crate::ReactorHandle::stop).
+            pub fn stop(&self) {
+                self.fire_event(SystemEvent::Shutdown);
+            }
         }
-    }
+    )*};
+}
 
+lifecycle_methods!(dyn FullReactor + '_, MemoryReactor);
+
+impl dyn FullReactor + '_ {
     /// See [`ReactorHandle::drain`](crate::ReactorHandle::drain).
     pub fn drain(&self, longest: Duration) {
         self.begin_drain(longest);
-    }
-
-    /// See [`ReactorHandle::stop`](crate::ReactorHandle::stop).
-    pub fn stop(&self) {
-        self.fire_event(SystemEvent::Shutdown);
     }
 }

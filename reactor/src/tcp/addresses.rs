@@ -1,10 +1,9 @@
-//! What may be given where an address to listen on or to connect to is wanted.
+//! What a program may give where an address of TCP is wanted.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::{TcpConnect, TcpListen};
-use crate::AddressError;
-use crate::values::address_error::{parse, parse_ip};
+use crate::{AddressError, SocketAddress};
 
 /// What [`listen_tcp`](crate::ReactorHandle::listen_tcp) takes: `8007`, every [`SocketAddress`], or a
 /// [`TcpListen`].
@@ -14,7 +13,7 @@ use crate::values::address_error::{parse, parse_ip};
     note = "give `8007`, `\"127.0.0.1:8007\"`, `([127, 0, 0, 1], 8007)`, a `SocketAddr` or a `TcpListen`"
 )]
 pub trait IntoTcpListen {
-    /// The address, with the options. A text that is no address is an error.
+    /// The address, with the options. A text that is not an address is an error.
     fn into_tcp_listen(self) -> Result<TcpListen, AddressError>;
 }
 
@@ -26,26 +25,8 @@ pub trait IntoTcpListen {
     note = "give `\"192.0.2.1:80\"`, `([192, 0, 2, 1], 80)`, a `SocketAddr` or a `TcpConnect`"
 )]
 pub trait IntoTcpConnect {
-    /// The address, with the options. A text that is no address is an error.
+    /// The address, with the options. A text that is not an address is an error.
     fn into_tcp_connect(self) -> Result<TcpConnect, AddressError>;
-}
-
-/// An IP address and a port: a [`SocketAddr`], a text such as `192.0.2.1:80` or `[2001:db8::1]:80`, or
-/// a pair of [`IpAddress`] and port.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an IP address with a port",
-    label = "not an IP address with a port",
-    note = "give `\"127.0.0.1:8007\"`, `([127, 0, 0, 1], 8007)` or a `SocketAddr`"
-)]
-pub trait SocketAddress {
-    /// The address. A text that is none is an error.
-    fn socket_address(self) -> Result<SocketAddr, AddressError>;
-}
-
-/// An IP address beside its port: `[127, 0, 0, 1]`, an [`IpAddr`], an address of one family, or a text.
-pub trait IpAddress {
-    /// The address. A text that is none is an error.
-    fn ip_address(self) -> Result<IpAddr, AddressError>;
 }
 
 impl IntoTcpListen for TcpListen {
@@ -75,48 +56,6 @@ impl IntoTcpConnect for TcpConnect {
 impl<A: SocketAddress> IntoTcpConnect for A {
     fn into_tcp_connect(self) -> Result<TcpConnect, AddressError> {
         self.socket_address().map(TcpConnect::address)
-    }
-}
-
-impl SocketAddress for SocketAddr {
-    fn socket_address(self) -> Result<SocketAddr, AddressError> {
-        Ok(self)
-    }
-}
-
-macro_rules! texts {
-    ($($text:ty),*) => {$(
-        impl SocketAddress for $text {
-            fn socket_address(self) -> Result<SocketAddr, AddressError> {
-                parse(self.as_ref())
-            }
-        }
-    )*};
-}
-
-texts!(&str, &String, String);
-
-impl<I: IpAddress> SocketAddress for (I, u16) {
-    fn socket_address(self) -> Result<SocketAddr, AddressError> {
-        Ok((self.0.ip_address()?, self.1).into())
-    }
-}
-
-macro_rules! ip_addresses {
-    ($($address:ty),*) => {$(
-        impl IpAddress for $address {
-            fn ip_address(self) -> Result<IpAddr, AddressError> {
-                Ok(self.into())
-            }
-        }
-    )*};
-}
-
-ip_addresses!(IpAddr, Ipv4Addr, Ipv6Addr, [u8; 4], [u16; 8]);
-
-impl IpAddress for &str {
-    fn ip_address(self) -> Result<IpAddr, AddressError> {
-        parse_ip(self)
     }
 }
 

@@ -135,7 +135,7 @@ impl Pair {
         }
     }
 
-    /// From now on, no more than this many bytes arrive at once, in either direction.
+    /// Sets how many bytes arrive at once at most, from now on, in either direction.
     pub fn cut(self, bytes: usize) -> Self {
         for way in [&self.to_server, &self.to_client] {
             way.cut.set(bytes.max(1));
@@ -143,7 +143,7 @@ impl Pair {
         self
     }
 
-    /// From now on, whatever is sent takes this long to arrive.
+    /// Sets how long bytes take to arrive, from now on.
     pub fn delay(self, time: Duration) -> Self {
         for way in [&self.to_server, &self.to_client] {
             way.delay.set(time);
@@ -151,7 +151,7 @@ impl Pair {
         self
     }
 
-    /// How many bytes a side can send that the other has not read, before its transport has to keep
+    /// Sets how many bytes a side can send that the other has not read, before its transport has to keep
     /// them: what the system's buffers are for a socket. Default 64 KiB.
     pub fn window(self, bytes: usize) -> Self {
         for way in [&self.to_server, &self.to_client] {
@@ -160,14 +160,14 @@ impl Pair {
         self
     }
 
-    /// Of what `side` sends, only so many bytes arrive, and then the end of input, as if it had
+    /// Of what `side` sends, only this many bytes arrive, and then the end of input, as if it had
     /// closed there.
     pub fn close_after(self, side: Side, bytes: u64) -> Self {
         self.way_from(side).fault.set(Some((bytes, Fault::End)));
         self
     }
 
-    /// When so many bytes from `side` have arrived, the connection breaks, and both sides see it.
+    /// When this many bytes from `side` have arrived, the connection breaks, and both sides see it.
     pub fn reset_after(self, side: Side, bytes: u64) -> Self {
         self.way_from(side).fault.set(Some((bytes, Fault::Reset)));
         self

@@ -33,7 +33,7 @@ struct Waiting {
 }
 
 impl<O> PendingConnection<O> {
-    /// How the code wants to connect.
+    /// Returns how the code wants to connect.
     pub fn options(&self) -> &O {
         &self.shared.options
     }

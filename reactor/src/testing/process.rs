@@ -134,7 +134,7 @@ impl MemoryProcess {
         self.child.process.transport()
     }
 
-    /// What was started, and how.
+    /// Returns what was started, and how.
     pub fn program(&self) -> &Program {
         &self.child.program
     }
@@ -144,7 +144,7 @@ impl MemoryProcess {
         self.with_end(descriptor, |end| end.write(data));
     }
 
-    /// What the child has been written at this descriptor since the last time; 0 or 1 with a
+    /// Returns what the child has been written at this descriptor since the last time; 0 or 1 with a
     /// terminal.
     pub fn take_input(&self, descriptor: i32) -> Vec<u8> {
         self.child.clock.run();

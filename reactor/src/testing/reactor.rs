@@ -38,6 +38,14 @@ use threads::Jobs;
 /// connections that a test asks for, with [`accept`](MemoryReactor::accept) and
 /// [`complete`](MemoryReactor::complete). It opens no socket, and makes no file.
 ///
+/// It has everything that a [`FullReactor`](crate::FullReactor) has: TCP, UNIX sockets, datagrams, child
+/// processes, standard input and output, timers, threads, the beginning and the end. It cannot watch
+/// descriptors and signals, or make streams of descriptors, since these are of the system: a program
+/// that does so ([`watch`](crate::ReactorHandle::watch),
+/// [`on_signal`](crate::ReactorHandle::on_signal), [`ReactorDescriptors`](crate::ReactorDescriptors))
+/// takes a [`ReactorHandle`](crate::ReactorHandle), and its test a [`Reactor`](crate::Reactor) with a
+/// pipe.
+///
 /// ```
 /// # use retwist_reactor as retwist;
 /// use retwist::testing::MemoryReactor;
@@ -144,7 +152,7 @@ impl MemoryReactor {
         &self.datagrams
     }
 
-    /// What is listened on over TCP now, in the order of asking.
+    /// Returns the TCP ports that listen now, in the order of asking.
     #[doc(alias = "tcpServers")]
     pub fn listening(&self) -> Vec<TcpListen> {
         let ports = self.ports.borrow();

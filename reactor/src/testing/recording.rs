@@ -34,8 +34,8 @@ use crate::{
 ///
 /// There is no peer and no system here, so an orderly close is recorded and goes no further:
 /// `connection_lost` comes when the test calls [`lose`](RecordingTransport::lose). Only an abort ends
-/// the connection at once. A recording that is dropped tells the protocol nothing; a
-/// [`Pair`](super::Pair) does. What was written counts as sent once it is taken.
+/// the connection at once. A recording that is dropped ends the connection as the end of a reactor
+/// does, with [`Reason::ReactorStopped`]. What was written counts as sent once it is taken.
 #[doc(alias = "StringTransport")]
 pub struct RecordingTransport {
     clock: Rc<ManualClock>,
@@ -156,10 +156,11 @@ impl RecordingTransport {
         self.channel.ending.get() == Ending::Failed
     }
 
-    /// Why the connection has ended or is about to end, if that was said:
-    /// [`lose_connection_because`](crate::Transport::lose_connection_because) says it.
+    /// Returns why the connection has ended or is about to end, if the protocol, a layer below it or the test
+    /// has said so: with [`lose_connection_because`](crate::Transport::lose_connection_because), for
+    /// example. It is the reason that `connection_lost` gets.
     pub fn reason(&self) -> Option<Reason> {
-        self.channel.seat.reason()
+        self.channel.seat.reason_at_the_top()
     }
 
     /// Whether the protocol has aborted the connection.
@@ -200,7 +201,7 @@ impl RecordingTransport {
 }
 
 impl Recording {
-    /// A close is at its end once no producer writes any more.
+    /// A close is complete once no producer is registered.
     fn progress(&self) {
         if self.ending.get() == Ending::WriteHalf && !self.has_producer() && !self.seat.is_lost() {
             self.seat.write_connection_lost();
@@ -332,6 +333,15 @@ impl Channel for Recording {
 
     fn unacknowledged(&self) -> usize {
         self.buffered()
+    }
+}
+
+impl Drop for RecordingTransport {
+    /// As at the end of a reactor: a protocol that is still connected hears `connection_lost`.
+    fn drop(&mut self) {
+        self.channel.seat.lost(Reason::ReactorStopped);
+        self.channel.seat.settle();
+        self.clock.turn();
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct MemoryWire {
     whose: Whose,
 }
 
-/// To whom one end of a connection belongs.
+/// Which side owns one end of a connection.
 pub(super) enum Whose {
     /// The test, which no reactor counts.
     Test,

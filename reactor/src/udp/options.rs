@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use crate::datagram::DatagramSettings;
 
-/// How to open a UDP port. Anything that names a port will do where one is wanted: `8007`, a
-/// [`SocketAddr`], or this.
+/// The options of a UDP port. [`listen_udp`](crate::ReactorHandle::listen_udp) also takes a port number or
+/// an address in its place.
 ///
 /// ```
 /// # use retwist_reactor as retwist;
@@ -69,7 +69,7 @@ impl UdpListen {
         self
     }
 
-    /// Only on this address of the machine, or on all of a family: `0.0.0.0`, `::`.
+    /// Sets the address of the machine that the port is open on, or all of a family: `0.0.0.0`, `::`.
     pub fn interface(mut self, interface: impl Into<IpAddr>) -> Self {
         self.address.set_ip(interface.into());
         self
@@ -93,7 +93,7 @@ impl UdpListen {
 
     /// Several sockets may open this port, and the system shares the senders out among them
     /// (`SO_REUSEPORT`, on FreeBSD `SO_REUSEPORT_LB`). Default false. On macOS one of them gets all.
-    /// Windows has nothing of the kind.
+    /// Windows has no such option.
     #[cfg(unix)]
     pub fn reuse_port(mut self, several: bool) -> Self {
         self.reuse_port = several;
@@ -129,7 +129,7 @@ impl UdpListen {
         self
     }
 
-    /// How many datagrams are received before other connections and ports are served. Default 64, at
+    /// Sets how many datagrams are received before other connections and ports are served. Default 64, at
     /// least 1.
     #[doc(alias = "maxThroughput")]
     pub fn datagrams_per_pass(mut self, datagrams: usize) -> Self {
@@ -145,7 +145,7 @@ impl UdpListen {
         self
     }
 
-    /// How long a port that is being closed waits for the system to take what was sent. Default 2 s.
+    /// Sets how long a port that is being closed waits for the system to take what was sent. Default 2 s.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.settings.close_timeout = timeout;
         self
@@ -159,17 +159,5 @@ impl UdpListen {
     /// The peer that was asked for.
     pub fn wanted_peer(&self) -> Option<SocketAddr> {
         self.peer
-    }
-}
-
-impl From<u16> for UdpListen {
-    fn from(port: u16) -> Self {
-        UdpListen::port(port)
-    }
-}
-
-impl From<SocketAddr> for UdpListen {
-    fn from(address: SocketAddr) -> Self {
-        UdpListen::address(address)
     }
 }

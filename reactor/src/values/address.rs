@@ -1,9 +1,12 @@
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where one end of a transport is.
+use crate::SocketAddress;
+
+/// The address of one end of a transport.
 ///
 /// [`Transport::peer`](crate::Transport::peer) and [`Transport::host`](crate::Transport::host) return
 /// it, and a [`Factory`](crate::Factory) is given that of each peer. A layer may replace it: above a
@@ -20,12 +23,12 @@ pub enum Address {
     Udp(SocketAddr),
     /// A path in the file system, or `None` for an end that is not bound to one.
     Unix(Option<Arc<Path>>),
-    /// An abstract name of a UNIX socket, which is no file (Linux).
+    /// An abstract name of a UNIX socket, which is not a file (Linux).
     UnixAbstract(Arc<[u8]>),
     /// A port of a host by its name: the destination of a connector. The peer of its connection is
     /// an IP address.
     Host(Arc<str>, u16),
-    /// A descriptor that is no socket, by the name that was given to it: a pipe, a terminal.
+    /// A descriptor that is not a socket, by the name that was given to it: a pipe, a terminal.
     Descriptor(Arc<str>),
     /// A child process: its program, and its number once it runs.
     Process(Arc<Path>, Option<u32>),
@@ -55,6 +58,22 @@ impl Address {
             Address::Tcp(address) | Address::Udp(address) => Some(*address),
             _ => None,
         }
+    }
+}
+
+/// For sockets of the standard library: `TcpStream::connect(port.address())`. An [`Address::Host`] is
+/// looked up, which blocks the thread. An address without IP is an error.
+impl ToSocketAddrs for Address {
+    type Iter = std::vec::IntoIter<SocketAddr>;
+
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        if let Address::Host(host, port) = self {
+            return (&**host, *port).to_socket_addrs();
+        }
+        let address = self.socket_address();
+        let address =
+            address.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        Ok(vec![address].into_iter())
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::Address;
 
-/// A text that names no address and port of TCP, or a path that cannot be one of a UNIX socket.
+/// The error for what is not an IP address with a port, or not the name of a UNIX socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AddressError {
@@ -16,6 +16,8 @@ pub enum AddressError {
     HostName(String),
     /// The text is neither.
     Malformed(String),
+    /// This address is not one of IP: that of a UNIX socket, of a descriptor, of a connection in memory.
+    NotIp(Address),
     /// The path is empty.
     EmptyPath,
     /// The path, or the abstract name, is longer than that of a UNIX socket may be (107 bytes on
@@ -91,6 +93,10 @@ impl fmt::Display for AddressError {
             AddressError::Malformed(text) => write!(
                 f,
                 "{text:?} is not an address and a port, such as 192.0.2.1:80 or [2001:db8::1]:80"
+            ),
+            AddressError::NotIp(address) => write!(
+                f,
+                "{address} is not an IP address with a port; give one of TCP or UDP"
             ),
             AddressError::EmptyPath => f.write_str("the path of the UNIX socket is empty"),
             AddressError::PathTooLong(path) => write!(

@@ -323,7 +323,7 @@ mod tests {
         reactor.start();
         board.pin("ada", "lost: a glove").unwrap();
 
-        (&reactor as &dyn FullReactor).stop();
+        reactor.stop();
         assert!(reactor.shut_down());
         assert!(reactor.listening().is_empty());
 
@@ -353,15 +353,14 @@ mod tests {
     fn clients_hear_that_the_server_stops() {
         let reactor = Reactor::new().unwrap();
         let sessions = sessions(Rc::default(), role());
-        let port = reactor.listen_tcp_factory("127.0.0.1:0", sessions);
-        let there = port.unwrap().address().socket().unwrap();
+        let port = reactor.listen_tcp_factory("127.0.0.1:0", sessions).unwrap();
 
         let heard = Rc::new(RefCell::new(String::new()));
         let listener = Listener {
             heard: heard.clone(),
         };
         let handle = reactor.handle();
-        connect_protocol(&*reactor, there, listener).done(move |connected| {
+        connect_protocol(&*reactor, port.address(), listener).done(move |connected| {
             assert!(connected.is_ok());
             handle.stop();
         });

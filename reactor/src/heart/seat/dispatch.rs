@@ -15,6 +15,17 @@ const ORDER: [Facts; 6] = [
 ];
 
 impl Seat {
+    /// Why the connection of the protocol at the top has ended or is about to end: what it hears, if it
+    /// is known. A layer may have a reason that the transport below has not heard yet.
+    pub(crate) fn reason_at_the_top(&self) -> Option<Reason> {
+        let occupant = self.present(|place| place.occupant.clone());
+        let above = match occupant {
+            Some(Occupant::Layer(layer)) => layer.seat().reason_at_the_top(),
+            _ => None,
+        };
+        above.or_else(|| self.reason())
+    }
+
     /// Makes the callbacks that are due, in order, until none is, or until this connection has had
     /// its share of the pass. What a channel's turn is made of; it flushes after it.
     #[inline]

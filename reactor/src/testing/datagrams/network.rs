@@ -22,7 +22,7 @@ use crate::{
 /// # use retwist_reactor as retwist;
 /// use retwist::testing::{DatagramNetwork, Fate};
 /// use retwist::{
-///     Address, DatagramProtocol, DatagramProtocolHandle, DatagramTransport, ReactorUdp, UdpListen,
+///     Address, DatagramProtocol, DatagramProtocolHandle, DatagramTransport,
 /// };
 ///
 /// struct Echo;
@@ -48,7 +48,7 @@ use crate::{
 /// network.fates(|passing| if passing.data == b"one" { Fate::Lost } else { Fate::Arrives });
 /// let echo = network.listen_udp(7, Echo).unwrap();
 /// let client = DatagramProtocolHandle::new(Client::default());
-/// network.listen_udp(UdpListen::connect("127.0.0.1:7".parse().unwrap()), &client).unwrap();
+/// network.connect_udp("127.0.0.1:7", &client).unwrap();
 /// network.run();
 /// assert_eq!(client.try_call(|client| client.heard.clone()).unwrap(), [b"two"]);
 /// ```
@@ -57,7 +57,7 @@ pub struct DatagramNetwork {
     net: Rc<Net>,
 }
 
-/// What becomes of a datagram on its way.
+/// The fate of a datagram on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It arrives, at once.
@@ -74,9 +74,9 @@ pub enum Fate {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Passing<'a> {
-    /// Who sent it.
+    /// The sender.
     pub from: SocketAddr,
-    /// Where it goes: a port, a multicast group, or a broadcast address.
+    /// The destination: a port, a multicast group, or a broadcast address.
     pub to: SocketAddr,
     /// Its bytes.
     pub data: &'a [u8],
@@ -120,23 +120,13 @@ impl DatagramNetwork {
         }
     }
 
-    /// Opens a port on this network, as
-    /// [`ReactorHandle::listen_udp`](crate::ReactorHandle::listen_udp) does.
-    pub fn listen_udp(
-        &self,
-        options: impl Into<UdpListen>,
-        protocol: impl Into<DatagramProtocolRef>,
-    ) -> Result<ListeningPort, ListenError> {
-        self.listen_datagrams(options.into(), protocol.into())
-    }
-
     /// The ports that are open now, as they were asked for, in the order of opening.
     pub fn listening(&self) -> Vec<UdpListen> {
         let ports = self.net.ports.borrow();
         ports.iter().map(|port| port.wire.options.clone()).collect()
     }
 
-    /// From now on, `fates` says what becomes of each datagram.
+    /// Sets the closure that decides the fate of each datagram from now on.
     pub fn fates(&self, fates: impl FnMut(&Passing<'_>) -> Fate + 'static) {
         *self.net.fates.borrow_mut() = Some(Box::new(fates));
     }

@@ -118,7 +118,7 @@ impl RecordingDatagrams {
         self.port.wire.sent.take()
     }
 
-    /// What the protocol has set, in order.
+    /// Returns what the protocol has set, in order.
     pub fn settings(&self) -> Vec<UdpOption> {
         self.port.wire.settings.borrow().clone()
     }

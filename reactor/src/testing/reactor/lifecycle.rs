@@ -8,7 +8,7 @@ use crate::{Hold, Phase, ReactorLifecycle, ReactorState, SystemEvent, TriggerId}
 /// How the reactor was told to drain, and how far it is.
 #[derive(Clone, Copy)]
 pub(super) struct Drain {
-    /// `None`: it may take as long as it likes.
+    /// `None`: no limit.
     end: Option<Instant>,
     step: Step,
 }

@@ -22,7 +22,7 @@ impl MemoryReactor {
         alive.filter(|stream| !stream.is_closed()).collect()
     }
 
-    /// What the reactor tells of itself, as [`ReactorHandle::stats`](crate::ReactorHandle::stats): its
+    /// Returns what the reactor tells of itself, as [`ReactorHandle::stats`](crate::ReactorHandle::stats): its
     /// ports, the connections that its ports have accepted and that code under test has made, and what is
     /// counted on its clock. A reactor that shares the clock counts there too, and the callbacks of the
     /// test's own ends do.

@@ -34,7 +34,7 @@ impl JobQueue for Jobs {
 }
 
 impl MemoryReactor {
-    /// How many jobs wait for a thread: those of thread pools that were made on this reactor.
+    /// Returns how many jobs wait for a thread: those of thread pools that were made on this reactor.
     pub fn pending_jobs(&self) -> usize {
         self.jobs.pending.borrow().len()
     }
