@@ -208,7 +208,22 @@ impl Browser {
         let size =
             json!({ "width": 1280, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
         self.call(Some(page), "Emulation.setDeviceMetricsOverride", size);
-        let shot = self.call(Some(page), "Page.captureScreenshot", json!({}));
+        self.capture(page, json!({}), file);
+    }
+
+    /// Writes what the page looks like from its beginning to its end, at the width that it has.
+    pub(crate) fn whole_screenshot(&mut self, page: &mut Page, file: &Path) {
+        let sizes = self.call(Some(page), "Page.getLayoutMetrics", json!({}));
+        let size = &sizes["cssContentSize"];
+        // A picture has no more lines than that.
+        let height = size["height"].as_f64().unwrap_or_default().min(16_000.0);
+        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1 });
+        let whole = json!({ "captureBeyondViewport": true, "clip": clip });
+        self.capture(page, whole, file);
+    }
+
+    fn capture(&mut self, page: &mut Page, parameters: Value, file: &Path) {
+        let shot = self.call(Some(page), "Page.captureScreenshot", parameters);
         let shot = shot["data"].as_str().expect("a picture in base64");
         let mut decoder = Command::new("base64")
             .arg("-d")

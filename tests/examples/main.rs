@@ -35,6 +35,7 @@ mod program;
 mod proxy_protocol;
 #[cfg(unix)]
 mod run;
+mod rustdoc;
 #[cfg(unix)]
 mod services;
 mod site;
@@ -44,5 +45,6 @@ mod stdio;
 mod steady;
 mod tls_endpoints;
 mod unix_chat;
+mod web;
 mod websocket;
 mod workers;
