@@ -140,7 +140,7 @@ fn ask(request: Request) -> Result<ExitCode, Mistake> {
     Ok(code.get())
 }
 
-/// An answer that is not printed whole is none, unless its reader has seen enough.
+/// An answer that is not printed whole does not count, unless its reader has seen enough.
 fn print(answer: &Answer) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let mut records = answer.aliases.iter().chain(&answer.records);

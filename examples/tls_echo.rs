@@ -269,9 +269,10 @@ impl Options {
             let file = file.map_err(|error| format!("cannot open {}: {error}", path.display()))?;
             return Ok(Box::new(file));
         }
-        let lines = match self.values.is_empty() {
-            true => "hello\n".to_owned(),
-            false => self.values.join("\n") + "\n",
+        let lines = if self.values.is_empty() {
+            "hello\n".to_owned()
+        } else {
+            self.values.join("\n") + "\n"
         };
         Ok(Box::new(Cursor::new(lines)))
     }

@@ -61,7 +61,7 @@
 //! | a UNIX socket | |
 //! |---|---|
 //! | `unix:PATH` | a server listens on a socket file, and removes it when it stops. A file that a program left is taken over, and one that is in use is not ([`UnixListen`](retwist_reactor::UnixListen)). A client connects to it |
-//! | `unix:@NAME` | an abstract name, which is no file (Linux). A path that begins with `@` is written `./@…` |
+//! | `unix:@NAME` | an abstract name, which is not a file (Linux). A path that begins with `@` is written `./@…` |
 //! | `unix:PATH:mode=660` | a server: the permissions of the file, in octal; by default what the umask leaves of 777 |
 //! | `unix:PATH:lockfile=yes` | a server: holds a lock on `PATH.lock` while it listens, for programs that may start at the very same moment; default no |
 //! | `unix:PATH:backlog=N` | a server: the connections that the system holds until they are accepted |

@@ -78,7 +78,7 @@
 //!    transport to another hears `transport_switched` and not `connection_made`.
 //! 6. **A closed transport is closed.** After `lose_connection`, writes are dropped and no more
 //!    data is delivered, on every kind of transport alike. What was written before is sent first,
-//!    however much it is, and a producer that has more to write is waited for. A deadline limits the
+//!    however much it is, and the close waits for a producer that has more to write. A deadline limits the
 //!    time without progress, not the whole: a peer that takes bytes, however slowly, is served, and
 //!    one that takes none is aborted. A connection that broke is never reported, or passed on, as
 //!    one that ended cleanly.

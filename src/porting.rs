@@ -97,7 +97,7 @@
 //!
 //! The role says which side of TLS this is; it does not depend on who dialled. What a client sends in
 //! clear behind `SECURE`, in the same segment, never reaches `line_received`: it goes to the TLS
-//! engine, which finds that it is no handshake, and the connection ends.
+//! engine, which finds that it is not a handshake, and the connection ends.
 //!
 //! ## STARTTLS, the client
 //!

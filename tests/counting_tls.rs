@@ -78,9 +78,10 @@ fn an_idle_tls_connection_costs_what_rustls_takes_and_a_kilobyte_at_most() {
     let bare = each(|| bare_pair(&server, &client));
     let plain = each(joined(|quiet, _| quiet.into()));
     let ours = each(joined(move |quiet, accepts| {
-        let role = match accepts {
-            true => TlsRole::server(server.clone()),
-            false => TlsRole::client(client.clone(), "localhost").unwrap(),
+        let role = if accepts {
+            TlsRole::server(server.clone())
+        } else {
+            TlsRole::client(client.clone(), "localhost").unwrap()
         };
         TlsTransport::new(role, quiet).as_protocol()
     }));

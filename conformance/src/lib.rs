@@ -123,7 +123,7 @@
 //! | `half_close` | one side ends its output and reads on |
 //! | `aborting` | `abort_connection`: at once, and the peer sees a break |
 //! | `endings` | closes with a reason, failures, calls that come when all is sent |
-//! | `bounds`, `large_units` | limits of output, and that a slow reader is waited for; one write of any length is one unit |
+//! | `bounds`, `large_units` | limits of output, and that a close waits for a slow reader; one write of any length is one unit |
 //! | `pausing` | a paused protocol gets nothing, at once, and later all of it |
 //! | `producers`, `producers_at_close` | push and pull producers, and a close that waits for them |
 //! | `switching`, `unreading` | `switch_protocol` in the middle of the bytes; bytes that are given back |

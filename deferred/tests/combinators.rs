@@ -185,7 +185,7 @@ fn many_may_stop_waiting_in_any_order() {
     let queue = DeferredQueue::new(0);
     let mut getting: Vec<_> = (0..200_000).map(|_| queue.get()).collect();
     let last = getting.pop();
-    // Those in the middle of a long line, each of whom would otherwise have to be looked for.
+    // Those in the middle of a long line, each of which a search would otherwise have to find.
     getting.iter().rev().for_each(Deferred::cancel);
     queue.put(7).unwrap();
     assert_eq!(last.unwrap().take(), Some(Ok(7)));

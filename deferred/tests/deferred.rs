@@ -118,9 +118,10 @@ fn long_chains_are_cancelled_and_dropped_without_stack() {
         for _ in 0..LONG {
             deferred = deferred.map(|count| count + 1);
         }
-        match cancelled {
-            true => deferred.cancel(),
-            false => drop(promise),
+        if cancelled {
+            deferred.cancel()
+        } else {
+            drop(promise)
         }
         assert!(deferred.take().unwrap().is_err());
     }

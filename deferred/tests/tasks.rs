@@ -68,7 +68,7 @@ fn it_waits_for_what_a_call_returns_and_counts_what_it_left_out() {
     // At 0 until 3.5, at 4 until 7.5, at 8.
     assert_eq!(*counts.borrow(), [1, 4, 4]);
     looping.stop();
-    assert!(!ended.is_called(), "the last call is waited for");
+    assert!(!ended.is_called(), "it waits for the last call");
     clock.advance(SECOND * 4);
     assert_eq!(ended.take(), Some(Ok(())));
     assert_eq!((counts.borrow().len(), clock.pending_calls()), (3, 0));

@@ -149,7 +149,7 @@ fn the_pool_ends_with_the_reactor() {
     assert_eq!(
         finished.load(Ordering::SeqCst),
         1,
-        "what has begun is waited for"
+        "it waits for what has begun"
     );
     assert_eq!(pool.threads(), 0);
     assert!(running.is_called() && waiting.is_called());

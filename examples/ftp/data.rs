@@ -264,10 +264,13 @@ impl Protocol for Connection {
         match mem::replace(&mut self.state, State::Over) {
             State::Idle | State::Over => {}
             State::Waiting(job) => job.end(&format!("425 there is no data connection: {why}")),
-            State::Sending { report, whole } => match whole.get() && reason.is_clean() {
-                true => report("226 that is all"),
-                false => report(&format!("426 not all was sent: {why}")),
-            },
+            State::Sending { report, whole } => {
+                if whole.get() && reason.is_clean() {
+                    report("226 that is all")
+                } else {
+                    report(&format!("426 not all was sent: {why}"))
+                }
+            }
             State::Receiving {
                 report,
                 upload,

@@ -120,7 +120,7 @@ impl Session {
                     self.offset = offset;
                     "350 the next download begins there".into()
                 }
-                Err(_) => "501 this is no number".into(),
+                Err(_) => "501 this is not a number".into(),
             },
             "ABOR" => "226 nothing is under way".into(),
             _ => "502 there is no such command here".into(),
@@ -217,7 +217,7 @@ impl Session {
     fn follow(&mut self, transport: &LineTransport, then: Then) {
         match then {
             Then::Go => {}
-            // What came behind AUTH in the same segment is no command any more, but the beginning
+            // What came behind AUTH in the same segment is no longer a command, but the beginning
             // of TLS, if it is anything.
             Then::StartTls => {
                 self.here = Place::default();

@@ -38,9 +38,10 @@ const DRAFT: &str = ".upload-";
 impl Place {
     /// The place that `path` names, seen from here.
     pub(crate) fn join(&self, path: &str) -> Place {
-        let mut names = match path.starts_with('/') {
-            true => Vec::new(),
-            false => self.0.clone(),
+        let mut names = if path.starts_with('/') {
+            Vec::new()
+        } else {
+            self.0.clone()
         };
         for name in path.split('/') {
             match name {
@@ -53,9 +54,10 @@ impl Place {
     }
 
     fn relative(&self) -> PathBuf {
-        match self.0.is_empty() {
-            true => ".".into(),
-            false => self.0.iter().collect(),
+        if self.0.is_empty() {
+            ".".into()
+        } else {
+            self.0.iter().collect()
         }
     }
 
@@ -84,9 +86,10 @@ impl Tree {
     /// A file's size and when it was changed.
     pub(crate) fn file(&self, place: &Place) -> io::Result<(u64, Timestamp)> {
         let metadata = self.root.metadata(place.relative())?;
-        match metadata.is_file() {
-            true => Ok((metadata.len(), modified(&metadata)?)),
-            false => Err(io::ErrorKind::NotFound.into()),
+        if metadata.is_file() {
+            Ok((metadata.len(), modified(&metadata)?))
+        } else {
+            Err(io::ErrorKind::NotFound.into())
         }
     }
 
@@ -215,7 +218,7 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        // There is none any more where it has got its name.
+        // The file has got its name, and is no longer there.
         let _ = self.directory.remove_file(&self.draft);
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn run(program: Program, on_terminal: bool) -> Result<u8, Mistake> {
         let process = process.clone();
         signals::on(&reactor, signal, move || {
             if process.signal(signal).is_err() {
-                // It has exited, and others have its pipes: they are not waited for any more.
+                // It has exited, and others have its pipes: the program no longer waits for them.
                 process.lose_connection();
             }
         })?;

@@ -228,7 +228,10 @@ impl Entry {
         }
         let host = if is_through_proxy { None } else { host };
         let name = self.name.as_deref().or(host);
-        let name = within("name", name.ok_or("name is missing: whom to expect"))?;
+        let name = within(
+            "name",
+            name.ok_or("name is missing: which server to expect"),
+        )?;
         let target = match &self.target {
             Some(target) => Some(within("target", destination(target))?),
             None if is_through_proxy => Some((name.to_owned(), 443)),

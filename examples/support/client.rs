@@ -22,9 +22,10 @@ impl Outcome {
 
     /// What the program exits with: that it has failed, or else what its reactor says.
     pub(crate) fn or(&self, ended: ExitCode) -> ExitCode {
-        match self.failed.load(Ordering::Relaxed) {
-            true => ExitCode::FAILURE,
-            false => ended,
+        if self.failed.load(Ordering::Relaxed) {
+            ExitCode::FAILURE
+        } else {
+            ended
         }
     }
 

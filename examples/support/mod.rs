@@ -183,7 +183,7 @@ fn logger() -> env_logger::Builder {
     env_logger::Builder::from_env(level)
 }
 
-/// The value of an option, such as a number. If it is none, the sentence about it names the option.
+/// The value of an option, such as a number. If it is malformed, the error names the option.
 pub(crate) fn value<T>(arguments: &mut Parser, option: &str) -> Result<T, Mistake>
 where
     T: FromStr<Err: Into<Box<dyn Error + Send + Sync>>>,

@@ -43,9 +43,10 @@ impl Prefixes {
             let loopback = IpPrefix::new(Ipv4Addr::LOCALHOST.into(), 8);
             vec![loopback, IpAddr::from(Ipv6Addr::LOCALHOST).into()]
         };
-        ProxyProtocol::trusting(match self.is_empty() {
-            true => here(),
-            false => self.named.clone(),
+        ProxyProtocol::trusting(if self.is_empty() {
+            here()
+        } else {
+            self.named.clone()
         })
     }
 }

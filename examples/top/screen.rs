@@ -74,7 +74,7 @@ impl Screen {
     }
 }
 
-/// The columns and rows of a terminal; `None` for what is none.
+/// The columns and rows of a terminal; `None` for what is not a terminal.
 fn size(transport: &TransportRef) -> Option<(usize, usize)> {
     let WindowSize { rows, columns, .. } = Terminal::of(transport)?.size().ok()?;
     Some((columns.into(), rows.into()))

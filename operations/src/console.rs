@@ -126,7 +126,7 @@ impl Console {
         }
     }
 
-    /// Who may use it. Default [`Access::Owner`].
+    /// Sets which users may use it. Default [`Access::Owner`].
     pub fn access(self, access: Access) -> Self {
         self.shared.access.set(access);
         self
@@ -156,7 +156,7 @@ impl Console {
         *self.shared.set_log_level.borrow_mut() = Rc::new(set);
     }
 
-    /// What makes the protocol of each connection to the console.
+    /// Returns the factory of the connections to the console.
     pub fn factory(&self) -> FactoryRef {
         let shared = self.shared.clone();
         let sessions = factory(move |_: &Address| {

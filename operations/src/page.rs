@@ -55,7 +55,7 @@ impl Page {
         }
     }
 
-    /// What makes the protocol of each connection to the page.
+    /// Returns the factory of the connections to the page.
     pub fn factory(&self) -> FactoryRef {
         http::site(Rc::new(Front {
             live: self.live.clone(),

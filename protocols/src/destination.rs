@@ -3,7 +3,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-/// What a proxy is to connect to: an address, or a name that the proxy looks up.
+/// The destination that a client gives to a proxy: an address, or a name that the proxy looks up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Destination {
     /// An IP address and a port.

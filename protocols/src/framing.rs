@@ -17,7 +17,7 @@ use std::error::Error;
 
 use retwist_reactor::TransportRef;
 
-/// How a stream of bytes is cut into units: all that a framing of your own has to say about input.
+/// Cuts a stream of bytes into units. A framing of your own implements this.
 ///
 /// The unit is a slice of the received bytes (`type Unit<'a> = &'a [u8]`), or any value that the
 /// framing makes of them: a format within the bytes is then parsed once, by the framing, and the
@@ -130,7 +130,7 @@ pub trait Framing: 'static {
     fn reset(&self) {}
 }
 
-/// How a unit becomes bytes: what a [`Framing`] has to say about output.
+/// Turns a unit into bytes: the output side of a [`Framing`].
 ///
 /// A framing can implement it for several types `U`. Those whose units are bytes implement it for
 /// everything that is `AsRef<[u8]>`.

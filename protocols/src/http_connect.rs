@@ -55,7 +55,7 @@ impl HttpConnect {
         }
     }
 
-    /// How long the proxy may take; 30 s by default.
+    /// Sets how long the proxy may take; 30 s by default.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         HttpConnect { deadline, ..self }

@@ -72,21 +72,21 @@ impl Limits {
         }
     }
 
-    /// How many connections there may be in total.
+    /// Sets how many connections there may be in total.
     #[doc(alias = "connectionLimit")]
     #[must_use]
     pub fn total(self, total: usize) -> Self {
         Limits { total, ..self }
     }
 
-    /// How many connections there may be with one peer.
+    /// Sets how many connections there may be with one peer.
     #[doc(alias = "maxConnectionsPerPeer")]
     #[must_use]
     pub fn per_peer(self, per_peer: usize) -> Self {
         Limits { per_peer, ..self }
     }
 
-    /// How many bits of its address, 0 to 128, identify an IPv6 peer.
+    /// Sets how many bits of its address, 0 to 128, identify an IPv6 peer.
     #[must_use]
     pub fn ipv6_prefix(self, bits: u8) -> Self {
         Limits {
@@ -106,19 +106,19 @@ impl Limits {
         }
     }
 
-    /// How many connections there are now.
+    /// Returns how many connections there are now.
     #[doc(alias = "connectionCount")]
     pub fn connections(&self) -> usize {
         self.census.total.get()
     }
 
-    /// How many connections there are now with this peer, or with others that count as the same.
+    /// Returns how many connections there are now with this peer, or with others that count as the same.
     #[doc(alias = "peerConnections")]
     pub fn connections_with(&self, peer: &Address) -> usize {
         self.peer(peer).map_or(0, |peer| self.census.of(peer))
     }
 
-    /// How many peers have connections now.
+    /// Returns how many peers have connections now.
     pub fn peers(&self) -> usize {
         self.census.peers.borrow().len()
     }

@@ -88,7 +88,7 @@ pub trait Opening: 'static {
     }
 }
 
-/// What an [`Opening`] has made of the bytes that it was shown.
+/// The result of an [`Opening`] for the bytes that it was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     used: usize,

@@ -208,7 +208,7 @@ impl fmt::Debug for Relay {
     }
 }
 
-/// Why a connection of a [`Relay`] was ended: the connection that it was joined with did not end in
+/// The reason why a connection of a [`Relay`] was ended: the connection that it was joined with did not end in
 /// order.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

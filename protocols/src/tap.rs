@@ -44,7 +44,7 @@ pub struct Tap {
 
 type Sink = dyn Fn(&Address, &TapEvent<'_>);
 
-/// What a [`Tap`] has seen.
+/// An event that a [`Tap`] has seen.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum TapEvent<'a> {
@@ -86,7 +86,7 @@ impl Tap {
         }
     }
 
-    /// How many bytes of each delivery and each write are shown; 256 by default.
+    /// Sets how many bytes of each delivery and each write are shown; 256 by default.
     #[must_use]
     pub fn limit(self, bytes: usize) -> Self {
         Tap {

@@ -69,14 +69,14 @@ impl ThrottleWrites {
         }
     }
 
-    /// How many bytes may wait here. A write that finds more than that ends the connection with
+    /// Sets how many bytes may wait here. A write that finds more than that ends the connection with
     /// [`Reason::OutputLimit`].
     #[must_use]
     pub fn output_limit(self, limit: usize) -> Self {
         ThrottleWrites { limit, ..self }
     }
 
-    /// How long a close waits here while nothing moves, because the peer does not read or a
+    /// Sets how long a close waits here while nothing moves, because the peer does not read or a
     /// producer does not finish; 30 s by default. Then the connection is aborted with
     /// [`Reason::CloseTimedOut`]. Waiting for the rate does not count.
     #[must_use]
@@ -425,7 +425,7 @@ impl Layer for WriteThrottle {
             let mut flow = self.flow.borrow_mut();
             // It cannot fail: this flow has no producer yet.
             let _ = flow.register(producer, kind);
-            // The transport below may have paused it, and does not resume it any more.
+            // The transport below may have paused it, and will not resume it.
             let paused = flow.written(usize::MAX, HIGH_WATER);
             drop(flow);
             if let Some(producer) = paused {

@@ -78,7 +78,7 @@ impl Timeout {
         }
     }
 
-    /// How long the connection may last, counted from `connection_made`.
+    /// Sets how long the connection may last, counted from `connection_made`.
     #[must_use]
     pub fn total(self, total: Duration) -> Self {
         Timeout {
@@ -87,7 +87,7 @@ impl Timeout {
         }
     }
 
-    /// How long the close may take before the connection is aborted; 10 s by default.
+    /// Sets how long the close may take before the connection is aborted; 10 s by default.
     #[must_use]
     pub fn grace(self, grace: Duration) -> Self {
         Timeout { grace, ..self }

@@ -19,7 +19,7 @@ use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 /// it: the protocol above plays the destination. It hears `connection_made` when the request is there,
 /// and finds in [`destination`](TunnelServer::destination) what the client has asked for.
 ///
-/// Nothing is connected. So every destination is granted, and this is no open proxy: TLS above it shows
+/// Nothing is connected. So every destination is granted, and this is not an open proxy: TLS above it shows
 /// the client whether it has reached the host that it wants. A program that connects to what its
 /// clients ask for is a [`SocksServer`](crate::SocksServer).
 ///
@@ -50,13 +50,13 @@ enum Asks {
 }
 
 impl TunnelServer {
-    /// For clients of an HTTP proxy: the method CONNECT (RFC 9110, section 9.3.6). Passwords for the
+    /// Makes one for clients of an HTTP proxy: the method CONNECT (RFC 9110, section 9.3.6). Passwords for the
     /// proxy are not looked at.
     pub fn http() -> Self {
         TunnelServer::new(Asks::Http)
     }
 
-    /// For clients of a SOCKS proxy, versions 4, 4a and 5, with the command CONNECT and without a
+    /// Makes one for clients of a SOCKS proxy, versions 4, 4a and 5, with the command CONNECT and without a
     /// password.
     pub fn socks() -> Self {
         TunnelServer::new(Asks::Socks)
@@ -69,13 +69,13 @@ impl TunnelServer {
         }
     }
 
-    /// How long the request may take: 30 s by default.
+    /// Sets how long the request may take: 30 s by default.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         TunnelServer { deadline, ..self }
     }
 
-    /// What the client of this connection has asked to be connected to.
+    /// Returns what the client of this connection has asked to be connected to.
     pub fn destination(transport: &TransportRef) -> Option<Rc<Destination>> {
         let asked = transport.extension(TypeId::of::<Asked>())?;
         let asked = asked.downcast::<Asked>().ok()?;

@@ -164,7 +164,7 @@ impl<W: Wire> Stream<W> {
         self.advance();
     }
 
-    /// [`ready`](Stream::ready), for a wire that is no source of a reactor.
+    /// [`ready`](Stream::ready), for a wire that is not a source of a reactor.
     pub(crate) fn ready_alone(&self, ready: Ready) {
         match self.context.buffers.read_buffer() {
             Some(mut buffer) => self.ready(ready, &mut buffer),

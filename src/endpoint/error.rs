@@ -25,7 +25,7 @@ pub struct EndpointError {
     mistake: Mistake,
 }
 
-/// What is wrong with an endpoint's string.
+/// The error in an endpoint's string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mistake {

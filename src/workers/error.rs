@@ -7,7 +7,7 @@ use retwist_reactor::RunError;
 
 use super::Workers;
 
-/// Why workers could not be set up or run. No worker runs any more.
+/// Why workers could not be set up or run. No worker is running.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WorkersError {

@@ -45,7 +45,7 @@ impl Process {
         Process::run(shell, test)
     }
 
-    /// The same, in a process without the privileges of the administrator, for whom some bounds of the
+    /// The same, in a process without the privileges of the administrator, to which some bounds of the
     /// system do not hold.
     pub fn start_unprivileged(test: &str) -> Self {
         let mut program = heeding_signals();

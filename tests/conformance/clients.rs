@@ -263,9 +263,10 @@ fn a_client_connects_again_when_it_has_failed_and_when_it_has_lost() {
                 assert!(connector.connect());
             }
         });
-        let address = match refused {
-            true => closed(),
-            false => serve(&reactor, &server),
+        let address = if refused {
+            closed()
+        } else {
+            serve(&reactor, &server)
         };
         reactor.connect_tcp_factory(address, factory);
         until(&reactor, || tries.get() == 3);

@@ -27,7 +27,7 @@ pub fn serve(reactor: &Reactor, protocol: ProtocolRef) -> ListeningPort {
 }
 
 pub fn connect(port: &ListeningPort) -> TcpStream {
-    let client = TcpStream::connect(port.address().socket().unwrap()).unwrap();
+    let client = TcpStream::connect(port.address()).unwrap();
     client
         .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();

@@ -142,7 +142,7 @@ fn a_call_ends_a_pass_that_is_made_by_hand_wherever_it_comes_from() {
         let reactor = reactor();
         let done = Rc::new(Cell::new(false));
         // This call makes another one, whose wake ends the poll of the first pass. It waits for the
-        // second pass, and nothing wakes that one any more.
+        // second pass, and nothing wakes that one.
         let remote = reactor.remote();
         let inner = remote.clone();
         remote

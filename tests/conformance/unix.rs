@@ -83,7 +83,7 @@ fn failure(reactor: &Reactor, name: impl IntoUnixConnect) -> ConnectError {
     fails.0.take().unwrap()
 }
 
-/// A socket file on which nothing listens any more.
+/// A socket file on which nothing listens.
 fn leave_behind(path: &Path) {
     drop(UnixListener::bind(path).unwrap());
     assert!(path.exists());

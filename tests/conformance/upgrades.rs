@@ -157,9 +157,10 @@ impl Side {
             Change::None => {}
             Change::Start { reversed } => {
                 let (accepting, connecting) = configs();
-                let role = match self.is_server == reversed {
-                    true => TlsRole::client(connecting.clone(), "localhost").unwrap(),
-                    false => TlsRole::server(accepting.clone()),
+                let role = if self.is_server == reversed {
+                    TlsRole::client(connecting.clone(), "localhost").unwrap()
+                } else {
+                    TlsRole::server(accepting.clone())
                 };
                 self.depth += 1;
                 let protected = start_tls(transport, role).unwrap();
@@ -190,9 +191,10 @@ impl Protocol for Side {
     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
         let exchange = self.exchange().expect("nothing comes after the last");
         assert_eq!(TlsTransport::of(transport).is_some(), self.depth > 0);
-        let whole = match self.asks(&exchange) {
-            true => exchange.answer,
-            false => exchange.question,
+        let whole = if self.asks(&exchange) {
+            exchange.answer
+        } else {
+            exchange.question
         };
         let is_first = self.missing == whole;
         let (mine, rest) = data.split_at(data.len().min(self.missing));

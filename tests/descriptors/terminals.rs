@@ -291,7 +291,7 @@ fn a_terminal_as_a_stream() {
         at_the_terminal.received() == b"a line\r\nan answer\r\n"
     });
 
-    // The user hangs up, and then there is no terminal any more.
+    // The user hangs up, and then the terminal is gone.
     user.lose_connection();
     until(&reactor, || program.is_over());
     assert!(

@@ -100,7 +100,7 @@ fn served(reactor: &Reactor, log: &Log) -> TcpStream {
     let port = reactor
         .listen_tcp(listen, move |_| Talks(log.clone()))
         .unwrap();
-    let mut client = TcpStream::connect(port.address().socket().unwrap()).unwrap();
+    let mut client = TcpStream::connect(port.address()).unwrap();
     client.write_all(b"?").unwrap();
     client.set_nonblocking(true).unwrap();
     reactor.start().unwrap();
@@ -241,7 +241,7 @@ fn a_loop_around_it_is_told_what_is_due() {
     let port = reactor
         .listen_tcp(listen, |_| Talks(Log::default()))
         .unwrap();
-    let _client = TcpStream::connect(port.address().socket().unwrap()).unwrap();
+    let _client = TcpStream::connect(port.address()).unwrap();
     assert!(readable_within(reactor.as_fd(), HOUR));
 
     reactor.stop();

@@ -15,7 +15,7 @@ use crate::{Log, reactor};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Stops the reactor when it has made so many passes.
+/// Stops the reactor when it has made this many passes.
 fn stop_after(handle: ReactorHandle, passes: usize) {
     if passes == 0 {
         return handle.stop();

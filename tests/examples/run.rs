@@ -200,7 +200,7 @@ fn a_signal_ends_the_wait_for_what_the_program_left_behind() {
     output.read_line(&mut line).unwrap();
     let left = without_time(line.trim()).strip_prefix("| ").unwrap();
     let left = left.strip_suffix(" left").unwrap().parse().unwrap();
-    // Until the exit is known, the signal goes to the program, which does not heed it any more.
+    // Until the exit is known, the signal goes to the program, which no longer heeds it.
     let code = loop {
         send_signal(child.id(), "TERM");
         if let Some(status) = child.try_wait().unwrap() {

@@ -44,14 +44,13 @@ fn every_example_can_speak_tls() {
                 assert!(!comes || sent.is_ok() && ended.is_ok());
             })
         };
-        match comes {
-            true => assert!(read_all(&mut stream) == data, "{server}"),
-            false => {
-                let mut back = Vec::new();
-                let _ = std::io::Read::read_to_end(&mut stream, &mut back);
-                // At most an alert.
-                assert!(back.len() < 100, "{server}");
-            }
+        if comes {
+            assert!(read_all(&mut stream) == data, "{server}")
+        } else {
+            let mut back = Vec::new();
+            let _ = std::io::Read::read_to_end(&mut stream, &mut back);
+            // At most an alert.
+            assert!(back.len() < 100, "{server}");
         }
         sender.join().unwrap();
         drop(stream);

@@ -153,7 +153,7 @@ fn help_and_mistakes() {
         (&[&place], "another program uses it", 2),
         (
             &[&format!("unix:{file}")],
-            "a file that is no socket is there",
+            "a file that is not a socket is there",
             2,
         ),
         (

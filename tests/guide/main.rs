@@ -9,7 +9,7 @@ mod way;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Pages of the guide that are no chapters.
+/// Pages of the guide that are not chapters.
 const REFERENCE: [&str; 1] = ["mistakes"];
 
 fn sources() -> PathBuf {
@@ -97,7 +97,7 @@ fn each_chapter_begins_with_a_program_and_ends_with_a_test() {
     }
 }
 
-/// Two chapters end with a file that needs the suite of rules, which is no dependency of the crate. The
+/// Two chapters end with a file that needs the suite of rules, which is not a dependency of the crate. The
 /// file is a module here, and its tests are tests of this program.
 #[test]
 fn the_files_for_the_suite_are_those_that_run_here() {

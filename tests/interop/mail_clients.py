@@ -197,7 +197,7 @@ class MailClients(TestCase):
         return ["--user", "ann", "--password", "pencil"]
 
     def delivered(self, server, count):
-        """The messages in the mailbox, once there are so many."""
+        """The messages in the mailbox, once there are this many."""
         folders = [self.mail / "inbox" / name for name in ["new", "cur"]]
 
         def files():

@@ -37,7 +37,7 @@ def mysql_login(number, flags):
 
 # What a client in clear says to a server that echoes.
 PLAIN_HELLO = {"mysql": mysql_login(1, 0xA6), "postgres": struct.pack("!II", 9, 196608) + b"\0"}
-# Of XMPP, a server whose features have no end is none that a client meets.
+# Of XMPP, a client does not meet a server whose features have no end.
 SAID = b"hello</stream:features>\n"
 
 

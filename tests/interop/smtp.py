@@ -190,14 +190,14 @@ class Smtp(TestCase):
                 if not protect:
                     wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 os.close(wire.detach())
-                # The server hears of the loss when it gets to it, and serves others meanwhile and afterwards.
+                # The server hears of the loss in a later pass, and serves others meanwhile and afterwards.
                 server.until(lambda: self.pieces() == [])
                 with smtplib.SMTP("localhost", server.port) as client:
                     assert client.noop()[0] == 250
         assert self.messages() == []
 
     def test_text_is_stored_as_it_comes(self):
-        """With the highest bit (RFC 6152), without an end of line for a megabyte, and with what is none."""
+        """With the highest bit (RFC 6152), without an end of line for a megabyte, and with a line that does not end."""
         text = bytes(range(1, 10)) + bytes(range(128, 256)) + b"\0\n.\n\r." + b"x" * 1_000_000 + b"\r\n"
         with self.serve() as server, smtplib.SMTP("localhost", server.port) as client:
             client.ehlo()

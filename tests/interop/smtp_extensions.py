@@ -246,7 +246,7 @@ class Extensions(Mail):
 
                     begin()
                     assert ask(lines, "DATA").startswith("503 ")
-                    # A chunk is given by its length, and pieces of it are no lines.
+                    # A chunk is given by its length, and pieces of it are not lines.
                     lines.write(f"BDAT {len(binary)}\r\n".encode() + binary)
                     assert reply(lines).startswith("250 ")
                     assert ask(lines, "RCPT TO:<bob@localhost>").startswith("503 ")

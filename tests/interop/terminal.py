@@ -13,7 +13,7 @@ import time
 
 from common import PATIENCE
 
-# What moves the cursor, sets colours and the like.
+# What moves the cursor, sets colours and so on.
 CONTROLS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>78M]|\x1b\][^\x07]*\x07|[\x00-\x09\x0b-\x1f]")
 
 

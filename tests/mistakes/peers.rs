@@ -86,7 +86,7 @@ fn told(ended: &Ended) -> String {
 
 fn nothing(_: &Pair) {}
 
-/// What a server presents, and whom a client trusts.
+/// What a server presents, and which authorities a client trusts.
 struct World {
     authority: Authority,
     stranger: Authority,

@@ -185,7 +185,7 @@ fn another_user() {
         assert!(matches!(error, SpawnError::NotPermitted(_)), "{error:?}");
         return;
     }
-    // Root may; a process of that user may not any more.
+    // Root may; a process of that user may not.
     let program = Program::new("sh")
         .arg("-c")
         .arg("id -u; id -g; id -G")

@@ -221,7 +221,7 @@ impl Load {
         }
     }
 
-    /// Begins with so many busy clients.
+    /// Begins with this many busy clients.
     pub fn begin(&mut self, busy: usize) {
         self.begin_slowly(busy, RATE);
     }

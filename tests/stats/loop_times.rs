@@ -23,7 +23,7 @@ fn the_longest_work_is_named_while_the_loop_is_watched() {
     let reactor = Reactor::new().unwrap();
     let listen = TcpListen::port(0).interface(Ipv4Addr::LOCALHOST);
     let port = reactor.listen_tcp(listen, |_| Slow).unwrap();
-    let mut client = TcpStream::connect(port.address().socket().unwrap()).unwrap();
+    let mut client = TcpStream::connect(port.address()).unwrap();
     while reactor.stats().connections.total() == 0 {
         reactor.iterate(Duration::from_millis(100)).unwrap();
     }
@@ -61,7 +61,7 @@ fn the_lag_shows_a_callback_that_held_up_the_loop() {
     let reactor = Reactor::new().unwrap();
     let listen = TcpListen::port(0).interface(Ipv4Addr::LOCALHOST);
     let port = reactor.listen_tcp(listen, |_| Slow).unwrap();
-    let mut client = TcpStream::connect(port.address().socket().unwrap()).unwrap();
+    let mut client = TcpStream::connect(port.address()).unwrap();
     client.write_all(b"now").unwrap();
     while reactor.stats().connections.total() == 0 {
         reactor.iterate(Duration::from_millis(100)).unwrap();

@@ -50,7 +50,7 @@ where
         .collect()
 }
 
-/// The one of these names that is none (RFC 7301 3.1), if any. rustls does not look.
+/// The first of these names that is malformed (RFC 7301 3.1), if any. rustls does not check.
 pub(crate) fn bad_protocol_name(names: &[Vec<u8>]) -> Option<&[u8]> {
     let bad = names.iter().find(|name| !(1..=255).contains(&name.len()));
     bad.map(Vec::as_slice)

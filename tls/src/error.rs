@@ -11,7 +11,7 @@ use self::alert::alert_received;
 use self::certificate::bad_certificate;
 use crate::config::protocol_name;
 
-/// Why TLS could not be started, or ended other than by close_notify.
+/// The reason why TLS could not be started, or ended other than by close_notify.
 ///
 /// As the reason of a lost connection it is found with
 /// [`Reason::downcast_ref`](retwist_reactor::Reason::downcast_ref).
@@ -24,9 +24,9 @@ pub enum TlsError {
     /// [`stop_tls`](crate::stop_tls) was given a transport without TLS, or one that is being
     /// closed or has not begun yet.
     NotTls,
-    /// This is no name of a host, and no address.
+    /// This is neither the name of a host nor an address.
     InvalidName(Box<str>),
-    /// The configuration offers an application protocol (ALPN) of this name, which is none.
+    /// The configuration offers an application protocol (ALPN) of this name, which is malformed.
     InvalidProtocolName(Box<[u8]>),
     /// The handshake was not over after this time.
     HandshakeTimeout(Duration),

@@ -3,7 +3,7 @@ use std::fmt;
 use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
 
-/// What a handshake has agreed on: [`TlsTransport::of`](crate::TlsTransport::of).
+/// The result of a handshake: [`TlsTransport::of`](crate::TlsTransport::of).
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsInfo {

@@ -91,7 +91,7 @@ impl TlsTransport {
         Self::reporting(&role, protocol.into(), None)
     }
 
-    /// What the innermost TLS on `transport` has agreed on with its peer, whatever layers are in
+    /// Returns what the innermost TLS on `transport` has agreed on with its peer, whatever layers are in
     /// between. `None` without TLS, and before its handshake is over: so this also answers whether
     /// the connection is protected, and the peer verified.
     pub fn of(transport: &TransportRef) -> Option<Rc<TlsInfo>> {

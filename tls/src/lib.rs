@@ -41,7 +41,7 @@
 //! - A close sends what was written, then close_notify, then closes the transport below. It waits
 //!   for no answer. `lose_write_connection` is close_notify, and reading goes on.
 //! - An end without close_notify is [`TlsError::Truncated`], and never looks like a clean one. The
-//!   protocol hears of it once what it wrote has been sent; no producer is waited for.
+//!   protocol hears of it once what it wrote has been sent; the close waits for no producer.
 //! - What a protocol writes in answer to a record goes out before the next record is looked at. So a
 //!   bad record costs nothing that came before it, however the input was cut.
 //! - The peer's close_notify is `read_connection_lost`: what is written in answer still goes out.

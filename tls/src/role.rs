@@ -108,7 +108,7 @@ impl TlsRole {
         }
     }
 
-    /// How long a handshake may take from start to end; 10 s unless set. After it the connection
+    /// Sets how long a handshake may take from start to end; 10 s unless set. After it the connection
     /// fails with [`TlsError::HandshakeTimeout`].
     #[must_use]
     pub fn handshake_timeout(mut self, limit: Duration) -> Self {
@@ -116,7 +116,7 @@ impl TlsRole {
         self
     }
 
-    /// How long [`stop_tls`](crate::stop_tls) waits for the peer's close_notify; 10 s unless set.
+    /// Sets how long [`stop_tls`](crate::stop_tls) waits for the peer's close_notify; 10 s unless set.
     /// After it the connection fails with [`TlsError::NoCloseNotify`]. A close does not wait for it:
     /// that bound is the transport's own.
     #[must_use]
@@ -125,7 +125,7 @@ impl TlsRole {
         self
     }
 
-    /// How many bytes may wait for the handshake to complete; 16 MiB unless set. A protocol that
+    /// Sets how many bytes may wait for the handshake to complete; 16 MiB unless set. A protocol that
     /// writes more loses its connection,
     /// [`Reason::OutputLimit`](retwist_reactor::Reason::OutputLimit): register a producer, which is
     /// held back meanwhile.

@@ -65,7 +65,7 @@ enum State {
     Open,
     /// The peer has sent close_notify.
     PeerClosed,
-    /// Nothing makes sense any more.
+    /// The session has failed.
     Failed,
 }
 
@@ -101,7 +101,7 @@ impl Session {
     /// since the surroundings want no more, or the peer has closed.
     ///
     /// What is to be answered goes to the surroundings before each event, and what is left of it is
-    /// in `out`. After an error that is the alert, and nothing else can be sent any more.
+    /// in `out`. After an error that is the alert, and nothing else can be sent.
     pub(crate) fn receive(
         &mut self,
         input: &mut [u8],
@@ -124,7 +124,7 @@ impl Session {
                 _ => false,
             };
             if unanswered && out.is_empty() && !told {
-                // Where rustls has nothing to say to what is no ClientHello.
+                // Where rustls has nothing to say to what is not a ClientHello.
                 out.push(&fatal(AlertDescription::DecodeError));
             }
         }
@@ -398,7 +398,7 @@ impl Session {
     }
 
     /// Seals what was written in answer to an event, before the next record is looked at: if that
-    /// one is bad, nothing can be sealed any more.
+    /// one is bad, no record can be sealed.
     ///
     /// Behind an event rustls holds no part of a handshake message, so it need not be shown any.
     #[inline]

@@ -5,7 +5,7 @@ use retwist_reactor::Reason;
 
 use crate::{TlsError, TlsInfo};
 
-/// What came of the TLS handshakes of one thread, which is that of one reactor: counts that only grow.
+/// The outcomes of the TLS handshakes of one thread, which is that of one reactor: counts that only grow.
 ///
 /// A handshake is counted when it is over, so that a connection that is open costs nothing.
 ///
@@ -41,7 +41,7 @@ thread_local! {
 }
 
 impl TlsStats {
-    /// What was counted on this thread until now.
+    /// Returns what was counted on this thread until now.
     pub fn of_this_thread() -> Self {
         STATS.with_borrow(Clone::clone)
     }

@@ -33,7 +33,7 @@ impl Case {
         self.name
     }
 
-    /// What a kind must do for the case to mean anything. Over one that does not, it is left out.
+    /// Returns what a kind must do for the case to mean anything. Over one that does not, it is left out.
     pub fn needs(&self) -> &'static [Ability] {
         self.needs
     }

@@ -27,7 +27,7 @@ impl Kind {
         self.name
     }
 
-    /// What it does by its nature.
+    /// Returns what it does by its nature.
     pub fn facts(&self) -> Facts {
         self.facts
     }

@@ -49,7 +49,7 @@ impl Open {
         self
     }
 
-    /// It takes datagrams of at most so many bytes.
+    /// It takes datagrams of at most this many bytes.
     #[must_use]
     pub fn max_datagram(mut self, bytes: usize) -> Self {
         self.max_datagram = Some(bytes);

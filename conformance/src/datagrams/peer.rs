@@ -79,7 +79,7 @@ impl Peer {
         self.seen.borrow().events.clone()
     }
 
-    /// How many times it was told such a thing.
+    /// Returns how many times it was told such a thing.
     pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
         let seen = self.seen.borrow();
         seen.events.iter().filter(|event| wanted(event)).count()

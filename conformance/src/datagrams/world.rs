@@ -40,7 +40,7 @@ impl World {
         }
     }
 
-    /// What kind its ports are of.
+    /// Returns what kind its ports are of.
     pub fn kind(&self) -> Kind {
         self.kind
     }

@@ -100,7 +100,7 @@ impl Peer {
         })
     }
 
-    /// What it has heard, in order, in words. Bytes that came one after the other are one word,
+    /// Returns what it has heard, in order, in words. Bytes that came one after the other are one word,
     /// however they were cut.
     pub fn story(&self) -> String {
         self.shared.story.borrow().join(" ")
@@ -111,7 +111,7 @@ impl Peer {
         self.shared.received.borrow().clone()
     }
 
-    /// How many bytes it has received.
+    /// Returns how many bytes it has received.
     pub fn count(&self) -> usize {
         self.shared.received.borrow().len()
     }
@@ -142,7 +142,7 @@ impl Peer {
         self.shared.reason.borrow().is_some()
     }
 
-    /// Why it has lost its connection.
+    /// Returns why it has lost its connection.
     pub fn reason(&self) -> Reason {
         let reason = self.shared.reason.borrow().clone();
         reason.expect("a peer that has lost its connection")

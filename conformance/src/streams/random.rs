@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use proptest::test_runner::{Config, RngSeed};
 
-/// How proptest runs random conversations: `usual` of them, unless the environment sets another
+/// Returns the settings of proptest for random conversations: `usual` of them, unless the environment sets another
 /// number in `RETWIST_SCHEDULES`. The seed is printed, and the one that `PROPTEST_RNG_SEED` sets is
 /// used again.
 ///

@@ -9,7 +9,7 @@ use retwist_reactor::error_chain;
 /// The outcome of a [`Deferred`](crate::Deferred): its value, or the reason why there is none.
 pub type Outcome<T, E> = Result<T, Failure<E>>;
 
-/// Why there is no value: an error of the work itself, or one of the ways in which any work can end
+/// The reason why there is no value: an error of the work itself, or one of the ways in which any work can end
 /// early.
 ///
 /// Where `E` is an [`Error`], this is one too: [`Failure::Error`] prints as the error and has the

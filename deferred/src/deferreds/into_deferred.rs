@@ -5,7 +5,7 @@ use retwist_reactor::catch_panic;
 use crate::{Deferred, Failure, IntoBoxedError, Value};
 
 /// The results of callbacks: a [`Result`] with a [`Failure`] (to which `?` converts an error),
-/// another [`Deferred`], which is waited for, nothing, or a [`Value`].
+/// another [`Deferred`], whose outcome becomes that of the chain, nothing, or a [`Value`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what a callback may return",
     label = "neither a `Result<_, Failure<_>>`, nor a `Deferred`, nor `()`",

@@ -26,7 +26,7 @@ use crate::{Failure, IntoBoxedError, Outcome};
 /// assert_eq!(answer.take(), Some(Ok(42)));
 ///
 /// let (promise, mut answer) = ask();
-/// drop(promise); // no code can keep it any more
+/// drop(promise); // no code can keep it now
 /// assert!(matches!(answer.take(), Some(Err(Failure::BrokenPromise))));
 /// ```
 pub struct Promise<T: 'static, E: IntoBoxedError> {

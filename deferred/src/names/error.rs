@@ -10,7 +10,7 @@ use retwist_reactor::{ConnectError, ListenError, error_chain};
 use super::RecordType;
 use crate::ResolveError;
 
-/// Why DNS has no answer.
+/// The reason why DNS has no answer.
 #[derive(Clone, Debug)]
 #[doc(alias = "DNSLookupError")]
 #[non_exhaustive]
@@ -38,7 +38,7 @@ pub enum DnsError {
     AllFailed(String, Vec<(SocketAddr, ServerError)>),
 }
 
-/// Why one name server has not answered.
+/// The reason why one name server has not answered.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ServerError {
@@ -63,7 +63,7 @@ pub enum ServerError {
     Closed,
 }
 
-/// The code of an answer that is none (RFC 6895, section 2.3).
+/// A code that is not that of an answer (RFC 6895, section 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseCode(pub u16);
 

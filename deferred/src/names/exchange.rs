@@ -21,7 +21,7 @@ use crate::{Deferred, Failure, Promise};
 ///
 /// - Each server is talked to from a port of its own with an id of its own, which are kept when it
 ///   is asked again: one that answers late, when others are being asked already, is still heard.
-/// - What is no answer to the query is passed over, and the time goes on running. What can only
+/// - What is not an answer to the query is passed over, and the time goes on running. What can only
 ///   come from the server itself, and is no answer all the same, ends its part: the next server is
 ///   asked at once, and this one no more.
 /// - There is exactly one timer while it runs, and the timer owns the exchange. All else knows it

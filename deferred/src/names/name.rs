@@ -1,7 +1,7 @@
 //! Names between their text and the form in which messages have them.
 //!
 //! The text of RFC 1035, section 5.1: labels with dots between them, a backslash before what is
-//! special, and `\DDD`, in decimal, for a byte that is no printable letter. (`hickory-proto` reads
+//! special, and `\DDD`, in decimal, for a byte that is not a printable letter. (`hickory-proto` reads
 //! and writes octal.)
 
 use std::fmt::Write;

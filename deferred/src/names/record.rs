@@ -25,7 +25,7 @@ impl Record {
     }
 }
 
-/// What a record says. It prints as zone files and `dig` have it.
+/// The data of a record. It prints as zone files and `dig` have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordData {
@@ -205,7 +205,7 @@ impl fmt::Display for Text {
     }
 }
 
-/// What DNS answers to a question.
+/// The answer of DNS to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answer {

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-/// What is asked for: the type of a record.
+/// The type of a record, which a question names.
 ///
 /// ```
 /// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }

@@ -210,7 +210,7 @@ impl DnsResolver {
         (*self.core.settings()).clone()
     }
 
-    /// How many answers are kept.
+    /// Returns how many answers are kept.
     pub fn cached(&self) -> usize {
         self.core.cached()
     }

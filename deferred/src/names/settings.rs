@@ -26,7 +26,7 @@ pub struct DnsSettings {
     /// A host's name with this many dots is first looked for as it is; with fewer, in the
     /// domains of [`search`](DnsSettings::search) first. Default 1.
     pub ndots: usize,
-    /// How long one server is waited for before the next one is asked. Default 5 s.
+    /// How long the resolver waits for one server before it asks the next one. Default 5 s.
     pub timeout: Duration,
     /// How often each server is asked. Default 2, at least 1.
     pub attempts: usize,

@@ -5,7 +5,7 @@ use retwist_reactor::SpawnError;
 
 use super::ProcessOutput;
 
-/// Why a program that was run did not give what it was run for.
+/// The reason why a program that was run did not give what it was run for.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ProcessFailure {

@@ -8,14 +8,14 @@ use retwist_reactor::{
 use super::ProcessFailure;
 use crate::{Deferred, Failure, IntoBoxedError, Promise};
 
-/// What a program has said, and how it has ended.
+/// The output of a program, and how the program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessOutput {
     /// Its standard output.
     pub out: Vec<u8>,
     /// Its standard error.
     pub err: Vec<u8>,
-    /// How it has ended.
+    /// How it ended.
     pub exit: ProcessExit,
 }
 

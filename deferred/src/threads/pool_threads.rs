@@ -131,7 +131,7 @@ impl PoolThreads {
     fn work(&self) {
         while let Some(job) = self.next() {
             // The job catches the panics of the application's code, but not one in the drop of its
-            // result, for which no code waits any more.
+            // result, for which no code waits.
             if let Err(message) = catch_panic(job) {
                 log::error!("the drop of a result of a thread pool panicked: {message}");
             }

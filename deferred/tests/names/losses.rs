@@ -18,7 +18,7 @@ fn host(query: &Message) -> Message {
     reply_with(query, vec![a("example.org", "192.0.2.1")])
 }
 
-/// A world in which the first so many datagrams to this place are lost.
+/// A world in which the first datagrams to this place are lost, this many of them.
 fn losing(world: &World, to: &'static str, count: usize) {
     let lost = Cell::new(0);
     world.reactor.datagrams().fates(move |passing| {

@@ -76,7 +76,7 @@ fn all_goes_over_tcp_if_it_is_wanted() {
     world.assert_clean();
 }
 
-/// Messages that are no answer, of length 0 too, are passed over; the one behind them counts.
+/// Messages that are not answers, of length 0 too, are passed over; the one behind them counts.
 #[test]
 fn other_messages_on_the_connection() {
     for cut in [1, 2, 3, 7, 64, 1000] {

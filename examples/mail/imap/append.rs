@@ -59,7 +59,7 @@ impl Session {
         };
         let (target, delivery) = match begun {
             Ok((target, delivery)) => (Some(target), Ok(delivery)),
-            // Neither is worth receiving: without an announcement that is waited for, it would be on its way.
+            // Neither is worth receiving: without an announcement that the client waits for, it would be on its way.
             Err(_)
                 if announced.is_sent && (length > self.service.max_size || self.user.is_none()) =>
             {
@@ -152,9 +152,10 @@ impl Append {
 fn time(date: &DateTime) -> SystemTime {
     let seconds = date.as_ref().timestamp();
     let distance = Duration::from_secs(seconds.unsigned_abs());
-    let time = match seconds < 0 {
-        true => SystemTime::UNIX_EPOCH.checked_sub(distance),
-        false => SystemTime::UNIX_EPOCH.checked_add(distance),
+    let time = if seconds < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(distance)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(distance)
     };
     time.unwrap_or(SystemTime::UNIX_EPOCH)
 }

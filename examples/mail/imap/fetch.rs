@@ -93,11 +93,10 @@ impl Job for Fetch {
             }
             None => {
                 let Some(uid) = self.uids.pop_front() else {
-                    return Step::Done(match self.has_missed {
-                        true => {
-                            Answer::no("[EXPUNGEISSUED] some of the messages have been removed")
-                        }
-                        false => Answer::ok("done"),
+                    return Step::Done(if self.has_missed {
+                        Answer::no("[EXPUNGEISSUED] some of the messages have been removed")
+                    } else {
+                        Answer::ok("done")
                     });
                 };
                 let Some(selected) = &mut session.selected else {
@@ -181,9 +180,10 @@ impl Response<'_> {
             return Ok(None);
         }
         let mut file = self.selected.mailbox.read(self.uid)?;
-        let read = match needs_all {
-            true => mime::read(&mut file),
-            false => mime::read_header(&mut file),
+        let read = if needs_all {
+            mime::read(&mut file)
+        } else {
+            mime::read_header(&mut file)
         };
         // The file was there a moment ago.
         read.map(Some).map_err(|error| {

@@ -104,9 +104,10 @@ impl Job for Change {
         if self.at < self.uids.len() {
             return Step::More;
         }
-        Step::Done(match self.has_missed {
-            true => Answer::no("[EXPUNGEISSUED] some of the messages have been removed"),
-            false => Answer::ok("done"),
+        Step::Done(if self.has_missed {
+            Answer::no("[EXPUNGEISSUED] some of the messages have been removed")
+        } else {
+            Answer::ok("done")
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::answer::Answer;
 use crate::session::Session;
 use crate::text;
 
-/// The name of a mailbox, as the store wants it. What is no text is no name there.
+/// The name of a mailbox, as the store wants it. What is not text is no name there.
 pub(crate) fn name(wanted: &Name<'_>) -> String {
     match wanted {
         Name::Inbox => "INBOX".into(),

@@ -73,9 +73,10 @@ impl Session {
 
     /// The client ends it with DONE. Anything else is a mistake, and ends it too.
     pub(crate) fn end_idle(&mut self, transport: &LineTransport, idle: Idle, line: &[u8]) {
-        let answer = match line.eq_ignore_ascii_case(b"DONE") {
-            true => Answer::ok("done"),
-            false => Answer::bad("DONE ends it"),
+        let answer = if line.eq_ignore_ascii_case(b"DONE") {
+            Answer::ok("done")
+        } else {
+            Answer::bad("DONE ends it")
         };
         self.answer(transport, Vec::new(), &idle.tag, answer, true);
     }

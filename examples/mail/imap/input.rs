@@ -85,7 +85,7 @@ impl Input {
         [&self.command[..end], b"{1}\r\nx\r\n"].concat()
     }
 
-    /// The tag, as far as it can be one. For answers to what is no command.
+    /// The tag, as far as it can be one. For answers to what is not a command.
     pub(crate) fn tag(&self) -> String {
         let end = self.command.iter().position(|byte| !is_tag(*byte));
         let tag = &self.command[..end.unwrap_or(0)];

@@ -25,7 +25,7 @@ pub(crate) trait Job {
 pub(crate) enum Step {
     More,
     Done(Answer),
-    /// What was announced cannot be sent any more: only the end of the connection tells the client.
+    /// What was announced can no longer be sent: only the end of the connection tells the client.
     Broken,
 }
 

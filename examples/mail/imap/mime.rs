@@ -61,9 +61,10 @@ pub(crate) fn parse(raw: &[u8]) -> Option<Message<'_>> {
         name.is_some_and(|name| name.eq_ignore_ascii_case(b"content-type"))
     };
     let fields = memchr::memchr_iter(b'\n', raw).filter(is_field);
-    match fields.take(MOST_FIELDS).count() < MOST_FIELDS {
-        true => parser.parse(raw),
-        false => parser.parse_headers(raw),
+    if fields.take(MOST_FIELDS).count() < MOST_FIELDS {
+        parser.parse(raw)
+    } else {
+        parser.parse_headers(raw)
     }
 }
 
@@ -99,7 +100,7 @@ impl<'a> Part<'a> {
         }))
     }
 
-    /// The message that this part consists of. What is encoded has offsets of its own, and is none.
+    /// The message that this part consists of. What is encoded has offsets of its own, and does not count.
     pub(crate) fn nested(self) -> Option<Part<'a>> {
         let part = self.get()?;
         match &part.body {

@@ -109,9 +109,10 @@ fn look(
     key: &Test,
     depth: Depth,
 ) -> Result<bool, StoreError> {
-    let date = match key.needs_date() {
-        true => selected.mailbox.date(entry.uid)?,
-        false => SystemTime::UNIX_EPOCH,
+    let date = if key.needs_date() {
+        selected.mailbox.date(entry.uid)?
+    } else {
+        SystemTime::UNIX_EPOCH
     };
     let stored = selected.mailbox.message(entry.uid);
     let stored = stored.ok_or(StoreError::NoSuchMessage)?;

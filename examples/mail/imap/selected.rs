@@ -85,9 +85,10 @@ impl Session {
         );
         text::write(out, format_args!("* OK [UIDNEXT {next}] or more\r\n"));
         self.selected = Some(selected);
-        Answer::ok(match is_read_only {
-            true => "[READ-ONLY] to be looked at",
-            false => "[READ-WRITE] selected",
+        Answer::ok(if is_read_only {
+            "[READ-ONLY] to be looked at"
+        } else {
+            "[READ-WRITE] selected"
         })
     }
 
@@ -131,9 +132,10 @@ impl Session {
             .selected
             .as_ref()
             .is_some_and(|selected| selected.is_read_only);
-        let uids = match is_read_only {
-            true => Vec::new(),
-            false => self.deleted(None).unwrap_or_default(),
+        let uids = if is_read_only {
+            Vec::new()
+        } else {
+            self.deleted(None).unwrap_or_default()
         };
         Answer::Job(Box::new(Expunge {
             uids,

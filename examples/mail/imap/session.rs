@@ -133,9 +133,10 @@ impl Session {
             return self.begin_append(transport, command, announced);
         }
         if !self.input.fits(announced.length) {
-            return match announced.is_sent {
-                true => self.bye(transport, "the literal is too long"),
-                false => self.refuse(transport, "the literal is too long"),
+            return if announced.is_sent {
+                self.bye(transport, "the literal is too long")
+            } else {
+                self.refuse(transport, "the literal is too long")
             };
         }
         self.input.expect(announced.length);
@@ -167,11 +168,7 @@ impl Session {
     fn execute(&mut self, transport: &LineTransport, input: &Input) {
         let parsed = CommandCodec::default().decode(&input.command);
         let Ok((&[], command)) = parsed else {
-            return self.mistake(
-                transport,
-                &input.tag(),
-                "this is no command that is known here",
-            );
+            return self.mistake(transport, &input.tag(), "unknown command");
         };
         let tag = command.tag.inner().to_owned();
         let may_expunge = !matches!(

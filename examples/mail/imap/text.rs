@@ -63,9 +63,12 @@ pub(crate) fn set(numbers: impl IntoIterator<Item = u32>) -> String {
             _ => ranges.push((number, number)),
         }
     }
-    let written = ranges.iter().map(|(first, last)| match first == last {
-        true => first.to_string(),
-        false => format!("{first}:{last}"),
+    let written = ranges.iter().map(|(first, last)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}:{last}")
+        }
     });
     written.collect::<Vec<_>>().join(",")
 }

@@ -55,9 +55,10 @@ impl View {
     /// The time it takes is that of the set and of the result, whatever numbers the set has.
     pub(crate) fn resolve(&self, set: &SequenceSet, is_uid: bool) -> Option<Vec<u32>> {
         let count = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        let largest = match is_uid {
-            true => self.entries.last().map_or(0, |entry| entry.uid),
-            false => count,
+        let largest = if is_uid {
+            self.entries.last().map_or(0, |entry| entry.uid)
+        } else {
+            count
         };
         let number = |number: &SeqOrUid| match number {
             SeqOrUid::Value(value) => value.get(),
@@ -77,13 +78,17 @@ impl View {
             if !is_uid && (first == 0 || last > count) {
                 return None;
             }
-            let place = |number: u32| match is_uid {
-                true => self.entries.partition_point(|entry| entry.uid < number),
-                false => number as usize - 1,
+            let place = |number: u32| {
+                if is_uid {
+                    self.entries.partition_point(|entry| entry.uid < number)
+                } else {
+                    number as usize - 1
+                }
             };
-            let end = match is_uid {
-                true => self.entries.partition_point(|entry| entry.uid <= last),
-                false => last as usize,
+            let end = if is_uid {
+                self.entries.partition_point(|entry| entry.uid <= last)
+            } else {
+                last as usize
             };
             ranges.push((place(first), end));
         }

@@ -127,7 +127,7 @@ impl Options {
             password,
         };
         if is_used {
-            // What is wrong with it is said before anything is connected.
+            // An error in it is reported before anything is connected.
             options.role()?;
         }
         Ok(options)

@@ -16,7 +16,7 @@ pub(crate) enum Command<'a> {
     List(Option<usize>),
     UniqueIds(Option<usize>),
     Retrieve(usize),
-    /// The header of a message, and so many lines of its body.
+    /// The header of a message, and this many lines of its body.
     Top(usize, usize),
     Delete(usize),
     Reset,

@@ -18,7 +18,7 @@ use crate::login::{Exchange, Logins};
 use crate::maildrop::Maildrop;
 use crate::support::tls::or_abort;
 
-/// A response of SASL may have so many (RFC 5034, section 4); commands have 255 (RFC 2449).
+/// The maximum length of a response of SASL (RFC 5034, section 4); commands have 255 (RFC 2449).
 const LINE_LIMIT: usize = 12_288;
 /// How long a command may take from its first byte to its end.
 const LINE_TIME: Duration = Duration::from_secs(60);

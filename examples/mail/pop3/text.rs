@@ -27,7 +27,7 @@ pub(crate) struct Text<R> {
 /// What of the message is still wanted.
 enum Part {
     All,
-    /// The header, and then so many lines.
+    /// The header, and then this many lines.
     Header {
         lines: usize,
     },
@@ -37,7 +37,7 @@ enum Part {
 }
 
 impl<R: Read> Text<R> {
-    /// All of a message; or its header and so many lines of its body.
+    /// All of a message; or its header and this many lines of its body.
     pub(crate) fn new(message: R, lines: Option<usize>) -> Self {
         Text {
             message,
@@ -123,7 +123,7 @@ impl<R: Read> Read for Text<R> {
 mod tests {
     use super::*;
 
-    /// Gives so many bytes at a time.
+    /// Gives this many bytes at a time.
     struct Dribble<'a>(&'a [u8], usize);
 
     impl Read for Dribble<'_> {

@@ -50,7 +50,7 @@ pub(crate) enum Hello {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parameters {
     pub(crate) size: Option<u64>,
-    /// The message has bytes that are no text, and comes in chunks (RFC 3030).
+    /// The message has bytes that are not text, and comes in chunks (RFC 3030).
     pub(crate) is_binary: bool,
     /// Its header and the addresses may have letters beyond ASCII (RFC 6531).
     pub(crate) is_utf8: bool,
@@ -177,7 +177,7 @@ fn path<'a>(arguments: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     let rest = rest.trim_start().strip_prefix('<')?;
     let end = end_of_path(rest)?;
     let (address, parameters) = (&rest[..end], &rest[end + 1..]);
-    // The way to the address, which is not gone any more (RFC 5321, appendix C).
+    // The way to the address, which has no use today (RFC 5321, appendix C).
     let address = match address.strip_prefix('@') {
         Some(route) => route.split_once(':')?.1,
         None => address,

@@ -6,7 +6,7 @@ use retwist::error_chain;
 /// What a client hears of a message that is not taken.
 pub(crate) type Refusal = &'static str;
 
-/// The disk is full, or the like: the client is to try again later.
+/// The disk is full, or some other error of the server: the client is to try again later.
 pub(crate) const LOCAL_ERROR: Refusal = "451 4.3.0 the message cannot be stored now";
 pub(crate) const TOO_LARGE: Refusal = "552 5.3.4 the message is too large";
 

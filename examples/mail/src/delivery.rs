@@ -117,7 +117,7 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        // There is none any more where it has become a message.
+        // It has become a message, and is no longer there.
         let _ = fs::remove_file(&self.draft);
     }
 }

@@ -52,7 +52,7 @@
 //!
 //! All calls block the thread for as long as the file system takes. Reads and renames are served by its cache in
 //! microseconds; [`Mailbox::refresh`] reads two directories, if one has changed (about 100 ms for 100,000 messages);
-//! [`Delivery::finish`] waits for the disk (milliseconds). A lock that another process holds is waited for at most 2 s, and
+//! [`Delivery::finish`] waits for the disk (milliseconds). For a lock that another process holds it waits at most 2 s, and
 //! then the call fails with [`StoreError::Busy`]. No operation holds a lock longer than its own call.
 
 mod accounts;

@@ -100,7 +100,7 @@ pub(crate) struct FileName {
 }
 
 impl FileName {
-    /// Takes the name of a file apart: what never changes, and what does. `None` for what is no message.
+    /// Takes the name of a file apart: what never changes, and what does. `None` for what is not a message.
     pub(crate) fn parse(name: &str, is_new: bool) -> Option<(&str, FileName)> {
         if name.starts_with('.') || name.chars().any(char::is_control) {
             return None;

@@ -1,6 +1,6 @@
 use retwist_reactor::TransportRef;
 
-/// Who may use a console.
+/// The users that may use a console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Access {

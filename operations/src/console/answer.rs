@@ -14,7 +14,7 @@ pub(super) struct Row {
     value: Value,
 }
 
-/// For whom an answer is.
+/// Which kind of reader an answer is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     Text,

@@ -99,7 +99,7 @@ pub(super) fn built_in() -> Vec<Rc<Command>> {
         ),
         Command::built_in(
             "connections [COUNT]",
-            "all connections, or so many",
+            "all connections, or at most this many",
             |shared, arguments| {
                 let most = arguments.optional()?.unwrap_or(usize::MAX);
                 let connections = shared.reactor.connections().take(most);

@@ -91,7 +91,7 @@ impl Exposition {
         self.shared.render()
     }
 
-    /// What makes the protocol of each connection to the endpoint.
+    /// Returns the factory of the connections to the endpoint.
     pub fn factory(&self) -> FactoryRef {
         http::site(self.shared.clone())
     }
@@ -237,7 +237,7 @@ impl fmt::Debug for Exposition {
     }
 }
 
-/// Why figures cannot be shown.
+/// The reason why figures cannot be shown.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ExpositionError {

@@ -63,7 +63,7 @@ impl Arguments for () {
 }
 
 /// Makes structs whose fields are the arguments of an AMP command, or its response. Each field is an
-/// [`Argument`](crate::amp::Argument); `field = "key": Type` sets a key that is no name in Rust.
+/// [`Argument`](crate::amp::Argument); `field = "key": Type` sets a key that is not a name in Rust.
 ///
 /// ```
 /// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
@@ -313,7 +313,7 @@ impl<T: Argument> Argument for Option<T> {
     }
 }
 
-/// An argument is missing, or its bytes are none of its values.
+/// An argument is missing, or its bytes are not one of its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArgumentError {
     /// The name of the argument.

@@ -7,7 +7,7 @@ use retwist_reactor::TransportRef;
 
 use crate::{Frame, FrameEncoder, Framing};
 
-/// What AMP sends: keys and values, in the order of the keys.
+/// A message of AMP: keys and values, in the order of the keys.
 ///
 /// A key has 1 to 255 bytes, a value at most 65535. Of two values with one key the last counts.
 #[derive(Clone, Default, PartialEq, Eq)]

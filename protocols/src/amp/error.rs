@@ -5,7 +5,7 @@ use retwist_reactor::Reason;
 
 use super::{ArgumentError, BoxTooLong};
 
-/// Why a call has no response.
+/// The reason why a call has no response.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AmpError<E> {
@@ -22,7 +22,7 @@ pub enum AmpError<E> {
         /// What the other side says about it.
         description: String,
     },
-    /// The other side has answered, and its response is none of this command.
+    /// The other side has answered, and its response is not that of this command.
     Response(ArgumentError),
     /// The connection ended before the answer came.
     Lost(Reason),
@@ -52,7 +52,7 @@ impl<E: Error + 'static> Error for AmpError<E> {
     }
 }
 
-/// Why a command was not sent. What was to hear the answer is dropped.
+/// The reason why a command was not sent. What was to hear the answer is dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotCalled {

@@ -39,7 +39,7 @@ pub trait AmpReceiver: Sized + 'static {
     fn connection_lost(&mut self, reason: &Reason) {}
 }
 
-/// What speaks AMP for an [`AmpReceiver`], behind the framing [`Boxes`]: [`Framed::amp`] joins the two.
+/// The protocol that speaks AMP for an [`AmpReceiver`], behind the framing [`Boxes`]: [`Framed::amp`] joins the two.
 #[doc(alias = "AMP")]
 pub struct Amp<R: AmpReceiver> {
     receiver: R,

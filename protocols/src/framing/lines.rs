@@ -154,7 +154,7 @@ impl Lines {
 /// A delimiter of one or two bytes, to be looked for where it usually is: near.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Short {
-    /// The byte before the last one, which is no part of the line; more than a byte if there is none.
+    /// The byte before the last one, which is not part of the line; more than a byte if there is none.
     before: u16,
     /// Whether the delimiter is incomplete without it.
     needs_before: bool,

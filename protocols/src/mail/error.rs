@@ -7,7 +7,7 @@ use retwist_reactor::Reason;
 
 use crate::sasl::SaslError;
 
-/// Why a request to a mail server failed.
+/// The reason why a request to a mail server failed.
 ///
 /// It is cheap to clone: when a session ends, each request that waits for it gets the same error.
 #[derive(Clone, Debug)]

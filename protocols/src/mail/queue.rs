@@ -18,7 +18,7 @@ pub(super) enum Wake {
     /// Read no more, and go on reading.
     Pause,
     Resume,
-    /// What is read goes nowhere any more.
+    /// What is read from now on is dropped.
     Stop,
 }
 

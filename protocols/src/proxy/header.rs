@@ -5,7 +5,7 @@ use retwist_reactor::{Address, TransportRef};
 
 use super::{v1, v2};
 
-/// What a proxy tells a server about a connection: on whose behalf it was made.
+/// The header in which a proxy tells a server for which client it has connected.
 ///
 /// An application behind [`ProxyProtocol`](crate::ProxyProtocol) gets the header of its connection
 /// with [`of`](ProxyHeader::of). Usually it need not, since `peer()` and `host()` already return the

@@ -84,7 +84,7 @@ impl ProxyProtocol {
         }
     }
 
-    /// How long the header may take; 10 s by default.
+    /// Sets how long the header may take; 10 s by default.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         ProxyProtocol { deadline, ..self }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// What keeps others from reading a connection, and so what may be said on it.
+/// How a connection is protected, which decides what may be said on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protection {
     /// Nothing: hosts on the way read all of it.
@@ -26,7 +26,7 @@ impl Protection {
 pub struct ChannelBinding([u8; 32]);
 
 impl ChannelBinding {
-    /// What `TlsTransport::channel_binding` of retwist-tls returns for `tls-exporter`, or another TLS exports
+    /// Returns what `TlsTransport::channel_binding` of retwist-tls returns for `tls-exporter`, or another TLS exports
     /// under the label `EXPORTER-Channel-Binding`, with an empty context. With TLS 1.2 the connection must
     /// have an extended master secret.
     #[doc(alias = "tls-exporter")]

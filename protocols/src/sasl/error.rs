@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{MAX_ITERATIONS, MAX_MESSAGE, MIN_ITERATIONS};
 
-/// Why an exchange failed. It cannot go on after any of these.
+/// The reason why an exchange failed. It cannot go on after any of these.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SaslError {

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::Protection;
 
-/// How the client shows who it is, the strongest last.
+/// A mechanism by which a client proves its identity, the strongest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Mechanism {
@@ -37,7 +37,7 @@ impl Mechanism {
         }
     }
 
-    /// What a server offers on such a connection, the strongest first. In clear this is nothing.
+    /// Returns what a server offers on such a connection, the strongest first. In clear this is nothing.
     ///
     /// ```
     /// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
@@ -80,7 +80,7 @@ impl FromStr for Mechanism {
     }
 }
 
-/// A name that is none of a [`Mechanism`].
+/// A name that no [`Mechanism`] has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownMechanism;
 

@@ -18,7 +18,7 @@ pub struct SaslServer {
     state: State,
 }
 
-/// What a server does next.
+/// The next step of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SaslStep {
     /// Send this challenge, and give the response to [`SaslServer::respond`].
@@ -261,7 +261,7 @@ impl fmt::Debug for SaslServer {
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, SaslError> {
-    str::from_utf8(bytes).map_err(|_| SaslError::Malformed("it is no text"))
+    str::from_utf8(bytes).map_err(|_| SaslError::Malformed("it is not text"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub const MIN_ITERATIONS: u32 = 4096;
 /// The most iterations that a client accepts: some tenths of a second of work.
 pub const MAX_ITERATIONS: u32 = 600_000;
 
-/// What a server keeps of a password. It checks the password in every [`Mechanism`](super::Mechanism),
+/// The data that a server keeps to check a password. It checks the password in every [`Mechanism`](super::Mechanism),
 /// and is not enough to log in elsewhere.
 ///
 /// Its text is that of RFC 5803 (`SCRAM-SHA-256$4096:salt$stored:server`), for files and databases.
@@ -156,7 +156,7 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// A text that is none of a [`Verifier`].
+/// A text that is not a [`Verifier`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadVerifier;
 

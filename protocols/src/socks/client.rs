@@ -71,7 +71,7 @@ impl SocksClient {
         }
     }
 
-    /// How long the proxy may take; 30 s by default.
+    /// Sets how long the proxy may take; 30 s by default.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         SocksClient { deadline, ..self }

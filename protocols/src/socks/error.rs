@@ -71,7 +71,7 @@ impl fmt::Display for SocksReply {
     }
 }
 
-/// Why a SOCKS handshake failed: an error of the other side, or its refusal.
+/// The reason why a SOCKS handshake failed: an error of the other side, or its refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SocksError {

@@ -48,7 +48,7 @@ impl SocksRequest {
         }
     }
 
-    /// What the client asks to be connected to.
+    /// Returns what the client asks to be connected to.
     pub fn destination(&self) -> &Destination {
         &self.destination
     }

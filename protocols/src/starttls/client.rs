@@ -53,7 +53,7 @@ impl StartTlsClient {
         }
     }
 
-    /// What the client calls itself (SMTP, LMTP), or the domain that it wants to talk to (XMPP):
+    /// Sets what the client calls itself (SMTP, LMTP), or the domain that it wants to talk to (XMPP):
     /// `localhost` by default. Characters that no host has in its name are left out.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
@@ -61,7 +61,7 @@ impl StartTlsClient {
         self
     }
 
-    /// How long the server may take to agree: 30 s by default.
+    /// Sets how long the server may take to agree: 30 s by default.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.settings.deadline = deadline;

@@ -3,7 +3,7 @@ use std::fmt;
 
 use super::Dialect;
 
-/// Why TLS was not started: the reason in `connection_lost`.
+/// The reason why TLS was not started: the reason in `connection_lost`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartTlsError {

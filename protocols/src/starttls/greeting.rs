@@ -36,7 +36,7 @@ impl PlainServer {
         }
     }
 
-    /// How long the server may take to greet: 30 s by default.
+    /// Sets how long the server may take to greet: 30 s by default.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         PlainServer { deadline, ..self }

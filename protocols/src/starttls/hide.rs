@@ -33,7 +33,7 @@ pub struct HideStartTls {
 }
 
 impl HideStartTls {
-    /// For a server that speaks this dialect.
+    /// Makes one for a server that speaks this dialect.
     pub fn new(dialect: Dialect) -> Self {
         HideStartTls {
             dialect,
@@ -75,7 +75,7 @@ const REPLY_LIMIT: usize = 2 * UNIT_LIMIT;
 /// What the layer has seen of the conversation.
 struct View {
     dialect: Dialect,
-    /// The client has sent some other command, or something that is no command.
+    /// The client has sent some other command, or something that is not a command.
     settled: bool,
     /// The beginning of a line of the client.
     line: Vec<u8>,

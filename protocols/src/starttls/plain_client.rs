@@ -41,7 +41,7 @@ impl PlainClient {
         }
     }
 
-    /// How long the client may take to say what it asks for: 30 s by default.
+    /// Sets how long the client may take to say what it asks for: 30 s by default.
     #[must_use]
     pub fn deadline(self, deadline: Duration) -> Self {
         PlainClient { deadline, ..self }

@@ -59,7 +59,7 @@ fn version_offer(bytes: &[u8]) -> Option<usize> {
     Some(if kind == NEGOTIATE_VERSION { used } else { 0 })
 }
 
-/// Where the first answer of a server ends. Of one that is no offer to log in, all that is there is
+/// Where the first answer of a server ends. Of one that is not an offer to log in, all that is there is
 /// shown at once.
 pub(super) fn answer_end(bytes: &[u8]) -> Option<usize> {
     if !matches!(bytes.first()?, &(AUTHENTICATION | NEGOTIATE_VERSION)) {

@@ -10,7 +10,7 @@ use super::{Dialect, postgres};
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (&str, usize)> {
     let mut start = 0;
     memchr_iter(b'\n', bytes).map(move |end| {
-        // A line that is no text is like no line that is looked for.
+        // A line that is not text is like no line that is looked for.
         let line = str::from_utf8(&bytes[start..=end]).unwrap_or("\n");
         start = end + 1;
         (line, end + 1)

@@ -53,7 +53,7 @@ impl StartTlsServer {
         }
     }
 
-    /// What the server calls itself in its greeting: `localhost` by default. Characters that no host
+    /// Sets what the server calls itself in its greeting: `localhost` by default. Characters that no host
     /// has in its name are left out.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
@@ -61,7 +61,7 @@ impl StartTlsServer {
         self
     }
 
-    /// How long the client may take to start TLS: 30 s by default. The handshake has a time limit of
+    /// Sets how long the client may take to start TLS: 30 s by default. The handshake has a time limit of
     /// its own.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {

@@ -254,7 +254,7 @@ fn the_greatest_header_fits_if_it_is_allowed() {
 
 #[test]
 fn only_trusted_proxies_are_heard() {
-    // In a stack, the peer of the second header is whom the first one names.
+    // In a stack, the peer of the second header is the one that the first names.
     for (trusted, made) in [("192.0.2.0/24", true), ("198.51.100.0/24", false)] {
         let server = Server::default();
         let inner = ProxyProtocol::trusting([trusted.parse().expect("a prefix")]);
@@ -354,9 +354,10 @@ fn a_close_before_the_header_waits_for_what_was_written() {
         assert!(!recording.is_closing());
         recording.receive(header);
         recording.clock().advance(Duration::from_secs(10));
-        let sent: &[u8] = match header.starts_with(b"PROXY") {
-            true => b"early",
-            false => b"",
+        let sent: &[u8] = if header.starts_with(b"PROXY") {
+            b"early"
+        } else {
+            b""
         };
         assert_eq!(recording.written(), sent);
         assert!(recording.is_closing(), "{}", header.escape_ascii());

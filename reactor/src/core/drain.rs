@@ -27,7 +27,7 @@ use crate::heart::draining::Draining;
 /// ```
 pub(super) struct Drain {
     step: Cell<Step>,
-    /// `None`: it may take as long as it likes.
+    /// `None`: no limit.
     end: Cell<Option<Instant>>,
     /// Until when the ports stay open, so that a balancer hears of the drain first.
     notice: Cell<Option<Instant>>,

@@ -88,7 +88,7 @@ struct Held {
     then: Then,
 }
 
-/// What happens when nothing holds back an event any more.
+/// What happens when nothing holds an event back.
 enum Then {
     Nothing,
     /// The loop is woken, and goes on by itself.

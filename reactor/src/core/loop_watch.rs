@@ -10,7 +10,7 @@ use super::Core;
 use super::pulse::Pulse;
 use crate::{Histogram, LongestWork, LoopTimes, Work};
 
-/// As long as it lives, the [loop is watched](crate::ReactorHandle::watch_loop).
+/// While it lives, the [loop is watched](crate::ReactorHandle::watch_loop).
 #[must_use = "the watch ends when it is dropped"]
 pub struct LoopWatch {
     core: Weak<Core>,

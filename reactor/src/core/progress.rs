@@ -10,7 +10,7 @@ use crate::{Reason, RunError, Work};
 #[derive(Clone, Copy)]
 pub(super) enum Closing {
     /// What waited in the queues of the ports is accepted in one pass, and read for the first time in
-    /// the next, before it is asked to end: so many passes are left.
+    /// the next, before it is asked to end: how many passes are left.
     Accepting(u8),
     /// The connections were asked to end. `None`: they may take as long as they like.
     Asked(Option<Instant>),
@@ -200,7 +200,7 @@ impl Core {
         self.drain.is_over();
         self.progress.set(ReactorState::Ended);
         // A callback of the first round may have connected something. A third round is not needed,
-        // since nothing can be connected any more.
+        // since nothing can be connected.
         for _ in 0..2 {
             for source in self.sources.all() {
                 source.abort(Reason::ReactorStopped);

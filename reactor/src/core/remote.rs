@@ -174,7 +174,7 @@ impl fmt::Debug for Remote {
     }
 }
 
-/// The reactor has ended, and calls nothing any more.
+/// The reactor has ended, and makes no further call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReactorGone;
 
@@ -186,7 +186,7 @@ impl fmt::Display for ReactorGone {
 
 impl Error for ReactorGone {}
 
-/// Why [`Remote::blocking_call_from_thread`] returns nothing.
+/// The reason why [`Remote::blocking_call_from_thread`] returns nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallFromThreadError {

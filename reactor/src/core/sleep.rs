@@ -22,7 +22,7 @@ pub struct Sleep<'a> {
 }
 
 impl Sleep<'_> {
-    /// How long it may last: zero if the loop only looks at what has happened, `None` if it sleeps
+    /// Returns how long it may last: zero if the loop only looks at what has happened, `None` if it sleeps
     /// until something happens.
     pub fn at_most(&self) -> Option<Duration> {
         self.at_most

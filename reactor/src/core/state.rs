@@ -1,6 +1,6 @@
 use std::cell::Cell;
 
-/// How far a reactor has come: what [`ReactorHandle::state`](crate::ReactorHandle::state) and
+/// The state of a reactor: what [`ReactorHandle::state`](crate::ReactorHandle::state) and
 /// [`Reactor::iterate`](crate::Reactor::iterate) tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -17,7 +17,7 @@ pub enum ReactorState {
     Stopping,
     /// Its ports are closed, and its connections are coming to their end.
     Closing,
-    /// Every connection has ended, all triggers were called, and nothing is called any more.
+    /// Every connection has ended, all triggers were called, and no further call is made.
     Ended,
 }
 
@@ -25,10 +25,10 @@ pub enum ReactorState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Told {
     Nothing,
-    /// What is served is waited for first.
+    /// The reactor waits for what it serves first.
     Drain,
     Stop,
-    /// Neither holds nor connections are waited for any more.
+    /// The reactor waits neither for holds nor for connections.
     StopAtOnce,
     Crash,
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::Address;
 
-/// Why a datagram was not sent, or did not arrive as far as the network says.
+/// The reason why a datagram was not sent, or did not arrive as far as the network says.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SendError {
@@ -151,7 +151,7 @@ impl Error for SendFailure {
     }
 }
 
-/// Why a port of datagrams cannot be set up as it was asked to be.
+/// The reason why a port of datagrams cannot be set up as it was asked to be.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UdpError {

@@ -1,6 +1,6 @@
 use crate::{Address, DatagramTransport, Reason, SendFailure};
 
-/// What an application does with the datagrams of one port: each arrives whole, perhaps twice,
+/// The application's side of a port of datagrams. Each datagram arrives whole, perhaps twice,
 /// perhaps out of order, perhaps never.
 ///
 /// All methods have defaults. The reactor calls them, one at a time and never from inside a method

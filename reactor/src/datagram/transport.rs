@@ -34,7 +34,7 @@ pub(crate) trait DatagramChannel {
     fn is_draining(&self) -> bool;
     fn clock(&self) -> Clock;
     fn held(&self) -> Option<Rc<dyn HeldDatagram>>;
-    /// Makes a call of the protocol's that is no callback; its panic closes the port.
+    /// Makes a call of the protocol's that is not a callback; its panic closes the port.
     fn guard(&self, call: &mut dyn FnMut());
 }
 
@@ -72,7 +72,7 @@ impl DatagramTransport {
         self.open()?.connect(peer)
     }
 
-    /// Where the port listens, with the real port number; [`Address::Unknown`] once it has gone.
+    /// Returns where the port listens, with the real port number; [`Address::Unknown`] once it has gone.
     #[doc(alias = "getHost")]
     pub fn host(&self) -> Address {
         let channel = self.channel.upgrade();
@@ -201,7 +201,7 @@ impl DatagramTransport {
         self.open()?.set(UdpOption::MulticastInterface(interface))
     }
 
-    /// How many routers a datagram to a multicast group may pass, and one more: 0 stays on this
+    /// Returns how many routers a datagram to a multicast group may pass, and one more: 0 stays on this
     /// machine, 1 (the default) on this network. For IPv6 the hop limit.
     #[doc(alias = "setTTL")]
     pub fn set_multicast_ttl(&self, ttl: u8) -> Result<(), UdpError> {

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// Why a descriptor cannot be opened as a stream, or be watched. What was given is closed, unless it was only
+/// The reason why a descriptor cannot be opened as a stream, or be watched. What was given is closed, unless it was only
 /// lent.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -55,7 +55,10 @@ impl fmt::Display for OpenError {
                 "the descriptor is not open for writing; give it as the one to read from",
             ),
             OpenError::NotAStream(what) => {
-                write!(f, "the descriptor is {what}, which is no stream of bytes")
+                write!(
+                    f,
+                    "the descriptor is {what}, which is not a stream of bytes"
+                )
             }
             OpenError::Missing => {
                 f.write_str("there is neither a descriptor to read from nor one to write to")

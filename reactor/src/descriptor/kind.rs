@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Terminal,
     /// A file of a file system: the system reports no events for it, since it never has to wait.
     File,
-    /// Anything else: a serial port that is no terminal, a tun interface, `/dev/null`.
+    /// Anything else: a serial port that is not a terminal, a tun interface, `/dev/null`.
     Device,
 }
 

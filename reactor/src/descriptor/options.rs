@@ -87,7 +87,7 @@ impl DescriptorStream {
         }
     }
 
-    /// What the log and [`Transport::peer`](crate::Transport::peer) call the other end:
+    /// Sets what the log and [`Transport::peer`](crate::Transport::peer) call the other end:
     /// [`Address::Descriptor`].
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.address = Address::Descriptor(name.into());

@@ -191,7 +191,7 @@ impl Wire for DescriptorWire {
                 received
             }
             (Some(input), Some(left)) => self.recv_before_the_break(input, buffer, left),
-            // Nothing comes, until nothing can be said any more either.
+            // Nothing comes, until nothing can be said either.
             (None, None) if self.output.borrow().is_some() => Err(io::ErrorKind::WouldBlock.into()),
             (None, None) => Ok(0),
             (None, Some(_)) => Err(rustix::io::Errno::PIPE.into()),

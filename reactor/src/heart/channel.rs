@@ -6,7 +6,7 @@ use crate::{
     TransportRef,
 };
 
-/// What goes down: what a kind of transport does with the requests of the protocol above it.
+/// The requests that go down: a transport, or a layer, implements what the protocol above it asks for.
 ///
 /// An implementer of a transport writes it. An application never calls it: a protocol holds a
 /// [`TransportRef`](crate::TransportRef), which checks each call before it passes it on. So an
@@ -101,7 +101,7 @@ pub trait Channel: 'static {
             .with_lower(|lower| lower.lose_write_connection());
     }
 
-    /// Ends now: nothing is waited for, and [`Seat::lost`] is said with this reason.
+    /// Ends now, without waiting, and [`Seat::lost`] is said with this reason.
     fn abort_connection(&self, reason: Reason) {
         self.seat().fail(reason);
         self.seat().with_lower(|lower| lower.abort_connection());

@@ -51,7 +51,7 @@ struct Inner {
     timers: RefCell<Timers<Box<dyn FnOnce()>>>,
     turns: TurnQueue,
     figures: Figures,
-    /// Nothing is called any more.
+    /// No further call is made.
     ended: Cell<bool>,
 }
 
@@ -133,13 +133,13 @@ impl Clock {
         &self.inner.turns
     }
 
-    /// How many calls are pending. A test looks at it to see that no timer was leaked.
+    /// Returns how many calls are pending. A test looks at it to see that no timer was leaked.
     #[doc(alias = "getDelayedCalls")]
     pub fn pending_calls(&self) -> usize {
         self.inner.timers.borrow().len()
     }
 
-    /// What is counted on the reactor that this is the clock of.
+    /// Returns what is counted on the reactor that this is the clock of.
     #[inline]
     pub fn figures(&self) -> &Figures {
         &self.inner.figures
@@ -224,7 +224,7 @@ impl Clock {
         Some(Duration::from_nanos(wake.saturating_sub(self.elapsed())))
     }
 
-    /// Calls nothing any more, and forgets all that is pending, so that no closure keeps alive what it
+    /// Makes no further call, and forgets all that is pending, so that no closure keeps alive what it
     /// captured.
     pub(crate) fn end(&self) {
         self.inner.ended.set(true);

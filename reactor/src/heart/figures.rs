@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::{Figure, FigureKind, FigureName, Histogram, Refused};
 
-/// What is counted on one reactor: by the reactor itself, and by name by layers, libraries and the
+/// The counters and gauges of one reactor: those of the reactor itself, and by name by layers, libraries and the
 /// application.
 ///
 /// Each clock has them ([`Clock::figures`](crate::Clock::figures)), so that a layer finds them by its
@@ -121,12 +121,12 @@ impl fmt::Debug for Figures {
 pub struct Counter(Rc<Cell<u64>>);
 
 impl Counter {
-    /// So many more.
+    /// Adds this many.
     pub fn add(&self, more: u64) {
         self.0.set(self.0.get().wrapping_add(more));
     }
 
-    /// How many so far.
+    /// Returns how many so far.
     pub fn value(&self) -> u64 {
         self.0.get()
     }

@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use crate::{Channel, ProtocolRef, Reason, TransportRef};
 
-/// What comes up: something that sits between a transport and a protocol. The transport below sees
+/// A layer between a transport and a protocol: the events that come up. The transport below sees
 /// it as its protocol, the protocol above as its transport.
 ///
 /// TLS is one, and so is a timeout, a throttle, a traffic log, a PROXY header. Layers stack on each

@@ -41,7 +41,7 @@ impl KeptPorts {
         ports.iter().map(|(_, port)| port.clone()).collect()
     }
 
-    /// The reactor has ended: no port can be started any more.
+    /// The reactor has ended: no port can be started.
     pub(crate) fn clear(&self) {
         let ports = self.ports.take();
         drop(ports);
@@ -164,13 +164,13 @@ impl ListeningPort {
         self.port().is_some_and(|port| port.is_listening())
     }
 
-    /// What it has accepted and refused, and why.
+    /// Returns what it has accepted and refused, and why.
     pub fn stats(&self) -> PortStats {
         let port = self.port();
         port.map_or_else(|| PortStats::at(self.address()), |port| port.stats())
     }
 
-    /// How many of the connections that it accepted have not ended. Those that a factory refused do
+    /// Returns how many of the connections that it accepted have not ended. Those that a factory refused do
     /// not count.
     pub fn connections(&self) -> usize {
         self.port().map_or(0, |port| port.connections())

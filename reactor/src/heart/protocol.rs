@@ -8,7 +8,7 @@ pub use self::reference::ProtocolRef;
 pub use self::weak::{CallTarget, WeakProtocol};
 use crate::{Reason, TransportRef};
 
-/// What an application does in response to what happens on one connection.
+/// The application's side of one connection: its callbacks.
 ///
 /// The methods are callbacks. A turn of the loop calls them, one at a time, and never from inside a
 /// transport's method. So a protocol may call anything on any transport at any moment without being

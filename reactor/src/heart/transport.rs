@@ -46,7 +46,7 @@ impl Reading {
     }
 }
 
-/// What a protocol can do with its connection, of whatever kind.
+/// A connection of any kind, as its protocol sees it.
 ///
 /// No method calls a protocol: each notes what is wanted, and what follows from it happens in a
 /// turn of the loop. Every method may be called at any time, from any callback, of this connection
@@ -94,7 +94,7 @@ pub trait Transport: Producer + fmt::Debug {
     /// out together at its end.
     ///
     /// Dropped, since the peer could not get it: after [`lose_connection`](Transport::lose_connection)
-    /// (unless a producer is registered: it is waited for), after
+    /// (if a producer is registered, once it has finished), after
     /// [`lose_write_connection`](Transport::lose_write_connection), and when the connection has
     /// gone.
     fn write(&self, data: &[u8]);

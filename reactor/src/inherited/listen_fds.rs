@@ -71,7 +71,7 @@ impl ListenFds {
         passed.as_ref().map_err(Clone::clone)
     }
 
-    /// How many there are.
+    /// Returns how many there are.
     #[allow(clippy::len_without_is_empty, reason = "there is at least one")]
     pub fn len(&self) -> usize {
         self.sockets.len()

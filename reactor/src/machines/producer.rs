@@ -88,7 +88,7 @@ pub trait Producer {
     }
 }
 
-/// Who sets the pace of a [`Producer`].
+/// Which side sets the pace of a [`Producer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProducerKind {
     /// The producer writes when it likes (`streaming=True` in Twisted): it is paused when more than
@@ -159,7 +159,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Gives the producer up; nothing is called on it any more. Returns `None` without a producer.
+    /// Gives the producer up; no further call is made on it. Returns `None` without a producer.
     pub fn unregister(&mut self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         self.registered.take().map(|r| (r.producer, r.kind))
     }

@@ -380,7 +380,7 @@ impl<T> Timers<T> {
         index
     }
 
-    /// Empties a node that is in no list any more. One that has run out of generations is not used
+    /// Empties a node that is in no list. One that has run out of generations is not used
     /// again: no key is ever mistaken for another.
     fn vacate(&mut self, index: u32) -> Option<T> {
         let vacant = self.vacant;

@@ -299,7 +299,7 @@ impl Process {
             })
         };
         for pipe in self.transports(|pipe| is_it(pipe) && pipe.direction == Direction::FromChild) {
-            // Nothing was written, so that nothing is waited for.
+            // Nothing was written, so there is nothing to wait for.
             pipe.abort_connection();
         }
         for pipe in self.transports(|pipe| is_it(pipe) && pipe.direction != Direction::FromChild) {

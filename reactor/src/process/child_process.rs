@@ -15,7 +15,7 @@ pub struct ChildProcess {
 }
 
 impl ChildProcess {
-    /// The process at the bottom of this transport. `None` if that is no child, or has gone.
+    /// The process at the bottom of this transport. `None` if that is not a child, or has gone.
     pub fn of(transport: &TransportRef) -> Option<ChildProcess> {
         let found = transport.extension(TypeId::of::<ChildProcess>())?;
         found.downcast_ref::<ChildProcess>().cloned()
@@ -30,7 +30,7 @@ impl ChildProcess {
         self.connection.upgrade()?.pid()
     }
 
-    /// How it has exited. `None` while it runs, and when it has gone with its connection.
+    /// Returns how it has exited. `None` while it runs, and when it has gone with its connection.
     pub fn exit(&self) -> Option<ProcessExit> {
         self.connection.upgrade()?.exit()
     }

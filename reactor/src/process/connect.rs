@@ -317,7 +317,7 @@ impl Companion for ChildConnection {
 
     /// A child that was killed in the middle of its output leaves the same end of input as one that has
     /// said all. Which one it was, the exit tells a moment later: so the end of input waits for it. A child
-    /// that has closed its output and lives on is waited for as long as a close would.
+    /// that has closed its output and lives on has as much time as a close.
     fn input_ended(&self) -> io::Result<()> {
         match (self.exit.get(), self.patience.get()) {
             (Some(exit), _) if exit.signal().is_some() => Err(io::Error::other(exit)),

@@ -49,7 +49,7 @@ pub struct Program {
     pub(super) grace: Duration,
 }
 
-/// What a descriptor of a child is.
+/// The file or pipe behind a descriptor of a child.
 #[doc(alias = "childFDs")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -167,7 +167,7 @@ impl Program {
         self
     }
 
-    /// What the program is told that it is called, in place of its path: a shell called `-sh` is a
+    /// Sets what the program is told that it is called, in place of its path: a shell called `-sh` is a
     /// login shell.
     pub fn arg0(mut self, name: impl Into<OsString>) -> Self {
         self.arg0 = Some(name.into());
@@ -223,7 +223,7 @@ impl Program {
         self
     }
 
-    /// What the child has at this descriptor: of [`spawn_process`], any descriptor; of
+    /// Sets what the child has at this descriptor: of [`spawn_process`], any descriptor; of
     /// [`connect_process`], any but 0 and 1, which are the transport. Default: 0 is
     /// [`ChildReads`](ChildDescriptor::ChildReads), 1 and 2 are
     /// [`ChildWrites`](ChildDescriptor::ChildWrites). With `connect_process`, 2 is the
@@ -299,14 +299,14 @@ impl Program {
         self.args.iter().map(|argument| &**argument)
     }
 
-    /// What [`env`](Program::env) and [`env_remove`](Program::env_remove) say of a variable:
+    /// Returns what [`env`](Program::env) and [`env_remove`](Program::env_remove) say of a variable:
     /// `Some(None)` if it is removed.
     pub fn variable(&self, name: &str) -> Option<Option<&OsStr>> {
         let value = self.env.get(OsStr::new(name))?;
         Some(value.as_deref())
     }
 
-    /// What the child has at its descriptors, without those of its terminal.
+    /// Returns what the child has at its descriptors, without those of its terminal.
     pub fn descriptors(&self) -> impl Iterator<Item = (i32, &ChildDescriptor)> {
         self.descriptors
             .iter()

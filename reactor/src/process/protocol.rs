@@ -1,6 +1,6 @@
 use crate::{ProcessExit, ProcessTransport, Reason};
 
-/// What an application does with a child process: its output, the ends of its pipes, its exit.
+/// The application's side of a child process: callbacks for its output, the ends of its pipes, its exit.
 ///
 /// The order is fixed: [`connection_made`](ProcessProtocol::connection_made); then anything; then
 /// [`process_ended`](ProcessProtocol::process_ended), exactly once, as the last. It comes when the

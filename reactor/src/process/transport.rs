@@ -118,7 +118,7 @@ impl ProcessTransport {
         self.process.upgrade()?.pid()
     }
 
-    /// How it has exited. `None` while it runs, and when `process_ended` has been called.
+    /// Returns how it has exited. `None` while it runs, and when `process_ended` has been called.
     pub fn exit(&self) -> Option<ProcessExit> {
         self.process.upgrade()?.exit()
     }
@@ -204,7 +204,7 @@ impl ProcessTransport {
             .is_some_and(|process| !process.is_over())
     }
 
-    /// Makes a call of the protocol's that is no callback, as if it were one.
+    /// Makes a call of the protocol's that is not a callback, as if it were one.
     pub(super) fn guard(&self, call: impl FnOnce()) {
         if let Some(process) = self.process.upgrade() {
             process.guard("a call", call);

@@ -114,7 +114,7 @@ impl ReactorHandle {
     }
 }
 
-/// What code needs that takes over ports which others have opened: a [`Reactor`], or a
+/// The part of a reactor that takes over ports which others have opened: a [`Reactor`], or a
 /// [`MemoryReactor`], whose port is at the same address in memory.
 #[doc(alias = "IReactorSocket")]
 pub trait ReactorAdoption {

@@ -62,7 +62,7 @@ impl ReactorHandle {
     }
 }
 
-/// What code needs that makes streams of descriptors: a [`Reactor`](crate::Reactor).
+/// The part of a reactor that makes streams of descriptors: a [`Reactor`](crate::Reactor).
 pub trait ReactorDescriptors {
     /// See [`ReactorHandle::open_descriptors`].
     fn open_stream(

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::{Hold, Phase, ReactorState, SystemEvent, TriggerId};
 
-/// What code needs that takes part in the beginning and the end of its reactor, or ends it: a
+/// The part of a reactor for code that takes part in its beginning and its end, or ends it: a
 /// [`Reactor`], or a [`MemoryReactor`](crate::testing::MemoryReactor) whose test begins and ends it.
 ///
 /// A reactor of your own has [`testing::Triggers`](crate::testing::Triggers) to implement it with.

@@ -102,7 +102,7 @@ macro_rules! process_methods {
 
 process_methods!(ReactorHandle, MemoryReactor);
 
-/// What code needs that runs other programs: a [`Reactor`], or a
+/// The part of a reactor that runs other programs: a [`Reactor`], or a
 /// [`MemoryReactor`](crate::testing::MemoryReactor) that records what was asked for.
 #[doc(alias = "IReactorProcess")]
 pub trait ReactorProcess {

@@ -3,7 +3,7 @@ use crate::core::survey::Connections;
 use crate::testing::MemoryReactor;
 use crate::{ConnectionId, Figures, Pulse, Reactor, ReactorHandle, Stats, TransportRef};
 
-/// What code needs that looks at a reactor as a whole: a [`Reactor`], or a [`MemoryReactor`], on the
+/// The part of a reactor that reports on the reactor as a whole: a [`Reactor`], or a [`MemoryReactor`], on the
 /// hand-driven clock of a test.
 pub trait ReactorStats {
     /// See [`ReactorHandle::stats`].
@@ -20,7 +20,7 @@ pub trait ReactorStats {
 }
 
 impl ReactorHandle {
-    /// What the reactor tells of itself at this moment.
+    /// Returns what the reactor tells of itself at this moment.
     ///
     /// What it takes to know this is counted where it happens anyway. The call looks at each connection
     /// once, and does nothing else with it: some 10 ns for each that is in the cache of the processor. A
@@ -82,7 +82,7 @@ impl ReactorHandle {
         self.core.upgrade()?.transport(id)
     }
 
-    /// What is counted on this reactor by name: see [`Figures`].
+    /// Returns what is counted on this reactor by name: see [`Figures`].
     pub fn figures(&self) -> &Figures {
         self.clock.figures()
     }

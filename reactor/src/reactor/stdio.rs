@@ -61,7 +61,7 @@ impl ReactorHandle {
     }
 }
 
-/// What code needs that serves standard input and output as it serves a port: a
+/// The part of a reactor that serves standard input and output as it serves a port: a
 /// [`Reactor`](crate::Reactor), or a [`MemoryReactor`](crate::testing::MemoryReactor).
 pub trait ReactorStdio {
     /// Accepts one connection, which is

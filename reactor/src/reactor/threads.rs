@@ -4,7 +4,7 @@ use std::rc::Rc;
 use super::{Reactor, ReactorHandle};
 use crate::Remote;
 
-/// What code needs that has work for other threads, or is woken from them: a [`Reactor`], or a
+/// The part of a reactor for code that gives work to other threads, or is woken from them: a [`Reactor`], or a
 /// [`MemoryReactor`](crate::testing::MemoryReactor), whose test does the work by hand.
 ///
 /// A program does not call it: a `ThreadPool` and an `Executor` are made on it.

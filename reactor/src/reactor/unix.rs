@@ -90,7 +90,7 @@ macro_rules! unix_methods {
 
 unix_methods!(ReactorHandle, MemoryReactor);
 
-/// What code needs that listens on UNIX sockets and connects to them: a [`Reactor`], or a
+/// The UNIX side of a reactor, for code that listens on UNIX sockets and connects to them: a [`Reactor`], or a
 /// [`MemoryReactor`](crate::testing::MemoryReactor) that records what was asked for.
 #[doc(alias = "IReactorUNIX")]
 pub trait ReactorUnix {

@@ -60,7 +60,7 @@ impl ReactorHandle {
     }
 }
 
-/// What code needs that opens ports of UNIX datagrams: a [`Reactor`], or a
+/// The part of a reactor that opens ports of UNIX datagrams: a [`Reactor`], or a
 /// [`MemoryReactor`](crate::testing::MemoryReactor), whose ports are joined in memory.
 #[doc(alias = "IReactorUNIXDatagram")]
 pub trait ReactorUnixDatagram {

@@ -60,13 +60,13 @@ impl AdoptedSocket {
         self
     }
 
-    /// How many connections a port accepts before others are served. Default 64, at least 1.
+    /// Sets how many connections a port accepts before others are served. Default 64, at least 1.
     pub fn max_accepts_per_turn(mut self, connections: usize) -> Self {
         self.limits.per_turn = connections.max(1);
         self
     }
 
-    /// How many connections that wait in the queue a port accepts when it stops. Default 0: another
+    /// Sets how many connections that wait in the queue a port accepts when it stops. Default 0: another
     /// process that has the socket, such as systemd, serves them. If there is none, the system resets
     /// them.
     pub fn max_accepts_on_stop(mut self, connections: usize) -> Self {

@@ -9,7 +9,7 @@ pub struct StandardIo {
 }
 
 impl StandardIo {
-    /// As they are. While the reader of standard output takes nothing, standard input is not read
+    /// Makes the options with their defaults. While the reader of standard output takes nothing, standard input is not read
     /// either ([`read_pauses`](StreamSettings::read_pauses)), as in any filter.
     pub fn new() -> Self {
         StandardIo::default()

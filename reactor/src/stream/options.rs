@@ -30,7 +30,7 @@ pub struct StreamOptions {
 }
 
 impl StreamOptions {
-    /// The options of the stream that `transport` ends in; `None` if that is no byte stream of the
+    /// The options of the stream that `transport` ends in; `None` if that is not a byte stream of the
     /// reactor's own.
     pub fn of(transport: &TransportRef) -> Option<StreamOptions> {
         let found = Transport::extension(&**transport, TypeId::of::<StreamOptions>())?;

@@ -155,7 +155,7 @@ impl<W: Wire> Stream<W> {
         self.look_in(pause.max(FIRST_LOOK).min(rest));
     }
 
-    /// What is waited for has not come.
+    /// The peer made no progress within the time.
     fn give_up(&self, waited: Duration) {
         let is_for_producer = self.phase.get() == Phase::Closing && !self.is(Facts::QUEUED);
         if !is_for_producer {

@@ -10,7 +10,7 @@ use crate::StreamSettings;
 use crate::inherited::handed;
 use crate::socket::Share;
 
-/// How to listen on a TCP port.
+/// The options of a TCP port.
 ///
 /// Whatever listens takes `8007`, `"127.0.0.1:8007"`, `([127, 0, 0, 1], 8007)`, a [`SocketAddr`], or
 /// this, which has the options as well.
@@ -74,7 +74,7 @@ impl TcpListen {
         self
     }
 
-    /// How many connections the system may hold that have not been accepted yet. Default 1024; the
+    /// Sets how many connections the system may hold that have not been accepted yet. Default 1024; the
     /// system has a maximum of its own.
     pub fn backlog(mut self, connections: u32) -> Self {
         self.backlog = i32::try_from(connections).unwrap_or(i32::MAX);
@@ -92,7 +92,7 @@ impl TcpListen {
     /// Whether several sockets may listen on this port, in this process or in others, among which
     /// the system shares the connections out (`SO_REUSEPORT`, on FreeBSD `SO_REUSEPORT_LB`). Default
     /// false. On macOS one of them gets all: use [`shared`](TcpListen::shared) within a process.
-    /// Windows has nothing of the kind.
+    /// Windows has no such option.
     #[cfg(unix)]
     pub fn reuse_port(mut self, several: bool) -> Self {
         self.reuse_port = several;
@@ -161,14 +161,14 @@ impl TcpListen {
         self
     }
 
-    /// How many connections the port accepts before other connections get their turn. Default 64, at
+    /// Sets how many connections the port accepts before other connections get their turn. Default 64, at
     /// least 1.
     pub fn max_accepts_per_turn(mut self, connections: usize) -> Self {
         self.max_accepts_per_turn = connections.max(1);
         self
     }
 
-    /// How many connections that already wait in the system's queue a port accepts when it stops.
+    /// Sets how many connections that already wait in the system's queue a port accepts when it stops.
     /// The system resets all others. Default 1024; 0 accepts none. A port that is
     /// [paused](crate::ListeningPort::pause_accepting) accepts none.
     pub fn max_accepts_on_stop(mut self, connections: usize) -> Self {
@@ -206,7 +206,7 @@ impl TcpListen {
     }
 }
 
-/// How to connect over TCP.
+/// The options of a connection over TCP.
 ///
 /// Whatever connects takes `"192.0.2.1:80"`, `([192, 0, 2, 1], 80)`, a [`SocketAddr`], or this, which
 /// has the options as well.
@@ -233,7 +233,7 @@ impl TcpConnect {
         }
     }
 
-    /// How long to wait for the connection. Default 30 s.
+    /// Sets how long to wait for the connection. Default 30 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

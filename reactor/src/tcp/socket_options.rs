@@ -97,7 +97,7 @@ impl TcpOptions {
         TcpOptions { stream }
     }
 
-    /// The options of the socket that `transport` ends in, or `None` if that is no TCP socket.
+    /// The options of the socket that `transport` ends in, or `None` if that is not a TCP socket.
     pub fn of(transport: &TransportRef) -> Option<TcpOptions> {
         let found = transport.extension(TypeId::of::<TcpOptions>())?;
         found.downcast_ref::<TcpOptions>().cloned()

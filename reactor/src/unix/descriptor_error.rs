@@ -3,7 +3,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// Why descriptors were not passed, or why they have ended a connection: then it is the
+/// The reason why descriptors were not passed, or why they have ended a connection: then it is the
 /// [`Reason`](crate::Reason), which [`downcast_ref`](crate::Reason::downcast_ref) finds.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -20,7 +20,7 @@ pub enum DescriptorError {
     /// A reason: more than this many have come and were not taken
     /// ([`UnixDescriptors::accept`](crate::UnixDescriptors::accept)).
     TooManyWaiting(usize),
-    /// A reason: the system has dropped descriptors that the peer passed, mostly since this process
+    /// A reason: the system has dropped descriptors that the peer passed, usually since this process
     /// may open no more.
     Lost,
     /// A reason: the system does not pass a descriptor of this kind.

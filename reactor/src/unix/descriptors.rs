@@ -63,7 +63,7 @@ pub struct UnixDescriptors {
 pub(super) struct Found(pub(super) Weak<dyn Any>);
 
 impl UnixDescriptors {
-    /// The descriptors of the connection that `transport` ends in; `None` if that is no UNIX socket.
+    /// The descriptors of the connection that `transport` ends in; `None` if that is not a UNIX socket.
     pub fn of(transport: &TransportRef) -> Option<UnixDescriptors> {
         let found = transport.extension(TypeId::of::<UnixDescriptors>())?;
         let stream = found.downcast_ref::<Found>()?.0.upgrade()?;
@@ -128,7 +128,7 @@ impl UnixDescriptors {
         Ok(())
     }
 
-    /// How many descriptors were written and not taken by the system yet.
+    /// Returns how many descriptors were written and not taken by the system yet.
     pub fn pending(&self) -> usize {
         let stream = self.stream.upgrade();
         let pending = stream.map(|stream| {

@@ -40,7 +40,7 @@ pub(crate) fn listen(
     socket::listen(core, port, limits, settings, factory)
 }
 
-/// Accepts a connection that accepts so many descriptors, or none.
+/// Accepts a connection that accepts this many descriptors, or none.
 pub(super) fn accept(
     listener: &UnixListener,
     descriptors: Option<usize>,

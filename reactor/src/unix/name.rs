@@ -11,7 +11,7 @@ use socket2::SockAddr;
 use crate::{Address, AddressError};
 
 /// The name of a UNIX socket: a path of the file system, or on Linux an abstract name (`unix`(7)),
-/// which is no file and goes with its socket.
+/// which is not a file and goes with its socket.
 ///
 /// A name is short: the system has room for about 100 bytes. A path that is longer can be given from
 /// a folder nearer by, as a relative path.

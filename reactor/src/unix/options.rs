@@ -5,7 +5,7 @@ use super::file::SocketFile;
 use crate::StreamSettings;
 use crate::socket::Share;
 
-/// How to listen on a UNIX socket.
+/// The options of a port of a UNIX socket.
 ///
 /// ```
 /// # use retwist_reactor as retwist;
@@ -33,7 +33,7 @@ impl UnixListen {
     ///
     /// A path becomes a socket file. If one is there already, a port takes it over if no program
     /// listens on it any more, and fails with
-    /// [`AddressInUse`](crate::ListenError::AddressInUse) if one does. A file that is no socket stays,
+    /// [`AddressInUse`](crate::ListenError::AddressInUse) if one does. A file that is not a socket stays,
     /// whatever it is. When the port stops it removes its file, unless another one has
     /// taken its place.
     pub fn name(name: UnixName) -> Self {
@@ -67,21 +67,21 @@ impl UnixListen {
         self
     }
 
-    /// How many connections the system may hold that have not been accepted yet. Default 1024; the
+    /// Sets how many connections the system may hold that have not been accepted yet. Default 1024; the
     /// system has a maximum of its own.
     pub fn backlog(mut self, connections: u32) -> Self {
         self.backlog = i32::try_from(connections).unwrap_or(i32::MAX);
         self
     }
 
-    /// How many connections the port accepts before other connections get their turn. Default 64, at
+    /// Sets how many connections the port accepts before other connections get their turn. Default 64, at
     /// least 1.
     pub fn max_accepts_per_turn(mut self, connections: usize) -> Self {
         self.max_accepts_per_turn = connections.max(1);
         self
     }
 
-    /// How many connections that already wait in the system's queue a port accepts when it stops.
+    /// Sets how many connections that already wait in the system's queue a port accepts when it stops.
     /// The system resets all others. Default 1024; 0 accepts none. A port that is
     /// [paused](crate::ListeningPort::pause_accepting) accepts none.
     pub fn max_accepts_on_stop(mut self, connections: usize) -> Self {
@@ -115,7 +115,7 @@ impl UnixListen {
     }
 }
 
-/// How to connect to a UNIX socket.
+/// The options of a connection over a UNIX socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnixConnect {
     pub(crate) name: UnixName,
@@ -135,7 +135,7 @@ impl UnixConnect {
         }
     }
 
-    /// How long to wait for the connection, default 30 s: while the queue of the port is full, the
+    /// Sets how long to wait for the connection, default 30 s: while the queue of the port is full, the
     /// connector asks again and again.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

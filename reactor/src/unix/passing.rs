@@ -77,7 +77,7 @@ impl Passing {
         self.stream = Rc::downgrade(stream);
     }
 
-    /// From now on so many may wait.
+    /// From now on this many may wait.
     pub(super) fn set_limit(&mut self, limit: usize) {
         self.limit = Some(limit);
     }

@@ -39,7 +39,7 @@ impl UnixOptions {
         UnixOptions { stream }
     }
 
-    /// The options of the socket that `transport` ends in, or `None` if that is no UNIX socket.
+    /// The options of the socket that `transport` ends in, or `None` if that is not a UNIX socket.
     pub fn of(transport: &TransportRef) -> Option<UnixOptions> {
         let found = transport.extension(TypeId::of::<UnixOptions>())?;
         found.downcast_ref::<UnixOptions>().cloned()

@@ -31,7 +31,7 @@ pub(super) fn peer(address: Address) -> Peer {
 }
 
 impl UnixSocket {
-    /// A socket that accepts so many descriptors, or none.
+    /// A socket that accepts this many descriptors, or none.
     pub(super) fn new(stream: UnixStream, descriptors: Option<usize>) -> Self {
         UnixSocket {
             stream,

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::InheritedError;
 
-/// Why a socket that was given cannot be adopted. It is closed, as its owner has given it away.
+/// The reason why a socket that was given cannot be adopted. It is closed, as its owner has given it away.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AdoptError {

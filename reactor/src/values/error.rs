@@ -21,7 +21,7 @@ pub fn error_chain(error: &dyn Error) -> String {
     line
 }
 
-/// What `main` returns for an error of any type, so that a user reads sentences: the error and all its
+/// The error that `main` returns, whatever the type of the cause. A user reads sentences: the error and all its
 /// causes, where `Box<dyn Error>` would show the names of variants.
 ///
 /// ```no_run
@@ -58,7 +58,7 @@ impl fmt::Display for MainError {
     }
 }
 
-/// Why a port cannot be opened. Nothing is left open.
+/// The reason why a port cannot be opened. Nothing is left open.
 #[doc(alias = "CannotListenError")]
 #[derive(Debug)]
 #[non_exhaustive]
@@ -70,7 +70,7 @@ pub enum ListenError {
     /// The system does not permit it: ports below 1024 usually need a privilege, and a UNIX socket a
     /// folder that may be written.
     PermissionDenied(Address, io::Error),
-    /// A file that is no socket is at the path. It stays.
+    /// A file that is not a socket is at the path. It stays.
     NotASocket(Address),
     /// Anything else that the system said.
     Failed(Address, io::Error),
@@ -115,7 +115,7 @@ impl fmt::Display for ListenError {
             ),
             ListenError::NotASocket(address) => write!(
                 f,
-                "cannot listen on {address}: a file that is no socket is there; remove it or choose another path"
+                "cannot listen on {address}: a file that is not a socket is there; remove it or choose another path"
             ),
             ListenError::AddressInUse(address, _) => {
                 write!(
@@ -182,7 +182,7 @@ impl From<AddressError> for ListenError {
     }
 }
 
-/// Why a connection could not be made.
+/// The reason why a connection could not be made.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -327,7 +327,7 @@ impl Error for ConnectError {
     }
 }
 
-/// Why a reactor could not be made or run.
+/// The reason why a reactor could not be made or run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError {

@@ -3,7 +3,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// Why a descriptor that the program was to be started with cannot be had.
+/// The reason why a descriptor that the program was to be started with cannot be had.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum InheritedError {

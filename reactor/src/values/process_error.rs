@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 use crate::Signal;
 
-/// Why a child process was not started. Nothing is left of it.
+/// The reason why a child process was not started. Nothing is left of it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SpawnError {
     /// There is no such program; a name without a slash is looked for in `PATH`. Or the program is a
     /// script whose interpreter is missing.
     NoSuchProgram(OsString, io::Error),
-    /// The directory that the child is to start in does not exist, or is none.
+    /// The directory that the child is to start in does not exist, or is a file.
     NoSuchDirectory(PathBuf, io::Error),
     /// The file may not be executed, or a folder on the way to it may not be entered.
     NotExecutable(OsString, io::Error),
@@ -101,14 +101,14 @@ impl Error for SpawnError {
     }
 }
 
-/// Why a child process cannot be sent a signal, or be told the size of its window.
+/// The reason why a child process cannot be sent a signal, or be told the size of its window.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ProcessError {
     /// The child has ended already.
     #[doc(alias = "ProcessExitedAlready")]
     Exited,
-    /// This process may not send signals to that one any more: it has taken another user.
+    /// This process may no longer send signals to that one: it has taken another user.
     NotPermitted(io::Error),
     /// Signals that have only a number cannot be sent.
     UnnamedSignal(Signal),

@@ -3,7 +3,7 @@ use std::fmt;
 
 use crate::Signal;
 
-/// How a child process has ended.
+/// The exit of a child process.
 ///
 /// It is an [`Error`], so that it can be the [`Reason`](crate::Reason) of a connection to a child:
 /// `reason.downcast_ref::<ProcessExit>()`.
@@ -52,7 +52,7 @@ impl ProcessExit {
         }
     }
 
-    /// What a shell says in `$?`: the code, or 128 and the number of the signal. `None` if the end is
+    /// Returns what a shell says in `$?`: the code, or 128 and the number of the signal. `None` if the end is
     /// not known.
     pub fn shell_code(self) -> Option<i32> {
         match self {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a connection ended; what [`Protocol::connection_lost`](crate::Protocol::connection_lost) is
+/// The reason why a connection ended, which [`Protocol::connection_lost`](crate::Protocol::connection_lost) is
 /// told.
 ///
 /// Only [`Reason::Done`] is a clean end: everything that was written has been handed over, and the

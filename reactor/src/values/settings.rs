@@ -44,7 +44,7 @@ pub struct StreamSettings {
     /// system send a reset, which destroys what the peer has not read yet. Where the system cannot
     /// tell what is acknowledged (it can for TCP on Linux), the time runs from the hand-over to the
     /// system. Until all is acknowledged, `close_timeout` bounds the time without progress. With
-    /// zero, nothing is waited for. Default 2 s.
+    /// zero, the reactor does not wait. Default 2 s.
     pub linger_timeout: Duration,
 }
 

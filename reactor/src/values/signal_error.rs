@@ -4,7 +4,7 @@ use std::io;
 
 use crate::Signal;
 
-/// Why there can be no handler of a signal.
+/// The reason why there can be no handler of a signal.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SignalError {

@@ -46,7 +46,7 @@ impl Watch {
     }
 
     /// Ends the watch. The descriptor and the watcher are dropped: at once, or when the callback of
-    /// the watcher returns. Nothing is called any more.
+    /// the watcher returns. No further call is made.
     pub fn remove(&self) {
         if let Some(registration) = self.registration.upgrade() {
             registration.remove();

@@ -1,11 +1,11 @@
 use crate::{Reason, Watch};
 
-/// What is called when a descriptor is ready that other code reads and writes: an event of a library
+/// The callbacks for a descriptor that other code reads and writes: an event of a library
 /// in another language, an inotify, a device.
 ///
 /// The events are *levels*: as long as the watch wants to read and there is something to read,
 /// [`readable`](Watcher::readable) is called once in each pass of the loop. So it may read only a
-/// part. It must read something, or stop reading, or the loop does not sleep any more.
+/// part. It must read something, or stop reading, or the loop no longer sleeps.
 ///
 /// A panic ends the watch, with [`Reason::Panicked`].
 #[doc(alias = "IReadDescriptor")]

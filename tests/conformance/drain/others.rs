@@ -1,4 +1,4 @@
-//! What is no connection that was accepted: what this side has made, ports of datagrams, children.
+//! What is not a connection that was accepted: what this side has made, ports of datagrams, children.
 
 use super::*;
 
@@ -71,9 +71,7 @@ fn a_port_of_datagrams_reads_what_waits_and_is_asked() {
             )
             .unwrap();
         let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        client
-            .send_to(b"here", port.address().socket().unwrap())
-            .unwrap();
+        client.send_to(b"here", port.address()).unwrap();
         let handle = reactor.handle();
         reactor.call_when_running(move || handle.drain(LONG));
         reactor.run().unwrap();

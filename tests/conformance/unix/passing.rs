@@ -94,7 +94,7 @@ fn descriptors(peer: &Peer) -> UnixDescriptors {
     UnixDescriptors::of(&peer.transport()).unwrap()
 }
 
-/// A server that accepts descriptors, and a peer that is no protocol.
+/// A server that accepts descriptors, and a peer that is not a protocol.
 fn accepting(folder: &Folder, reactor: &Reactor, limit: usize) -> (Peer, UnixStream) {
     let (path, server) = (folder.path("socket"), Peer::new());
     let protocol = server.clone();

@@ -41,14 +41,14 @@ impl ClientOptions {
         }
     }
 
-    /// Who the client is, for servers that ask.
+    /// Sets the certificate of the client, for servers that ask for one.
     #[must_use]
     pub fn identity(self, identity: Identity) -> Self {
         self.choosing(Identities::new(identity))
     }
 
-    /// Who the client is depends on what the server asks for, or changes: the default of
-    /// [`Identities`], or anything else that decides.
+    /// Sets what chooses the identity of the client by what the server asks for: [`Identities`], which can
+    /// be renewed, or a resolver of your own.
     #[must_use]
     pub fn choosing(mut self, resolver: Arc<dyn ResolvesClientCert>) -> Self {
         self.identity = Some(resolver);

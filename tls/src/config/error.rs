@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustls::CertificateError;
 use rustls::pki_types::pem;
 
-/// Why a configuration could not be made. It names the file.
+/// The reason why a configuration could not be made. It names the file.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -29,7 +29,7 @@ pub enum ConfigError {
     Root(Origin, rustls::Error),
     /// There is no certificate to trust.
     NoRoots,
-    /// This is no name of an application protocol (ALPN).
+    /// This is not the name of an application protocol (ALPN).
     ProtocolName(Box<[u8]>),
     /// More was asked for than there may be.
     TooMany {

@@ -55,7 +55,7 @@ impl Identities {
         Self::by_time(None, Arc::new(DefaultTimeProvider))
     }
 
-    /// With another clock than the system's, by which certificates expire: what the log says of them
+    /// Makes them with a clock other than the system's, by which certificates expire: what the log says of them
     /// follows it. The `time_provider` of a configuration is for its peers.
     pub fn by_time(default: Option<Identity>, time: Arc<dyn TimeProvider>) -> Arc<Self> {
         let known = Known {

@@ -12,7 +12,7 @@ use super::error::{ConfigError, Origin, read};
 use super::files::Files;
 use super::validity::{Validity, Watch};
 
-/// Who one is: a certificate, those that lead from it to an authority, and the private key.
+/// A certificate, those that lead from it to an authority, and the private key.
 ///
 /// ```no_run
 /// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
@@ -191,7 +191,7 @@ impl Identity {
         &self.certified.cert
     }
 
-    /// What rustls's own resolvers return.
+    /// Returns what rustls's own resolvers return.
     pub fn certified_key(&self) -> Arc<CertifiedKey> {
         self.certified.clone()
     }

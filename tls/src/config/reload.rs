@@ -41,26 +41,26 @@ pub struct Reload {
 }
 
 impl Reload {
-    /// Of nothing yet.
+    /// Makes one that reloads nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Of these identities, too: those among them that came from files.
+    /// Adds these identities: those among them that came from files.
     #[must_use]
     pub fn identities(mut self, identities: &Arc<Identities>) -> Self {
         self.identities.push(identities.clone());
         self
     }
 
-    /// Of these trust roots, too, if they came from files.
+    /// Adds these trust roots, if they came from files.
     #[must_use]
     pub fn roots(mut self, roots: &TrustRoots) -> Self {
         self.roots.push(roots.clone());
         self
     }
 
-    /// Of these ticket keys, too, if they came from a file.
+    /// Adds these ticket keys, if they came from a file.
     #[must_use]
     pub fn ticket_keys(mut self, keys: &Arc<TicketKeys>) -> Self {
         self.ticket_keys.push(keys.clone());

@@ -49,12 +49,12 @@ pub enum ClientCertificates {
     Required(TrustRoots),
 }
 
-/// Where a server keeps what it takes to resume a session.
+/// The place where a server keeps the state of sessions that clients resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resumption {
     /// Nowhere: every handshake is a full one.
     None,
-    /// Here, for so many sessions, up to a million; the room for the list of them is taken at once.
+    /// Here, for this many sessions, up to a million; the room for the list of them is taken at once.
     Memory(usize),
     /// With the client, encrypted under keys that change every six hours, or under those of
     /// [`ServerOptions::ticket_keys`].
@@ -97,7 +97,7 @@ impl ServerOptions {
         self
     }
 
-    /// How sessions are resumed.
+    /// Sets how sessions are resumed.
     #[must_use]
     pub fn resumption(mut self, resumption: Resumption) -> Self {
         self.resumption = resumption;
@@ -113,7 +113,7 @@ impl ServerOptions {
         self
     }
 
-    /// How many tickets a client of TLS 1.3 gets after a full handshake: 2 unless set, at most 100. Each resumes
+    /// Sets how many tickets a client of TLS 1.3 gets after a full handshake: 2 unless set, at most 100. Each resumes
     /// one session. They cost the server some 4 % of the handshake each; 0 is for clients that
     /// never come back. With [`Resumption::None`] there are no tickets, and a number of them is an error.
     #[must_use]

@@ -153,7 +153,7 @@ impl TicketKeys {
         self.begin()
     }
 
-    /// By another clock than the system's.
+    /// Sets a clock other than the system's.
     #[must_use]
     pub fn by_time(mut self, time: Arc<dyn TimeProvider>) -> Self {
         self.time = time;

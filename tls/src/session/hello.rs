@@ -89,7 +89,7 @@ enum Announced {
     Body(usize),
     /// The header is not whole.
     Unknown,
-    /// This is no ClientHello.
+    /// This is not a ClientHello.
     Other,
 }
 

@@ -110,18 +110,22 @@ fn a_loss_is_told_when_the_transport_below_has_ended() {
         let other = Other::client();
         let pair = Pair::new(&other, TlsTransport::new(server(), b).as_protocol());
         pair.run();
-        other.call_now(|other| match fails {
-            true => other.wire().write(b"clear text"),
-            false => other.write(b"request"),
+        other.call_now(|other| {
+            if fails {
+                other.wire().write(b"clear text")
+            } else {
+                other.write(b"request")
+            }
         });
         pair.run();
         other.call_now(|other| assert!(other.input_ended, "ours is ended"));
         assert_eq!(notes.reason(), "", "and theirs is not");
         other.call_now(|other| other.wire().lose_connection());
         pair.run();
-        let reason = match fails {
-            true => "the peer does not speak TLS here",
-            false => "connection closed cleanly",
+        let reason = if fails {
+            "the peer does not speak TLS here"
+        } else {
+            "connection closed cleanly"
         };
         assert_eq!(notes.reason(), reason);
     }
@@ -308,13 +312,12 @@ fn nothing_is_delivered_after_a_close_or_an_abort() {
     for abort in [false, true] {
         let (b, notes) = tape(move |heard, transport| {
             if let Heard::Data(_) = heard {
-                match abort {
-                    true => {
-                        transport.abort_connection();
-                        transport.abort_connection();
-                        transport.lose_connection();
-                    }
-                    false => transport.lose_connection(),
+                if abort {
+                    transport.abort_connection();
+                    transport.abort_connection();
+                    transport.lose_connection();
+                } else {
+                    transport.lose_connection()
                 }
             }
         });
@@ -330,9 +333,10 @@ fn nothing_is_delivered_after_a_close_or_an_abort() {
         pair.run();
         other.call_now(|other| other.wire().lose_connection());
         pair.run();
-        let end = match abort {
-            true => "lost: connection aborted by this side",
-            false => "lost: connection closed cleanly",
+        let end = if abort {
+            "lost: connection aborted by this side"
+        } else {
+            "lost: connection closed cleanly"
         };
         assert_eq!(notes.log(), ["made", "handshake", "data one", end]);
         assert_eq!(pair.clock().pending_calls(), 0);
@@ -345,18 +349,20 @@ fn closed_and_aborted_in_the_handshake() {
         let (a, a_notes) = tape(move |heard, transport| {
             if heard == Heard::Made {
                 let tls = retwist_tls::start_tls(transport, client()).unwrap();
-                match abort {
-                    true => tls.abort_connection(),
-                    false => tls.lose_connection(),
+                if abort {
+                    tls.abort_connection()
+                } else {
+                    tls.lose_connection()
                 }
             }
         });
         let (b, b_notes) = quiet();
         let pair = Pair::new(a, TlsTransport::new(server(), b).as_protocol());
         pair.run();
-        let end = match abort {
-            true => "lost: connection aborted by this side",
-            false => "lost: connection closed cleanly",
+        let end = if abort {
+            "lost: connection aborted by this side"
+        } else {
+            "lost: connection closed cleanly"
         };
         assert_eq!(a_notes.log().last().unwrap(), end);
         assert_eq!(

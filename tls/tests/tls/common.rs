@@ -41,7 +41,7 @@ pub(crate) struct Notes {
     transport: RefCell<Option<TransportRef>>,
     /// The end of input does not close.
     pub(crate) stays: Cell<bool>,
-    /// Each line comes by itself, and what is not this protocol's any more is given back.
+    /// Each line comes by itself, and what no longer belongs to this protocol is given back.
     pub(crate) by_lines: Cell<bool>,
     pub(crate) reason: RefCell<Option<Reason>>,
 }

@@ -302,9 +302,10 @@ fn the_post_quantum_exchange_is_preferred_where_there_is_one() {
     );
     pair.run();
     let info = TlsTransport::of(&notes.transport()).unwrap();
-    let expected = match cfg!(feature = "aws-lc-rs") {
-        true => rustls::NamedGroup::X25519MLKEM768,
-        false => rustls::NamedGroup::X25519,
+    let expected = if cfg!(feature = "aws-lc-rs") {
+        rustls::NamedGroup::X25519MLKEM768
+    } else {
+        rustls::NamedGroup::X25519
     };
     assert_eq!(info.key_exchange, Some(expected));
     assert!(info.to_string().starts_with("TLSv1_3, TLS13_"), "{info}");

@@ -45,9 +45,10 @@ impl Lines {
         let Some(script) = &mut self.script else {
             return;
         };
-        match script.is_empty() {
-            true => transport.lose_connection(),
-            false => transport.write(format!("{}\n", script.remove(0)).as_bytes()),
+        if script.is_empty() {
+            transport.lose_connection()
+        } else {
+            transport.write(format!("{}\n", script.remove(0)).as_bytes())
         }
     }
 

@@ -265,7 +265,7 @@ fn refused() -> Vec<(&'static str, Vec<u8>, Option<u8>)> {
             Some(DECODE_ERROR),
         ),
         (
-            "a name that is none",
+            "a malformed name",
             handshake(
                 &Hello::good()
                     .without(SERVER_NAME)

@@ -93,12 +93,11 @@ fn the_peer_may_ask_first_and_the_protocol_says_what_follows() {
                 ["made", "switched", "handshake", "data bye", "read lost"],
                 "{cut}"
             );
-            match back_to_clear {
-                true => assert_eq!(log[5..], ["switched", "data in clear"], "{cut}"),
-                false => {
-                    assert!(other.call_now(|other| other.input_ended));
-                    assert_eq!(log.len(), 5, "{log:?}");
-                }
+            if back_to_clear {
+                assert_eq!(log[5..], ["switched", "data in clear"], "{cut}")
+            } else {
+                assert!(other.call_now(|other| other.input_ended));
+                assert_eq!(log.len(), 5, "{log:?}");
             }
         }
     }
@@ -147,10 +146,13 @@ fn a_peer_that_goes_on_in_clear_only_where_that_was_asked_for() {
         for asked in [false, true] {
             let (b, notes) = tape(move |heard, transport| match heard {
                 Heard::Made => drop(start_tls(transport, server()).unwrap()),
-                Heard::Data(b"CCC") => match asked {
-                    true => stop_tls_without_peer_notify(transport).unwrap(),
-                    false => stop_tls(transport).unwrap(),
-                },
+                Heard::Data(b"CCC") => {
+                    if asked {
+                        stop_tls_without_peer_notify(transport).unwrap()
+                    } else {
+                        stop_tls(transport).unwrap()
+                    }
+                }
                 _ => {}
             });
             let other = Other::client();
@@ -160,14 +162,13 @@ fn a_peer_that_goes_on_in_clear_only_where_that_was_asked_for() {
             pair.run();
             other.call_now(|other| other.wire().write(b"NOOP\r\n"));
             pair.run();
-            match asked {
-                true => assert_eq!(notes.log()[4..], ["switched", "data NOOP\r\n"], "{cut}"),
-                false => {
-                    assert_eq!(notes.log().len(), 4, "{:?}", notes.log());
-                    other.call_now(|other| other.wire().lose_connection());
-                    pair.run();
-                    assert_eq!(notes.reason(), "the peer does not speak TLS here", "{cut}");
-                }
+            if asked {
+                assert_eq!(notes.log()[4..], ["switched", "data NOOP\r\n"], "{cut}")
+            } else {
+                assert_eq!(notes.log().len(), 4, "{:?}", notes.log());
+                other.call_now(|other| other.wire().lose_connection());
+                pair.run();
+                assert_eq!(notes.reason(), "the peer does not speak TLS here", "{cut}");
             }
         }
     }
@@ -363,7 +364,7 @@ fn a_layer_on_tls_goes_down_with_the_protocol_that_it_carries() {
             ["made", "handshake", "data !in clear"],
             "{cut}"
         );
-        // The same handle, and no TLS below it any more.
+        // The same handle, and no longer TLS below it.
         assert!(TlsTransport::of(&notes.transport()).is_none());
         let before = other.call_now(|other| other.wire_bytes);
         notes.transport().write(b"clear too");

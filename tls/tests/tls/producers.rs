@@ -145,9 +145,10 @@ fn a_close_waits_for_it_and_loses_nothing() {
                 let (a, a_notes) = tape(move |heard, transport| {
                     if heard == Heard::Handshake {
                         let source = Source::register(transport, kind, 30);
-                        match half {
-                            true => transport.lose_write_connection(),
-                            false => transport.lose_connection(),
+                        if half {
+                            transport.lose_write_connection()
+                        } else {
+                            transport.lose_connection()
                         }
                         if kind == ProducerKind::Push {
                             // A push producer starts by itself, whenever.
@@ -219,24 +220,21 @@ fn it_can_be_unregistered_whatever_has_been_closed_before() {
         pair.run();
         let transport = a_notes.transport();
         // Its protocol waits for nothing: an idle producer holds up no one who leaves.
-        match leaves {
-            true => {
-                let idle = Rc::new(Idle);
-                transport
-                    .register_producer(idle, ProducerKind::Push)
-                    .unwrap();
-                stop_tls(&transport).unwrap();
-            }
-            false => {
-                transport.lose_write_connection();
-                // Written already, and not yet handed over: a producer that is registered below is not its protocol's.
-                pair.clock().turn();
-                assert!(!transport.has_producer());
-                let idle = Rc::new(Idle);
-                transport
-                    .register_producer(idle, ProducerKind::Push)
-                    .unwrap();
-            }
+        if leaves {
+            let idle = Rc::new(Idle);
+            transport
+                .register_producer(idle, ProducerKind::Push)
+                .unwrap();
+            stop_tls(&transport).unwrap();
+        } else {
+            transport.lose_write_connection();
+            // Written already, and not yet handed over: a producer that is registered below is not its protocol's.
+            pair.clock().turn();
+            assert!(!transport.has_producer());
+            let idle = Rc::new(Idle);
+            transport
+                .register_producer(idle, ProducerKind::Push)
+                .unwrap();
         }
         pair.clock().turn();
         assert!(transport.has_producer(), "leaves: {leaves}");

@@ -142,7 +142,7 @@ fn what_breaks_below_or_is_given_up_here() {
     pair.run();
     assert_eq!(counts(), ["transport 1"]);
 
-    // An end after the handshake is no failure of it, and TLS that was left is none.
+    // An end after the handshake is not a failure of it, nor is TLS that was left.
     let ((a, a_notes), (b, b_notes)) = (quiet(), quiet());
     let pair = Pair::new(
         TlsTransport::new(client(), a).as_protocol(),

@@ -183,7 +183,7 @@ pub(crate) fn what_the_peer_still_sends_does_not_destroy_the_reply(kind: Kind, h
             transport.lose_connection();
         }
     });
-    // Every piece of the reply is answered with another request, which is not read any more.
+    // Every piece of the reply is answered with another request, which is no longer read.
     let asks = client.reacting(|transport, event| {
         if let Event::Made | Event::Data(_) = event {
             transport.write(b"one more request\r\n");

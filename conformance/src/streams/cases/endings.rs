@@ -1,4 +1,4 @@
-//! Ends that are no plain close: with a reason of the application's own, and uncleanly after what
+//! Ends other than a plain close: with a reason of the application's own, and uncleanly after what
 //! was written. And the news that all was sent.
 
 use std::cell::RefCell;

@@ -15,9 +15,9 @@ pub(super) struct Faulty {
 /// Where a [`Faulty`] layer panics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bug {
-    /// In a turn, of its own accord.
+    /// In a turn, unasked.
     Turn,
-    /// In a flush of its own accord, and once more when it is told to abort.
+    /// In a flush, unasked, and once more when it is told to abort.
     FlushAndAbort,
     /// When bytes come.
     Data,

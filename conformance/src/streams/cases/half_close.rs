@@ -98,9 +98,10 @@ pub(crate) fn both_halves_closed_is_the_end(kind: Kind, how: How) {
             server.keeping_open(|_, _| ()),
         );
         let world = World::connected(kind, how.clone(), (&client, one), (&server, other));
-        let (first, second) = match client_first {
-            true => (&client, &server),
-            false => (&server, &client),
+        let (first, second) = if client_first {
+            (&client, &server)
+        } else {
+            (&server, &client)
         };
         first.transport().lose_write_connection();
         world.until(|| second.story() == "made read-lost");

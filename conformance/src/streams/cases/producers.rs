@@ -7,7 +7,7 @@ use retwist_reactor::{Producer, ProducerKind, ProducerRegistered, Reason, Transp
 
 use crate::streams::{Ability, Event, How, Kind, Peer, PeerProducer, Told, World, pattern};
 
-/// Two who are connected, the first of whom does not read yet.
+/// Two sides that are connected, the first of which does not read yet.
 pub(super) fn connected(kind: Kind, how: How) -> (World, Peer, TransportRef, Peer) {
     let (reader, writer) = (Peer::new(), Peer::new());
     let world = World::connected(

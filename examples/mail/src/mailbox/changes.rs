@@ -59,7 +59,7 @@ impl Mailbox {
         outcome
     }
 
-    /// Takes notice of the new messages: they are not [new](crate::Message::is_new) for other programs any more. Returns the
+    /// Takes notice of the new messages: they are no longer [new](crate::Message::is_new) for other programs. Returns the
     /// UIDs of those that were new until this call: the `\Recent` ones, of which each is returned to one caller.
     pub fn take_new(&mut self) -> Result<Vec<u32>, StoreError> {
         let new = self.messages.iter().filter(|message| message.is_new());

@@ -145,7 +145,7 @@ impl Watcher for Events {
         let mut is_overflow = false;
         let mut buffer = [MaybeUninit::uninit(); 16 << 10];
         let mut reader = Reader::new(&*self.descriptor, &mut buffer);
-        // One buffer after the other, and at most so many events in a pass: the next pass reads on.
+        // One buffer after the other, and at most this many events in a pass: the next pass reads on.
         let mut count = 0;
         while count < 4096 || !reader.is_buffer_empty() {
             count += 1;
@@ -157,7 +157,7 @@ impl Watcher for Events {
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => break,
                 Err(error) => {
-                    log::error!("cannot hear of changes in the mail directory any more: {error}");
+                    log::error!("changes in the mail directory are no longer noticed: {error}");
                     watch.remove();
                     break;
                 }

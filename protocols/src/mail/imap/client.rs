@@ -220,7 +220,7 @@ impl Producer for Imap {
         self.queue.wake(Wake::Pause);
     }
 
-    /// Ends the session: what it fetches goes nowhere any more.
+    /// Ends the session: what it fetches from then on is dropped.
     fn stop_producing(&self) {
         self.queue.wake(Wake::Stop);
     }

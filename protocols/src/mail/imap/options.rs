@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::mail::{Login, StartTls};
 
-/// How an [`Imap`](super::Imap) client talks to its server.
+/// The options of an [`Imap`](super::Imap) client.
 #[derive(Clone, Debug)]
 pub struct ImapOptions {
     pub(super) start_tls: StartTls,
@@ -31,14 +31,14 @@ impl ImapOptions {
         self
     }
 
-    /// Who the client is. A server that takes the client for authenticated already (PREAUTH) is not told.
+    /// Sets the login of the client. A server that takes the client for authenticated already (PREAUTH) is not told.
     #[must_use]
     pub fn login(mut self, login: Login) -> Self {
         self.login = Some(login);
         self
     }
 
-    /// How long the server may take for an answer, and within a longer one for each piece: 60 s by
+    /// Sets how long the server may take for an answer, and within a longer one for each piece: 60 s by
     /// default. While the client is paused, the time does not run.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -46,7 +46,7 @@ impl ImapOptions {
         self
     }
 
-    /// How long [`Imap::idle`](super::Imap::idle) waits before it ends by itself: 25 minutes by default,
+    /// Sets how long [`Imap::idle`](super::Imap::idle) waits before it ends by itself: 25 minutes by default,
     /// since servers may end a connection that idles for half an hour (RFC 2177).
     #[must_use]
     pub fn idle_time(mut self, time: Duration) -> Self {
@@ -54,7 +54,7 @@ impl ImapOptions {
         self
     }
 
-    /// How many bytes a message may have: 256 MiB by default. One that has more ends the session with
+    /// Sets how many bytes a message may have: 256 MiB by default. One that has more ends the session with
     /// [`MailError::TooLong`](crate::mail::MailError::TooLong), before any of it is read.
     #[must_use]
     pub fn max_message(mut self, bytes: u64) -> Self {

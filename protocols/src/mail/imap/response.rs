@@ -73,7 +73,7 @@ pub(super) struct Assembler {
 /// What a line is.
 pub(super) enum Step {
     Complete(Response),
-    /// It ends where a literal of so many bytes begins.
+    /// It ends where a literal of this many bytes begins.
     Literal(u64),
 }
 
@@ -112,7 +112,7 @@ impl Assembler {
         }
     }
 
-    /// Makes room for a literal of so many bytes, which comes next.
+    /// Makes room for a literal of this many bytes, which comes next.
     pub(super) fn begin_literal(&mut self, size: u64) -> Result<usize, MailError> {
         let size = usize::try_from(size).ok();
         let size = size.filter(|size| self.bytes.saturating_add(*size) <= RESPONSE_LIMIT);

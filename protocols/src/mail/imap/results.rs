@@ -30,7 +30,7 @@ impl Mailbox {
     }
 }
 
-/// What a server says of a mailbox that is selected.
+/// The state of a selected mailbox, as the server reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Selected {
@@ -53,7 +53,7 @@ impl Selected {
     }
 }
 
-/// What a server says of a message.
+/// The facts about a message that a server reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessageInfo {
@@ -111,11 +111,11 @@ impl AppendUid {
     }
 }
 
-/// What a server says by itself.
+/// A change that a server reports unasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Update {
-    /// The mailbox has so many messages now.
+    /// The mailbox has this many messages now.
     Exists(u32),
     /// The message in this place has been removed, and those behind it move up.
     Expunged(u32),

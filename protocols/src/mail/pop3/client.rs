@@ -90,7 +90,7 @@ impl Pop3 {
         self.long("RETR", format!("RETR {number}"), sink, done);
     }
 
-    /// Retrieves the header of a message, and so many lines of its text, as
+    /// Retrieves the header of a message, and this many lines of its text, as
     /// [`retrieve`](Pop3::retrieve) does.
     pub fn top(
         &self,
@@ -204,7 +204,7 @@ impl Producer for Pop3 {
         self.queue.wake(Wake::Pause);
     }
 
-    /// Ends the session: what it retrieves goes nowhere any more.
+    /// Ends the session: what it retrieves from then on is dropped.
     fn stop_producing(&self) {
         self.queue.wake(Wake::Stop);
     }
@@ -218,7 +218,7 @@ impl fmt::Debug for Pop3 {
     }
 }
 
-/// How much there is in a mailbox.
+/// The number of messages in a mailbox, and their size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// The number of messages.
@@ -227,7 +227,7 @@ pub struct Stat {
     pub bytes: u64,
 }
 
-/// What a server says that it can do (CAPA, RFC 2449). Empty if it does not know the question.
+/// The capabilities that a server announces (CAPA, RFC 2449). Empty if it does not know the question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pop3Capabilities(pub(super) Vec<String>);
 
@@ -237,7 +237,7 @@ impl Pop3Capabilities {
         &self.0
     }
 
-    /// What stands behind this capability, in any case of letters; `None` if the server does not have it.
+    /// Returns what stands behind this capability, in any case of letters; `None` if the server does not have it.
     pub fn get(&self, name: &str) -> Option<impl Iterator<Item = &str>> {
         self.0.iter().find_map(|line| {
             let mut words = line.split_ascii_whitespace();
@@ -265,7 +265,7 @@ pub(super) struct Long {
     pub(super) name: &'static str,
     pub(super) command: String,
     pub(super) sink: Sink,
-    /// How many bytes the text may have, if it is no message.
+    /// How many bytes the text may have, if it is not a message.
     pub(super) limit: Option<u64>,
     /// Hears how many there were.
     pub(super) done: Done<u64>,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::mail::{Login, StartTls};
 
-/// How a [`Pop3`](super::Pop3) client talks to its server.
+/// The options of a [`Pop3`](super::Pop3) client.
 #[derive(Clone, Debug)]
 pub struct Pop3Options {
     pub(super) start_tls: StartTls,
@@ -29,14 +29,14 @@ impl Pop3Options {
         self
     }
 
-    /// Who the client is. A server lets no client in that does not say so.
+    /// Sets the login of the client. A server lets no client in that does not say so.
     #[must_use]
     pub fn login(mut self, login: Login) -> Self {
         self.login = Some(login);
         self
     }
 
-    /// How long the server may take for an answer, and within a longer one for each piece: 60 s by
+    /// Sets how long the server may take for an answer, and within a longer one for each piece: 60 s by
     /// default. While the client is paused, the time does not run.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -44,7 +44,7 @@ impl Pop3Options {
         self
     }
 
-    /// How many bytes a message may have: 256 MiB by default. One that has more ends the session with
+    /// Sets how many bytes a message may have: 256 MiB by default. One that has more ends the session with
     /// [`MailError::TooLong`](crate::mail::MailError::TooLong).
     #[must_use]
     pub fn max_message(mut self, bytes: u64) -> Self {

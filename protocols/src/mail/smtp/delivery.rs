@@ -8,7 +8,7 @@ use crate::mail::MailError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// What came of each recipient, in the order of the message.
+    /// The outcome for each recipient, in the order of the message.
     pub recipients: Vec<RecipientReport>,
 }
 
@@ -27,7 +27,7 @@ impl fmt::Display for Delivery {
     }
 }
 
-/// What came of a recipient.
+/// The outcome for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecipientReport {
@@ -69,7 +69,7 @@ impl fmt::Display for Fate {
 pub struct SendError {
     /// Why.
     pub error: MailError,
-    /// What came of each recipient. A server of LMTP may have taken the message for some of them.
+    /// The outcome for each recipient. A server of LMTP may have taken the message for some of them.
     pub recipients: Vec<RecipientReport>,
 }
 

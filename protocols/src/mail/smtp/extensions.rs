@@ -1,6 +1,6 @@
 use super::Reply;
 
-/// What a server says it can do, in its answer to EHLO. What it said in clear is forgotten once TLS has
+/// The extensions that a server announces in its answer to EHLO. What it said in clear is forgotten once TLS has
 /// begun.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::mail::{Login, StartTls};
 
-/// How an [`Smtp`](super::Smtp) client talks to its server.
+/// The options of an [`Smtp`](super::Smtp) client.
 #[derive(Clone, Debug)]
 pub struct SmtpOptions {
     pub(super) name: String,
@@ -24,7 +24,7 @@ impl SmtpOptions {
         }
     }
 
-    /// What the client calls itself: the name of its host, or an address as `[192.0.2.1]`. Characters
+    /// Sets what the client calls itself: the name of its host, or an address as `[192.0.2.1]`. Characters
     /// that no host has in its name are left out.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
@@ -50,14 +50,14 @@ impl SmtpOptions {
         self
     }
 
-    /// Who the client is. A server that does not offer AUTH is an error then.
+    /// Sets the login of the client. A server that does not offer AUTH is an error then.
     #[must_use]
     pub fn login(mut self, login: Login) -> Self {
         self.login = Some(login);
         self
     }
 
-    /// How long each phase may take.
+    /// Sets how long each phase may take.
     #[must_use]
     pub fn timeouts(mut self, timeouts: SmtpTimeouts) -> Self {
         self.timeouts = timeouts;
@@ -71,7 +71,7 @@ impl Default for SmtpOptions {
     }
 }
 
-/// How long a server may take to answer. The defaults are those of RFC 5321, section 4.5.3.2.
+/// The time limits for the answers of a server. The defaults are those of RFC 5321, section 4.5.3.2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SmtpTimeouts {

@@ -3,7 +3,7 @@ use std::fmt;
 use super::{Body, Extensions, SmtpOptions};
 use crate::mail::MailError;
 
-/// A message, and whom it goes from and to.
+/// A message, its sender and its recipients.
 ///
 /// The addresses are those of the envelope: where the message goes, whatever its header says.
 pub struct Mail {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use crate::mail::MailError;
 use crate::mail::error::excerpt;
 
-/// What a server answers to a command: a code, and text for people.
+/// The answer of a server to a command: a code, and text for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     code: u16,

@@ -123,7 +123,7 @@ impl Session {
     fn end(&mut self, error: MailError) {
         self.timer.stop();
         let state = std::mem::replace(&mut self.state, State::Over);
-        // From here on the handle knows that nothing can be sent any more.
+        // From here on the handle knows that nothing more can be sent.
         match state {
             State::Sending(transaction) => {
                 let own = error.clone();

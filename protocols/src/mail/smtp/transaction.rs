@@ -234,9 +234,12 @@ impl Transaction {
         let reports = self.recipients.into_iter().enumerate();
         let recipients = reports.map(|(index, (address, fate))| RecipientReport {
             address,
-            fate: fate.unwrap_or_else(|| match accepted.contains(&index) {
-                true => unanswered.clone(),
-                false => Fate::NotSent,
+            fate: fate.unwrap_or_else(|| {
+                if accepted.contains(&index) {
+                    unanswered.clone()
+                } else {
+                    Fate::NotSent
+                }
             }),
         });
         (self.done)(outcome(recipients.collect(), error));

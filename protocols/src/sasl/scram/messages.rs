@@ -142,7 +142,7 @@ fn text(message: &[u8]) -> Result<&str, SaslError> {
     let text = str::from_utf8(message)
         .ok()
         .filter(|text| !text.contains('\0'));
-    text.ok_or(SaslError::Malformed("it is no text"))
+    text.ok_or(SaslError::Malformed("it is not text"))
 }
 
 /// The attributes of a message. Those that this side does not know come last and are ignored, except

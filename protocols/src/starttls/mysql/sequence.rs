@@ -22,14 +22,14 @@ pub struct MysqlSequence {
 }
 
 impl MysqlSequence {
-    /// For a client with TLS, and a server without it.
+    /// Makes one for a client with TLS, and a server without it.
     pub fn server_in_clear() -> Self {
         MysqlSequence {
             server_has_tls: false,
         }
     }
 
-    /// For a client without TLS, and a server with it.
+    /// Makes one for a client without TLS, and a server with it.
     pub fn client_in_clear() -> Self {
         MysqlSequence {
             server_has_tls: true,

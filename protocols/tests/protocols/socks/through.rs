@@ -41,9 +41,10 @@ fn a_client_goes_through_the_server_at_any_cut() {
                         .push(Pair::on(&on, request.outbound(), Echo).cut(cut))
                 },
             );
-            let server = match user {
-                true => server.users(|user, password| (user, password) == (b"me", b"secret")),
-                false => server,
+            let server = if user {
+                server.users(|user, password| (user, password) == (b"me", b"secret"))
+            } else {
+                server
             };
             let client = Ear::saying(b"hello");
             let destination = Destination::new(host, 7).expect("a good name");

@@ -102,7 +102,7 @@ fn a_server_takes_no_login_in_clear() {
             request(0xa6),
             StartTlsError::Unexpected(Dialect::Mysql, " ".into()),
         ),
-        // A command, a number that is none of a login, TLS from the first byte.
+        // A command, a number that no login has, TLS from the first byte.
         (
             packet(0, b"\x03SELECT 1"),
             StartTlsError::Unexpected(Dialect::Mysql, "\t".into()),

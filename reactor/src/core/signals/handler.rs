@@ -26,7 +26,7 @@ pub struct SignalHandler {
 ///
 /// What is evil here is the end: a handler of ours cannot be taken out of the process, and a signal that
 /// nothing listens for does what the default does, which for most is to end the process. So a reactor
-/// that stops calls nothing any more, but the signal counts as listened for as long as the application
+/// that stops makes no further call, but the signal counts as listened for as long as the application
 /// keeps its [`SignalHandler`].
 struct Handler {
     sources: Rc<Sources>,
@@ -63,7 +63,7 @@ pub(crate) fn listen(
 }
 
 impl Handler {
-    /// Nothing is called any more.
+    /// No further call is made.
     fn end(&self) {
         if self.is_over.replace(true) {
             return;

@@ -183,7 +183,7 @@ pub(super) fn begin_cleanup(signals: &[i32]) -> io::Result<Vec<i32>> {
     Ok(fatal)
 }
 
-/// Says that nothing has to be undone any more. Returns a signal that came before that, and would have
+/// Says that nothing is left to undo. Returns a signal that came before that, and would have
 /// ended the process: nothing else will see it.
 pub(super) fn end_cleanup() -> Option<i32> {
     let mut process = Process::get();

@@ -165,7 +165,7 @@ impl<W: DatagramWire> DatagramPort<W> {
         }
     }
 
-    /// The error that a receive meets is mostly ICMP's answer to something that was sent.
+    /// The error that a receive meets is usually ICMP's answer to something that was sent.
     fn receive_failed(&self, error: io::Error) {
         let peer = self.peer();
         if error.kind() == io::ErrorKind::Interrupted {

@@ -131,7 +131,7 @@ impl<W: DatagramWire> DatagramPort<W> {
         Some((sent, error))
     }
 
-    /// Nothing waits any more.
+    /// Nothing is pending.
     fn give_back(&self, output: &mut Option<Box<DatagramQueue>>) {
         if let Some(queue) = output.take() {
             self.commons.spares.borrow_mut().give(queue);

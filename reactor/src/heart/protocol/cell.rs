@@ -202,7 +202,7 @@ impl<P> ProtocolCell<P> {
         }
     }
 
-    /// The connection has ended: nothing waits for it any more.
+    /// The connection has ended: nothing waits for it.
     #[cold]
     fn end(&self) {
         self.over.set(true);

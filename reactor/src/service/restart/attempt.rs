@@ -151,7 +151,7 @@ impl Attempt {
     }
 
     fn kill(&self) {
-        // Its end is of no concern any more.
+        // Its end no longer matters.
         self.number.set(self.number.get() + 1);
         if let Some(process) = self.process.take() {
             // It may have exited just now.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::datagram::DatagramSettings;
 use crate::{AddressError, UnixName};
 
-/// How to open a port of UNIX datagrams: under a name or without one, connected to a peer or not.
+/// The options of a port of UNIX datagrams: under a name or without one, connected to a peer or not.
 ///
 /// Datagrams of UNIX sockets arrive whole, once and in order, or the sender hears that they do not.
 /// Only who has a name can be answered.
@@ -122,7 +122,7 @@ impl UnixDatagramListen {
         self
     }
 
-    /// How many datagrams are received before other connections and ports are served. Default 64, at
+    /// Sets how many datagrams are received before other connections and ports are served. Default 64, at
     /// least 1.
     #[doc(alias = "maxThroughput")]
     pub fn datagrams_per_pass(mut self, datagrams: usize) -> Self {
@@ -141,7 +141,7 @@ impl UnixDatagramListen {
         self
     }
 
-    /// How long a port that is being closed waits for receivers to take what was sent. Default 2 s.
+    /// Sets how long a port that is being closed waits for receivers to take what was sent. Default 2 s.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.settings.close_timeout = timeout;
         self

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::{Address, ConnectionId};
 
-/// How far a connection is on its way to the end.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectionState {
@@ -32,7 +32,7 @@ impl ConnectionState {
         ConnectionState::Broken,
     ];
 
-    /// In one word, as a console and a metric show it.
+    /// Returns the name of the state, in one word, as a console and a metric show it.
     pub fn name(self) -> &'static str {
         match self {
             ConnectionState::Open => "open",
@@ -61,7 +61,7 @@ pub struct ConnectionStats {
     pub peer: Address,
     /// The port that has accepted it; `None` for one that this side made.
     pub port: Option<Address>,
-    /// How far it is on its way to the end.
+    /// Its state.
     pub state: ConnectionState,
     /// For how long it has been connected, in whole seconds.
     pub age: Duration,

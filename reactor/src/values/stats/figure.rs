@@ -70,7 +70,7 @@ impl fmt::Display for FigureName {
     }
 }
 
-/// What the value of a figure does.
+/// The kind of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FigureKind {
     /// It counts events, and only grows.

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// How often times of which length were measured: a fixed number of buckets, each twice as wide as the
+/// A histogram of measured times: a fixed number of buckets, each twice as wide as the
 /// one before. It never allocates.
 ///
 /// ```
@@ -45,7 +45,7 @@ impl Histogram {
         self.longest = self.longest.max(nanos);
     }
 
-    /// How many times were recorded.
+    /// Returns how many times were recorded.
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
@@ -84,7 +84,7 @@ impl Histogram {
         self.longest()
     }
 
-    /// What was recorded since `earlier`, an earlier state of this histogram. The longest time is that of
+    /// Returns what was recorded since `earlier`, an earlier state of this histogram. The longest time is that of
     /// the whole.
     pub fn since(&self, earlier: &Histogram) -> Histogram {
         let mut since = self.clone();

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use crate::ConnectionId;
 
-/// What the loop was at when it was measured.
+/// The work of the loop that was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Work {

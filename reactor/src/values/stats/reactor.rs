@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{ConnectionState, Figure, Histogram, LongestWork, PortStats, Refused};
 
-/// What a reactor tells of itself at one moment: see
+/// The statistics of a reactor at one moment: see
 /// [`ReactorHandle::stats`](crate::ReactorHandle::stats).
 ///
 /// What only grows counts since the reactor was made, and what a connection has done counts when it has
@@ -53,7 +53,7 @@ pub struct Stats {
     pub figures: Vec<Figure>,
 }
 
-/// How long the loop works, in all passes that were watched.
+/// The working times of the loop, over all passes that were watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoopTimes {
@@ -75,12 +75,12 @@ impl ConnectionsByState {
         self.0[state as usize] += 1;
     }
 
-    /// How many are in this state.
+    /// Returns how many are in this state.
     pub fn of(&self, state: ConnectionState) -> usize {
         self.0[state as usize]
     }
 
-    /// How many there are.
+    /// Returns how many there are.
     pub fn total(&self) -> usize {
         self.0.iter().sum()
     }

@@ -20,7 +20,7 @@ fn reason(peer: &Peer) -> String {
     )
 }
 
-/// Passes so many copies of one descriptor, as long as the connection takes them.
+/// Passes this many copies of one descriptor, as long as the connection takes them.
 fn flood(client: &UnixStream, reactor: &Reactor, count: usize) {
     client.set_nonblocking(true).unwrap();
     let null = File::open("/dev/null").unwrap();

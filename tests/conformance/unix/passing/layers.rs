@@ -22,7 +22,7 @@ fn a_protocol_that_is_switched_in_takes_what_the_other_has_left() {
     let next = Peer::new();
     server.transport().switch_protocol(next.quiet());
     until(&reactor, || next.is_made());
-    // The first has no say any more.
+    // The first has no further say.
     assert!(before.take().is_none());
     let refused = before.write(b"x", [file(&folder, "late")]).unwrap_err();
     assert!(matches!(refused.error, retwist::DescriptorError::Closed));

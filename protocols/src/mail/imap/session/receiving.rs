@@ -9,7 +9,7 @@ use crate::mail::imap::response::Step;
 use crate::{LineReceiver, LineTransport};
 
 impl Session {
-    /// A literal of so many bytes comes next.
+    /// A literal of this many bytes comes next.
     fn begin_literal(&mut self, transport: &LineTransport, size: u64) -> Result<(), MailError> {
         let mut is_message = false;
         if let State::Running(command) = &mut self.state
