@@ -105,13 +105,13 @@ GROUPS = [
             Figure(
                 "user instructions, 50 connections",
                 200,
-                285,
+                272,
                 lambda peer: instructions_a_message(peer, FIFTY),
             ),
             Figure(
                 "the same, 1 connection (a whole turn of the loop)",
                 350,
-                358,
+                345,
                 lambda peer: instructions_a_message(peer, []),
             ),
             Figure(f"user instructions, {TALKING} of {ALL:,} against {TALKING}", 1.05, 1.05, crowded),
@@ -135,7 +135,7 @@ GROUPS = [
             Figure(
                 "user instructions a 64 B echo, 50 connections",
                 4700,
-                5350,
+                5330,
                 lambda peer: instructions_a_message(peer, [*FIFTY, *TLS], TLS),
             ),
             Figure(
@@ -154,7 +154,7 @@ GROUPS = [
             Figure(
                 "user instructions, 50 connections",
                 None,
-                325,
+                313,
                 lambda peer: instructions_a_message(peer, UNIX),
             ),
             Figure(

@@ -8,9 +8,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use retwist_reactor::testing::ManualClock;
 use retwist_reactor::{Clock, DelayedCall, Reactor};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::args::{Args, Result};
 
@@ -129,8 +129,8 @@ impl Measurement {
 }
 
 fn on_a_core() -> i64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec * 1_000_000_000 + time.tv_nsec
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("each thread has this clock");
+    time.tv_sec() * 1_000_000_000 + time.tv_nsec()
 }
 
 /// Numbers without an order, the same in each run (xorshift).

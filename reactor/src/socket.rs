@@ -14,6 +14,7 @@ mod diagnosis;
 mod new;
 mod port;
 mod shared;
+pub(crate) mod transfer;
 mod wire;
 
 /// What has a descriptor, on systems that have such things.

@@ -8,13 +8,14 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, Shutdown, sockopt};
+use rustix::net::{RecvFlags, Shutdown, sockopt};
 use socket2::SockRef;
 
 use super::OpenError;
 use super::kind::{Kind, check_access};
 use super::nonblocking::NonBlocking;
 use crate::core::sources::{Source, Sources};
+use crate::socket::transfer;
 
 /// One open descriptor of a stream.
 pub(super) struct End {
@@ -141,7 +142,7 @@ impl End {
     #[inline]
     pub(super) fn send(&self, data: &[u8]) -> io::Result<usize> {
         let sent = if self.kind == Kind::Socket {
-            rustix::net::send(&self.held, data, SEND)
+            rustix::net::send(&self.held, data, transfer::SEND)
         } else if self.is_watched() {
             rustix::io::write(&self.held, data)
         } else {
@@ -210,13 +211,6 @@ impl End {
         }
     }
 }
-
-/// A broken pipe is an error and no signal. macOS has no such flag: there, as for pipes on every
-/// system, the process has to ignore SIGPIPE, which the standard library of Rust sees to.
-#[cfg(not(target_vendor = "apple"))]
-const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
-#[cfg(target_vendor = "apple")]
-const SEND: SendFlags = SendFlags::DONTWAIT;
 
 impl AsFd for End {
     fn as_fd(&self) -> BorrowedFd<'_> {

@@ -10,7 +10,7 @@ use socket2::SockRef;
 use super::TcpOptions;
 use super::send_queue::unacknowledged;
 use crate::Address;
-use crate::socket::StreamSocket;
+use crate::socket::{StreamSocket, transfer};
 
 /// An address in half the space: there may be very many.
 pub(crate) enum Peer {
@@ -45,6 +45,16 @@ impl StreamSocket for TcpStream {
 
     fn host(&self) -> io::Result<Address> {
         self.local_addr().map(Address::from)
+    }
+
+    #[inline(always)]
+    fn recv(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.try_io(|| transfer::recv(&*self, buffer))
+    }
+
+    #[inline(always)]
+    fn send(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.try_io(|| transfer::send(&*self, data))
     }
 
     fn shutdown_write(&self) -> io::Result<()> {

@@ -1,5 +1,5 @@
 use std::any::{Any, TypeId};
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::{Rc, Weak};
@@ -13,7 +13,7 @@ use super::passing::{Passing, UnixStreamChannel};
 use super::send_queue::unacknowledged;
 use super::{UnixDescriptors, UnixOptions};
 use crate::Address;
-use crate::socket::StreamSocket;
+use crate::socket::{StreamSocket, transfer};
 
 /// A connected UNIX socket.
 pub(crate) struct UnixSocket {
@@ -50,30 +50,6 @@ impl UnixSocket {
 
     pub(super) fn existing_passing(&mut self) -> Option<&mut Passing> {
         self.passing.as_deref_mut()
-    }
-}
-
-impl Read for UnixSocket {
-    #[inline(always)]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.passing {
-            None => self.stream.read(buffer),
-            Some(passing) => passing.receive(&self.stream, buffer),
-        }
-    }
-}
-
-impl Write for UnixSocket {
-    #[inline(always)]
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        match &mut self.passing {
-            None => self.stream.write(data),
-            Some(passing) => passing.send(&self.stream, data),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -121,6 +97,22 @@ impl StreamSocket for UnixSocket {
     fn established(&mut self, stream: &Rc<UnixStreamChannel>) {
         if let Some(passing) = &mut self.passing {
             passing.set_stream(stream);
+        }
+    }
+
+    #[inline(always)]
+    fn recv(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.passing {
+            None => self.stream.try_io(|| transfer::recv(&self.stream, buffer)),
+            Some(passing) => passing.receive(&self.stream, buffer),
+        }
+    }
+
+    #[inline(always)]
+    fn send(&mut self, data: &[u8]) -> io::Result<usize> {
+        match &mut self.passing {
+            None => self.stream.try_io(|| transfer::send(&self.stream, data)),
+            Some(passing) => passing.send(&self.stream, data),
         }
     }
 
