@@ -16,7 +16,7 @@ use std::time::Duration;
 use lexopt::{Arg, ValueExt};
 use retwist::protocols::amp::{AmpReceiver, AmpTransport, Reply, Request, StartTls, Started};
 use retwist::protocols::{FactoryPolicy, Framed, Limits, Timeout};
-use retwist::tls::{ServerOptions, TlsRole, TlsTransport, start_tls};
+use retwist::tls::{TlsRole, TlsTransport, start_tls};
 use retwist::{Reason, error_chain, factory};
 
 use commands::{Divide, DivideError, Echo, Quotient, Slow, Sum, SumError, Total};
@@ -116,7 +116,7 @@ fn main() -> ExitCode {
                 Arg::Short(_) => return Err(argument.unexpected().into()),
             }
         }
-        let tls = TlsRole::server(ServerOptions::new(credentials.of_server()?).build()?);
+        let tls = TlsRole::server(support::reload::server(credentials.of_server()?).build()?);
         for endpoint in support::servers_from(&endpoints, "tcp:1234:interface=127.0.0.1")? {
             let tls = tls.clone();
             let calculators = factory(move |_| Framed::amp(Calculator { tls: tls.clone() }));

@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 use lexopt::{Arg, ValueExt};
 use retwist::deferred::Dialer;
-use retwist::endpoint::{EndpointDialer, Network, client_from_string, server_from_string};
+use retwist::endpoint::{EndpointDialer, Network, client_from_string};
 use retwist::protocols::{FactoryPolicy, Policy, ProxyHeader, Relay, SendProxyHeader};
 use retwist::{
     Protocol, ProtocolRef, TransportRef, Worker, WorkerCount, Workers, error_chain, factory,
@@ -100,7 +100,7 @@ fn main() -> ExitCode {
             );
         }
         let listen = listen.as_deref().unwrap_or("tcp:8010:interface=127.0.0.1");
-        let listen = server_from_string(listen)?;
+        let listen = support::server(listen)?;
         let connect = connect.unwrap_or_else(|| "tcp:127.0.0.1:8007".to_owned());
         Ok((Workers::new(workers), move |worker: &Worker| {
             let forward = Rc::new(Forward {

@@ -21,8 +21,8 @@ use retwist::endpoint::{Network, client_from_string};
 use retwist::protocols::FileSender;
 use retwist::tls::rustls::ServerConfig;
 use retwist::tls::{
-    ChannelBinding, ClientCertificates, ClientOptions, ServerOptions, TicketKeys, TlsFactory,
-    TlsRole, TlsTransport, TrustRoots,
+    ChannelBinding, ClientCertificates, ClientOptions, TicketKeys, TlsFactory, TlsRole,
+    TlsTransport, TrustRoots,
 };
 use retwist::{
     Layer, Protocol, Reason, TransportRef, Worker, WorkerCount, Workers, error_chain, factory,
@@ -225,11 +225,13 @@ impl Options {
                 response.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
             identity = identity.ocsp_response(response);
         }
-        let mut server = ServerOptions::new(identity)
+        let mut server = support::reload::server(identity)
             .alpn(&self.alpn)
             .client_certificates(self.client_certificates()?);
         if let Some(path) = &self.ticket_keys {
-            server = server.ticket_keys(Arc::new(TicketKeys::from_file(path)?));
+            let keys = Arc::new(TicketKeys::from_file(path)?);
+            support::reload::ticket_keys(&keys);
+            server = server.ticket_keys(keys);
         }
         Ok(server.build()?)
     }
@@ -237,9 +239,9 @@ impl Options {
     fn client_certificates(&self) -> Result<ClientCertificates, Mistake> {
         let roots = || -> Result<TrustRoots, Mistake> {
             let authorities = self.client_authorities.as_ref();
-            Ok(TrustRoots::from_pem_file(
-                authorities.ok_or("--client-ca is missing")?,
-            )?)
+            let roots = TrustRoots::from_pem_file(authorities.ok_or("--client-ca is missing")?)?;
+            support::reload::roots(&roots);
+            Ok(roots)
         };
         match self.client_certificates.as_deref() {
             None if self.client_authorities.is_some() => {

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use lexopt::{Arg, Parser, ValueExt};
 use retwist::protocols::{FactoryPolicy, Limits, Timeout};
-use retwist::tls::{ServerOptions, TlsRole};
+use retwist::tls::TlsRole;
 use retwist::{Worker, WorkerCount, Workers};
 
 use crate::security::Account;
@@ -106,7 +106,7 @@ fn main() -> ExitCode {
         let options = Options::parse(arguments)?;
         let workers = Workers::new(options.workers.unwrap_or_default());
         let endpoints = support::servers_from(&options.endpoints, "tcp:2121:interface=127.0.0.1")?;
-        let control = ServerOptions::new(options.credentials.of_server()?).build()?;
+        let control = support::reload::server(options.credentials.of_server()?).build()?;
         // A client that stores a file closes its data connection without having read anything from
         // it. A ticket that waits there would turn this close into a reset.
         let mut data = (*control).clone();

@@ -42,7 +42,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use lexopt::{Arg, ValueExt};
 use patience::{Patience, UnderWay};
 use retwist::deferred::{AsyncTransport, Executor, Spawner};
-use retwist::tls::{ServerOptions, TlsFactory, TlsRole, TlsTransport};
+use retwist::tls::{TlsFactory, TlsRole, TlsTransport};
 use retwist::{Factory, Phase, ReactorHandle, SystemEvent, Worker, WorkerCount, Workers};
 use support::tls::Credentials;
 
@@ -189,7 +189,7 @@ fn main() -> ExitCode {
         }
         let endpoints = support::servers_from(&endpoints, "tcp:8080:interface=127.0.0.1")?;
         let tls = if tls {
-            let options = ServerOptions::new(credentials.of_server()?);
+            let options = support::reload::server(credentials.of_server()?);
             Some(options.alpn(["h2", "http/1.1"]).build()?)
         } else {
             None

@@ -38,7 +38,6 @@ fn main() -> ExitCode {
     use std::time::Duration;
 
     use lexopt::{Arg, ValueExt};
-    use retwist::endpoint::server_from_string;
     use retwist::protocols::{FactoryPolicy, Limits};
     use retwist::{ChildDescriptor, Program, Worker, WorkerCount, Workers, factory};
     use service::{Entrance, Service};
@@ -77,7 +76,7 @@ fn main() -> ExitCode {
             }
         }
         let listen = listen.ok_or("where to listen is missing: see --help")?;
-        let listen = server_from_string(&listen)?;
+        let listen = support::server(&listen)?;
         let program = program.ok_or("the program to run is missing: see --help")?;
         let program = program.stderr(stderr).kill_after(kill_after);
         Ok((Workers::new(workers), move |worker: &Worker| {

@@ -29,10 +29,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use lexopt::{Arg, Parser, ValueExt};
-use retwist::endpoint::{
-    ClientEndpoint, Network, ServerEndpoint, client_from_string, server_from_string,
-};
-use retwist::tls::{ClientOptions, Identity, ServerOptions, TlsRole, TrustRoots};
+use retwist::endpoint::{ClientEndpoint, Network, ServerEndpoint, client_from_string};
+use retwist::tls::{ClientOptions, Identity, TlsRole, TrustRoots};
 use retwist::{FactoryRef, Reactor};
 
 use crate::support::Mistake;
@@ -83,7 +81,7 @@ impl Options {
         while let Some(argument) = arguments.next()? {
             match argument {
                 Arg::Long("serve") => {
-                    options.serve = Some(server_from_string(&arguments.value()?.string()?)?);
+                    options.serve = Some(support::server(&arguments.value()?.string()?)?);
                 }
                 Arg::Long("connect") => {
                     options.connect = Some(client_from_string(&arguments.value()?.string()?)?);
@@ -159,7 +157,7 @@ fn both(reactor: &Reactor, lines: Vec<String>, outcome: &Outcome) -> Result<(), 
 }
 
 fn server_role(identity: Identity) -> Result<TlsRole, Mistake> {
-    Ok(TlsRole::server(ServerOptions::new(identity).build()?))
+    Ok(TlsRole::server(support::reload::server(identity).build()?))
 }
 
 fn client_role(roots: TrustRoots, server: &str) -> Result<TlsRole, Mistake> {

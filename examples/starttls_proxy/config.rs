@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use retwist::endpoint::{client_from_string, server_from_string};
+use retwist::endpoint::client_from_string;
 use retwist::error_chain;
 use retwist::protocols::{Destination, Dialect};
 use retwist::tls::{
@@ -17,8 +17,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::service::{Add, Bounds, Mode, Service, Strip};
-use crate::support::Mistake;
 use crate::support::tls::Authority;
+use crate::support::{self, Mistake};
 use crate::way::Way;
 
 /// One service. On the command line each of its words is an option.
@@ -128,7 +128,7 @@ impl Entry {
     /// Checks all words, and makes the service.
     pub(crate) fn service(&self) -> Result<Service, Fault> {
         let way: Way = within("dialect", self.dialect.parse())?;
-        let listen = within("listen", server_from_string(&self.listen))?;
+        let listen = within("listen", support::server(&self.listen))?;
         let connect = within("connect", client_from_string(&self.connect))?;
         let (mode, role) = match self.mode.as_str() {
             "add" => self.add(way)?,

@@ -42,7 +42,7 @@ CONNECT             the server
 add: clients have to start TLS before anything else, and only then is the server connected (but for mysql, whose
 clients need the greeting of the server itself).
 --cert FILE         the certificate to show, and those that certify it, PEM. It is read again when its file has
-                    changed, as are all keys and authorities
+                    changed, and at SIGHUP, as are all keys and authorities; FILE.toml itself is for a new program
 --key FILE          its private key, PEM (default: in the file of the certificate)
 --ca-out FILE       without --cert the proxy makes an authority for itself, whose certificate is written here
 --client-ca FILE    clients have to show a certificate that these authorities certify, PEM

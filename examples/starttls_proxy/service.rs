@@ -17,8 +17,8 @@ use retwist::{
 
 use crate::facts;
 use crate::mysql::{Mysql, Side};
-use crate::support::Mistake;
 use crate::support::prefixes::Prefixes;
+use crate::support::{self, Mistake};
 use crate::way::Way;
 
 /// One proxy: where it listens, what it connects to, and how TLS begins.
@@ -86,6 +86,9 @@ impl Service {
             Mode::Strip(strip) => &strip.reload,
         };
         reload.every(RELOAD, worker.clock());
+        if worker.number() == 0 {
+            support::reload::all_of(reload);
+        }
         let clients = match (&self.mode, self.way) {
             (mode, Way::StartTls(Dialect::Mysql)) => Mysql {
                 server,

@@ -3,7 +3,7 @@
 //! Arguments are endpoints, such as `tcp:8007:interface=127.0.0.1`, and options. Each port that is
 //! listened on prints one line on standard output when it is ready; logs go to standard error, as
 //! `RUST_LOG` says. SIGINT and SIGTERM finish what is under way, with `--drain SECONDS` also what its
-//! clients have begun, and the program exits with 0.
+//! clients have begun, and the program exits with 0. SIGHUP has files read again ([`reload`]).
 //! Whatever is wrong with the arguments is said in one sentence, and the program exits with 2.
 //!
 //! Servers whose connections have nothing in common take `--workers N`: they use [`serve`], and all
@@ -11,7 +11,9 @@
 #![allow(dead_code, reason = "no example needs all of it")]
 
 pub(crate) mod client;
+mod logging;
 mod operation;
+pub(crate) mod reload;
 pub(crate) mod tls;
 mod watch;
 
@@ -98,7 +100,9 @@ pub(crate) fn main_about(
     };
     let ready = set_up(&reactor, arguments).and_then(|()| {
         operation.watches().start(&reactor, 0)?;
-        operate(&reactor, &operation)
+        // The end of its terminal ends a client.
+        let serves = !reactor.stats().ports.is_empty();
+        operate(&reactor, &operation, serves)
     });
     if let Err(mistake) = ready {
         return fail(&*mistake, 2);
@@ -129,7 +133,7 @@ where
             workers
                 .settings(operation.settings())
                 .when_listening(announce)
-                .supervised(move |reactor| operate(reactor, &supervised))
+                .supervised(move |reactor| operate(reactor, &supervised, true))
                 .run(|worker| {
                     set_up(worker)?;
                     operation.watches().start(worker, worker.number())
@@ -146,16 +150,19 @@ where
 }
 
 /// A program that a service manager has started tells it when it is ready and when it stops, and feeds
-/// its watchdog: so each example can be a service of `Type=notify`.
+/// its watchdog: so each example can be a service of `Type=notify`, or `notify-reload`.
 #[cfg(unix)]
-fn operate(reactor: &ReactorHandle, operation: &Operation) -> Result<(), Mistake> {
+fn operate(reactor: &ReactorHandle, operation: &Operation, serves: bool) -> Result<(), Mistake> {
     operation.restarts(reactor)?;
-    ServiceManager::attach(reactor)?;
+    let manager = ServiceManager::attach(reactor)?;
+    if serves {
+        reload::on_signal(reactor, manager)?;
+    }
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn operate(_: &ReactorHandle, _: &Operation) -> Result<(), Mistake> {
+fn operate(_: &ReactorHandle, _: &Operation, _: bool) -> Result<(), Mistake> {
     Ok(())
 }
 
@@ -173,14 +180,8 @@ pub(crate) fn is_all_about(help: &str, endpoints: &str) -> bool {
         }
         return true;
     }
-    watch::log();
+    logging::begin();
     false
-}
-
-/// What logs to standard error as `RUST_LOG` says.
-fn logger() -> env_logger::Builder {
-    let level = env_logger::Env::default().default_filter_or("warn");
-    env_logger::Builder::from_env(level)
 }
 
 /// The value of an option, such as a number. If it is malformed, the error names the option.
@@ -213,10 +214,16 @@ pub(crate) fn servers_from(
     default: &str,
 ) -> Result<Vec<ServerEndpoint>, Mistake> {
     if given.is_empty() {
-        return Ok(vec![server_from_string(default)?]);
+        return Ok(vec![server(default)?]);
     }
-    let endpoints = given.iter().map(|text| Ok(server_from_string(text)?));
-    endpoints.collect()
+    given.iter().map(|text| server(text)).collect()
+}
+
+/// A place to listen, whose files are read again.
+pub(crate) fn server(text: &str) -> Result<ServerEndpoint, Mistake> {
+    let endpoint = server_from_string(text)?;
+    reload::all_of(&endpoint.files());
+    Ok(endpoint)
 }
 
 /// Listens, and says so as soon as the signals that stop the program are heard as well.

@@ -6,8 +6,8 @@ use retwist::ReactorSettings;
 #[cfg(unix)]
 use retwist::{Phase, ReactorHandle, Restart, SystemEvent};
 
-use super::Mistake;
 use super::watch::Watches;
+use super::{Mistake, logging};
 
 /// How a server is operated: the options that each of them has, wherever they stand before a `--`.
 #[derive(Clone, Default)]
@@ -25,7 +25,10 @@ pub(crate) const HELP: &str = r"
                    before that, go on accepting for so long (default: 0), while the health of --health is draining: so
                    that a balancer in front learns of it; the interval of its checks, times how many have to fail, and
                    one more
+--log FILE         what is logged, as RUST_LOG has it, is in this file
 
+SIGHUP reads that file again, and the files of certificates, private keys, authorities and ticket keys that options name; a
+file that cannot be used is said in the log, and what counted before counts further. All else is for a new program:
 SIGUSR2 starts the program anew from the same path, with the sockets that it listens on; as soon as the new one is ready,
 this one gives its connections the time of --drain, or 30 s, and ends.";
 
@@ -49,6 +52,11 @@ impl Operation {
                 "--drain" => operation.drain = seconds(option, value.or_else(|| arguments.next()))?,
                 "--drain-notice" => {
                     operation.notice = seconds(option, value.or_else(|| arguments.next()))?;
+                }
+                "--log" => {
+                    let file = value.or_else(|| arguments.next());
+                    let file = file.ok_or("missing argument for option '--log'")?;
+                    logging::begin_as_in(file.into())?;
                 }
                 "--admin" | "--health" | "--metrics" | "--page" => {
                     let value = value.or_else(|| arguments.next());

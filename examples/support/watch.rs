@@ -51,27 +51,18 @@ mod without {
             Ok(())
         }
     }
-
-    /// Begins to log, as `RUST_LOG` says.
-    pub(crate) fn log() {
-        super::super::logger().init();
-    }
 }
-#[cfg(not(feature = "operations"))]
-pub(crate) use without::log;
 
 #[cfg(feature = "operations")]
 mod with {
     use std::rc::Rc;
-    use std::sync::{OnceLock, PoisonError, RwLock};
 
-    use log::{LevelFilter, Log, Metadata, Record};
     use retwist::ReactorHandle;
     use retwist::endpoint::server_from_string;
     use retwist::operations::metrics::Exposition;
     use retwist::operations::{Console, Health, Page};
 
-    use super::super::{Mistake, logger, say};
+    use super::super::{Mistake, logging, say};
     use super::Watches;
 
     impl Watches {
@@ -115,7 +106,7 @@ mod with {
             ":mode=600"
         };
         let console = Console::new(reactor);
-        console.on_log_level(set_level);
+        console.on_log_level(logging::set_level);
         let endpoint = server_from_string(&format!("unix:{path}{mode}"))?;
         let port = endpoint.listen_factory(reactor, console.factory())?;
         reactor.call_when_running(move || say(&format!("console on {}", port.address())));
@@ -148,44 +139,4 @@ mod with {
         reactor.call_when_running(move || say(&format!("page on http://{}/", port.address())));
         Ok(())
     }
-
-    /// A logger of which a console changes the level.
-    struct Adjustable(RwLock<env_logger::Logger>);
-
-    static LOGGER: OnceLock<Adjustable> = OnceLock::new();
-
-    impl Log for Adjustable {
-        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-            let logger = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            logger.enabled(metadata)
-        }
-
-        fn log(&self, record: &Record<'_>) {
-            let logger = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            logger.log(record);
-        }
-
-        fn flush(&self) {}
-    }
-
-    /// Begins to log, as `RUST_LOG` says.
-    pub(crate) fn log() {
-        let logger = logger().build();
-        let level = logger.filter();
-        let logger = LOGGER.get_or_init(|| Adjustable(RwLock::new(logger)));
-        if log::set_logger(logger).is_ok() {
-            log::set_max_level(level);
-        }
-    }
-
-    /// Logs this much from now on, whatever `RUST_LOG` says.
-    fn set_level(level: LevelFilter) {
-        if let Some(logger) = LOGGER.get() {
-            let changed = env_logger::Builder::new().filter_level(level).build();
-            *logger.0.write().unwrap_or_else(PoisonError::into_inner) = changed;
-            log::set_max_level(level);
-        }
-    }
 }
-#[cfg(feature = "operations")]
-pub(crate) use with::log;

@@ -6,7 +6,7 @@ use retwist_reactor::{
     Address, FactoryRef, IntoFactory, IntoProtocol, ListenError, ListeningPort, ReactorStreams,
     StreamSettings, factory,
 };
-use retwist_tls::{TlsFactory, TlsRole};
+use retwist_tls::{Reload, TlsFactory, TlsRole};
 
 use super::{EndpointError, Endpoints};
 
@@ -22,6 +22,7 @@ pub struct ServerEndpoint {
     /// In order from the wire to the application.
     layers: Vec<Arc<Layer>>,
     settings: StreamSettings,
+    files: Reload,
 }
 
 type Listen = dyn Fn(&dyn ReactorStreams, StreamSettings, FactoryRef) -> Result<ListeningPort, ListenError>
@@ -72,6 +73,7 @@ impl ServerEndpoint {
             base: Arc::new(listen),
             layers: Vec::new(),
             settings: StreamSettings::default(),
+            files: Reload::new(),
         }
     }
 
@@ -128,6 +130,31 @@ impl ServerEndpoint {
     #[must_use]
     pub fn settings(self, settings: StreamSettings) -> Self {
         ServerEndpoint { settings, ..self }
+    }
+
+    /// The files of certificates, private keys, authorities and ticket keys that the string names, to be read
+    /// again: what changes counts for the handshakes that begin after it, wherever the endpoint listens.
+    ///
+    /// ```no_run
+    /// # #[cfg(unix)] fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use retwist::endpoint::server_from_string;
+    /// use retwist::{Reactor, Signal};
+    ///
+    /// let reactor = Reactor::new()?;
+    /// let endpoint = server_from_string("tls:443:privateKey=both.pem")?;
+    /// let files = endpoint.files();
+    /// let _handler = reactor.on_signal(Signal::HUP, move || files.now())?;
+    /// # Ok(()) }
+    /// # #[cfg(not(unix))] fn main() {}
+    /// ```
+    pub fn files(&self) -> Reload {
+        self.files.clone()
+    }
+
+    /// Has these files among its own.
+    pub(super) fn with_files(self, files: &Reload) -> Self {
+        let files = self.files.and(files);
+        ServerEndpoint { files, ..self }
     }
 
     pub(super) fn described(self, text: &str) -> Self {

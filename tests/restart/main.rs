@@ -18,6 +18,7 @@
 mod clients;
 mod failures;
 mod load;
+mod reload;
 mod servers;
 mod service;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -75,12 +75,20 @@ impl Service {
     }
 
     /// Starts the program at this path.
-    pub fn start_at(path: &std::path::Path, arguments: &[&str]) -> Self {
+    pub fn start_at(path: &Path, arguments: &[&str]) -> Self {
+        Service::start_in(path, arguments, &[])
+    }
+
+    /// Starts it with these variables in its environment.
+    pub fn start_in(path: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         descriptors_as_many_as_allowed();
         let mut command = Command::new("env");
         command.args(["--default-signal=INT,TERM"]).arg(path);
         command.args(arguments).args(["--drain", "60"]);
-        command.env("RUST_LOG", LOG).stdin(Stdio::null());
+        command
+            .env("RUST_LOG", LOG)
+            .envs(environment.iter().copied());
+        command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut first = command.spawn().expect("the example starts");
         let mut service = Service {

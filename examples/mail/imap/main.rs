@@ -43,7 +43,7 @@ use std::time::Duration;
 use lexopt::{Arg, Parser, ValueExt};
 use mail_store::{Notifier, Store};
 use retwist::protocols::{FactoryPolicy, Limits, Timeout};
-use retwist::tls::{ServerOptions, TlsRole};
+use retwist::tls::TlsRole;
 
 use crate::login::LoginOptions;
 use crate::session::{Busy, Service};
@@ -119,7 +119,7 @@ fn main() -> ExitCode {
         let service = Rc::new(Service {
             store: Store::open(&options.mail_dir)?,
             logins,
-            tls: TlsRole::server(ServerOptions::new(identity).build()?),
+            tls: TlsRole::server(support::reload::server(identity).build()?),
             notifier: Notifier::new(reactor),
             max_size: options.max_size,
         });

@@ -27,7 +27,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use mail_store::Store;
 use retwist::deferred::ThreadPool;
 use retwist::protocols::{FactoryPolicy, Limits, Timeout};
-use retwist::tls::{ServerOptions, TlsRole};
+use retwist::tls::TlsRole;
 
 use crate::login::LoginOptions;
 use crate::session::{Busy, Service};
@@ -96,7 +96,7 @@ fn main() -> ExitCode {
         let service = Rc::new(Service {
             store: Store::open(directory.unwrap_or("mail".as_ref()))?,
             logins,
-            tls: TlsRole::server(ServerOptions::new(identity).build()?),
+            tls: TlsRole::server(support::reload::server(identity).build()?),
             pool: ThreadPool::new(reactor),
         });
         for endpoint in endpoints {

@@ -27,7 +27,7 @@ use std::rc::Rc;
 use lexopt::{Arg, Parser, ValueExt};
 use retwist::deferred::ThreadPool;
 use retwist::protocols::{FactoryPolicy, Limits};
-use retwist::tls::{ServerOptions, TlsRole};
+use retwist::tls::TlsRole;
 
 use crate::inboxes::Inboxes;
 use crate::login::LoginOptions;
@@ -114,7 +114,7 @@ fn main() -> ExitCode {
             is_lmtp: options.is_lmtp,
             requires_tls: options.requires_tls,
             requires_login: options.requires_login,
-            tls: TlsRole::server(ServerOptions::new(identity).build()?),
+            tls: TlsRole::server(support::reload::server(identity).build()?),
             pool: ThreadPool::new(reactor),
         });
         let default = if options.is_lmtp {

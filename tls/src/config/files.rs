@@ -63,11 +63,11 @@ impl Files {
         !self.paths.iter().any(is_pipe)
     }
 
-    /// Says in the log why they cannot be used, if that was not said before.
-    pub(super) fn cannot_be_used(&self, what: &str, error: &ConfigError) {
+    /// Says in the log why they cannot be used, if that was not said before, or `always`.
+    pub(super) fn cannot_be_used(&self, what: &str, error: &ConfigError, always: bool) {
         let words = retwist_reactor::error_chain(error);
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        if trouble.as_ref() != Some(&words) {
+        if always || trouble.as_ref() != Some(&words) {
             log::error!("{what} has changed and cannot be used, so the old one stays: {words}");
             *trouble = Some(words);
         }

@@ -104,7 +104,7 @@ impl Identities {
     /// Reads those again whose files have changed, or all, each by itself. The log says what came of it,
     /// and what expires.
     pub(super) fn look(&self, all: bool) {
-        let mut exchanged = Vec::new();
+        let (mut exchanged, mut changed) = (Vec::new(), Vec::new());
         for identity in self.all() {
             let Some(files) = identity.files() else {
                 continue;
@@ -115,14 +115,17 @@ impl Identities {
             match identity.again() {
                 Ok(again) => {
                     if again.certificates() != identity.certificates() {
-                        log::info!("{} has changed, and is shown from now on", again.describe());
+                        changed.push(again.describe());
                     }
                     exchanged.push((again, identity));
                 }
-                Err(error) => files.cannot_be_used(&identity.describe(), &error),
+                Err(error) => files.cannot_be_used(&identity.describe(), &error, all),
             }
         }
         self.exchange(exchanged);
+        for what in changed {
+            log::info!("{what} has changed, and is shown from now on");
+        }
         if let Some(now) = self.now() {
             self.all()
                 .iter()

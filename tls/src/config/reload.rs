@@ -67,6 +67,15 @@ impl Reload {
         self
     }
 
+    /// Of all that the other is of, too.
+    #[must_use]
+    pub fn and(mut self, other: &Reload) -> Self {
+        self.identities.extend_from_slice(&other.identities);
+        self.roots.extend_from_slice(&other.roots);
+        self.ticket_keys.extend_from_slice(&other.ticket_keys);
+        self
+    }
+
     /// Reads again what has changed since it was read, by the time, the size and the number of its files.
     pub fn look(&self) {
         self.identities.iter().for_each(|all| all.look(false));
@@ -75,10 +84,12 @@ impl Reload {
     }
 
     /// Reads everything again: on demand, as for SIGHUP. The system's trust roots as well, which takes
-    /// some 10 ms. What came from a pipe stays as it is.
+    /// some 10 ms. What came from a pipe stays as it is. What cannot be used is said each time.
     pub fn now(&self) {
         self.identities.iter().for_each(|all| all.look(true));
-        self.roots.iter().for_each(TrustRoots::reload_loudly);
+        self.roots
+            .iter()
+            .for_each(|roots| roots.reload_loudly(true));
         self.ticket_keys.iter().for_each(|keys| keys.look(true));
     }
 

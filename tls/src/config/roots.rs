@@ -117,12 +117,12 @@ impl TrustRoots {
     pub(super) fn look(&self) {
         let files = self.current().files;
         if files.can_be_read_again() && files.have_changed() {
-            self.reload_loudly();
+            self.reload_loudly(false);
         }
     }
 
-    /// Reads them again, and says in the log what came of it.
-    pub(super) fn reload_loudly(&self) {
+    /// Reads them again, and says in the log what came of it: of the same trouble once, or `always`.
+    pub(super) fn reload_loudly(&self, always: bool) {
         let before = self.current().files;
         if !before.can_be_read_again() {
             return;
@@ -131,7 +131,7 @@ impl TrustRoots {
         match self.reload() {
             Ok(true) => log::info!("{what} has changed, and counts from now on"),
             Ok(false) => {}
-            Err(error) => before.cannot_be_used(&what, &error),
+            Err(error) => before.cannot_be_used(&what, &error, always),
         }
     }
 

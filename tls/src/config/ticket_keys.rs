@@ -213,12 +213,13 @@ impl TicketKeys {
         let keys = read(path).and_then(|bytes| parse(&bytes, &Origin::File(path.clone())));
         match keys {
             Ok(all) => {
-                log::info!("{what} counts from now on: {} keys", all.len());
-                warn_if_open(path);
+                let count = all.len();
                 self.change(|keys| keys.all = all);
+                log::info!("{what} counts from now on: {count} keys");
+                warn_if_open(path);
                 *source.files.lock().unwrap_or_else(PoisonError::into_inner) = files.into();
             }
-            Err(error) => before.cannot_be_used(&what, &error),
+            Err(error) => before.cannot_be_used(&what, &error, always),
         }
     }
 

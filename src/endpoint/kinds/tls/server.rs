@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use retwist_reactor::error_chain;
 use retwist_tls::{
-    ClientCertificates, Identities, Identity, Resumption, ServerOptions, TicketKeys, TlsRole,
+    ClientCertificates, Identities, Identity, Reload, Resumption, ServerOptions, TicketKeys,
+    TlsRole, TrustRoots,
 };
 
 use super::super::values;
@@ -50,13 +51,20 @@ pub(super) fn server(
         (None, Some(folder)) => named(Identities::strict(), &folder)?,
         (None, None) => return Err(position.missing("privateKey")),
     };
+    let mut files = Reload::new().identities(&identities);
+    let trusted = trusted.as_ref().map(roots).transpose()?;
+    if let Some(trusted) = &trusted {
+        files = files.roots(trusted);
+    }
     let mut options = ServerOptions::choosing(identities)
         .client_certificates(client_certificates(position, clients, trusted)?)
         .alpn(alpn(protocols)?);
     if let Some(keys) = &ticket_keys {
         let read = TicketKeys::from_file(keys.text());
         let read = read.map_err(|error| keys.mistake(Mistake::Tls(error_chain(&error))))?;
-        options = options.ticket_keys(read.into());
+        let read = Arc::new(read);
+        files = files.ticket_keys(&read);
+        options = options.ticket_keys(read);
     }
     if let Some(resume) = resume {
         let resume = resumption(&resume)?;
@@ -78,22 +86,22 @@ pub(super) fn server(
         .build()
         .map_err(|error| values::refused(position, &error))?;
     // One configuration for all reactors that listen: a session of one can be resumed on another.
-    Ok(below.tls(Bounds::of(limits)?.on(TlsRole::server(config))))
+    let role = Bounds::of(limits)?.on(TlsRole::server(config));
+    Ok(below.tls(role).with_files(&files))
 }
 
 /// Whether clients show a certificate. With `trustRoots` alone they must.
 fn client_certificates(
     position: &Position,
     clients: Option<Value>,
-    trusted: Option<Value>,
+    trusted: Option<TrustRoots>,
 ) -> Result<ClientCertificates, EndpointError> {
-    let Some(trusted) = trusted else {
+    let Some(roots) = trusted else {
         return match clients {
             None => Ok(ClientCertificates::None),
             Some(_) => Err(position.missing("trustRoots")),
         };
     };
-    let roots = roots(&trusted)?;
     match clients {
         None => Ok(ClientCertificates::Required(roots)),
         Some(clients) => clients.read("required or optional", |text| match text {
