@@ -214,7 +214,7 @@
 //! | the number of the process at the other end of a UNIX socket | yes | yes | no | no |
 //! | several datagrams a system call | yes | one | one | one |
 //! | several sockets on one TCP port (`TcpListen::reuse_port`) | shared out | one gets all | shared out | no |
-//! | [`Workers`] accept from | a socket each | one socket | a socket each | one socket |
+//! | [`Workers`] accept from | a socket each | one socket, to the least busy | a socket each | one socket, to the least busy |
 //! | `TcpOptions::keep_alive` | yes | yes | yes | set it only |
 //! | what ends a reactor that runs | SIGINT, SIGTERM | SIGINT, SIGTERM | SIGINT, SIGTERM | Ctrl-C, Ctrl-Break |
 //! | a signal that the process ignores stays ignored | yes | no | no | yes |
@@ -256,8 +256,10 @@ pub use retwist_protocols as protocols;
 pub use retwist_reactor::*;
 #[doc(inline)]
 pub use retwist_tls as tls;
+#[cfg(unix)]
+pub use workers::OtherWorkers;
 pub use workers::{
-    Replacing, WhenStuck, Worker, WorkerCount, WorkerCountError, Workers, WorkersError,
+    Balance, Replacing, WhenStuck, Worker, WorkerCount, WorkerCountError, Workers, WorkersError,
     WorkersStatus,
 };
 

@@ -5,18 +5,24 @@ use std::time::{Duration, Instant};
 
 use retwist_reactor::{Address, Reactor, ReactorHandle, ReactorSettings, catch_panic};
 
+mod balance;
 mod count;
 mod crew;
 mod error;
+#[cfg(unix)]
+mod others;
 mod ports;
 mod replacing;
 mod status;
 mod watchdog;
 mod worker;
 
+pub use balance::Balance;
 pub use count::{WorkerCount, WorkerCountError};
 use crew::Crew;
 pub use error::WorkersError;
+#[cfg(unix)]
+pub use others::OtherWorkers;
 use ports::Ports;
 pub use replacing::Replacing;
 pub use status::WorkersStatus;
@@ -56,9 +62,11 @@ pub use worker::Worker;
 /// threads: the options of a program, an [endpoint](crate::endpoint::ServerEndpoint), a configuration
 /// of TLS, by which any worker resumes a session that another one has begun.
 ///
-/// The system gives each connection to one of the workers, where it stays (`SO_REUSEPORT`; Linux
-/// chooses by a hash of the addresses). With many connections each worker gets about its share. A
-/// single connection is no faster than with one reactor.
+/// Each connection is given to one of the workers: by the system where it can (`SO_REUSEPORT`; Linux
+/// chooses by a hash of the addresses), otherwise by the workers themselves, to the one that serves the
+/// fewest. [`balance`](Workers::balance) has the choice. It stays there, unless its protocol
+/// [passes](Worker::accept_passed) it to another worker. A single connection is no faster than with one
+/// reactor.
 ///
 /// A single worker is a plain reactor, in the thread that calls [`run`](Workers::run), unless it is to be
 /// watched or replaced.
@@ -103,6 +111,7 @@ pub struct Workers {
     replacing: Option<Replacing>,
     watchdog: Option<(Duration, WhenStuck)>,
     status: WorkersStatus,
+    balance: Balance,
 }
 
 type Supervise = Box<dyn FnOnce(&ReactorHandle) -> Result<(), Cause>>;
@@ -125,6 +134,7 @@ impl Workers {
             replacing: None,
             watchdog: None,
             status: WorkersStatus::default(),
+            balance: Balance::default(),
         }
     }
 
@@ -181,6 +191,12 @@ impl Workers {
     pub fn watchdog(self, period: Duration, when_stuck: WhenStuck) -> Self {
         let watchdog = Some((period, when_stuck));
         Workers { watchdog, ..self }
+    }
+
+    /// Sets how connections come to the workers. Default [`Balance::Auto`].
+    #[must_use]
+    pub fn balance(self, balance: Balance) -> Self {
+        Workers { balance, ..self }
     }
 
     /// How the workers fare from now on, for any thread.
@@ -240,7 +256,8 @@ impl Workers {
             Ports::keeping()
         } else {
             Ports::default()
-        };
+        }
+        .balanced(self.balance);
         let watchdog = self
             .watchdog
             .map(|(period, when_stuck)| Watchdog::new(period, when_stuck, Instant::now()));
@@ -281,6 +298,7 @@ impl fmt::Debug for Workers {
         f.debug_struct("Workers")
             .field("count", &self.count)
             .field("settings", &self.settings)
+            .field("balance", &self.balance)
             .field("replacing", &self.replacing)
             .field("watchdog", &self.watchdog)
             .finish_non_exhaustive()

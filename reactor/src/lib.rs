@@ -90,7 +90,7 @@ pub use reactor::{
 };
 #[cfg(unix)]
 pub use reactor::{
-    ReactorAdoption, ReactorDescriptors, ReactorProcess, ReactorStdio, ReactorUnix,
+    PassTarget, ReactorAdoption, ReactorDescriptors, ReactorProcess, ReactorStdio, ReactorUnix,
     ReactorUnixDatagram,
 };
 #[cfg(unix)]
@@ -124,6 +124,8 @@ pub use values::error::{ConnectError, ListenError, MainError, RunError, error_ch
 pub use values::inherited_error::InheritedError;
 pub use values::log_limit::{LeftOut, LogLimit};
 pub use values::panic::catch_panic;
+#[cfg(unix)]
+pub use values::pass_error::PassError;
 #[cfg(unix)]
 pub use values::process_error::{ProcessError, SpawnError};
 #[cfg(unix)]

@@ -5,6 +5,8 @@ mod descriptor;
 mod full;
 mod lifecycle;
 #[cfg(unix)]
+mod passing;
+#[cfg(unix)]
 mod process;
 mod stats;
 #[cfg(unix)]
@@ -40,6 +42,8 @@ pub use adoption::ReactorAdoption;
 pub use descriptor::ReactorDescriptors;
 pub use full::FullReactor;
 pub use lifecycle::ReactorLifecycle;
+#[cfg(unix)]
+pub use passing::PassTarget;
 #[cfg(unix)]
 pub use process::ReactorProcess;
 pub use stats::ReactorStats;

@@ -11,9 +11,11 @@ mod adopted;
 mod attempt;
 #[cfg(target_os = "linux")]
 mod diagnosis;
+mod inbox;
 mod new;
 mod port;
 mod shared;
+mod team;
 pub(crate) mod transfer;
 mod wire;
 
@@ -38,15 +40,17 @@ impl<T> HasDescriptor for T {}
 #[cfg(unix)]
 pub use adopted::AdoptedSocket;
 #[cfg(unix)]
-pub(crate) use adopted::{Family, GivenPort, adopt};
+pub(crate) use adopted::{Family, GivenPort, adopt, arrives};
 pub(crate) use attempt::{Dials, Progress, connect};
 #[cfg(target_os = "linux")]
 pub(crate) use diagnosis::ask_about;
+pub(crate) use inbox::{Inbox, NotPut};
 pub(crate) use new::new_socket;
 #[cfg(unix)]
 pub(crate) use new::share_port;
 #[cfg(target_vendor = "apple")]
 pub(crate) use new::silence;
-pub(crate) use port::{AcceptLimits, Listens, listen};
+pub(crate) use port::{AcceptLimits, Listens, Sent, listen};
 pub(crate) use shared::{Opened, Share};
+pub(crate) use team::Team;
 pub(crate) use wire::{SocketWire, StreamSocket};

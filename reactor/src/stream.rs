@@ -2,6 +2,8 @@ mod channel;
 mod close;
 mod cold;
 mod examined;
+#[cfg(unix)]
+mod leaving;
 mod options;
 mod producing;
 mod read;
@@ -18,6 +20,8 @@ use std::rc::{Rc, Weak};
 
 use self::cold::Cold;
 pub(crate) use self::examined::{Examined, Tally};
+#[cfg(unix)]
+pub(crate) use self::leaving::{Leaving, Parcel};
 pub use self::options::StreamOptions;
 pub(crate) use self::ready::Ready;
 use self::state::{Facts, Phase};
@@ -87,6 +91,18 @@ impl<W: Wire> Stream<W> {
         settings: Rc<StreamSettings>,
         owner: Option<Rc<dyn Owner>>,
     ) -> Rc<Self> {
+        let id = ConnectionId::next();
+        Stream::numbered(wire, protocol, context, settings, owner, id)
+    }
+
+    fn numbered(
+        wire: W,
+        protocol: ProtocolRef,
+        context: Rc<StreamContext>,
+        settings: Rc<StreamSettings>,
+        owner: Option<Rc<dyn Owner>>,
+        id: ConnectionId,
+    ) -> Rc<Self> {
         let cold = owner.map(|owner| {
             Box::new(Cold {
                 owner: Some(owner),
@@ -106,7 +122,7 @@ impl<W: Wire> Stream<W> {
             facts: Cell::new(Facts::WRITABLE),
             phase: Cell::new(Phase::Open),
             opened,
-            id: ConnectionId::next(),
+            id,
             received: Cell::new(0),
             sent: Cell::new(0),
             deliveries: Cell::new(0),

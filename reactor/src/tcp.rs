@@ -12,7 +12,7 @@ mod wire;
 
 pub use addresses::{IntoTcpConnect, IntoTcpListen};
 #[cfg(unix)]
-pub(crate) use adopt::{adopt_connection, adopt_listener};
+pub(crate) use adopt::{adopt_connection, adopt_listener, arrives};
 pub(crate) use listen::listen;
 pub use options::{TcpConnect, TcpListen};
 pub use socket_options::{KeepAlive, TcpOptions};

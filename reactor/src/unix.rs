@@ -16,7 +16,7 @@ mod socket_options;
 mod wire;
 
 pub use addresses::{IntoUnixConnect, IntoUnixListen};
-pub(crate) use adopt::{adopt_connection, adopt_listener};
+pub(crate) use adopt::{adopt_connection, adopt_listener, arrives};
 pub use datagram::{IntoUnixDatagram, UnixDatagramListen};
 pub use descriptor_error::{DescriptorError, NotPassed};
 pub use descriptors::UnixDescriptors;

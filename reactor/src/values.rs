@@ -11,6 +11,8 @@ pub(crate) mod inherited_error;
 pub(crate) mod log_limit;
 pub(crate) mod panic;
 #[cfg(unix)]
+pub(crate) mod pass_error;
+#[cfg(unix)]
 pub(crate) mod process_error;
 #[cfg(unix)]
 pub(crate) mod process_exit;

@@ -314,7 +314,10 @@ impl<'scope, 'env, S: Fn(&Worker) -> Result<(), Cause> + Sync> Crew<'scope, 'env
             let number = self.places[index].number;
             match self.places[index].look() {
                 Found::Nothing => {}
-                Found::Back => log::warn!("worker {number} turns again"),
+                Found::Back => {
+                    self.places[index].is_avoided(false);
+                    log::warn!("worker {number} turns again");
+                }
                 Found::Stuck(work) => self.is_stuck(index, work, watchdog),
             }
         }
@@ -326,6 +329,7 @@ impl<'scope, 'env, S: Fn(&Worker) -> Result<(), Cause> + Sync> Crew<'scope, 'env
             return;
         };
         let (period, served) = (watchdog.period, serving.remote.served());
+        self.places[index].is_avoided(true);
         log::error!(
             "worker {number} does not turn: for {period:?} it has been at {work}, and {served} connections wait"
         );

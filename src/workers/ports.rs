@@ -5,12 +5,19 @@ use retwist_reactor::{Address, TcpListen};
 #[cfg(unix)]
 use retwist_reactor::{UnixListen, UnixName};
 
+use super::Balance;
+#[cfg(unix)]
+use super::others::Targets;
+
 /// The ports that workers share, in the order in which they were opened. A clone is the same.
 #[derive(Clone, Default)]
 pub(super) struct Ports {
     opened: Arc<Mutex<Vec<Opened>>>,
     /// The sockets of single workers that their successors take over, if there are to be any.
     kept: Option<Arc<Mutex<Vec<Kept>>>>,
+    #[cfg(unix)]
+    targets: Targets,
+    balance: Balance,
 }
 
 /// A socket that outlives its worker.
@@ -49,6 +56,21 @@ impl Opened {
 }
 
 impl Ports {
+    /// The same, shared out in this way.
+    pub(super) fn balanced(self, balance: Balance) -> Self {
+        Ports { balance, ..self }
+    }
+
+    pub(super) fn balance(&self) -> Balance {
+        self.balance
+    }
+
+    /// Where the workers take connections that others pass on.
+    #[cfg(unix)]
+    pub(super) fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
     /// Those of workers that are replaced.
     pub(super) fn keeping() -> Self {
         Ports {

@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 /// The first time, a worker is replaced at once. If it fails again, there is a pause before each further
 /// replacement, which doubles each time: so a worker that dies as soon as it is there does not keep a
 /// core busy with dying. One that has served for as long as the longest pause begins anew.
+///
+/// Where each worker has a socket of its own, what connects to that of a worker that is not there waits
+/// for the next one, during the pause too. With
+/// [`Balance::ByConnections`](super::Balance::ByConnections) the other workers serve it at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replacing {
     at_most: u32,

@@ -11,13 +11,15 @@ use retwist_reactor::{
 };
 #[cfg(unix)]
 use retwist_reactor::{
-    AdoptedSocket, IntoUnixListen, ReactorAdoption, ReactorStdio, ReactorUnix, StandardIo,
-    UnixConnect, UnixListen, UnixName,
+    AdoptedSocket, IntoUnixListen, PassTarget, ReactorAdoption, ReactorStdio, ReactorUnix,
+    StandardIo, StreamSettings, UnixConnect, UnixListen, UnixName,
 };
 #[cfg(unix)]
 use retwist_reactor::{ProcessProtocolRef, ProcessTransport, Program, ReactorProcess, SpawnError};
 
-use super::Ports;
+#[cfg(unix)]
+use super::OtherWorkers;
+use super::{Balance, Ports};
 
 /// One of several [`Workers`](super::Workers), while it is set up: its reactor, to which this
 /// dereferences, and the ports that it shares with the others.
@@ -109,10 +111,87 @@ impl Worker {
         self.listen_unix_socket(name.into_unix_listen()?, factory.into_factory())
     }
 
+    /// Takes over connections that other workers pass on, as
+    /// [`ReactorHandle::accept_passed`] does, so that they find it among their
+    /// [others](Worker::others).
+    ///
+    /// ```no_run
+    /// use retwist::{OtherWorkers, Protocol, TransportRef, Workers, WorkersError};
+    ///
+    /// struct Session {
+    ///     others: OtherWorkers,
+    /// }
+    ///
+    /// impl Protocol for Session {
+    ///     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+    ///         // A long transfer begins: the worker that has least to do does it.
+    ///         if data.starts_with(b"GET ")
+    ///             && let Some(worker) = self.others.least_busy()
+    ///             && transport.pass_to(&worker, data).is_ok()
+    ///         {
+    ///             return;
+    ///         }
+    ///         transport.write(b"here\n");
+    ///     }
+    /// }
+    ///
+    /// struct Transfer;
+    ///
+    /// impl Protocol for Transfer {
+    ///     fn data_received(&mut self, transport: &TransportRef, data: &[u8]) {
+    ///         transport.write(b"there\n");
+    ///     }
+    /// }
+    ///
+    /// fn main() -> Result<(), WorkersError> {
+    ///     Workers::new(4).run(|worker| {
+    ///         worker.accept_passed(|_| Transfer)?;
+    ///         let others = worker.others();
+    ///         worker.listen_tcp(8007, move |_| Session { others: others.clone() })?;
+    ///         Ok(())
+    ///     })
+    /// }
+    /// ```
+    #[cfg(unix)]
+    pub fn accept_passed<P: IntoProtocol>(
+        &self,
+        build: impl Fn(&Address) -> P + 'static,
+    ) -> Result<PassTarget, ListenError> {
+        self.accept_passed_factory(StreamSettings::default(), factory(build))
+    }
+
+    /// [`accept_passed`](Worker::accept_passed) with a [`Factory`](retwist_reactor::Factory), or an `Rc`
+    /// of one, and with these bounds of the connections.
+    #[cfg(unix)]
+    pub fn accept_passed_factory(
+        &self,
+        settings: StreamSettings,
+        factory: impl IntoFactory,
+    ) -> Result<PassTarget, ListenError> {
+        let target = self.reactor.accept_passed_factory(settings, factory)?;
+        self.ports.targets().set(self.number, target.clone());
+        Ok(target)
+    }
+
+    /// The other workers, to pass connections to: see
+    /// [`TransportRef::pass_to`](retwist_reactor::TransportRef::pass_to).
+    #[cfg(unix)]
+    pub fn others(&self) -> OtherWorkers {
+        self.ports.targets().but(self.number)
+    }
+
     /// Options with which all workers can listen: each with a socket of its own, among which the
-    /// system shares the connections out.
-    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    /// system shares the connections out, or all with one.
     fn shared(&self, options: TcpListen) -> Result<TcpListen, ListenError> {
+        match self.ports.balance() {
+            // One that is in use is found when it is opened.
+            Balance::ByConnections => Ok(options.balanced()),
+            balance => self.shared_by_system(options, balance),
+        }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    fn shared_by_system(&self, options: TcpListen, _: Balance) -> Result<TcpListen, ListenError> {
         // For port 0 the system chooses one that is free.
         let is_chosen = options.requested_addr().port() == 0;
         // The program that this one replaces may have it still.
@@ -122,18 +201,28 @@ impl Worker {
         Ok(options.reuse_port(true))
     }
 
-    /// Options with which all workers can listen: with one socket, since this system shares nothing
-    /// out among several.
+    /// This system shares nothing out among several sockets.
     #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
-    fn shared(&self, options: TcpListen) -> Result<TcpListen, ListenError> {
-        Ok(options.shared())
+    fn shared_by_system(
+        &self,
+        options: TcpListen,
+        balance: Balance,
+    ) -> Result<TcpListen, ListenError> {
+        Ok(match balance {
+            Balance::BySystem => options.shared(),
+            _ => options.balanced(),
+        })
     }
 
     /// Options for a socket of this worker, which one that replaces it takes over: what waits in its
     /// queue is not lost, and is not given to others either.
     #[cfg(any(target_os = "linux", target_os = "freebsd"))]
     fn own_socket(&self, requested: SocketAddr, before: usize, options: TcpListen) -> TcpListen {
-        self.ports.own(self.number, requested, before, options)
+        match self.ports.balance() {
+            // The others hold the one socket.
+            Balance::ByConnections => options,
+            _ => self.ports.own(self.number, requested, before, options),
+        }
     }
 
     /// The others hold the one socket.
@@ -236,7 +325,8 @@ impl ReactorUnix for Worker {
             // The second port of one worker finds that the name is in use.
             _ if again || !self.shares => options,
             Some(first) => first.clone(),
-            None => options.shared(),
+            None if self.ports.balance() == Balance::BySystem => options.shared(),
+            None => options.balanced(),
         };
         let port = self.reactor.listen_unix_socket(options.clone(), factory)?;
         self.asked_unix.borrow_mut().push(name);

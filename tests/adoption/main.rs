@@ -1,7 +1,9 @@
 //! Sockets that others have opened: ports and connections of them, and what cannot be one.
 #![cfg(unix)]
 
+mod balanced;
 mod datagrams;
+mod passed;
 mod refused;
 mod streams;
 

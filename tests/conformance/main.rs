@@ -57,6 +57,10 @@ retwist_conformance::streams! {
     #[cfg(unix)]
     adopted_unix: ways::AdoptedUnix,
     #[cfg(unix)]
+    passed_tcp: ways::PassedTcp,
+    #[cfg(unix)]
+    passed_unix: ways::PassedUnix,
+    #[cfg(unix)]
     unix_passing: UnixPassing,
     #[cfg(unix)]
     child_process: retwist_conformance::streams::Child,

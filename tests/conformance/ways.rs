@@ -5,6 +5,8 @@ mod adopted;
 #[cfg(all(unix, not(target_vendor = "apple")))]
 mod fifos;
 #[cfg(unix)]
+mod passed;
+#[cfg(unix)]
 mod passing;
 mod policies;
 mod proxies;
@@ -14,6 +16,8 @@ mod tls;
 pub use adopted::{AdoptedTcp, AdoptedUnix};
 #[cfg(all(unix, not(target_vendor = "apple")))]
 pub use fifos::Fifos;
+#[cfg(unix)]
+pub use passed::{PassedTcp, PassedUnix};
 #[cfg(unix)]
 pub use passing::UnixPassing;
 pub use policies::{Limited, Policies, Proxied, Throttled};

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use retwist::{
-    Protocol, ReactorHandle, ReactorSettings, TcpListen, TransportRef, Worker, Workers,
+    Address, Protocol, ReactorHandle, ReactorSettings, TcpListen, TransportRef, Worker, Workers,
     WorkersError, WorkersStatus,
 };
 
@@ -89,6 +89,7 @@ pub fn several(count: usize) -> Workers {
 pub struct Running {
     pub address: SocketAddr,
     pub status: WorkersStatus,
+    listening: Receiver<Address>,
     thread: JoinHandle<Result<(), WorkersError>>,
 }
 
@@ -110,9 +111,15 @@ impl Running {
         });
         Running {
             status: status.recv().unwrap(),
-            address: listening.recv_timeout(PATIENCE).unwrap().socket().unwrap(),
+            address: socket(&listening),
+            listening,
             thread,
         }
+    }
+
+    /// Where they listen too.
+    pub fn next_address(&self) -> SocketAddr {
+        socket(&self.listening)
     }
 
     pub fn thread(&self) -> ThreadId {
@@ -141,6 +148,10 @@ impl Running {
         connect(self.address).unwrap().0.write_all(b"s").unwrap();
         self.end().unwrap();
     }
+}
+
+fn socket(told: &Receiver<Address>) -> SocketAddr {
+    told.recv_timeout(PATIENCE).unwrap().socket().unwrap()
 }
 
 /// Whether this becomes true.

@@ -122,6 +122,7 @@ fn a_program_that_ends_replaces_nothing() {
         },
         move |worker| serve(worker, &gate),
     );
+    let mut other = connect_to(running.address, 0);
     for _ in 0..2 {
         connect_to(running.address, 1).write_all(b"p").unwrap();
         running.until_it_says("worker 1 has failed");
@@ -131,7 +132,7 @@ fn a_program_that_ends_replaces_nothing() {
     }
     assert!(soon(|| running.status.alive() == 1));
     // Worker 1 waits for its time, and does not keep the program from ending.
-    connect_to(running.address, 0).write_all(b"s").unwrap();
+    other.write_all(b"s").unwrap();
     running.end().unwrap();
 }
 

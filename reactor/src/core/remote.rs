@@ -43,6 +43,7 @@ struct Shared {
     pending: AtomicBool,
     waker: Waker,
     load: Load,
+    avoided: AtomicBool,
     /// The reactor's own, which it never leaves.
     thread: ThreadId,
 }
@@ -64,6 +65,7 @@ impl Remote {
                 pending: AtomicBool::new(false),
                 waker,
                 load,
+                avoided: AtomicBool::new(false),
                 thread: thread::current().id(),
             }),
         }
@@ -124,6 +126,17 @@ impl Remote {
     /// [drain](ReactorHandle::drain) waits for. By this another thread knows how busy it is.
     pub fn served(&self) -> usize {
         self.shared.load.get()
+    }
+
+    /// Whether the reactor is left out where connections are shared out among several: by ports that are
+    /// [balanced](crate::TcpListen::balanced), and among workers. For one that does not turn, say; what it
+    /// serves is not touched. Default false.
+    pub fn avoid(&self, avoid: bool) {
+        self.shared.avoided.store(avoid, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_avoided(&self) -> bool {
+        self.shared.avoided.load(Ordering::Relaxed)
     }
 
     /// Whether both are of the same reactor.

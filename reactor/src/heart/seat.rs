@@ -1,6 +1,8 @@
 mod budget;
 mod callback;
 mod dispatch;
+#[cfg(unix)]
+mod moving;
 mod requests;
 mod state;
 

@@ -13,8 +13,8 @@ use super::wire::{SocketWire, StreamSocket};
 use crate::core::Core;
 use crate::stream::{Stream, Wire};
 use crate::{
-    Address, AdoptError, Channel, ListenError, ProtocolRef, SocketFamily, StreamSettings,
-    TransportRef,
+    Address, AdoptError, Channel, ConnectionId, ListenError, ProtocolRef, SocketFamily,
+    StreamSettings, TransportRef,
 };
 
 /// A socket that a reactor is to take over, with the bounds of what it carries. Any socket of the
@@ -178,6 +178,30 @@ pub(crate) fn adopt<S: StreamSocket>(
     }
     stream.seat().wants_turn();
     Ok(stream.seat().transport())
+}
+
+/// Makes a connection of a socket that another reactor has let go, with what that one has left of it.
+pub(crate) fn arrives<S: StreamSocket>(
+    core: &Rc<Core>,
+    socket: S,
+    peer: S::Peer,
+    (id, unread, unsent): (ConnectionId, Vec<u8>, Vec<u8>),
+    settings: Rc<StreamSettings>,
+    protocol: ProtocolRef,
+) -> io::Result<()> {
+    let stream = Stream::arrived(
+        SocketWire::new(socket, peer, &core.adopted),
+        protocol,
+        core.context.clone(),
+        settings,
+        (id, unread, unsent),
+    );
+    let watched = SocketWire::register(&stream);
+    if watched.is_err() {
+        stream.wire.close(false);
+    }
+    stream.seat().wants_turn();
+    watched
 }
 
 /// A port whose socket was given, for [`listen`](super::listen). It opens once.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use mio::{Interest, Token, event};
 
-use super::HasDescriptor;
 use super::accept_error::AcceptError;
 use super::wire::{SocketWire, StreamSocket};
+use super::{HasDescriptor, Inbox, Team};
 use crate::core::Core;
 use crate::core::siblings::Siblings;
 use crate::core::sources::Source;
@@ -38,6 +38,10 @@ pub(crate) trait Listens: 'static {
     fn asked(&self) -> Option<Asked> {
         None
     }
+    /// The ports of other reactors among which this one shares out what it accepts.
+    fn team(&self) -> Option<Team<Sent<Self::Socket>>> {
+        None
+    }
     fn accept(&self, listener: &Self::Listener) -> io::Result<Accepted<Self::Socket>>;
     fn address(&self) -> Address;
     /// The error of a socket that was opened, and cannot be watched.
@@ -46,6 +50,9 @@ pub(crate) trait Listens: 'static {
 
 /// A connection that was accepted, with the address of its peer.
 pub(crate) type Accepted<S> = (S, <S as StreamSocket>::Peer);
+
+/// The same on its way to the port of another reactor.
+pub(crate) type Sent<S> = (<S as StreamSocket>::Sent, <S as StreamSocket>::Peer);
 
 /// How many connections a port accepts.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +84,9 @@ pub(crate) struct SocketPort<L: Listens> {
     settings: Rc<StreamSettings>,
     siblings: Rc<Siblings>,
     socket: RefCell<Option<L::Listener>>,
+    team: Option<Team<Sent<L::Socket>>>,
+    /// What the others of the team have accepted for this port, as long as it listens.
+    inbox: RefCell<Option<Inbox<Sent<L::Socket>>>>,
     paused: Cell<bool>,
     /// Accepting is tried again by a timer, and not before.
     backing_off: Cell<bool>,
@@ -95,6 +105,8 @@ pub(crate) fn listen(
     let port = Rc::new_cyclic(|me| SocketPort {
         me: me.clone(),
         core: Rc::downgrade(core),
+        team: family.team(),
+        inbox: RefCell::default(),
         family,
         limits,
         factory,
@@ -119,6 +131,7 @@ impl<L: Listens> SocketPort<L> {
             // It is looked at again when the wait is over.
             return;
         }
+        self.take_sent(core);
         for _ in 0..self.limits.per_turn {
             let accepted = match self.socket.borrow().as_ref() {
                 Some(socket) if !self.paused.get() && !self.backing_off.get() => {
@@ -128,7 +141,9 @@ impl<L: Listens> SocketPort<L> {
             };
             let error = match accepted {
                 Ok(accepted) => {
-                    self.accepted(core, accepted);
+                    if let Some(accepted) = self.share_out(accepted) {
+                        self.accepted(core, accepted);
+                    }
                     continue;
                 }
                 Err(error) => error,
@@ -155,6 +170,54 @@ impl<L: Listens> SocketPort<L> {
             }
         }
         core.sources.again(self.token.get());
+    }
+
+    /// Takes what others have accepted for this port.
+    fn take_sent(&self, core: &Rc<Core>) {
+        if self.team.is_none() || self.paused.get() {
+            return;
+        }
+        let inbox = self.inbox.borrow().clone();
+        for sent in inbox.iter().flat_map(Inbox::take) {
+            self.accepted(core, arrived::<L>(sent));
+        }
+    }
+
+    /// Gives a connection to another port, if that is to have it.
+    fn share_out(&self, accepted: Accepted<L::Socket>) -> Option<Accepted<L::Socket>> {
+        let inbox = self.inbox.borrow().clone();
+        let (Some(team), Some(own)) = (&self.team, inbox) else {
+            return Some(accepted);
+        };
+        let (socket, peer) = accepted;
+        let kept = team.share_out(&own, (socket.send_off(), peer));
+        kept.map(arrived::<L>)
+    }
+
+    /// Begins to get what others accept.
+    fn join(&self, core: &Core) {
+        if let Some(team) = &self.team {
+            let inbox = Inbox::new(&core.remote);
+            inbox.wakes(self.token.get());
+            team.join(&inbox);
+            *self.inbox.borrow_mut() = Some(inbox);
+        }
+    }
+
+    /// Gets nothing more. Returns what others have accepted for it.
+    fn leave(&self) -> Vec<Sent<L::Socket>> {
+        let inbox = self.inbox.borrow_mut().take();
+        let (Some(team), Some(inbox)) = (&self.team, inbox) else {
+            return Vec::new();
+        };
+        team.leave(&inbox);
+        inbox.close()
+    }
+
+    fn tell_team(&self, is_paused: bool) {
+        if let (Some(team), Some(own)) = (&self.team, &*self.inbox.borrow()) {
+            team.set_paused(own, is_paused);
+        }
     }
 
     fn accepted(&self, core: &Rc<Core>, (socket, peer): Accepted<L::Socket>) {
@@ -206,12 +269,14 @@ impl<L: Listens> SocketPort<L> {
     /// Closes the socket. What has connected already is accepted, in a later turn.
     fn close(&self, core: &Rc<Core>, mut socket: L::Listener) {
         self.family.stopping();
-        let mut waiting = Vec::new();
+        let sent = self.leave();
+        let mut waiting: Vec<_> = sent.into_iter().map(arrived::<L>).collect();
+        let most = waiting.len().saturating_add(self.limits.on_stop);
         #[cfg(unix)]
         let is_paused = self.paused.get() || handed::is_waiting();
         #[cfg(not(unix))]
         let is_paused = self.paused.get();
-        while !is_paused && waiting.len() < self.limits.on_stop {
+        while !is_paused && waiting.len() < most {
             match self.family.accept(&socket) {
                 Ok(accepted) => waiting.push(accepted),
                 Err(error) => match AcceptError::from(&error) {
@@ -275,6 +340,7 @@ impl<L: Listens> Listening for SocketPort<L> {
         self.token.set(token);
         self.paused.set(false);
         *self.socket.borrow_mut() = Some(socket);
+        self.join(&core);
         self.factory.start();
         Ok(())
     }
@@ -292,10 +358,12 @@ impl<L: Listens> Listening for SocketPort<L> {
 
     fn pause(&self) {
         self.paused.set(true);
+        self.tell_team(true);
     }
 
     fn resume(&self) {
         if self.paused.replace(false) {
+            self.tell_team(false);
             self.look_again();
         }
     }
@@ -354,7 +422,17 @@ impl<L: Listens> Source for SocketPort<L> {
         if let (Some(mut socket), Some(core)) = (socket, self.core.upgrade()) {
             self.family.stopping();
             core.sources.remove(self.token.get(), &mut socket);
+            let left = self.leave();
+            if let Some(team) = &self.team {
+                // What no other port takes is reset.
+                left.into_iter().for_each(|sent| drop(team.inherit(sent)));
+            }
             self.factory.stop();
         }
     }
+}
+
+/// A connection that another port has accepted.
+fn arrived<L: Listens>((socket, peer): Sent<L::Socket>) -> Accepted<L::Socket> {
+    (L::Socket::arrived(socket), peer)
 }

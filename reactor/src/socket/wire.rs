@@ -1,11 +1,15 @@
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::io;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
 
 use mio::{Interest, Token, event};
 
 use super::HasDescriptor;
+#[cfg(unix)]
+use crate::PassError;
 use crate::core::siblings::Siblings;
 use crate::core::sources::Source;
 use crate::machines::output::ReadBuffer;
@@ -15,8 +19,12 @@ use crate::{Address, Reason};
 /// What a family of sockets supplies for a connection.
 pub(crate) trait StreamSocket: event::Source + HasDescriptor + 'static {
     /// The address of the peer, in as few bytes as possible: there may be very many.
-    type Peer: 'static;
+    type Peer: Send + 'static;
+    /// The socket on its way to another thread, before it has become a stream.
+    type Sent: Send + 'static;
 
+    fn send_off(self) -> Self::Sent;
+    fn arrived(sent: Self::Sent) -> Self;
     fn address_of(peer: &Self::Peer) -> Address;
     fn host(&self) -> io::Result<Address>;
     /// The socket has become this stream.
@@ -36,6 +44,14 @@ pub(crate) trait StreamSocket: event::Source + HasDescriptor + 'static {
     /// See [`Wire::unacknowledged`].
     fn unacknowledged(&self, peer: &Self::Peer) -> Option<usize>;
     fn take_error(&self) -> io::Result<Option<io::Error>>;
+    /// Whether nothing but the descriptor has to go to another reactor with it.
+    #[cfg(unix)]
+    fn may_leave(&self) -> bool {
+        true
+    }
+    /// The descriptor alone.
+    #[cfg(unix)]
+    fn into_descriptor(self) -> OwnedFd;
     /// The last read was short, and there may be more all the same.
     #[inline(always)]
     fn stopped_early(&self) -> bool {
@@ -208,6 +224,24 @@ impl<S: StreamSocket> Wire for SocketWire<S> {
     #[cfg(unix)]
     fn duplicate(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
         Some(self.with(|socket| socket.duplicate()))
+    }
+
+    /// A descriptor that lives on has to be taken from the system's list: its registration would live
+    /// on as well, under a token of this reactor.
+    #[cfg(unix)]
+    fn detach(&self) -> Result<OwnedFd, PassError> {
+        let mut place = self.socket.borrow_mut();
+        let socket = place.as_mut().ok_or(PassError::NotConnected)?;
+        if !socket.may_leave() {
+            return Err(PassError::Descriptors);
+        }
+        let registry = self.siblings.sources.registry();
+        registry.deregister(socket).map_err(PassError::Failed)?;
+        let socket = place.take().ok_or(PassError::NotConnected)?;
+        drop(place);
+        self.siblings.closed();
+        self.siblings.sources.forget(self.token.get());
+        Ok(socket.into_descriptor())
     }
 
     fn extension(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>> {

@@ -143,6 +143,10 @@ impl<W: Wire> Channel for Stream<W> {
         if wanted == TypeId::of::<Duplicate>() {
             return Some(Rc::new(Duplicate::new(self.wire.duplicate()?)));
         }
+        #[cfg(unix)]
+        if wanted == TypeId::of::<Leaving>() {
+            return Some(Rc::new(Leaving(self.me())));
+        }
         self.wire.extension(self.me(), wanted)
     }
 }

@@ -61,6 +61,11 @@ pub(crate) trait Wire: 'static {
     fn duplicate(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
         None
     }
+    /// Takes the descriptor out of the wire, which is closed then; after an error nothing has changed.
+    #[cfg(unix)]
+    fn detach(&self) -> Result<std::os::fd::OwnedFd, crate::PassError> {
+        Err(crate::PassError::NoSocket)
+    }
     /// What this kind of wire offers, for a stream whose weak reference is given.
     fn extension(&self, stream: Weak<dyn Any>, wanted: TypeId) -> Option<Rc<dyn Any>>;
 }

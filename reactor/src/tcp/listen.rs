@@ -13,7 +13,7 @@ use crate::core::Core;
 use crate::inherited::handed::{self, Asked};
 #[cfg(unix)]
 use crate::socket::share_port;
-use crate::socket::{self, AcceptLimits, Listens, Opened, new_socket};
+use crate::socket::{self, AcceptLimits, Listens, Opened, Sent, Team, new_socket};
 use crate::{Address, FactoryRef, ListenError, ListeningPort, TcpListen};
 
 /// A TCP port, for [`socket::listen`].
@@ -116,6 +116,10 @@ impl Listens for TcpPort {
             0 => Asked::AnyPort,
             _ => Asked::Address,
         })
+    }
+
+    fn team(&self) -> Option<Team<Sent<TcpStream>>> {
+        self.options.team.clone()
     }
 
     fn stopping(&self) {

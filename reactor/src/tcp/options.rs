@@ -1,6 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use mio::net::TcpStream;
 #[cfg(unix)]
 use socket2::Type;
 
@@ -8,7 +9,7 @@ use super::KeepAlive;
 use crate::StreamSettings;
 #[cfg(unix)]
 use crate::inherited::handed;
-use crate::socket::Share;
+use crate::socket::{Sent, Share, Team};
 
 /// The options of a TCP port.
 ///
@@ -30,6 +31,7 @@ pub struct TcpListen {
     #[cfg(unix)]
     pub(crate) reuse_port: bool,
     pub(super) share: Option<Share<()>>,
+    pub(super) team: Option<Team<Sent<TcpStream>>>,
     pub(crate) no_delay: bool,
     pub(crate) keep_alive: KeepAlive,
     pub(crate) max_accepts_per_turn: usize,
@@ -53,6 +55,7 @@ impl TcpListen {
             #[cfg(unix)]
             reuse_port: false,
             share: None,
+            team: None,
             no_delay: true,
             keep_alive: KeepAlive::Off,
             max_accepts_per_turn: 64,
@@ -103,6 +106,38 @@ impl TcpListen {
     /// their reactors and threads: the first opens it, and the last that stops closes it.
     pub fn shared(mut self) -> Self {
         self.share = Some(Share::default());
+        self
+    }
+
+    /// [`shared`](TcpListen::shared), and the port that has accepted a connection hands it to the one
+    /// whose reactor [serves](crate::Remote::served) the fewest. A port that is
+    /// [paused](crate::ListeningPort::pause_accepting) gets none. The connection is one of the port
+    /// that gets it: only that one counts it, and asks its factory.
+    ///
+    /// It is for systems that balance nothing by themselves, and for connections that last: each that is
+    /// handed on costs a wake-up of the other thread.
+    ///
+    /// ```
+    /// # use retwist_reactor as retwist;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use retwist::{Protocol, TransportRef};
+    /// # struct Echo;
+    /// # impl Protocol for Echo {
+    /// #     fn data_received(&mut self, t: &TransportRef, data: &[u8]) { t.write(data) }
+    /// # }
+    /// use retwist::{Reactor, TcpListen};
+    ///
+    /// let options = TcpListen::address(([127, 0, 0, 1], 0).into()).balanced();
+    /// // In threads of their own:
+    /// let (one, other) = (Reactor::new()?, Reactor::new()?);
+    /// let port = one.listen_tcp(options.clone(), |_| Echo)?;
+    /// let same = other.listen_tcp(options, |_| Echo)?;
+    /// assert_eq!(port.address(), same.address());
+    /// # Ok(()) }
+    /// ```
+    pub fn balanced(mut self) -> Self {
+        self.share = Some(Share::default());
+        self.team = Some(Team::default());
         self
     }
 

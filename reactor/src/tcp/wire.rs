@@ -38,6 +38,15 @@ impl From<SocketAddr> for Peer {
 
 impl StreamSocket for TcpStream {
     type Peer = Peer;
+    type Sent = TcpStream;
+
+    fn send_off(self) -> TcpStream {
+        self
+    }
+
+    fn arrived(sent: TcpStream) -> Self {
+        sent
+    }
 
     fn address_of(peer: &Peer) -> Address {
         peer.address().into()
@@ -69,6 +78,11 @@ impl StreamSocket for TcpStream {
 
     fn unacknowledged(&self, peer: &Peer) -> Option<usize> {
         unacknowledged(self.local_addr().ok()?, peer.address())
+    }
+
+    #[cfg(unix)]
+    fn into_descriptor(self) -> std::os::fd::OwnedFd {
+        self.into()
     }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {

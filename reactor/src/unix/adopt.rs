@@ -1,3 +1,4 @@
+use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
@@ -9,7 +10,10 @@ use super::name::address_of;
 use super::wire::{self, UnixSocket};
 use crate::core::Core;
 use crate::socket::{self, AdoptedSocket, GivenPort};
-use crate::{AdoptError, FactoryRef, ListenError, ListeningPort, ProtocolRef, TransportRef};
+use crate::stream::Parcel;
+use crate::{
+    AdoptError, FactoryRef, ListenError, ListeningPort, ProtocolRef, StreamSettings, TransportRef,
+};
 
 /// Makes a port of a UNIX socket that listens. Its file is not the port's: it stays.
 pub(crate) fn adopt_listener(
@@ -24,6 +28,19 @@ pub(crate) fn adopt_listener(
         accept(listener, None)
     });
     socket::listen(core, port, given.limits, given.settings, factory)
+}
+
+/// Makes a connection of a UNIX socket that another reactor has let go.
+pub(crate) fn arrives(
+    core: &Rc<Core>,
+    parcel: Parcel,
+    settings: Rc<StreamSettings>,
+    protocol: ProtocolRef,
+) -> io::Result<()> {
+    let socket = UnixSocket::new(UnixStream::from(parcel.socket), None);
+    let left = (parcel.id, parcel.unread, parcel.unsent);
+    let peer = wire::peer(parcel.peer);
+    socket::arrives(core, socket, peer, left, settings, protocol)
 }
 
 /// Makes a connection of a UNIX socket that is connected.

@@ -12,7 +12,7 @@ use super::name::address_of;
 use super::wire::{self, Peer, UnixSocket};
 use crate::core::Core;
 use crate::inherited::handed::{self, Asked};
-use crate::socket::{self, AcceptLimits, Listens, Opened, new_socket};
+use crate::socket::{self, AcceptLimits, Listens, Opened, Sent, Team, new_socket};
 use crate::{Address, FactoryRef, ListenError, ListeningPort, UnixListen};
 
 /// A socket that listens, with its file unless its name is abstract.
@@ -94,6 +94,10 @@ impl Listens for UnixPort {
 
     fn asked(&self) -> Option<Asked> {
         Some(Asked::Address)
+    }
+
+    fn team(&self) -> Option<Team<Sent<UnixSocket>>> {
+        self.options.team.clone()
     }
 
     fn stopping(&self) {

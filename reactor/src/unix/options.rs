@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use super::UnixName;
 use super::file::SocketFile;
+use super::wire::UnixSocket;
 use crate::StreamSettings;
-use crate::socket::Share;
+use crate::socket::{Sent, Share, Team};
 
 /// The options of a port of a UNIX socket.
 ///
@@ -26,6 +27,7 @@ pub struct UnixListen {
     pub(crate) settings: StreamSettings,
     pub(super) descriptors: Option<usize>,
     pub(super) share: Option<Share<Option<SocketFile>>>,
+    pub(super) team: Option<Team<Sent<UnixSocket>>>,
 }
 
 impl UnixListen {
@@ -47,6 +49,7 @@ impl UnixListen {
             settings: StreamSettings::default(),
             descriptors: None,
             share: None,
+            team: None,
         }
     }
 
@@ -106,6 +109,15 @@ impl UnixListen {
     /// their reactors and threads: the first opens it, and the last that stops removes the file.
     pub fn shared(mut self) -> Self {
         self.share = Some(Share::default());
+        self
+    }
+
+    /// [`shared`](UnixListen::shared), and the port that has accepted a connection hands it to the one
+    /// whose reactor [serves](crate::Remote::served) the fewest, as with
+    /// [`TcpListen::balanced`](crate::TcpListen::balanced).
+    pub fn balanced(mut self) -> Self {
+        self.share = Some(Share::default());
+        self.team = Some(Team::default());
         self
     }
 

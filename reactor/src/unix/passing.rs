@@ -73,6 +73,11 @@ impl Passing {
         }
     }
 
+    /// How many may wait, if any are accepted.
+    pub(super) fn limit(&self) -> Option<usize> {
+        self.limit
+    }
+
     pub(super) fn set_stream(&mut self, stream: &Rc<UnixStreamChannel>) {
         self.stream = Rc::downgrade(stream);
     }

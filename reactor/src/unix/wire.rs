@@ -1,7 +1,7 @@
 use std::any::{Any, TypeId};
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::{Rc, Weak};
 
 use mio::net::UnixStream;
@@ -85,6 +85,17 @@ impl event::Source for UnixSocket {
 
 impl StreamSocket for UnixSocket {
     type Peer = Peer;
+    /// With how many descriptors it accepts.
+    type Sent = (UnixStream, Option<usize>);
+
+    fn send_off(self) -> Self::Sent {
+        let limit = self.passing.as_ref().and_then(|passing| passing.limit());
+        (self.stream, limit)
+    }
+
+    fn arrived((stream, limit): Self::Sent) -> Self {
+        UnixSocket::new(stream, limit)
+    }
 
     fn address_of(peer: &Peer) -> Address {
         peer.as_deref().cloned().unwrap_or(Address::Unix(None))
@@ -125,6 +136,14 @@ impl StreamSocket for UnixSocket {
 
     fn unacknowledged(&self, _: &Peer) -> Option<usize> {
         unacknowledged(&self.stream)
+    }
+
+    fn may_leave(&self) -> bool {
+        self.passing.is_none()
+    }
+
+    fn into_descriptor(self) -> OwnedFd {
+        self.stream.into()
     }
 
     fn take_error(&self) -> io::Result<Option<io::Error>> {

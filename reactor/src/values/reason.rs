@@ -7,8 +7,8 @@ use std::time::Duration;
 /// The reason why a connection ended, which [`Protocol::connection_lost`](crate::Protocol::connection_lost) is
 /// told.
 ///
-/// Only [`Reason::Done`] is a clean end: everything that was written has been handed over, and the
-/// connection was closed in order. Everything else says that bytes may be missing, and which rule
+/// [`Reason::Done`] is a clean end: everything that was written has been handed over, and the
+/// connection was closed in order. All others but `Passed` say that bytes may be missing, and which rule
 /// or fault it was. It is an [`Error`] with its [`source`](Error::source), so that it can be passed
 /// on and printed with its whole cause.
 ///
@@ -56,6 +56,9 @@ pub enum Reason {
     UnreadLimit(usize),
     /// A callback panicked with this message.
     Panicked(Arc<str>),
+    /// The connection was [passed](crate::TransportRef::pass_to) to another reactor, where it goes on.
+    #[cfg(unix)]
+    Passed,
     /// The reactor ended before the connection could be closed in order.
     ReactorStopped,
     /// A layer or an application ended it, for a reason of its own.
@@ -70,7 +73,12 @@ impl Reason {
 
     /// True for a clean end: nothing was lost.
     pub fn is_clean(&self) -> bool {
-        matches!(self, Reason::Done)
+        match self {
+            Reason::Done => true,
+            #[cfg(unix)]
+            Reason::Passed => true,
+            _ => false,
+        }
     }
 
     /// The error of a given type that a layer gave as the reason, if that is what it is.
@@ -120,6 +128,8 @@ impl fmt::Display for Reason {
             Reason::Panicked(message) => {
                 write!(f, "connection aborted: a callback panicked: {message}")
             }
+            #[cfg(unix)]
+            Reason::Passed => f.write_str("connection passed to another reactor"),
             Reason::ReactorStopped => f.write_str("connection aborted: the reactor has ended"),
             Reason::Failed(error) => error.fmt(f),
         }

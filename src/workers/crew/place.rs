@@ -98,6 +98,13 @@ impl Place {
         }
     }
 
+    /// Whether connections are kept from it.
+    pub(super) fn is_avoided(&self, avoided: bool) {
+        if let State::Serving(serving) = &self.state {
+            serving.remote.avoid(avoided);
+        }
+    }
+
     pub(super) fn look(&mut self) -> Found {
         match &mut self.state {
             State::Serving(serving) => match &serving.pulse {

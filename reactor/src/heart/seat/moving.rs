@@ -1,0 +1,17 @@
+use super::*;
+
+/// A connection that moves from one reactor to another, and so from one seat to another.
+impl Seat {
+    /// What waits for the occupant, which will hear nothing of it.
+    pub(crate) fn take_waiting(&self) -> Vec<u8> {
+        self.take_unread()
+    }
+
+    /// Bytes that came before the connection was here: the occupant gets them first.
+    pub(crate) fn begin_with(&self, data: Vec<u8>) {
+        if !data.is_empty() {
+            self.cold(|cold| cold.unread = data);
+            self.state.set(Facts::UNREAD | Facts::REDELIVER);
+        }
+    }
+}
