@@ -44,7 +44,9 @@ pub(crate) use adopted::{Family, GivenPort, adopt, arrives};
 pub(crate) use attempt::{Dials, Progress, connect};
 #[cfg(target_os = "linux")]
 pub(crate) use diagnosis::ask_about;
-pub(crate) use inbox::{Inbox, NotPut};
+pub(crate) use inbox::Inbox;
+#[cfg(unix)]
+pub(crate) use inbox::NotPut;
 pub(crate) use new::new_socket;
 #[cfg(unix)]
 pub(crate) use new::share_port;

@@ -82,6 +82,7 @@ impl<T: Send + 'static> Inbox<T> {
         self.items().take().unwrap_or_default()
     }
 
+    #[cfg(unix)]
     pub(crate) fn is_open(&self) -> bool {
         self.items().is_some()
     }
