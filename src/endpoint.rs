@@ -47,8 +47,13 @@
 //! | `tcp:HOST:PORT:bindAddress=ADDRESS` | connects from this address of the machine |
 //!
 //! The system looks names up, in threads of a pool. With the feature `dns` a program may have them
-//! looked up on the reactor itself: it makes its network with
-//! `Network::with(Rc::new(reactor.handle()), Rc::new(DnsResolver::system(Rc::new(reactor.handle()))))`.
+//! looked up on the reactor itself. It makes its network with a resolver of its own:
+//!
+//! ```ignore
+//! let handle = Rc::new(reactor.handle());
+//! let resolver = DnsResolver::system(handle.clone());
+//! let network = Network::with(handle, Rc::new(resolver));
+//! ```
 //!
 //! | datagrams ([`datagram_from_string`]) | |
 //! |---|---|

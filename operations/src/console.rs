@@ -25,8 +25,8 @@ use crate::Operated;
 /// ```text
 /// $ socat - UNIX:/run/echo.sock
 /// connections
-///       ID  STATE              AGE     RECEIVED         SENT      WAITING  PEER -> PORT
-///       17  open              42 s         1024         1024            0  192.0.2.7:41234 -> 0.0.0.0:8007
+///  ID  STATE     AGE    RECEIVED        SENT     WAITING  PEER -> PORT
+///  17  open     42 s        1024        1024           0  192.0.2.7:41234 -> 0.0.0.0:8007
 ///
 /// abort 17
 /// connection 17 is aborted
@@ -46,7 +46,8 @@ use crate::Operated;
 ///
 /// let reactor = Reactor::new()?;
 /// let console = Console::new(&reactor);
-/// console.command("reload", "reload", "reads the configuration again", |_| Ok("reloaded".into()));
+/// let help = "reads the configuration again";
+/// console.command("reload", "reload", help, |_| Ok("reloaded".into()));
 /// let socket = UnixListen::name(UnixName::path("/run/echo.sock")?).mode(0o600);
 /// reactor.listen_unix_factory(socket, console.factory())?;
 /// # reactor.run()?;

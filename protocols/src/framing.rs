@@ -65,7 +65,9 @@ use retwist_reactor::TransportRef;
 ///         match message {
 ///             Message::Ping => transport.write(&[8, 0]),
 ///             Message::Pong => transport.write(&[9, 0]),
-///             Message::Text(text) => transport.write_sequence(&[&[1, text.len() as u8], text.as_bytes()]),
+///             Message::Text(text) => {
+///                 transport.write_sequence(&[&[1, text.len() as u8], text.as_bytes()]);
+///             }
 ///             Message::Unknown => {}
 ///         }
 ///         Ok(())

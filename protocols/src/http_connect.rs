@@ -19,10 +19,10 @@ use crate::{Destination, Opening, OpeningLayer, Policy, Step};
 ///
 /// ```
 /// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
-/// use retwist::protocols::{Destination, HttpConnect, Policy};
+/// use retwist::protocols::{BadHostName, Destination, HttpConnect, Policy};
 /// use retwist::{Protocol, ProtocolRef};
 ///
-/// fn through_proxy(protocol: impl Protocol) -> Result<ProtocolRef, retwist::protocols::BadHostName> {
+/// fn through_proxy(protocol: impl Protocol) -> Result<ProtocolRef, BadHostName> {
 ///     let destination = Destination::new("example.org", 443)?;
 ///     Ok(HttpConnect::to(destination).user("me", "secret").wrap(protocol))
 /// }

@@ -16,7 +16,8 @@ use retwist_reactor::{
 /// ```
 /// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
 /// use std::time::Duration;
-/// use retwist::protocols::{FactoryPolicy, Framed, LineReceiver, LineTransport, Limits, Tap, Timeout};
+/// use retwist::protocols::{FactoryPolicy, Framed, LineReceiver, LineTransport};
+/// use retwist::protocols::{Limits, Tap, Timeout};
 /// use retwist::factory;
 ///
 /// struct Shout;

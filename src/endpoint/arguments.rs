@@ -226,7 +226,8 @@ impl Position {
 ///
 /// ```
 /// # use retwist::endpoint::quote;
-/// assert_eq!(format!("tcp6:8007:interface={}", quote("fe80::1")), r"tcp6:8007:interface=fe80\:\:1");
+/// let interface = quote("fe80::1");
+/// assert_eq!(format!("tcp6:8007:interface={interface}"), r"tcp6:8007:interface=fe80\:\:1");
 /// ```
 #[doc(alias = "quoteStringArgument")]
 pub fn quote(value: &str) -> String {

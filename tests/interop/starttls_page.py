@@ -11,8 +11,8 @@ PAGE = HERE.parent.parent / "src" / "guide" / "starttls_proxy.md"
 
 
 def blocks(language):
-    """The blocks of the page in this language, each as its lines."""
-    return [block.strip().split("\n") for block in re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)]
+    """The blocks of the page in this language, each as its lines. A line that ends with a backslash goes on in the next one."""
+    return [re.sub(r"\\\n *", "", block).strip().split("\n") for block in re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)]
 
 
 class Page(ProxyCase):

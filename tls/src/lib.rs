@@ -77,7 +77,8 @@
 //! # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
 //! use retwist::testing::Pair;
 //! use retwist::{Protocol, ProtocolHandle, TransportRef};
-//! use retwist::tls::{ClientOptions, Identity, ServerOptions, TlsRole, TlsTransport, TrustRoots, start_tls};
+//! use retwist::tls::{ClientOptions, Identity, ServerOptions, TrustRoots};
+//! use retwist::tls::{TlsRole, TlsTransport, start_tls};
 //!
 //! /// Says hello in clear, and again under TLS.
 //! struct Greeter { role: TlsRole, heard: Vec<String> }

@@ -16,7 +16,8 @@ use crate::{FrameTransport, Framing, UnfinishedFrame};
 ///
 /// ```
 /// # mod retwist { pub use retwist_reactor::*; pub use retwist_protocols as protocols; }
-/// use retwist::protocols::{ByteFraming, FrameReceiver, FrameTransport, Framed, Int16Strings, Netstrings};
+/// use retwist::protocols::{ByteFraming, FrameReceiver, FrameTransport};
+/// use retwist::protocols::{Framed, Int16Strings, Netstrings};
 ///
 /// struct Echo;
 ///
@@ -28,7 +29,8 @@ use crate::{FrameTransport, Framing, UnfinishedFrame};
 ///     }
 /// }
 ///
-/// let (netstrings, prefixed) = (Framed::new(Netstrings::new(), Echo), Framed::new(Int16Strings::new(), Echo));
+/// let netstrings = Framed::new(Netstrings::new(), Echo);
+/// let prefixed = Framed::new(Int16Strings::new(), Echo);
 /// # let _ = (netstrings, prefixed);
 /// ```
 #[doc(alias = "NetstringReceiver")]

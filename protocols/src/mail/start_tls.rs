@@ -14,7 +14,8 @@ type Start = Rc<dyn Fn(&TransportRef) -> Result<TransportRef, Arc<dyn Error + Se
 /// This crate has no TLS: what starts it is given, and is `start_tls` of `retwist_tls` usually:
 ///
 /// ```ignore
-/// let role = TlsRole::client(ClientOptions::new(TrustRoots::platform()?).build()?, "mail.example.org")?;
+/// let options = ClientOptions::new(TrustRoots::platform()?).build()?;
+/// let role = TlsRole::client(options, "mail.example.org")?;
 /// let required = StartTls::required(move |transport| start_tls(transport, role.clone()));
 /// ```
 ///

@@ -41,7 +41,8 @@ impl ReactorHandle {
     /// let stats = reactor.stats();
     /// assert_eq!(stats.ports[0].address, port.address());
     /// assert_eq!(stats.connections.total(), 0);
-    /// println!("{} bytes received, 99 % of timers at most {:?} late", stats.received, stats.lag.quantile(0.99));
+    /// let late = stats.lag.quantile(0.99);
+    /// println!("{} bytes received, 99 % of timers at most {late:?} late", stats.received);
     /// # Ok(()) }
     /// ```
     pub fn stats(&self) -> Stats {

@@ -41,7 +41,7 @@ impl Session {
                 self.state = State::Named { name, pinned };
                 Ok("hello".to_owned())
             }
-            (State::Named { name, .. }, Command::Name(_)) => Ok(format!("you are {name} already")),
+            (State::Named { name, .. }, Command::Name(_)) => Ok(format!("{name} already")),
             (State::Nameless, Command::Pin(_)) => Err("NAME comes first"),
             (State::Named { name, pinned }, Command::Pin(text)) => {
                 *pinned += 1;

@@ -32,8 +32,8 @@ impl Client {
         Framed::new(Lines::lf_or_crlf(), Client::default())
     }
 
-    fn say(&mut self, transport: &LineTransport, command: &str) -> Deferred<Vec<String>, Refused> {
-        transport.send_line(command);
+    fn say(&mut self, server: &LineTransport, command: &str) -> Deferred<Vec<String>, Refused> {
+        server.send_line(command);
         let (promise, answer) = Deferred::new();
         self.said.push_back(promise);
         answer

@@ -124,7 +124,7 @@ impl Session {
 }
 
 impl Session {
-    /// The answer has left in clear. From here on everything is protected, or the connection ends.
+    /// The answer has left in clear. From here on TLS protects all, or the connection ends.
     fn start_tls(&mut self, transport: &LineTransport) {
         if let Err(error) = start_tls(transport, self.role.clone()) {
             eprintln!("{}: {error}", transport.peer());
@@ -259,8 +259,8 @@ mod tests {
     fn what_is_slipped_in_behind_the_command_is_not_carried_out() {
         // An attacker on the way adds a line to the segment of the client.
         let [_, server] = roles();
-        let client =
-            retwist::testing::RecordingTransport::connect(Session::new(&Rc::default(), &server));
+        let session = Session::new(&Rc::default(), &server);
+        let client = retwist::testing::RecordingTransport::connect(session);
         client.receive(b"TLS\nNAME mallory\n");
         let heard = client.take_written();
         assert!(heard.starts_with(b"OK go ahead\r\n"));

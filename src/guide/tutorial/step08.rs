@@ -147,7 +147,7 @@ impl Session {
 }
 
 impl Session {
-    /// The answer has left in clear. From here on everything is protected, or the connection ends.
+    /// The answer has left in clear. From here on TLS protects all, or the connection ends.
     fn start_tls(&mut self, transport: &LineTransport) {
         if let Err(error) = start_tls(transport, self.role.clone()) {
             eprintln!("{}: {error}", transport.peer());
@@ -267,8 +267,8 @@ mod tests {
         let answer = String::from_utf8(scraper.take_written()).unwrap();
         assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"));
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        let expected = "board_clients_total 1\nboard_commands_total 2\nboard_mistakes_total 1\n";
-        assert_eq!(body.trim_end(), expected.trim_end());
+        let expected = "board_clients_total 1\nboard_commands_total 2\nboard_mistakes_total 1";
+        assert_eq!(body.trim_end(), expected);
         assert!(scraper.is_closing());
     }
 }

@@ -3,7 +3,8 @@ use retwist::protocols::{
     FactoryPolicy, Framed, Limits, LineReceiver, LineTransport, Lines, Timeout, WeakReceiver,
 };
 use retwist::tls::{Identity, ServerOptions, TlsRole, TlsTransport, start_tls};
-use retwist::{Factory, FullReactor, Phase, Reactor, ReactorStreams, Reason, SystemEvent, factory};
+use retwist::{Factory, FullReactor, Phase, Reactor, ReactorStreams, Reason};
+use retwist::{SystemEvent, factory};
 use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -169,7 +170,7 @@ impl Session {
 }
 
 impl Session {
-    /// The answer has left in clear. From here on everything is protected, or the connection ends.
+    /// The answer has left in clear. From here on TLS protects all, or the connection ends.
     fn start_tls(&mut self, transport: &LineTransport) {
         if let Err(error) = start_tls(transport, self.role.clone()) {
             log::warn!("{}: {error}", transport.peer());
@@ -253,7 +254,7 @@ fn sessions(board: Rc<Board>, role: TlsRole) -> impl Factory {
     limits.factory(sessions)
 }
 
-/// Listens as the arguments say: `--figures ENDPOINT` for the figures, all others for the board.
+/// Listens as the arguments say: `--figures ENDPOINT` for figures, all others for the board.
 fn listen(
     reactor: &dyn ReactorStreams,
     board: &Rc<Board>,
