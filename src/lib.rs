@@ -230,7 +230,8 @@
 //! | `idna` | yes | names of hosts with letters outside of ASCII |
 //! | `dns` | no | `deferred::names`: names by DNS on the reactor itself, and records of every type; the system and its threads stay the default |
 //! | `mail` | no | `mail`: clients of mail |
-//! | `operations` | no | `operations`: a console, and the two below |
+//! | `operations` | no | `operations`: a console, and the three below |
+//! | `health` | no | `operations::Health`: an endpoint that a load balancer asks for the health of the service |
 //! | `metrics` | no | `operations::metrics`: the figures of a reactor for the crate `metrics`, and an endpoint that Prometheus reads |
 //! | `page` | no | `operations::Page`: the figures of a reactor on a page in the browser |
 //! | `tokio-codec` | no | [`protocols`] gets `Codec`: framings from the decoders and encoders of tokio-util |
@@ -248,7 +249,12 @@ mod workers;
 
 #[doc(inline)]
 pub use retwist_deferred as deferred;
-#[cfg(any(feature = "operations", feature = "metrics", feature = "page"))]
+#[cfg(any(
+    feature = "operations",
+    feature = "health",
+    feature = "metrics",
+    feature = "page"
+))]
 #[doc(inline)]
 pub use retwist_operations as operations;
 #[doc(inline)]

@@ -24,6 +24,7 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a str,
     fields: &'a [httparse::Header<'a>],
     /// What came behind the request.
+    #[cfg(feature = "page")]
     pub(crate) rest: &'a [u8],
 }
 
@@ -147,6 +148,7 @@ impl Door {
         let request = Request {
             path: target.split('?').next().unwrap_or_default(),
             fields: parsed.headers,
+            #[cfg(feature = "page")]
             rest: &self.head[end..],
         };
         // HTTP/1.0 has no such field, and is what simple health checks speak.

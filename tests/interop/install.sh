@@ -10,6 +10,7 @@ needed=(
     openssl:openssl
     strace:strace
     haproxy:haproxy
+    nginx:nginx-light
     danted:dante-server
     tinyproxy:tinyproxy-bin
     gnutls-cli:gnutls-bin
@@ -41,6 +42,7 @@ for entry in "${needed[@]}"; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
 done
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing+=(libnginx-mod-stream)
 [ -x /usr/lib/dovecot/imap ] || missing+=(dovecot-imapd)
 [ -x /usr/lib/dovecot/pop3 ] || missing+=(dovecot-pop3d)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)

@@ -198,6 +198,10 @@ impl Attempt {
 
     fn exited(&self, exit: &ProcessExit) {
         self.process.take();
+        if *exit == ProcessExit::LeftRunning {
+            // It goes on: this program has come to its end.
+            return;
+        }
         if let Some(shared) = self.shared.upgrade() {
             self.failed(&shared, &format!("it has ended: {exit}"));
         }
