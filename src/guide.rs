@@ -35,6 +35,8 @@
 //! **Operation**
 //!
 //! - [Deployment](deployment): run as a service, log, end in order
+//! - [Many machines](machines): stand behind a balancer, drain without a loss, keep state where its key is
+//! - [Figures and symptoms](operating): know what each figure means, and what to do when something is wrong
 //! - [TLS before an old server](starttls_proxy): add TLS to a server without it, or take it off, in one command
 //! - [Performance](performance): know what costs, and measure it
 //! - [Security](security): know what is bounded, and bound the rest
@@ -97,6 +99,12 @@ pub mod transports {}
 
 #[doc = include_str!("guide/deployment.md")]
 pub mod deployment {}
+
+#[doc = include_str!("guide/machines.md")]
+pub mod machines {}
+
+#[doc = include_str!("guide/operating.md")]
+pub mod operating {}
 
 #[doc = include_str!("guide/starttls_proxy.md")]
 pub mod starttls_proxy {}

@@ -94,6 +94,7 @@ pub(crate) fn main_about(
         Ok(read) => read,
         Err(mistake) => return fail(&*mistake, 2),
     };
+    raise_limits();
     let reactor = match Reactor::with_settings(operation.settings()) {
         Ok(reactor) => reactor,
         Err(error) => return fail(&error, 1),
@@ -130,6 +131,7 @@ where
     let outcome = match understood {
         Ok((operation, (workers, set_up))) => {
             let supervised = operation.clone();
+            raise_limits();
             workers
                 .settings(operation.settings())
                 .when_listening(announce)
@@ -149,8 +151,17 @@ where
     }
 }
 
+/// Each connection takes a descriptor. A program whose limit stays low serves as many as it can.
+fn raise_limits() {
+    #[cfg(unix)]
+    if let Err(error) = retwist::raise_descriptor_limit() {
+        log::warn!("the limit of descriptors stays as it is: {error}");
+    }
+}
+
 /// A program that a service manager has started tells it when it is ready and when it stops, and feeds
-/// its watchdog: so each example can be a service of `Type=notify`, or `notify-reload`.
+/// its watchdog: so each example can be a service of `Type=notify`, or `notify-reload`. All that
+/// needs root is open by now.
 #[cfg(unix)]
 fn operate(reactor: &ReactorHandle, operation: &Operation, serves: bool) -> Result<(), Mistake> {
     operation.restarts(reactor)?;
@@ -158,6 +169,8 @@ fn operate(reactor: &ReactorHandle, operation: &Operation, serves: bool) -> Resu
     if serves {
         reload::on_signal(reactor, manager)?;
     }
+    #[cfg(not(target_vendor = "apple"))]
+    operation.give_up_root()?;
     Ok(())
 }
 

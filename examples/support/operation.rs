@@ -1,8 +1,12 @@
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::{Parser, ValueExt};
 use retwist::ReactorSettings;
+#[cfg(all(unix, not(target_vendor = "apple")))]
+use retwist::RunAs;
 #[cfg(unix)]
 use retwist::{Phase, ReactorHandle, Restart, SystemEvent};
 
@@ -15,6 +19,8 @@ pub(crate) struct Operation {
     drain: Duration,
     notice: Duration,
     watches: Watches,
+    #[cfg(all(unix, not(target_vendor = "apple")))]
+    run_as: Option<RunAs>,
 }
 
 /// What the help says about them.
@@ -30,7 +36,20 @@ pub(crate) const HELP: &str = r"
 SIGHUP reads that file again, and the files of certificates, private keys, authorities and ticket keys that options name; a
 file that cannot be used is said in the log, and what counted before counts further. All else is for a new program:
 SIGUSR2 starts the program anew from the same path, with the sockets that it listens on; as soon as the new one is ready,
-this one gives its connections the time of --drain, or 30 s, and ends.";
+this one gives its connections the time of --drain, or 30 s, and ends.
+
+--run-as USER[:GROUP]
+                   when all ports are open and all keys are read, become that user for good; for ports below 1024
+
+What is tuned where:
+
+descriptors        one a connection: the program raises its limit to the hard one (LimitNOFILE=, ulimit -Hn)
+queue of a port    1024 connections, or :backlog=N behind an endpoint; the system gives at most net.core.somaxconn
+ports below 1024   root and --run-as; or a socket unit of systemd; or CAP_NET_BIND_SERVICE (AmbientCapabilities=); or
+                   net.ipv4.ip_unprivileged_port_start
+memory             limit:total=N: before an endpoint, for the connections at a time, and limit:perPeer=N: for each address
+dead peers         timeout:idle=SECONDS: before an endpoint; half an hour without it
+watchdog           WatchdogSec= of a unit: a loop that is stuck for so long is started again";
 
 /// How long a program that was replaced gives its connections, unless an option says so.
 #[cfg(unix)]
@@ -61,6 +80,10 @@ impl Operation {
                 "--admin" | "--health" | "--metrics" | "--page" => {
                     let value = value.or_else(|| arguments.next());
                     operation.watches.ask(option, value)?;
+                }
+                #[cfg(all(unix, not(target_vendor = "apple")))]
+                "--run-as" => {
+                    operation.run_as = Some(parsed(option, value.or_else(|| arguments.next()))?);
                 }
                 "--" => {
                     others.push(argument);
@@ -93,6 +116,15 @@ impl Operation {
         Ok(())
     }
 
+    /// Gives up the rights of root, when all is open that needs them.
+    #[cfg(all(unix, not(target_vendor = "apple")))]
+    pub(crate) fn give_up_root(&self) -> Result<(), Mistake> {
+        match &self.run_as {
+            Some(user) => Ok(user.apply()?),
+            None => Ok(()),
+        }
+    }
+
     /// The settings of the reactor, or of each worker.
     pub(crate) fn settings(&self) -> ReactorSettings {
         ReactorSettings {
@@ -105,9 +137,15 @@ impl Operation {
 
 /// A time, as the value of an option.
 fn seconds(option: &str, value: Option<OsString>) -> Result<Duration, Mistake> {
+    parsed(option, value).map(Duration::from_secs)
+}
+
+/// The value of an option.
+fn parsed<T: FromStr<Err: Display>>(option: &str, value: Option<OsString>) -> Result<T, Mistake> {
     let Some(value) = value else {
         return Err(format!("missing argument for option '{option}'").into());
     };
-    let parsed = value.parse().map(Duration::from_secs);
+    let text = value.string()?;
+    let parsed = text.parse();
     parsed.map_err(|error| format!("{option}: {error}").into())
 }

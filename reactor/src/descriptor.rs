@@ -4,6 +4,7 @@ mod companion;
 mod end;
 mod error;
 mod kind;
+mod limit;
 mod nonblocking;
 mod open;
 mod options;
@@ -13,6 +14,7 @@ mod wire;
 
 pub(crate) use companion::Companion;
 pub use error::OpenError;
+pub use limit::{DescriptorLimit, raise_descriptor_limit};
 pub(crate) use open::open;
 pub use options::DescriptorStream;
 pub use terminal::Terminal;

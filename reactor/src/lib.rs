@@ -66,7 +66,9 @@ pub use datagram::{
     NetworkInterface, SendError, SendFailure, UdpError, UdpOption, WeakDatagramProtocol,
 };
 #[cfg(unix)]
-pub use descriptor::{DescriptorStream, OpenError, Terminal};
+pub use descriptor::{
+    DescriptorLimit, DescriptorStream, OpenError, Terminal, raise_descriptor_limit,
+};
 pub use heart::channel::Channel;
 pub use heart::clock::{Clock, DelayedCall};
 pub use heart::figures::{Counter, Figures};
@@ -95,6 +97,8 @@ pub use reactor::{
 };
 #[cfg(unix)]
 pub use service::{Restart, RestartError, Restarting, ServiceManager, ServiceManagerError};
+#[cfg(all(unix, not(target_vendor = "apple")))]
+pub use service::{RunAs, RunAsError};
 #[cfg(unix)]
 pub use socket::AdoptedSocket;
 #[cfg(unix)]

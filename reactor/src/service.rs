@@ -4,6 +4,8 @@
 mod error;
 mod notices;
 mod restart;
+#[cfg(not(target_vendor = "apple"))]
+mod run_as;
 mod watchdog;
 
 use std::fmt;
@@ -12,6 +14,8 @@ use std::rc::Rc;
 pub use error::ServiceManagerError;
 use notices::Notices;
 pub use restart::{Restart, RestartError, Restarting};
+#[cfg(not(target_vendor = "apple"))]
+pub use run_as::{RunAs, RunAsError};
 
 use crate::inherited::handed;
 use crate::{Phase, ReactorHandle, SystemEvent};

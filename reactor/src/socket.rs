@@ -9,6 +9,7 @@ mod accept_error;
 #[cfg(unix)]
 mod adopted;
 mod attempt;
+mod backlog;
 #[cfg(target_os = "linux")]
 mod diagnosis;
 mod inbox;
@@ -42,6 +43,7 @@ pub use adopted::AdoptedSocket;
 #[cfg(unix)]
 pub(crate) use adopted::{Family, GivenPort, adopt, arrives};
 pub(crate) use attempt::{Dials, Progress, connect};
+pub(crate) use backlog::listen as listen_with_backlog;
 #[cfg(target_os = "linux")]
 pub(crate) use diagnosis::ask_about;
 pub(crate) use inbox::Inbox;

@@ -3,10 +3,17 @@
 
 #![cfg(target_os = "linux")]
 
+mod container;
+#[cfg(feature = "operations")]
+mod figures;
+mod limits;
 #[path = "../examples/program.rs"]
 #[allow(dead_code, reason = "the examples are run in many ways")]
 mod program;
+mod started;
 #[path = "../examples/steady.rs"]
+#[allow(dead_code, reason = "the browser reads with it, too")]
 mod steady;
+mod systemd;
 #[cfg(feature = "operations")]
 mod three;

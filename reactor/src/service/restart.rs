@@ -54,7 +54,7 @@ use crate::{ReactorHandle, ReactorState, Signal, SignalHandler};
 ///
 /// Under a service manager, the new process becomes the main one (`MAINPID=`): `Type=notify` with
 /// `NotifyAccess=all` is needed for that. A program that is the first process of a container cannot be
-/// replaced so, because the container ends with it.
+/// replaced so, because the container ends with it: it goes on, and the log says so.
 #[derive(Clone, Debug)]
 pub struct Restart {
     signal: Option<Signal>,
@@ -173,6 +173,11 @@ impl Shared {
         }
         if self.attempt.borrow().is_some() {
             return log::warn!("no restart: there is one under way");
+        }
+        if std::process::id() == 1 {
+            return log::warn!(
+                "no restart: this is the first process of its container, which would end with it"
+            );
         }
         log::info!("restarting: {} is started", self.program.display());
         match Attempt::begin(self) {

@@ -13,7 +13,9 @@ use crate::core::Core;
 use crate::inherited::handed::{self, Asked};
 #[cfg(unix)]
 use crate::socket::share_port;
-use crate::socket::{self, AcceptLimits, Listens, Opened, Sent, Team, new_socket};
+use crate::socket::{
+    self, AcceptLimits, Listens, Opened, Sent, Team, listen_with_backlog, new_socket,
+};
 use crate::{Address, FactoryRef, ListenError, ListeningPort, TcpListen};
 
 /// A TCP port, for [`socket::listen`].
@@ -60,7 +62,7 @@ impl TcpPort {
             self.options
                 .keep_alive
                 .apply_to_new(&SockRef::from(&socket))?;
-            socket.listen(self.options.backlog)?;
+            listen_with_backlog(&socket, self.options.backlog)?;
             return Ok(socket);
         }
         let domain = Domain::for_address(address);
@@ -81,7 +83,7 @@ impl TcpPort {
             .keep_alive
             .apply_to_new(&SockRef::from(&socket))?;
         socket.bind(&address.into())?;
-        socket.listen(self.options.backlog)?;
+        listen_with_backlog(&socket, self.options.backlog)?;
         Ok(socket)
     }
 

@@ -12,7 +12,9 @@ use super::name::address_of;
 use super::wire::{self, Peer, UnixSocket};
 use crate::core::Core;
 use crate::inherited::handed::{self, Asked};
-use crate::socket::{self, AcceptLimits, Listens, Opened, Sent, Team, new_socket};
+use crate::socket::{
+    self, AcceptLimits, Listens, Opened, Sent, Team, listen_with_backlog, new_socket,
+};
 use crate::{Address, FactoryRef, ListenError, ListeningPort, UnixListen};
 
 /// A socket that listens, with its file unless its name is abstract.
@@ -62,7 +64,7 @@ impl UnixPort {
         let address = address.map_err(|error| self.fail(error))?;
         if let Some(socket) = handed::take(Type::STREAM, &address) {
             let file = file::taken_over(&self.options.name, self.options.mode)?;
-            let listening = socket.listen(self.options.backlog);
+            let listening = listen_with_backlog(&socket, self.options.backlog);
             listening.map_err(|error| self.fail(error))?;
             return Ok(Opened::new(socket, file));
         }
@@ -71,9 +73,7 @@ impl UnixPort {
         // It does not listen yet, so that no peer connects under other permissions.
         let options = &self.options;
         let file = file::bind(&socket, &options.name, options.mode, options.lock_file)?;
-        socket
-            .listen(self.options.backlog)
-            .map_err(|error| self.fail(error))?;
+        listen_with_backlog(&socket, self.options.backlog).map_err(|error| self.fail(error))?;
         Ok(Opened::new(socket, file))
     }
 }
