@@ -3,6 +3,7 @@
 import http.client
 import time
 
+from balancer import accepts
 from instance import PATIENCE, until
 from load import Load
 
@@ -24,17 +25,18 @@ class Rehearsal:
             self.step("drain a", lambda: self.drain(a))
             meanwhile = self.homes()
             self.step("start a again", lambda: self.start(a))
+            again = self.homes()
             self.step("restart b", b.restart)
             self.step("kill c", lambda: self.kill(c), forgiven=True)
         if self.balancer.users:
-            self.check_homes(before, meanwhile, a)
+            self.check_homes(before, meanwhile, again, a)
         return self.table
 
     def drain(self, instance):
         self.balancer.take_out(instance)
         instance.drain()
         self.balancer.wait_until_down(instance)
-        if not instance.lives():
+        if not all(accepts(program.port) for program in instance.programs):
             raise RuntimeError("the ports closed before the balancer knew: the notice is too short")
         codes = instance.wait()
         if codes != [0, 0]:
@@ -99,7 +101,7 @@ class Rehearsal:
             raise RuntimeError(f"user {user} is answered {answer.status}")
         return answer.getheader("x-served-by")
 
-    def check_homes(self, before, meanwhile, drained):
+    def check_homes(self, before, meanwhile, again, drained):
         if set(before.values()) != {"a", "b", "c"}:
             raise RuntimeError(f"the users are not spread: {before}")
         for user, home in before.items():
@@ -107,6 +109,8 @@ class Rehearsal:
                 raise RuntimeError(f"user {user} is still at {home}, which is drained")
             if home != drained.name and meanwhile[user] != home:
                 raise RuntimeError(f"user {user} was moved from {home} to {meanwhile[user]}")
+        if again != before:
+            raise RuntimeError(f"users are not at home again: {before}, {again}")
 
 
 def show(table):
