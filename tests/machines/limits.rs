@@ -142,8 +142,8 @@ fn a_low_port_outlives_root_and_a_restart() {
     let mut echo = Started::new(installed.command(port, "65534:65534"));
     let address = echo.address();
     assert_eq!(address.port(), port);
-    let nobody = [vec![65534; 4], vec![65534; 4], vec![65534]];
-    assert_eq!(identity(echo.pid()), nobody);
+    let user = [vec![65534; 4], vec![65534; 4], vec![65534]];
+    assert_eq!(identity(echo.pid()), user);
     echo.logs("runs as 65534:65534 (user 65534, group 65534) from now on");
     echoes(address);
     // The new version is that user from the beginning, and has the port all the same.
@@ -151,7 +151,7 @@ fn a_low_port_outlives_root_and_a_restart() {
     echo.logs("runs as 65534:65534 (user 65534, group 65534) already");
     echo.complete_restart();
     assert_eq!(echo.address(), address);
-    assert_eq!(identity(echo.pid()), nobody);
+    assert_eq!(identity(echo.pid()), user);
     echoes(address);
     echo.stop();
 }
@@ -187,11 +187,11 @@ fn a_user_by_name_is_in_the_groups_of_the_tables() {
         return;
     }
     let installed = Installed::new("name");
-    let echo = Started::new(installed.command(low_port(), "nobody"));
+    let echo = Started::new(installed.command(low_port(), "daemon"));
     echo.address();
     let [users, groups, _] = identity(echo.pid());
     let id = |option: &str| {
-        let output = Command::new("id").args([option, "nobody"]).output();
+        let output = Command::new("id").args([option, "daemon"]).output();
         let text = String::from_utf8(output.unwrap().stdout).unwrap();
         text.trim().parse::<u32>().unwrap()
     };
@@ -207,7 +207,7 @@ fn what_is_wrong_with_the_user_is_said() {
             "there is no user \"no-such-user\" on this system",
         ),
         (
-            "nobody:no-such-group",
+            "daemon:no-such-group",
             "there is no group \"no-such-group\"",
         ),
         ("root", "is root: name a user who may do less"),
