@@ -59,6 +59,12 @@ impl Link {
 }
 
 impl LineReceiver for Link {
+    /// The server has ended, and not the one who looks on.
+    fn read_connection_lost(&mut self, transport: &LineTransport) {
+        let why = std::io::Error::other("the console has ended");
+        transport.lose_connection_because(Reason::failed(why));
+    }
+
     fn connection_made(&mut self, transport: &LineTransport) {
         self.ask(transport);
     }

@@ -62,7 +62,7 @@ use crate::Operated;
 /// at most 1000 bytes; one command is worked on at a time, and nothing is read meanwhile; an answer is
 /// made 64 lines at a time, each time that all before is sent; and after an answer the console rests for
 /// twenty times as long as the answer has kept the loop. A console on which nothing moves for half an hour
-/// ends.
+/// ends. Under a drain, consoles go on as long as others are served, and end then.
 ///
 /// A clone is the same console.
 #[derive(Clone)]

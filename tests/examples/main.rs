@@ -44,6 +44,8 @@ mod socks;
 mod stdio;
 mod steady;
 mod tls_endpoints;
+#[cfg(all(unix, feature = "operations"))]
+mod top;
 mod unix_chat;
 mod web;
 mod websocket;

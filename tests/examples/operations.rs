@@ -1,7 +1,7 @@
 //! What those who run a server look at it with: the console, the metrics, the page and `top`, of an example
 //! with real clients.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -19,7 +19,7 @@ use crate::program::{PATIENCE, Program, has, run};
 const LOCAL: &str = "tcp:0:interface=127.0.0.1";
 
 /// An echo with all that it can be looked at with.
-struct Watched {
+pub(crate) struct Watched {
     program: Program,
     echo: SocketAddr,
     socket: String,
@@ -29,7 +29,7 @@ struct Watched {
 }
 
 impl Watched {
-    fn start(name: &str) -> Watched {
+    pub(crate) fn start(name: &str) -> Watched {
         let files = Files::new(name);
         let socket = files.path("admin.sock");
         let admin = format!("unix:{socket}");
@@ -63,11 +63,20 @@ impl Watched {
         }
     }
 
-    fn client(&self) -> TcpStream {
+    pub(crate) fn client(&self) -> TcpStream {
         let mut client = TcpStream::connect(self.echo).unwrap();
         client.write_all(b"hello").unwrap();
         client.read_exact(&mut [0; 5]).unwrap();
         client
+    }
+
+    /// The path of its console.
+    pub(crate) fn socket(&self) -> &str {
+        &self.socket
+    }
+
+    pub(crate) fn stop(self) {
+        self.program.stop();
     }
 
     /// What the console answers to these commands, up to its end.
@@ -154,6 +163,31 @@ fn a_console_on_a_socket_of_the_owner() {
     assert!(watched.ask("stop").contains("the program ends"));
     assert_eq!(watched.program.exit_code(), Some(0));
     assert!(!std::path::Path::new(&watched.socket).exists());
+}
+
+#[test]
+fn a_console_drains_the_program_and_looks_on() {
+    let watched = Watched::start("drain");
+    let mut client = watched.client();
+    let mut console = UnixStream::connect(&watched.socket).unwrap();
+    console.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut answers = BufReader::new(console.try_clone().unwrap()).lines();
+    let mut ask = |command: &str| -> String {
+        console.write_all(command.as_bytes()).unwrap();
+        let answer = answers.by_ref().map(Result::unwrap);
+        answer.take_while(|line| !line.is_empty()).collect()
+    };
+    let answer = ask("drain 3600\n");
+    assert_eq!(answer, "the program drains for at most 3600 s, and ends");
+    // Nothing new is accepted as soon as the ports are closed.
+    while !ask("ports\n").contains("stopped") && TcpStream::connect(watched.echo).is_ok() {}
+    client.write_all(b"hello").unwrap();
+    client.read_exact(&mut [0; 5]).unwrap();
+    assert!(ask("connections\n").contains(&client.local_addr().unwrap().to_string()));
+    drop(client);
+    // It is the last, and does not hold up the end.
+    assert!(answers.next().is_none());
+    assert_eq!(watched.program.exit_code(), Some(0));
 }
 
 #[test]

@@ -1,13 +1,16 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use retwist_reactor::Reason;
+use retwist_reactor::{FigureName, Figures, Reason};
 
 use crate::{TlsError, TlsInfo};
 
 /// The outcomes of the TLS handshakes of one thread, which is that of one reactor: counts that only grow.
 ///
 /// A handshake is counted when it is over, so that a connection that is open costs nothing.
+///
+/// The [figures](retwist_reactor::Figures) of the reactor have the same counts by name, for a console and metrics:
+/// `tls_handshakes`, `tls_resumptions`, `tls_failures` by their kind, and `tls_peer_alerts` by the alert.
 ///
 /// ```
 /// # mod retwist { pub use retwist_reactor::*; pub use retwist_tls as tls; }
@@ -61,7 +64,11 @@ impl TlsStats {
 }
 
 /// A handshake has succeeded.
-pub(crate) fn completed(info: &TlsInfo) {
+pub(crate) fn completed(info: &TlsInfo, figures: &Figures) {
+    figures.counter("tls_handshakes").add(1);
+    if info.resumed {
+        figures.counter("tls_resumptions").add(1);
+    }
     STATS.with_borrow_mut(|stats| {
         stats.completed += 1;
         stats.resumed += u64::from(info.resumed);
@@ -71,10 +78,15 @@ pub(crate) fn completed(info: &TlsInfo) {
 
 /// A connection has ended in its handshake.
 #[cold]
-pub(crate) fn failed(reason: Option<&Reason>) {
+pub(crate) fn failed(reason: Option<&Reason>, figures: &Figures) {
     let error = reason.and_then(|reason| reason.downcast_ref::<TlsError>());
+    let kind = error.map_or("transport", TlsError::kind);
+    let count = |name: FigureName| figures.counter(name).add(1);
+    count(FigureName::from("tls_failures").label("kind", kind));
+    if let Some(alert) = error.and_then(TlsError::alert_name) {
+        count(FigureName::from("tls_peer_alerts").label("alert", alert.to_owned()));
+    }
     STATS.with_borrow_mut(|stats| {
-        let kind = error.map_or("transport", TlsError::kind);
         *stats.failed.entry(kind).or_default() += 1;
         // A peer has no more than 256 of them.
         if let Some(alert) = error.and_then(TlsError::alert_name) {

@@ -196,3 +196,38 @@ fn half_an_hour_of_silence() {
         );
     }
 }
+
+#[test]
+fn a_drain_waits_for_the_command_that_has_begun_and_for_nothing_else() {
+    const BYE: &str = "* BYE the server stops\r\n";
+    let place = Place::new();
+    for idle in [&b""[..], b"a NOOP\r\n", b"a IDLE\r\n"] {
+        let client = place.user();
+        client.says(idle);
+        client.recording.drain();
+        assert_eq!(client.says(b"b NOOP\r\n"), BYE);
+        assert!(client.is_closing());
+    }
+    let message = b"Subject: a\r\n\r\ntext\r\n";
+    for size in [1, 2, 3, 7, 64] {
+        let client = place.user();
+        client.says(format!("a APPEND INBOX {{{}}}\r\n", message.len()).as_bytes());
+        client.recording.drain();
+        assert!(!client.is_closing());
+        let mut said = String::new();
+        for piece in message.chunks(size) {
+            said += &client.says(piece);
+        }
+        said += &client.says(b"\r\nb NOOP\r\n");
+        assert!(
+            said.starts_with("a OK [APPENDUID ") && said.ends_with(BYE),
+            "{said}"
+        );
+        assert!(client.is_closing());
+    }
+    let slow = place.user();
+    slow.says(b"a APPEND INBOX {1000}\r\n");
+    slow.recording.drain();
+    slow.recording.shut_down();
+    assert!(slow.is_closing(), "the time is up");
+}

@@ -15,6 +15,9 @@ pub(super) const LONGEST_LINE: usize = 1000;
 /// How long a console may be silent, both ways.
 pub(super) const IDLE: Duration = Duration::from_secs(30 * 60);
 
+/// How often it looks whether it is among the last, under a drain.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// How many lines are written at a time.
 const PAGE: usize = 64;
 
@@ -40,6 +43,17 @@ impl Session {
         Session {
             shared: shared.clone(),
             counts,
+        }
+    }
+
+    /// Ends when all connections that the program serves but the consoles have ended.
+    fn leave_last(&mut self, transport: &LineTransport) {
+        let stats = self.shared.reactor.stats();
+        let served = stats.connections.total().saturating_sub(stats.outgoing);
+        if served <= self.shared.open.get() {
+            transport.lose_connection();
+        } else {
+            transport.call_later(LOOK, self, Self::leave_last);
         }
     }
 
@@ -95,6 +109,15 @@ impl LineReceiver for Session {
             transport,
             &format!("a command has at most {LONGEST_LINE} bytes"),
         );
+    }
+
+    /// A console looks on while the program drains, and holds it up no longer than the others.
+    fn shutting_down(&mut self, transport: &LineTransport) {
+        if transport.is_draining() {
+            self.leave_last(transport);
+        } else {
+            transport.lose_connection();
+        }
     }
 
     /// Of a peer that ends its input with a command and no end of line.

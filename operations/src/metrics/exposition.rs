@@ -154,7 +154,7 @@ const GAUGES: [(&str, &str); 4] = [
     ),
 ];
 
-const COUNTERS: [(&str, &str); 10] = [
+const COUNTERS: [(&str, &str); 14] = [
     ("retwist_accepted_total", "Connections that were accepted"),
     (
         "retwist_callbacks_total",
@@ -189,6 +189,22 @@ const COUNTERS: [(&str, &str); 10] = [
         "Bytes that the system has taken, under all layers",
     ),
     ("retwist_timers_called_total", "Timers that were called"),
+    (
+        "retwist_tls_failures_total",
+        "TLS handshakes that have failed, by kind",
+    ),
+    (
+        "retwist_tls_handshakes_total",
+        "TLS handshakes that have succeeded",
+    ),
+    (
+        "retwist_tls_peer_alerts_total",
+        "TLS handshakes that an alert of the peer has ended",
+    ),
+    (
+        "retwist_tls_resumptions_total",
+        "TLS handshakes that have resumed a session",
+    ),
 ];
 
 const HISTOGRAMS: [(&str, &str); 3] = [

@@ -1,5 +1,6 @@
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use retwist_operations::{Access, Console};
 use retwist_reactor::testing::MemoryReactor;
@@ -301,4 +302,25 @@ fn an_application_adds_commands_and_takes_the_place_of_others() {
         world.connect().ask("timers\n").contains("mine"),
         "and no other"
     );
+}
+
+#[test]
+fn a_console_looks_on_while_the_program_drains_and_does_not_hold_it_up() {
+    let world = world();
+    world.reactor.start();
+    let echo = world.echo();
+    let (console, other) = (world.connect(), world.connect());
+    world.reactor.drain(Duration::from_secs(3600));
+    assert!(!world.reactor.shut_down(), "there are clients");
+    world.reactor.clock().advance(WHILE);
+    assert!(console.ask("stats\n").contains("connections  3"));
+    echo.client().lose_connection();
+    echo.run();
+    world.reactor.clock().advance(WHILE);
+    for console in [console, other] {
+        console.pair.run();
+        let heard = console.heard.borrow();
+        assert!(heard.lost.as_ref().is_some_and(|lost| lost.is_clean()));
+    }
+    assert!(world.reactor.shut_down());
 }

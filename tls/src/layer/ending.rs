@@ -1,4 +1,4 @@
-use retwist_reactor::{Layer, Protocol, Reason};
+use retwist_reactor::{Channel, Layer, Protocol, Reason};
 
 use super::TlsTransport;
 use super::state::{Facts, Phase, Then};
@@ -180,9 +180,11 @@ impl TlsTransport {
         };
         self.over();
         self.stop_producer();
+        let has_completed = self.info.get().is_some();
+        let clock = (!has_completed).then(|| self.clock());
         self.seat.lost(reason);
-        if self.info.get().is_none() {
-            stats::failed(self.seat.reason().as_ref());
+        if let Some(clock) = clock {
+            stats::failed(self.seat.reason().as_ref(), clock.figures());
         }
         if let (Some(last), Some(reason)) = (&self.last_ending, self.seat.reason()) {
             let completed = self.info.get().is_some();

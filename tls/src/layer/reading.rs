@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use retwist_reactor::Reason;
+use retwist_reactor::{Channel, Reason};
 
 use super::TlsTransport;
 use super::state::{Facts, Phase};
@@ -85,7 +85,7 @@ impl TlsTransport {
     fn completed(&self, info: TlsInfo, exporter: Option<Box<Exporter>>) {
         self.state.complete();
         self.deadline.stop();
-        stats::completed(&info);
+        stats::completed(&info, self.clock().figures());
         // Set once: a session completes once.
         let _ = self.info.set(Rc::new(info));
         if let Some(exporter) = exporter {

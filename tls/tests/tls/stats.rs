@@ -12,12 +12,18 @@ use retwist_tls::{
 
 use crate::common::{AUTHORITY, Authority, client, quiet, server, tape};
 
-fn meet(dial: TlsRole, serve: TlsRole) {
+/// Returns what the reactor has counted by name.
+fn meet(dial: TlsRole, serve: TlsRole) -> Vec<String> {
     let pair = Pair::new(
         TlsTransport::new(dial, quiet().0).as_protocol(),
         TlsTransport::new(serve, quiet().0).as_protocol(),
     );
     pair.run();
+    let figures = pair.clock().figures().by_name();
+    let said = figures
+        .iter()
+        .map(|one| format!("{} {}", one.name, one.value));
+    said.collect()
 }
 
 fn counts() -> Vec<String> {
@@ -40,8 +46,11 @@ fn handshakes_and_resumptions() {
         .unwrap();
     let dial = ClientOptions::new(AUTHORITY.roots()).build().unwrap();
     let dial = TlsRole::client(dial, "localhost").unwrap();
-    for _ in 0..3 {
-        meet(dial.clone(), TlsRole::server(serve.clone()));
+    for resumed in [false, true, true] {
+        let figures = meet(dial.clone(), TlsRole::server(serve.clone()));
+        // Both sides are of this reactor.
+        assert_eq!(figures[0], "tls_handshakes 2");
+        assert_eq!(figures.get(1).is_some(), resumed, "{figures:?}");
     }
     let stats = TlsStats::of_this_thread();
     // Both sides are of this thread.
@@ -57,7 +66,7 @@ fn handshakes_and_resumptions() {
 
 #[test]
 fn failures_by_kind_and_by_alert() {
-    meet(
+    let figures = meet(
         TlsRole::client(
             ClientOptions::new(Authority::new().roots())
                 .build()
@@ -71,6 +80,12 @@ fn failures_by_kind_and_by_alert() {
         counts(),
         ["certificate 1", "peer_alert 1", "alert unknown_ca 1"]
     );
+    let expected = [
+        "tls_failures{kind=certificate} 1",
+        "tls_failures{kind=peer_alert} 1",
+        "tls_peer_alerts{alert=unknown_ca} 1",
+    ];
+    assert_eq!(figures, expected);
 
     let (chain, key) = AUTHORITY.certify_with(&["localhost"], |params| {
         params.not_before = date_time_ymd(2000, 1, 1);

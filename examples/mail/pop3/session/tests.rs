@@ -69,6 +69,23 @@ fn nothing_that_came_in_clear_passes_into_tls_at_any_cut() {
     }
 }
 
+#[test]
+fn a_drain_lets_a_client_go_on_for_as_long_as_it_has_to_log_in() {
+    let client = connect("drain");
+    client.drain();
+    client.take_written();
+    client.receive(b"CAPA\r\n");
+    assert!(client.take_written().starts_with(b"+OK this is possible"));
+    client.clock().advance(Duration::from_secs(59));
+    assert!(!client.is_closing());
+    client.clock().advance(Duration::from_secs(1));
+    assert!(client.is_closing());
+    let other = connect("drained");
+    other.drain();
+    other.shut_down();
+    assert!(other.is_closing());
+}
+
 /// After how many seconds a client is left that sends `piece` each second.
 fn patience(begin: &str, piece: &[u8]) -> u64 {
     let client = connect("patience");

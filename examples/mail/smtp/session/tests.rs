@@ -107,6 +107,58 @@ fn codes(replies: &[u8]) -> String {
 const CUTS: [usize; 7] = [1, 2, 3, 7, 64, 1000, usize::MAX];
 const BEGIN: &str = "EHLO a\r\nMAIL FROM:<b@c>\r\nRCPT TO:<d@e>\r\n";
 
+/// What the server answers to this input, cut in pieces, when it drains behind the first part of it.
+fn drained(server: &Server, before: &str, behind: &str, size: usize) -> (String, bool) {
+    let client = server.connect();
+    for piece in before.as_bytes().chunks(size) {
+        server.send(&client, piece);
+    }
+    client.drain();
+    for piece in behind.as_bytes().chunks(size) {
+        server.send(&client, piece);
+    }
+    (codes(&client.take_written()), client.is_closing())
+}
+
+#[test]
+fn a_drain_waits_for_the_mail_that_has_begun_and_for_nothing_else() {
+    let server = Server::new("drain");
+    let mail = "RCPT TO:<d@e>\r\nDATA\r\ntext\r\n.\r\n";
+    let next = "MAIL FROM:<b@c>\r\nQUIT\r\n";
+    for size in CUTS {
+        for (before, behind, wanted) in [
+            ("", next, "220 421"),
+            ("EHLO a\r\n", next, "220 250 421"),
+            (
+                "EHLO a\r\nMAIL FROM:<b@c>\r\n",
+                "RSET\r\n",
+                "220 250 250 250 421",
+            ),
+        ] {
+            let said = drained(&server, before, behind, size);
+            assert_eq!(said, (wanted.to_owned(), true), "{before:?} in {size}s");
+        }
+        let behind = format!("{mail}{next}");
+        let said = drained(&server, "EHLO a\r\nMAIL FROM:<b@c>\r\n", &behind, size);
+        let whole = "220 250 250 250 354 250 421".to_owned();
+        assert_eq!(said, (whole, true), "{size}");
+        assert_eq!(server.take_messages(), [b"text\r\n"]);
+    }
+}
+
+#[test]
+fn a_mail_that_does_not_come_to_its_end_gets_no_more_time_than_the_drain() {
+    let server = Server::new("drained");
+    let client = server.connect();
+    server.send(&client, b"EHLO a\r\nMAIL FROM:<b@c>\r\n");
+    client.drain();
+    client.clock().advance(Duration::from_secs(60));
+    assert!(!client.is_closing());
+    client.shut_down();
+    assert!(client.is_closing());
+    assert!(codes(&client.take_written()).ends_with("421"));
+}
+
 #[test]
 fn messages_at_every_cut() {
     let server = Server::new("cuts");
