@@ -397,23 +397,25 @@ impl<'scope, 'env, S: Fn(&Worker) -> Result<(), Cause> + Sync> Crew<'scope, 'env
     }
 
     /// Waits until all threads have ended, and returns what went wrong.
-    fn last_reports(mut self, hurried: bool) -> Result<(), WorkersError> {
-        // Members that were not told to begin end now.
-        for place in &mut self.places {
-            place.lets_go();
-        }
-        let is_bounded = hurried || !self.abandoned.is_empty();
+    fn last_reports(self, hurried: bool) -> Result<(), WorkersError> {
+        let Crew {
+            supervisor,
+            places,
+            reports,
+            status,
+            mut running,
+            abandoned,
+            mut failure,
+            ..
+        } = self;
+        // Members that were not told to begin end now: what would tell them is in one of these.
+        drop((supervisor, places));
+        let is_bounded = hurried || !abandoned.is_empty();
         let deadline = is_bounded.then(|| Instant::now() + GRACE);
-        while self.running > 0 {
+        while running > 0 {
             let report = match deadline {
-                None => self
-                    .reports
-                    .recv()
-                    .map_err(|_| RecvTimeoutError::Disconnected),
-                Some(end) => {
-                    let left = end.saturating_duration_since(Instant::now());
-                    self.reports.recv_timeout(left)
-                }
+                None => reports.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(end) => reports.recv_timeout(end.saturating_duration_since(Instant::now())),
             };
             match report {
                 Ok(Report {
@@ -424,10 +426,10 @@ impl<'scope, 'env, S: Fn(&Worker) -> Result<(), Cause> + Sync> Crew<'scope, 'env
                     thread,
                     news: News::Ended(outcome, lost),
                 }) => {
-                    self.running -= 1;
-                    if let (Err(error), false) = (outcome, self.abandoned.contains(&thread)) {
-                        self.status.are_lost(lost);
-                        self.failure.get_or_insert(error);
+                    running -= 1;
+                    if let (Err(error), false) = (outcome, abandoned.contains(&thread)) {
+                        status.are_lost(lost);
+                        failure.get_or_insert(error);
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -439,8 +441,8 @@ impl<'scope, 'env, S: Fn(&Worker) -> Result<(), Cause> + Sync> Crew<'scope, 'env
                 }
             }
         }
-        self.status.set_alive(0);
-        self.status.set_stuck(0);
-        self.failure.map_or(Ok(()), Err)
+        status.set_alive(0);
+        status.set_stuck(0);
+        failure.map_or(Ok(()), Err)
     }
 }

@@ -216,19 +216,15 @@ impl Worker {
 
     /// Options for a socket of this worker, which one that replaces it takes over: what waits in its
     /// queue is not lost, and is not given to others either.
-    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
     fn own_socket(&self, requested: SocketAddr, before: usize, options: TcpListen) -> TcpListen {
-        match self.ports.balance() {
+        let has_own = cfg!(any(target_os = "linux", target_os = "freebsd"))
+            && self.ports.balance() != Balance::ByConnections;
+        if has_own {
+            self.ports.own(self.number, requested, before, options)
+        } else {
             // The others hold the one socket.
-            Balance::ByConnections => options,
-            _ => self.ports.own(self.number, requested, before, options),
+            options
         }
-    }
-
-    /// The others hold the one socket.
-    #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
-    fn own_socket(&self, _: SocketAddr, _: usize, options: TcpListen) -> TcpListen {
-        options
     }
 
     /// Checks that the port is free. `SO_REUSEPORT` would hide the conflict.

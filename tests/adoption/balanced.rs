@@ -172,6 +172,23 @@ fn what_was_given_to_one_that_ends_is_served() {
     }
 }
 
+#[test]
+fn what_waits_for_one_that_does_not_turn_goes_to_another_one() {
+    let mut reactors = Reactors::new(3);
+    reactors.connect(9);
+    for _ in 0..20 {
+        reactors.pass(0);
+    }
+    // The second one never looks at its three.
+    reactors.all[1].remote().avoid(true);
+    reactors.connect(1);
+    for _ in 0..20 {
+        reactors.pass(0);
+        reactors.pass(2);
+    }
+    assert_eq!(reactors.connections(), [5, 0, 5]);
+}
+
 /// Whether its connection accepts descriptors.
 struct Accepts;
 

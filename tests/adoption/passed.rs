@@ -41,11 +41,13 @@ impl Protocol for Porter {
         match transport.pass_to(&self.target.borrow(), &data[at + 1..]) {
             Ok(()) => {
                 self.log.say(format!("passed:{id}"));
-                assert!(!transport.is_connected() && !transport.is_reading());
-                assert!(matches!(
-                    transport.pass_to(&self.target.borrow(), b"twice"),
-                    Err(PassError::NotConnected)
-                ));
+                if transport.is_connected() || transport.is_reading() {
+                    self.log.say("is-connected-still");
+                }
+                if let Err(error) = transport.pass_to(&self.target.borrow(), b"twice") {
+                    self.log.say(format!("{error:?}"));
+                }
+                transport.unread(b"this is too late");
                 transport.write(b"this is too late");
             }
             Err(error) => self.log.say(format!("{error:?}")),
@@ -53,7 +55,9 @@ impl Protocol for Porter {
     }
 
     fn connection_lost(&mut self, reason: &Reason) {
-        assert!(reason.is_clean());
+        if !reason.is_clean() {
+            self.log.say("unclean");
+        }
         self.log.say(format!("lost:{reason}"));
     }
 }
@@ -165,7 +169,9 @@ fn the_next_protocol_gets_what_was_not_used_and_then_what_comes() {
     let peer = client.local_addr().unwrap();
     let story = two.log.story();
     let id = story.split([':', ' ']).nth(1).unwrap();
-    let order = format!("passed:{id} lost:connection passed to another reactor made:{id}:{peer}");
+    let order = format!(
+        "passed:{id} NotConnected lost:connection passed to another reactor made:{id}:{peer}"
+    );
     assert_eq!(story, order);
 
     let (first, second) = (two.first.stats(), two.second.stats());

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use retwist::{Replacing, WorkersError, error_chain};
+use retwist::{Phase, Replacing, SystemEvent, WorkersError, error_chain};
 
 use crate::log_of::POISON;
 use crate::program::{Gate, Running, answers, connect, connect_to, serve, several, soon};
@@ -162,4 +162,21 @@ fn each_reactor_has_the_figures() {
         );
     }
     running.stop();
+}
+
+#[test]
+fn a_supervisor_that_never_runs_keeps_no_worker() {
+    let gate = Gate::new();
+    let outcome = several(2)
+        .replacing(Replacing::default())
+        .supervised(|reactor| {
+            let same = reactor.clone();
+            reactor.add_system_event_trigger(Phase::Before, SystemEvent::Startup, move |hold| {
+                same.crash();
+                drop(hold);
+            });
+            Ok(())
+        })
+        .run(move |worker| serve(worker, &gate));
+    assert!(outcome.is_ok(), "{outcome:?}");
 }

@@ -122,7 +122,8 @@ impl TransportRef {
     ///
     /// This protocol hears [`connection_lost`](crate::Protocol::connection_lost) with
     /// [`Reason::Passed`](crate::Reason::Passed), and nothing before that. Its calls by
-    /// [`when_sent`](crate::Transport::when_sent) are dropped.
+    /// [`when_sent`](crate::Transport::when_sent) are dropped. If this side has made the connection, its
+    /// [`Connector`](crate::Connector) hears the same, as of any end.
     ///
     /// After an error, the connection is where it was, as it was. TCP connections and UNIX sockets can be
     /// passed, as long as both halves are open on this side, there is no layer and no producer on them, and

@@ -69,12 +69,15 @@ impl<T: Send + 'static> Inbox<T> {
         }
     }
 
-    /// What was put in so far.
-    pub(crate) fn take(&self) -> Vec<T> {
-        self.items()
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
+    /// What was put in first, at most so much, and whether there is more: then the source has to ask for
+    /// its next look itself.
+    pub(crate) fn take(&self, most: usize) -> (Vec<T>, bool) {
+        let mut items = self.items();
+        let Some(items) = items.as_mut() else {
+            return (Vec::new(), false);
+        };
+        let count = items.len().min(most);
+        (items.drain(..count).collect(), !items.is_empty())
     }
 
     /// Nothing can be put in any more. Returns what was.

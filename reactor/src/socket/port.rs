@@ -177,9 +177,15 @@ impl<L: Listens> SocketPort<L> {
         if self.team.is_none() || self.paused.get() {
             return;
         }
-        let inbox = self.inbox.borrow().clone();
-        for sent in inbox.iter().flat_map(Inbox::take) {
+        let Some(inbox) = self.inbox.borrow().clone() else {
+            return;
+        };
+        let (sent, is_more) = inbox.take(self.limits.per_turn);
+        for sent in sent {
             self.accepted(core, arrived::<L>(sent));
+        }
+        if is_more {
+            core.sources.again(self.token.get());
         }
     }
 

@@ -8,7 +8,8 @@ use super::Inbox;
 ///
 /// There is no port that accepts for all. The system wakes some of them, and the one that was faster
 /// accepts, looks at what each has, and puts the connection into an [`Inbox`] unless it is to keep it.
-/// So no thread is in the way of all connections, and one that hangs only gets none.
+/// So no thread is in the way of all connections, and one that hangs only gets none. What it has got
+/// before it was found to hang goes to others, with the next connection.
 pub(crate) struct Team<T>(Arc<Mutex<Vec<Member<T>>>>);
 
 struct Member<T> {
@@ -37,8 +38,18 @@ impl<T: Send + 'static> Team<T> {
     }
 
     /// Gives away what this member is not to keep, because another one has less; what is returned stays
-    /// here.
+    /// here. With it goes what waits for members that do not turn any more.
     pub(super) fn share_out(&self, own: &Inbox<T>, item: T) -> Option<T> {
+        let stuck: Vec<_> = self
+            .lock()
+            .iter()
+            .filter(|member| member.inbox.is_avoided())
+            .flat_map(|member| member.inbox.take(usize::MAX).0)
+            .collect();
+        for left in stuck {
+            // This member takes part.
+            drop(self.inherit(left));
+        }
         let mut item = item;
         while let Some(other) = self.less_busy_than(own) {
             match other.offer(item) {

@@ -54,7 +54,7 @@ impl<W: Wire> Leaves for Stream<W> {
         let peer = self.wire.peer();
         let socket = self.wire.detach()?;
         let mut unread = unread.to_vec();
-        unread.append(&mut self.seat.take_waiting());
+        unread.append(&mut self.seat.leave());
         let unsent = self.take_unsent();
         self.finish(Reason::Passed, false);
         Ok(Parcel {

@@ -86,11 +86,6 @@ impl Place {
         serving.begin.take()
     }
 
-    /// The worker will not be told to begin, if it has not been.
-    pub(super) fn lets_go(&mut self) {
-        self.state = State::Over;
-    }
-
     pub(super) fn remote(&self) -> Option<(ThreadNumber, Remote)> {
         match &self.state {
             State::Serving(serving) => Some((serving.thread, serving.remote.clone())),

@@ -2,9 +2,12 @@ use super::*;
 
 /// A connection that moves from one reactor to another, and so from one seat to another.
 impl Seat {
-    /// What waits for the occupant, which will hear nothing of it.
-    pub(crate) fn take_waiting(&self) -> Vec<u8> {
-        self.take_unread()
+    /// The connection leaves: for the occupant, it is closed from now on. Returns what waits for the
+    /// occupant, which will hear nothing of it.
+    pub(crate) fn leave(&self) -> Vec<u8> {
+        let waiting = self.take_unread();
+        self.begin_close();
+        waiting
     }
 
     /// Bytes that came before the connection was here: the occupant gets them first.

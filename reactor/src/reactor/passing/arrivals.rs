@@ -11,6 +11,9 @@ use crate::socket::Inbox;
 use crate::stream::{Parcel, Ready};
 use crate::{FactoryRef, ListenError, Reason, StreamSettings, tcp, unix};
 
+/// How many arrive before other connections get their turn.
+const A_TURN: usize = 64;
+
 /// Where connections of other reactors arrive: a port without a socket.
 ///
 /// The sources own it. When the reactor drains or stops, it closes, and what has arrived by then is
@@ -85,8 +88,12 @@ impl Arrivals {
 impl Source for Arrivals {
     fn ready(&self, _: Ready, _: &mut ReadBuffer) {
         if let Some(core) = self.core.upgrade() {
-            for parcel in self.inbox.take() {
+            let (parcels, is_more) = self.inbox.take(A_TURN);
+            for parcel in parcels {
                 self.arrives(&core, parcel);
+            }
+            if is_more {
+                core.sources.again(self.token.get());
             }
         }
     }
