@@ -152,9 +152,10 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        if fs::exists(format!("/proc/{}", self.pid)).unwrap_or(false) && self.pid != self.first.id()
-        {
-            send_signal(self.pid, "KILL");
+        if self.pid != self.first.id() {
+            // It may have ended by itself.
+            let mut kill = Command::new("kill");
+            let _ = kill.args(["-KILL", &self.pid.to_string()]).output();
         }
         let _ = self.first.kill();
         let _ = self.first.wait();
