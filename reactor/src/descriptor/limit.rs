@@ -64,9 +64,10 @@ fn raise_to(maximum: Option<u64>) -> io::Result<Option<u64>> {
         let limit = Rlimit { current, maximum };
         setrlimit(Resource::Nofile, limit).map(|()| current)
     };
-    // macOS names no hard limit, and takes none above this one (`setrlimit`(2)).
+    // macOS names no hard limit, and takes none above this one (`OPEN_MAX`, which the crate libc lacks:
+    // `setrlimit`(2)).
     #[cfg(target_vendor = "apple")]
-    let outcome = set(maximum).or_else(|_| set(Some(libc::OPEN_MAX as u64)));
+    let outcome = set(maximum).or_else(|_| set(Some(10_240)));
     #[cfg(not(target_vendor = "apple"))]
     let outcome = set(maximum);
     Ok(outcome?)
