@@ -156,6 +156,41 @@ fn a_low_port_outlives_root_and_a_restart() {
     echo.stop();
 }
 
+/// A key that root alone may read is read before, and a new version cannot: the old one goes on.
+#[test]
+fn a_key_of_root_is_read_at_the_start_and_not_in_a_restart() {
+    if !is_root() {
+        return;
+    }
+    let installed = Installed::new("key");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let both = installed.folder.join("both.pem");
+    let text = made.cert.pem() + &made.signing_key.serialize_pem();
+    fs::write(&both, text).unwrap();
+    let mode = |mode| fs::set_permissions(&both, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o600);
+    let mut command = Command::new(installed.folder.join("echo"));
+    let tls = format!(
+        "tls:{}:interface=127.0.0.1:privateKey={}",
+        low_port(),
+        both.display()
+    );
+    command.args([&tls, "--run-as", "65534:65534"]);
+    command.env("RUST_LOG", "info");
+    let mut echo = Started::new(command);
+    let address = echo.address();
+    assert_eq!(identity(echo.pid())[0], [65534; 4]);
+    echo.begin_restart();
+    echo.logs("Permission denied");
+    echo.logs("the restart has failed, and this program goes on");
+    drop(connect(address));
+    // The user of the service may read it.
+    mode(0o644);
+    echo.restart();
+    assert_eq!(echo.address(), address);
+    echo.stop();
+}
+
 #[test]
 fn all_threads_of_workers_give_it_up() {
     if !is_root() {
