@@ -120,7 +120,7 @@ fn an_idle_connection_costs_at_most_512_bytes() {
 
 fn a_peer_that_never_reads_costs_at_most_256_kilobytes() {
     const CONNECTIONS: usize = 10;
-    /// So many looks in a row that find nothing to do: it is stuck.
+    /// After this many looks in a row that find nothing to do, it is stuck.
     const LOOKS: usize = 5;
     let message = vec![7; 1_000_000];
     for size in [10_000, 65_537, 1_000_000] {

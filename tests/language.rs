@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Words, and what to write in their place. They are found in any case of letters, across the end
 /// of a line, and in names such as `harms_nobody`.
-const WORDS: [(&[&str], &str); 6] = [
+const WORDS: [(&[&str], &str); 14] = [
     (
         &["nobody"],
         "name the thing: no peer, no caller, no other task",
@@ -21,6 +21,26 @@ const WORDS: [(&[&str], &str); 6] = [
     (&["anybody"], "name the thing: any peer, any caller"),
     (&["for", "ever"], "say what does not happen: it never ends"),
     (&["none", "if"], "`None` if, or: by default, without"),
+    (&["whom"], "name the thing: the peer that, the sender of"),
+    (&["any", "more"], "no longer, or: nothing more, no further"),
+    (&["so", "many"], "this many, at most this many"),
+    (&["own", "accord"], "unasked, by itself"),
+    (&["in", "vain"], "say what does not come of it"),
+    (
+        &["is", "waited", "for"],
+        "say what waits: the close waits for",
+    ),
+    (
+        &["are", "waited", "for"],
+        "say what waits: the close waits for",
+    ),
+    (&["and", "is", "none"], "is not one, is malformed"),
+];
+
+/// `which is no X`, with the words that make it good English behind it.
+const IS_NO: [&str; 5] = ["which", "that", "what", "this", "it"];
+const BEHIND_IS_NO: [&str; 10] = [
+    "longer", "more", "less", "better", "worse", "such", "other", "need", "room", "limit",
 ];
 
 /// All files of these kinds below a folder.
@@ -90,6 +110,23 @@ fn stand_here(wanted: &[&str], here: &[Word<'_>]) -> bool {
         })
 }
 
+/// Whether these four words say of a thing that it is "no" other thing.
+fn is_no_thing(here: &[Word<'_>]) -> bool {
+    here[1..].iter().all(|word| word.follows)
+        && IS_NO
+            .iter()
+            .any(|what| here[0].text.eq_ignore_ascii_case(what))
+        && ["is", "are"].contains(&here[1].text)
+        && here[2].text == "no"
+        && !BEHIND_IS_NO.contains(&here[3].text)
+}
+
+/// Whether this line of code begins an arm of a `match` of nothing but a boolean.
+fn is_arm_of_a_boolean(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("true =>") || line.starts_with("false =>")
+}
+
 #[test]
 fn words_in_which_people_stand_for_things_are_not_used() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -118,6 +155,23 @@ fn words_in_which_people_stand_for_things_are_not_used() {
                 }
             }
         }
+        for here in words.windows(4).filter(|here| is_no_thing(here)) {
+            let (line, what, thing) = (here[0].line, here[0].text, here[3].text);
+            writeln!(complaints, "{name}:{line}: {what} is no {thing} (is not a)")
+                .expect("a string");
+        }
+        if path.extension() == Some("rs".as_ref()) {
+            for (number, line) in text.lines().enumerate() {
+                if is_arm_of_a_boolean(line) {
+                    writeln!(
+                        complaints,
+                        "{name}:{}: `match` of a boolean (if)",
+                        number + 1
+                    )
+                    .expect("a string");
+                }
+            }
+        }
     }
     assert!(complaints.is_empty(), "\n{complaints}");
 }
@@ -140,6 +194,12 @@ fn they_are_found_across_lines_and_in_names() {
         &["none", "if"],
         "/// The limit; none if it is not set."
     ));
+    assert!(found(&["any", "more"], "it does not listen any\n// more"));
+    let is_no = |text: &str| words(text).windows(4).any(is_no_thing);
+    assert!(is_no("a file that is no socket is there"));
+    assert!(!is_no("a port that is no longer open"));
+    assert!(is_arm_of_a_boolean("    true => 1,"));
+    assert!(!is_arm_of_a_boolean("    (true, _) => 1,"));
     assert!(!found(&["for", "ever"], "for every connection"));
     assert!(!found(
         &["none", "if"],

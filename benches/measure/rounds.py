@@ -17,7 +17,7 @@ def window(server, load):
 
 
 def measure(peers, load, server, options, start=None):
-    """The figures of each peer, round by round. `start` starts one that is no server of `benches`."""
+    """The figures of each peer, round by round. `start` starts one that is not a server of `benches`."""
     start = start or functools.partial(Server, arguments=server, core=options.core)
     load = [*load, "--seconds", options.seconds]
     with contextlib.ExitStack() as running:

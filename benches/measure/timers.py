@@ -8,7 +8,7 @@ from .section import Section
 
 PROGRAMS = {"retwist": "timers", "tokio": "tokio_timers"}
 OPERATIONS = {
-    # What is done, with so many pending: the goal in nanoseconds.
+    # What is done, with this many pending: the goal in nanoseconds.
     ("insert-cancel", 10_000): 20,
     ("insert-cancel", 1_000_000): 20,
     ("reset", 10_000): 5,

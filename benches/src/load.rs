@@ -22,7 +22,7 @@ use conversation::Conversation;
 use datagrams::Datagrams;
 use wire::Dialer;
 
-/// So many connect at a time: the server's queue of connections has its limit.
+/// This many connect at a time: the server's queue of connections has its limit.
 const AT_A_TIME: usize = 500;
 
 struct Load<'a> {
@@ -37,7 +37,7 @@ struct Load<'a> {
     left: u64,
 }
 
-/// What follows when so many messages have come back on a connection.
+/// What follows when this many messages have come back on a connection.
 type Next<'a> = fn(&mut Load<'a>, &mut Conversation, u64) -> Result<()>;
 
 pub fn run(args: &Args) -> Result<()> {

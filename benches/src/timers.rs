@@ -76,9 +76,10 @@ fn fire(args: &Args) -> Result<Measurement> {
         reactor.iterate(Duration::ZERO)?;
         Ok(())
     })?;
-    match fired.get() == args.pending {
-        true => Ok(measured.of_each(args.pending)),
-        false => Err("not all that was due has fired".into()),
+    if fired.get() == args.pending {
+        Ok(measured.of_each(args.pending))
+    } else {
+        Err("not all that was due has fired".into())
     }
 }
 
@@ -99,7 +100,7 @@ fn count_later(clock: &Clock, delay: Duration, fired: &Rc<Cell<usize>>) -> Delay
     clock.call_later(delay, move || fired.set(fired.get() + 1))
 }
 
-/// How long something kept the thread on a core, so many times.
+/// How long something kept the thread on a core, over this many times.
 pub struct Measurement {
     nanos: i64,
     times: usize,

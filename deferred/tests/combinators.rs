@@ -170,7 +170,7 @@ fn a_place_is_kept_until_the_work_is_done() {
 }
 
 #[test]
-fn a_million_who_do_not_wait_any_more_need_no_stack() {
+fn a_million_that_no_longer_wait_need_no_stack() {
     let lock = DeferredLock::new();
     let held = lock.acquire();
     for _ in 0..1_000_000 {

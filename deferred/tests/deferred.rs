@@ -91,7 +91,7 @@ fn a_panic_is_a_failure_of_what_comes_next() {
 }
 
 #[test]
-fn a_returned_deferred_is_waited_for() {
+fn the_chain_waits_for_a_returned_deferred() {
     let (outer, deferred) = Text::<u8>::new();
     let (inner, waited) = Text::<u16>::new();
     let mut deferred = deferred.add_callback(|_| waited).map(|value| value + 1);
@@ -193,7 +193,7 @@ fn cancellers() {
 }
 
 #[test]
-fn cancelling_ends_the_work_that_is_waited_for() {
+fn cancelling_ends_the_work_that_the_chain_waits_for() {
     let cancelled = Rc::new(Cell::new(""));
     let source = |name| {
         let cancelled = cancelled.clone();

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use retwist_deferred::{
-    Backoff, Deferred, DialError, HostPort, Network, Promise, Reconnecting, ResolveError,
+    Backoff, Deferred, DialError, HostPort, IntoHostPort, Network, Promise, Reconnecting,
+    ResolveError,
 };
 use retwist_reactor::testing::{MemoryReactor, Pair};
 use retwist_reactor::{
@@ -326,4 +327,18 @@ fn hosts_and_ports() {
         failed.take(),
         Some(Err(retwist_deferred::Failure::Error(DialError::Address(_))))
     ));
+}
+
+#[test]
+fn the_address_of_a_port_is_a_host_with_a_port() {
+    let text = |to: &Address| HostPort::to_string(&to.into_host_port().unwrap());
+    let address = SocketAddr::from((HERE, 80));
+    assert_eq!(text(&Address::Tcp(address)), "192.0.2.1:80");
+    assert_eq!(text(&Address::Host("::1".into(), 80)), "[::1]:80");
+    let memory = Address::Memory("the other side".into());
+    let error = memory.into_host_port().unwrap_err();
+    assert!(
+        error.to_string().contains("is not an IP address"),
+        "{error}"
+    );
 }

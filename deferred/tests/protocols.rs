@@ -79,7 +79,7 @@ fn a_protocol_is_asked_at_once_or_when_it_is_free() {
 }
 
 #[test]
-fn a_deferred_that_it_returns_is_waited_for() {
+fn the_call_waits_for_a_deferred_that_it_returns() {
     let counter = ProtocolHandle::new(Counter::default());
     let _recording = RecordingTransport::connect(&counter);
     let mut answer = counter.ask(Counter::slowly);

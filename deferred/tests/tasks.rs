@@ -75,7 +75,7 @@ fn it_waits_for_what_a_call_returns_and_counts_what_it_left_out() {
 }
 
 #[test]
-fn cancelled_it_cancels_what_is_waited_for() {
+fn cancelled_it_cancels_what_it_waits_for() {
     let clock = ManualClock::new();
     let time = retwist_reactor::Clock::clone(&clock);
     let looping = LoopingCall::new(&clock, move || {

@@ -29,7 +29,7 @@ class Repeated(Exception):
 
 
 class Load:
-    """So many clients of each kind: `web` with connections that are kept, and `lines` with new ones."""
+    """This many clients of each kind: `web` with connections that are kept, and `lines` with new ones."""
 
     def __init__(self, balancer, clients):
         self.balancer, self.is_over = balancer, False

@@ -120,7 +120,7 @@ impl Authority {
     }
 }
 
-/// Whom a client trusts, `--ca FILE`, and who the server has to be, `--name NAME`.
+/// What a client trusts, `--ca FILE`, and the name that the server has to have, `--name NAME`.
 #[derive(Default)]
 pub(crate) struct Trust {
     pub(crate) authorities: Option<PathBuf>,

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_prefix_is_refused() {
+    fn what_is_not_a_prefix_is_refused() {
         for text in [
             "",
             "10.0.0.1/8",

@@ -25,7 +25,7 @@ pub enum WorkerCount {
     ///
     /// The number is read once, when the workers start.
     Auto,
-    /// So many, from 1 to [`Workers::MAX`].
+    /// This many, from 1 to [`Workers::MAX`].
     Exactly(usize),
 }
 

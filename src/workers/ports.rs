@@ -108,7 +108,7 @@ impl Ports {
         options
     }
 
-    /// No worker is replaced any more: sockets end with their ports.
+    /// Workers are no longer replaced: sockets end with their ports.
     pub(super) fn release(&self) {
         if let Some(kept) = &self.kept {
             let left = std::mem::take(&mut *lock(kept));

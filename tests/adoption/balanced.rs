@@ -55,7 +55,7 @@ impl Reactors {
         self.all[of].iterate(Duration::from_millis(1)).unwrap();
     }
 
-    /// Makes passes of one until it has accepted, or given away, so many connections.
+    /// Makes passes of one until it has accepted, or given away, this many connections.
     fn until_taken(&self, by: usize, count: usize) {
         for _ in 0..2_000 {
             let open: usize = self.ports.iter().map(ListeningPort::connections).sum();

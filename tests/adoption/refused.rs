@@ -45,7 +45,7 @@ fn fresh(kind: Type) -> Socket {
 }
 
 #[test]
-fn what_is_no_socket() {
+fn what_is_not_a_socket() {
     let reactor = reactor();
     let file = || std::fs::File::open("/dev/null").unwrap();
     for error in [

@@ -278,7 +278,7 @@ fn a_trigger_is_removed_once() {
 }
 
 #[test]
-fn what_is_held_is_waited_for_while_the_loop_runs() {
+fn the_loop_runs_while_the_reactor_waits_for_holds() {
     for event in [SystemEvent::Startup, SystemEvent::Shutdown] {
         let reactor = reactor();
         let log = Log::default();

@@ -192,7 +192,7 @@ fn a_panic_in_a_call_spoils_no_other() {
 }
 
 #[test]
-fn what_another_thread_holds_is_waited_for() {
+fn the_reactor_waits_for_what_another_thread_holds() {
     for event in [SystemEvent::Startup, SystemEvent::Shutdown] {
         let reactor = reactor();
         let (sender, receiver) = mpsc::channel();

@@ -99,7 +99,7 @@ class Cutting(Plain):
 
 
 def receive(wire, count=None):
-    """So many bytes, or all up to the end."""
+    """This many bytes, or all up to the end."""
     data = b""
     while count is None or len(data) < count:
         with contextlib.suppress(ConnectionResetError):

@@ -268,7 +268,7 @@ class TlsClient(TestCase):
                 output = self.send(server.port, "olleh", expect=1)
                 assert "certificate_required" in output or "handshake_failure" in output, output
 
-    def test_whom_it_does_not_trust(self):
+    def test_peers_that_it_does_not_trust(self):
         other = self.path / "other"
         other.mkdir()
         foreign = authority(other)

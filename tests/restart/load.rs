@@ -226,7 +226,7 @@ impl Load {
         self.begin_slowly(busy, RATE);
     }
 
-    /// Begins with so many busy clients, which together make about so many requests a second.
+    /// Begins with this many busy clients, which together make about `rate` requests a second.
     pub fn begin_slowly(&mut self, busy: usize, rate: u32) {
         let pause = Duration::from_secs(1) * u32::try_from(busy).unwrap() / rate;
         for _ in 0..busy {
@@ -236,7 +236,7 @@ impl Load {
         }
     }
 
-    /// So many clients connect, make one request, and then wait for the goodbye of the server, behind which
+    /// This many clients connect, make one request, and then wait for the goodbye of the server, behind which
     /// they come again. They end with the goodbye that comes after the load is [over](Load::finish).
     pub fn stay(&mut self, clients: usize) {
         for _ in 0..clients {
@@ -255,7 +255,7 @@ impl Load {
         client.unwrap()
     }
 
-    /// Connects in bursts until there are so many besides the busy ones, each with one request.
+    /// Connects in bursts until there are this many besides the busy ones, each with one request.
     pub fn fill(&mut self, connections: usize) {
         let missing = connections.saturating_sub(self.idle.len());
         let (way, counters) = (&*self.way, &*self.counters);
@@ -347,7 +347,7 @@ fn request(client: &mut dyn Client, counters: &Counters) -> Outcome {
     }
 }
 
-/// A connection. One to whom the server says goodbye before it comes to the point tries again.
+/// A connection. One that the server says goodbye to before it comes to the point tries again.
 fn connect(way: &dyn Way, counters: &Counters) -> Option<Box<dyn Client>> {
     loop {
         match way.connect() {

@@ -187,8 +187,8 @@ impl Channel for TlsTransport {
         self.abort(reason);
     }
 
-    /// A handshake waits for no pause. Behind the peer's close_notify nothing is read here any
-    /// more.
+    /// A handshake waits for no pause. Behind the peer's close_notify nothing more is read
+    /// here.
     fn reading_changed(&self) {
         let reads = matches!(
             self.state.phase(),

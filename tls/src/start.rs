@@ -7,8 +7,8 @@ use crate::{TlsError, TlsRole, TlsTransport};
 ///
 /// At any moment, inside a callback or not. What was written before goes out before, in clear; what
 /// is written now waits for the handshake. The protocol hears `transport_switched` in the next turn
-/// and `handshake_completed` when the peer is verified. `transport` is revoked: nothing gets past
-/// TLS any more. The one returned takes writes, a close and a producer at once; for more TLS inside
+/// and `handshake_completed` when the peer is verified. `transport` is revoked: from now on nothing gets past
+/// TLS. The one returned takes writes, a close and a producer at once; for more TLS inside
 /// it, and for [`stop_tls`], it has to begin first: from `transport_switched` on.
 ///
 /// What the peer has already sent, and the protocol gave back with

@@ -1,5 +1,5 @@
 //! An echo over mio and rustls's unbuffered API, by hand: all buffers are shared, and a connection
-//! keeps only what is no whole record yet, or what the socket did not take.
+//! keeps only what is not a whole record yet, or what the socket did not take.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -118,10 +118,11 @@ impl Connection {
 
     fn keep(&mut self, rest: &[u8]) {
         self.kept.clear();
-        match rest.is_empty() {
+        if rest.is_empty() {
             // An idle connection holds no buffer.
-            true => self.kept = Vec::new(),
-            false => self.kept.extend_from_slice(rest),
+            self.kept = Vec::new();
+        } else {
+            self.kept.extend_from_slice(rest);
         }
     }
 

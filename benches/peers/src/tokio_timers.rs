@@ -73,9 +73,10 @@ fn fire(args: &Args, runtime: &Runtime) -> Result<Measurement> {
         runtime.block_on(time::advance(Duration::from_secs(1)));
         Ok(())
     })?;
-    match fired.0.load(Ordering::Relaxed) == args.pending {
-        true => Ok(measured.of_each(args.pending)),
-        false => Err("not all that was due has fired".into()),
+    if fired.0.load(Ordering::Relaxed) == args.pending {
+        Ok(measured.of_each(args.pending))
+    } else {
+        Err("not all that was due has fired".into())
     }
 }
 

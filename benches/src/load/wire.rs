@@ -71,7 +71,7 @@ impl Dialer {
     }
 }
 
-/// An address has only so many ports, and the system searches long for the last of them.
+/// The number of ports of an address is limited, and the system searches long for the last of them.
 fn source(place: usize) -> SocketAddr {
     let process = std::process::id().to_be_bytes();
     let some = (place / 10_000) as u8;

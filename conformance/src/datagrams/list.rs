@@ -54,7 +54,7 @@ macro_rules! __datagram_cases {
         groups {
             members_hear_what_is_sent_to_the_group needs Groups,
             joining_and_leaving_twice needs Groups,
-            what_is_no_group needs Groups,
+            what_is_not_a_group needs Groups,
             a_group_of_another_family needs Groups,
             a_port_that_is_opened_again_has_left needs Groups,
         }

@@ -2,10 +2,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use retwist_reactor::AddressError;
+use retwist_reactor::{Address, AddressError, SocketAddress};
 
 /// A port of a host, by name or address: `"example.org:25"`, `("example.org", 25)`,
-/// `"[2001:db8::1]:25"`, or an address as [`SocketAddr`] takes it.
+/// `"[2001:db8::1]:25"`, or an address as [`SocketAddr`] takes it. Where one is wanted, the
+/// [`Address`] of a port will do.
 ///
 /// ```
 /// # mod retwist { pub use retwist_reactor::*; pub use retwist_deferred as deferred; }
@@ -100,7 +101,22 @@ impl From<SocketAddr> for HostPort {
     }
 }
 
-/// What may be given where a [`HostPort`] is wanted: all that converts into one.
+impl IntoHostPort for &Address {
+    fn into_host_port(self) -> Result<HostPort, AddressError> {
+        if let Address::Host(host, port) = self {
+            return Ok(HostPort::from((&**host, *port)));
+        }
+        self.socket_address().map(HostPort::from)
+    }
+}
+
+impl IntoHostPort for Address {
+    fn into_host_port(self) -> Result<HostPort, AddressError> {
+        (&self).into_host_port()
+    }
+}
+
+/// What may be given where a [`HostPort`] is wanted: a text, a pair, or the address of a port.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a host with a port",
     label = "not a host with a port",

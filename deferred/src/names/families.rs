@@ -14,7 +14,7 @@ use crate::{Canceller, Deferred, Outcome, Promise};
 /// The addresses of a name of both families, which are asked for at once.
 ///
 /// Some servers never answer for one of the families: when the addresses of one are there, the
-/// others are waited for a short while and no longer (RFC 8305, section 3, has the same for
+/// resolver waits a short while for the others, and no longer (as RFC 8305, section 3, does for
 /// connections).
 struct Families {
     name: String,

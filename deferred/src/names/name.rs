@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name() {
+    fn what_is_not_a_name() {
         let long_label = format!("{}.example", "x".repeat(64));
         let long_name = vec!["x".repeat(62); 5].join(".");
         for text in [

@@ -9,8 +9,8 @@ use super::name::with_dot;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// Whose record it is. Names are in ASCII, without a dot at the end; the root is `.`. What is
-    /// no printable letter is written as RFC 1035 has it: `\032`.
+    /// The owner of the record. Names are in ASCII, without a dot at the end; the root is `.`. Bytes
+    /// that are not printable are written as in RFC 1035: `\032`.
     pub name: String,
     /// How long it may still be kept.
     pub ttl: Duration,

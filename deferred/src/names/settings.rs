@@ -43,13 +43,13 @@ pub struct DnsSettings {
     pub random_case: bool,
     /// The time limit of one look-up, with all servers and all domains. Default 30 s.
     pub deadline: Duration,
-    /// How long the addresses of one family are waited for when those of the other are there.
+    /// How long to wait for the addresses of one family when those of the other are there.
     /// Default 1 s.
     pub family_wait: Duration,
     /// How many answers are kept, 0 for none. Default 1024.
     pub cache_entries: usize,
     /// How many questions are asked at once, at least 1; others wait for their turn. Default 64: of
-    /// many more at once, a server loses some.
+    /// many questions at once, a server loses some.
     pub max_questions: usize,
 }
 

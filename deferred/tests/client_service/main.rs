@@ -50,7 +50,7 @@ fn it_connects_and_connects_again() {
 }
 
 #[test]
-fn patience_ends_after_so_many_failures() {
+fn patience_ends_after_this_many_failures() {
     let world = World::new();
     world.service.start();
     let mut one = world.service.when_connected(Some(1));

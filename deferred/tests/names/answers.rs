@@ -227,7 +227,7 @@ fn every_record_is_asked_for_as_any() {
 }
 
 #[test]
-fn names_that_are_no_host_names() {
+fn names_that_are_not_host_names() {
     let world = World::new();
     world.serve(ONE, |query| {
         let owner = query.queries[0].name().clone();

@@ -138,7 +138,7 @@ fn callbacks_that_do_more() {
 }
 
 #[test]
-fn only_so_many_are_asked_at_once() {
+fn the_questions_at_once_have_a_limit() {
     let world = World::with(DnsSettings {
         max_questions: 3,
         ..settings(&[ONE])

@@ -29,7 +29,7 @@ pub(crate) enum Service {
     Imap,
 }
 
-/// Whom a message goes from and to.
+/// The sender and the recipients of a message.
 #[derive(Clone)]
 pub(crate) struct Envelope {
     pub(crate) sender: String,

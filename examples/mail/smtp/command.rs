@@ -20,7 +20,7 @@ pub(crate) enum Command<'a> {
     },
     Recipient(&'a str),
     Data,
-    /// So many bytes of a message follow, and are the last ones or not (RFC 3030).
+    /// This many bytes of a message follow, and are the last ones or not (RFC 3030).
     Chunk {
         size: u64,
         is_last: bool,

@@ -470,7 +470,7 @@ fn errors_of_the_disk_have_types() {
 }
 
 #[test]
-fn paths_that_are_no_directories() {
+fn paths_that_are_not_directories() {
     let place = Place::new();
     let file = place.root.join("file");
     fs::write(&file, "").unwrap();

@@ -30,8 +30,8 @@ pub enum MailError {
     },
     /// TLS is required, and the server does not offer to start it. Nothing but that was asked in clear.
     StartTlsNotOffered,
-    /// The server takes the client for authenticated already (IMAP, `PREAUTH`), so that TLS cannot start
-    /// any more.
+    /// The server takes the client for authenticated already (IMAP, `PREAUTH`), and TLS can no longer
+    /// start.
     Preauthenticated,
     /// TLS could not be started on this side.
     StartTls(Arc<dyn Error + Send + Sync>),

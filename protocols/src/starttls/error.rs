@@ -14,8 +14,8 @@ pub enum StartTlsError {
     NotOffered(Dialect),
     /// The server refused to start TLS, or to talk at all, with these words.
     Refused(Dialect, String),
-    /// The server takes the client for authenticated already (IMAP, `PREAUTH`), so that TLS cannot
-    /// start any more.
+    /// The server takes the client for authenticated already (IMAP, `PREAUTH`), and TLS can no
+    /// longer start.
     Preauthenticated,
     /// The client left before it started TLS.
     Left,

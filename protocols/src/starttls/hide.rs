@@ -151,7 +151,7 @@ impl View {
             let end = replies::end(self.dialect, tag, &self.reply);
             let Some(end) = end.filter(|end| *end <= REPLY_LIMIT) else {
                 if self.reply.len() > REPLY_LIMIT {
-                    // No server has so many capabilities.
+                    // No server has that many capabilities.
                     self.expected.clear();
                     break;
                 }

@@ -340,7 +340,7 @@ fn bad_lengths_are_refused_at_once() {
         refusal(Blocks::of(1 << 40), b""),
         BlocksError::TooLong { limit: 99_999 }
     );
-    // Not too long: the bytes are waited for, and nothing is set aside for them.
+    // Not too long: the framing waits for the bytes, and sets nothing aside for them.
     let all = Int32Strings::new().limit(usize::MAX);
     assert_eq!(all.decode(b"\xff\xff\xff\xff", 0), Ok(None));
     let all = Netstrings::new().limit(usize::MAX);

@@ -187,7 +187,7 @@ fn ipv6_and_unix_addresses_come_through() {
 }
 
 #[test]
-fn what_is_no_header_is_refused() {
+fn what_is_not_a_header_is_refused() {
     assert_eq!(refused(b"GET / HTTP/1.1\r\n\r\n"), ProxyError::NoHeader);
     assert_eq!(refused(b"\x16\x03\x01\x02\0\x01\0"), ProxyError::NoHeader);
     assert_eq!(refused(b"PROXIES"), ProxyError::NoHeader);

@@ -12,7 +12,7 @@ pub(super) enum Closing {
     /// What waited in the queues of the ports is accepted in one pass, and read for the first time in
     /// the next, before it is asked to end: how many passes are left.
     Accepting(u8),
-    /// The connections were asked to end. `None`: they may take as long as they like.
+    /// The connections were asked to end. `None`: without a time limit.
     Asked(Option<Instant>),
 }
 

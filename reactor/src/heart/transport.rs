@@ -110,7 +110,7 @@ pub trait Transport: Producer + fmt::Debug {
     fn write_control(&self, data: &[u8]);
 
     /// Closes the connection in order: nothing more is delivered, what was written is sent, a
-    /// registered producer is waited for, and then both sides are closed. If nothing can be sent
+    /// close waits for a registered producer, and then closes both sides. If nothing can be sent
     /// for [`close_timeout`](crate::StreamSettings::close_timeout) the connection is aborted.
     #[doc(alias = "loseConnection")]
     fn lose_connection(&self);

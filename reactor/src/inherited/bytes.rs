@@ -45,7 +45,7 @@ fn locked<T>(what: &'static Mutex<T>) -> MutexGuard<'static, T> {
 /// see, such as the keys of session tickets.
 ///
 /// A restart calls `bytes` in the thread of the reactor that restarts, each time that it starts a new program.
-/// `None` means that there is nothing any more, and that the name is forgotten. Of two calls with one name, the
+/// `None` means that nothing is left, and that the name is forgotten. Of two calls with one name, the
 /// second counts. What a program has got it does not hand on by itself.
 ///
 /// ```
@@ -129,9 +129,10 @@ fn forget(name: &str, make: &Make) {
     let mut offered = locked(&OFFERED);
     // Another may have come meanwhile.
     let is_same = |now: &Make| Arc::ptr_eq(now, make);
-    let forgotten = match offered.get(name).is_some_and(is_same) {
-        true => offered.remove(name),
-        false => None,
+    let forgotten = if offered.get(name).is_some_and(is_same) {
+        offered.remove(name)
+    } else {
+        None
     };
     drop(offered);
     drop(forgotten);

@@ -26,7 +26,7 @@ impl Output {
         self.len() - self.exempt
     }
 
-    /// So many of the bytes that were pushed last count against no limit.
+    /// The number of bytes pushed last that count against no limit.
     pub(crate) fn exempt(&mut self, count: usize) {
         self.exempt = (self.exempt + count).min(self.len());
     }

@@ -80,7 +80,7 @@ impl<T: Send + 'static> Inbox<T> {
         (items.drain(..count).collect(), !items.is_empty())
     }
 
-    /// Nothing can be put in any more. Returns what was.
+    /// Closes the inbox: it takes nothing more. Returns its contents.
     pub(crate) fn close(&self) -> Vec<T> {
         self.items().take().unwrap_or_default()
     }

@@ -38,7 +38,7 @@ impl<T: Send + 'static> Team<T> {
     }
 
     /// Gives away what this member is not to keep, because another one has less; what is returned stays
-    /// here. With it goes what waits for members that do not turn any more.
+    /// here. With it goes what waits for members that no longer turn.
     pub(super) fn share_out(&self, own: &Inbox<T>, item: T) -> Option<T> {
         let stuck: Vec<_> = self
             .lock()

@@ -86,7 +86,7 @@ impl<W: Wire> Stream<W> {
         let phase = self.phase.get();
         let input_ended = self.is(Facts::INPUT_ENDED);
         match phase {
-            _ if self.writes_in_vain() => {
+            _ if self.has_lost_its_reader() => {
                 if self.wire.ends_with_peer() && self.waiting() == 0 {
                     self.end_in_order();
                 } else {
@@ -133,7 +133,7 @@ impl<W: Wire> Stream<W> {
     }
 
     /// Whether the peer has gone, all that it said is told, and this side would still write.
-    fn writes_in_vain(&self) -> bool {
+    fn has_lost_its_reader(&self) -> bool {
         let phase = self.phase.get();
         let is_gone = self.is(Facts::GONE) && self.is(Facts::INPUT_ENDED);
         is_gone

@@ -117,7 +117,7 @@ pub(super) fn whole_seconds(clock: &Clock) -> u32 {
 }
 
 impl<W: Wire> Stream<W> {
-    /// So many bytes are delivered.
+    /// Adds a delivery of this many bytes.
     #[inline(always)]
     pub(super) fn count_received(&self, count: usize) {
         self.received.set(self.received.get() + count as u64);

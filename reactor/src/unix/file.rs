@@ -110,7 +110,7 @@ fn identity(file: &Metadata) -> (u64, u64) {
 }
 
 /// Removes the file that is in the way (`in_use` says so) if it is a socket on which no program
-/// listens any more.
+/// listens.
 fn remove_stale(name: &UnixName, path: &Path, in_use: io::Error) -> Result<(), ListenError> {
     let fail = |error| ListenError::from_io(name.address(), error);
     let found = match fs::symlink_metadata(path) {

@@ -34,7 +34,7 @@ impl UnixListen {
     /// Listens under this name.
     ///
     /// A path becomes a socket file. If one is there already, a port takes it over if no program
-    /// listens on it any more, and fails with
+    /// listens on it, and fails with
     /// [`AddressInUse`](crate::ListenError::AddressInUse) if one does. A file that is not a socket stays,
     /// whatever it is. When the port stops it removes its file, unless another one has
     /// taken its place.

@@ -13,7 +13,7 @@ pub enum InheritedError {
     ForAnotherProcess(String),
     /// A variable of the environment has a value that it cannot have.
     Malformed(&'static str, String),
-    /// So many sockets were passed, and none of them has this index.
+    /// None of the sockets that were passed has this index.
     NoSuchIndex {
         /// The index that was asked for, from 0.
         index: usize,

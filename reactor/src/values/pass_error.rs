@@ -18,7 +18,7 @@ pub enum PassError {
     Descriptors,
     /// It is neither TCP nor a UNIX socket.
     NoSocket,
-    /// The other reactor takes no connections any more.
+    /// The other reactor no longer takes connections.
     TargetGone,
     /// The system does not let go of it.
     Failed(io::Error),
@@ -47,7 +47,7 @@ impl fmt::Display for PassError {
                 "only TCP connections and UNIX sockets can be passed; this is a pipe, a child, or in memory"
             }
             PassError::TargetGone => {
-                "the other reactor takes no connections any more; choose another one, or serve it here"
+                "the other reactor no longer takes connections; choose another one, or serve it here"
             }
             PassError::Failed(_) => "the system does not let go of the connection",
         })

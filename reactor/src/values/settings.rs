@@ -25,7 +25,7 @@ pub struct StreamSettings {
     /// Bytes. A write that finds this much pending ends the connection with
     /// [`Reason::OutputLimit`](crate::Reason::OutputLimit). The limit is looked at before the first
     /// byte of a unit, so a single write, or a single
-    /// [`write_sequence`](crate::Transport::write_sequence), may be as large as it likes. Bytes of a
+    /// [`write_sequence`](crate::Transport::write_sequence), may have any size. Bytes of a
     /// layer's own do not count. Default 16 MiB.
     pub output_limit: usize,
     /// Bytes. The most that may be given back with [`unread`](crate::Transport::unread) and wait to

@@ -30,7 +30,7 @@ fn ports_accept_and_connections_hear_nothing_while_it_lasts() {
             kept.replace(Some(stream));
         },
     );
-    // It hears that the reactor drains when it writes, and closes: that is no end of the notice.
+    // It hears that the reactor drains when it writes, and closes: that does not end the notice.
     let (served, handle) = (log.clone(), reactor.handle());
     when(
         &reactor,

@@ -106,7 +106,7 @@ impl retwist::ProcessProtocol for Child {
 
 #[cfg(unix)]
 #[test]
-fn a_child_process_is_waited_for() {
+fn a_drain_waits_for_a_child_process() {
     let (reactor, log) = (reactor(), Log::default());
     let process = reactor.spawn_process("cat", Child(log.clone())).unwrap();
     let handle = reactor.handle();

@@ -97,7 +97,7 @@ fn a_file_that_is_in_use_is_not_taken_over() {
 }
 
 #[test]
-fn a_file_that_is_no_socket_stays() {
+fn a_file_that_is_not_a_socket_stays() {
     let (folder, reactor) = (Folder::new("regular"), reactor());
     let (file, link, inner) = (
         folder.path("file"),

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hello_is_foreign_at_once() {
+    fn what_is_not_a_hello_is_foreign_at_once() {
         for input in [
             &b"E"[..],
             b"\x16\x02\x00\x00\x01",

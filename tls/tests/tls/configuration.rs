@@ -84,7 +84,7 @@ fn errors_name_the_file_and_say_why() {
     let chain = files.put("chain.pem", chain);
     let key = files.put("key.pem", key);
     let other_key = files.put("other-key.pem", other_key);
-    let empty = files.put("empty.pem", "nothing of the kind\n");
+    let empty = files.put("empty.pem", "no certificate\n");
     let broken = files.put(
         "broken.pem",
         "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",

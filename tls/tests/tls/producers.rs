@@ -269,7 +269,7 @@ fn one_that_is_registered_while_tls_is_left_stays_registered() {
 }
 
 #[test]
-fn after_a_half_close_and_tls_no_producer_is_registered_any_more() {
+fn after_a_half_close_and_tls_no_further_producer_is_registered() {
     let (a, a_notes) = quiet();
     let (b, b_notes) = tape(|heard, transport| {
         if heard == Heard::ReadLost {

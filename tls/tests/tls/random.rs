@@ -10,7 +10,7 @@ use retwist_tls::{ChannelBinding, TlsRole, TlsTransport, start_tls, stop_tls};
 use crate::common::{Heard, Notes, Other, client, old_client, quiet, server, server_config, tape};
 use crate::starting::CallNow;
 
-/// So many, or as many as `RETWIST_SCHEDULES` says.
+/// The usual number, or the one in `RETWIST_SCHEDULES`.
 fn seeds(usual: u64) -> u64 {
     std::env::var("RETWIST_SCHEDULES")
         .ok()

@@ -162,7 +162,7 @@ fn what_was_changed_or_cut_is_not_opened() {
 }
 
 #[test]
-fn what_is_no_key_is_refused() {
+fn what_is_not_a_key_is_refused() {
     let good = TicketKeys::random().unwrap().to_bytes();
     let many: Vec<u8> = (0..17)
         .flat_map(|_| TicketKeys::random().unwrap().to_bytes())

@@ -98,7 +98,7 @@ pub(crate) fn joining_and_leaving_twice(world: World) {
     ));
 }
 
-pub(crate) fn what_is_no_group(world: World) {
+pub(crate) fn what_is_not_a_group(world: World) {
     let member = Peer::new();
     world.listen(Open::shared(0), member.quiet());
     world.until(|| !member.events().is_empty());

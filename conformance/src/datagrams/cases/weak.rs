@@ -94,7 +94,7 @@ struct Restless {
     enough: Rc<Cell<bool>>,
 }
 
-/// If it kept the loop to itself, it would come to so many.
+/// If it kept the loop to itself, it would make all of them.
 const CALLS: usize = 10_000;
 
 impl Restless {

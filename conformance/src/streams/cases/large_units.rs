@@ -1,4 +1,4 @@
-//! One write may be as large as it likes: the output limit is looked at before its first byte, and
+//! One write may have any size: the output limit is looked at before its first byte, and
 //! what a layer adds of its own counts against no limit.
 
 use retwist_reactor::TransportRef;

@@ -9,7 +9,7 @@ pub(in crate::sasl) struct ClientFirst<'a> {
     pub(in crate::sasl) flag: Flag<'a>,
     /// What goes before `bare`.
     pub(in crate::sasl) header: &'a str,
-    /// Whom the client would act for.
+    /// The user that the client would act for.
     pub(in crate::sasl) acts_for: Option<String>,
     /// The part that the proof covers as it stands.
     pub(in crate::sasl) bare: &'a str,

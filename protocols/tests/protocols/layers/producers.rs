@@ -90,7 +90,7 @@ fn a_producer_is_held_back_by_a_slow_reader() {
 }
 
 #[test]
-fn a_pull_producer_is_waited_for() {
+fn a_close_waits_for_a_pull_producer() {
     for kind in KINDS {
         let server = Witness::new().begin(|transport| {
             let file = std::io::Cursor::new(vec![9; 100_000]);

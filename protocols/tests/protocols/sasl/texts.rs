@@ -32,7 +32,7 @@ fn lengths_are_bounded() {
 }
 
 #[test]
-fn what_is_no_message() {
+fn what_is_not_a_message() {
     assert!(matches!(decode("*"), Err(SaslError::Cancelled)));
     assert!(matches!(decode_initial("*"), Err(SaslError::Cancelled)));
     for text in [

@@ -162,7 +162,7 @@ fn users_are_asked_for_their_passwords() {
 }
 
 #[test]
-fn what_is_no_good_request_gets_a_reply_that_says_so() {
+fn a_malformed_request_gets_a_reply_that_says_so() {
     let (asked, server) = server();
     let v5 = |request: &[u8]| refused(&server, &[b"\x05\x01\0", request].concat())[2..].to_vec();
     let reply = |code: u8| [&[5, code, 0, 1][..], &[0; 6]].concat();

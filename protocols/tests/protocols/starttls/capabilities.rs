@@ -130,7 +130,7 @@ fn the_rest_of_a_reply_is_not_lost() {
 }
 
 #[test]
-fn an_answer_that_is_no_offer_waits_for_nothing() {
+fn an_answer_without_an_offer_waits_for_nothing() {
     let client = Ear::default();
     let policy = HideStartTls::new(Dialect::Postgres);
     let server = RecordingTransport::connect(policy.wrap(client.clone()));

@@ -3,7 +3,7 @@
 //! What is evil here: a handler may do next to nothing, and without `unsafe` nothing at all but note
 //! that it was called. So a thread waits for the signals, undoes, and ends the process as the signal
 //! would have. It is started the first time that there is something to undo, and sleeps. A signal that
-//! comes just before nothing has to be undone any more is seen by that thread, or by the code that says
+//! comes just before the last thing is undone is seen by that thread, or by the code that says
 //! so: by one of them, once.
 //!
 //! ```text

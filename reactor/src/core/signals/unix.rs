@@ -14,7 +14,7 @@ use crate::Remote;
 /// What is evil here is that the reactor is a guest in the process. A signal that the process ignores
 /// stays ignored: a shell has a program that a script starts with `&` ignore SIGINT, and Ctrl-C is
 /// not meant for it. A handler that was there before runs as well (signal-hook calls it first). And
-/// when no reactor listens any more, the signal does what it did before:
+/// when no reactor listens, the signal does what it did before:
 ///
 /// ```text
 /// before      | while a reactor listens        | afterwards

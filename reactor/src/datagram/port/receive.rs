@@ -10,7 +10,7 @@ use crate::datagram::{Batch, DatagramWire};
 /// How many datagrams a receive asks for when few come; each slot costs a little, filled or not.
 pub(super) const FEW: usize = 4;
 
-/// So many errors in one pass, and no datagram, are not those of earlier datagrams.
+/// This many errors in one pass, and no datagram, are not those of earlier datagrams.
 const FAULTS: usize = 16;
 
 /// How long receiving rests then.

@@ -5,7 +5,7 @@ use crate::datagram::wire::is_same_place;
 use crate::datagram::{DatagramQueue, DatagramWire};
 use crate::{Address, SendError};
 
-/// So many datagrams are handed to the system at once: more that wait only grow cold.
+/// This many datagrams are handed to the system at once: more that wait only grow cold.
 const BATCH: usize = 64;
 
 impl<W: DatagramWire> DatagramPort<W> {

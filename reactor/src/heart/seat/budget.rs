@@ -4,7 +4,7 @@ use std::cell::Cell;
 ///
 /// Code of an application can make a callback be due in each callback: it gives bytes back and
 /// resumes, or two protocols switch each other in. Such a connection must not keep the loop from the
-/// others, so it is called only so many times in a pass, and goes on in the next one. The bytes that
+/// others, so the number of its calls in one pass has a limit, and it goes on in the next one. The bytes that
 /// one read brings are delivered straight and do not count: the read bounds them.
 #[derive(Default)]
 pub(super) struct Budget {

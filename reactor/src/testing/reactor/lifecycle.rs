@@ -63,7 +63,7 @@ impl MemoryReactor {
 
     /// The reactor ends, as [`Reactor::run`](crate::Reactor::run) has it: triggers before shutdown;
     /// ports are closed, and protocols of datagrams are asked to finish; triggers during and after
-    /// shutdown. The connections are the test's, which ends them as it likes.
+    /// shutdown. The connections belong to the test, which ends them.
     ///
     /// If it was told to drain, and not to stop, the drain comes first: ports are closed, what they have
     /// accepted is asked to finish, and it goes on when all of it has ended or the time is up.
