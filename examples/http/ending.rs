@@ -57,41 +57,55 @@ impl Ending {
     where
         C: Future<Output = hyper::Result<()>>,
     {
-        self.finish_pinned(pin!(serving), last).await
+        let mut serving = pin!(serving);
+        let turn = match select(&mut serving, self.told.acquire()).await {
+            Either::Left((served, _)) => return served,
+            Either::Right((turn, _)) => turn,
+        };
+        last(serving.as_mut());
+        self.finish_in(turn, serving).await
     }
 
-    /// The same, and `last` says so when the program drains already.
+    /// The same, and `last` says so as soon as the program drains, if it does.
     pub(crate) async fn finish_early<C>(
         self,
         serving: C,
-        last: impl Fn(Pin<&mut C>),
-    ) -> hyper::Result<()>
-    where
-        C: Future<Output = hyper::Result<()>>,
-    {
-        let mut serving = pin!(serving);
-        match select(&mut serving, self.drains.acquire()).await {
-            Either::Left((served, _)) => return served,
-            Either::Right(_) => last(serving.as_mut()),
-        }
-        self.finish_pinned(serving, last).await
-    }
-
-    async fn finish_pinned<C>(
-        self,
-        mut serving: Pin<&mut C>,
         last: impl FnOnce(Pin<&mut C>),
     ) -> hyper::Result<()>
     where
         C: Future<Output = hyper::Result<()>>,
     {
-        let turn = match select(&mut serving, self.told.acquire()).await {
+        let mut serving = pin!(serving);
+        // It stands in line for the end while it waits for the drain.
+        let mut told = self.told.acquire();
+        let first = select(self.drains.acquire(), &mut told);
+        let turn = match select(&mut serving, first).await {
             Either::Left((served, _)) => return served,
-            Either::Right((turn, _)) => turn,
+            Either::Right((Either::Left((drains, _)), _)) => {
+                // The next one's turn.
+                drop(drains);
+                None
+            }
+            Either::Right((Either::Right((turn, _)), _)) => Some(turn),
         };
+        last(serving.as_mut());
+        let turn = match turn {
+            Some(turn) => turn,
+            None => match select(&mut serving, told).await {
+                Either::Left((served, _)) => return served,
+                Either::Right((turn, _)) => turn,
+            },
+        };
+        self.finish_in(turn, serving).await
+    }
+
+    /// The program ends, and waits for what is under way.
+    async fn finish_in<T, C>(self, turn: T, serving: Pin<&mut C>) -> hyper::Result<()>
+    where
+        C: Future<Output = hyper::Result<()>>,
+    {
         let _hold = self.hold.borrow().clone();
         drop(turn);
-        last(serving.as_mut());
         timeout(&self.clock, LAST, serving).await.unwrap_or(Ok(()))
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod chat;
 pub mod files;
+pub mod h2;
 pub mod mail;
 pub mod small;
 pub mod web;

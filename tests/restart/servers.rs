@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use retwist::tls::rustls::ClientConfig;
+use rustix::process::Signal;
 
-use crate::clients::{By, chat, files, mail, small, web};
+use crate::clients::{By, chat, files, h2, mail, small, web};
 use crate::from_environment;
-use crate::load::{self, Load, Plain, Way};
+use crate::load::{self, Client, Load, Lost, Plain, Then, Way};
 use crate::service::{self, Service, said};
 
 const LOCAL: &str = "tcp:0:interface=127.0.0.1";
@@ -34,6 +35,9 @@ struct Place {
     trust: Arc<ClientConfig>,
     /// Servers that stay, behind the one that is restarted.
     behind: Vec<Service>,
+    /// Its clients log in, which is meant to cost time: all at once, many of them would find no server that has
+    /// time for their handshakes.
+    logs_in: bool,
 }
 
 impl Place {
@@ -47,6 +51,7 @@ impl Place {
             trust: load::trust(&authority),
             folder,
             behind: Vec::new(),
+            logs_in: false,
         }
     }
 
@@ -69,7 +74,8 @@ impl Place {
     }
 
     /// A directory of mail for one user, who has a mail already.
-    fn with_mail(&self, arguments: &[&str]) -> Vec<String> {
+    fn with_mail(&mut self, arguments: &[&str]) -> Vec<String> {
+        self.logs_in = true;
         let inbox = self.folder.join("mail/user");
         for part in ["new", "cur", "tmp"] {
             fs::create_dir_all(inbox.join(part)).unwrap();
@@ -110,8 +116,9 @@ fn restart<W: Way>(
     let mut service = Service::start(program, &arguments);
     let mut load = Load::of(way(&place, &service));
     let restarts = from_environment("RESTARTS", 2);
-    let connections = from_environment("CONNECTIONS", 20);
-    load.begin_slowly(from_environment("BUSY", 6), RATE);
+    let share = if place.logs_in { 4 } else { 1 };
+    let connections = from_environment("CONNECTIONS", 20) / share;
+    load.begin_slowly(from_environment("BUSY", 6).div_ceil(share), RATE);
     if idle == Idle::HearGoodbye {
         load.stay(connections);
     }
@@ -221,6 +228,9 @@ servers! {
     https: "http", GoOn,
         |place| place.with_tls(&[LOCAL, "--tls"]),
         |place, service| to_with_tls(place, service, web::under_tls);
+    http2: "http", HearGoodbye,
+        |place| place.with_tls(&[LOCAL, "--tls"]),
+        |place, service| to_with_tls(place, service, h2::http2);
     ftp: "ftp", HearGoodbye,
         |place| {
             let root = place.path("root");
@@ -242,20 +252,36 @@ servers! {
         |place, service| to_with_tls(place, service, mail::imap);
 }
 
+/// Without a drain, HTTP/2 says goodbye all the same.
+#[test]
+fn http2_is_stopped_without_a_drain() {
+    let place = Place::new("http2-stopped");
+    let arguments = place.with_tls(&[LOCAL, "--tls", "--drain", "0"]);
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let service = Service::start("http", &arguments);
+    let mut client = h2::http2(service.address(), &place.trust).unwrap();
+    assert!(matches!(client.exchange(), Ok(Then::GoesOn)));
+    service.signal(Signal::TERM);
+    let heard = client.stay();
+    assert!(matches!(heard, Lost::Goodbye), "{heard:?}");
+    drop(client);
+    service::wait_for_end(service.pid());
+}
+
 /// Clients that need the address alone.
-fn to<C: load::Client + 'static>(
+fn to<C: Client + 'static>(
     service: &Service,
-    connect: fn(SocketAddr) -> Result<C, load::Lost>,
+    connect: fn(SocketAddr) -> Result<C, Lost>,
 ) -> impl Way + use<C> {
     let address = service.address();
     By(move || connect(address))
 }
 
 /// Clients that trust the certificate.
-fn to_with_tls<C: load::Client + 'static>(
+fn to_with_tls<C: Client + 'static>(
     place: &Place,
     service: &Service,
-    connect: fn(SocketAddr, &Arc<ClientConfig>) -> Result<C, load::Lost>,
+    connect: fn(SocketAddr, &Arc<ClientConfig>) -> Result<C, Lost>,
 ) -> impl Way + use<C> {
     let (address, trust) = (service.address(), place.trust.clone());
     By(move || connect(address, &trust))

@@ -84,7 +84,10 @@ impl Service {
         descriptors_as_many_as_allowed();
         let mut command = Command::new("env");
         command.args(["--default-signal=INT,TERM"]).arg(path);
-        command.args(arguments).args(["--drain", "60"]);
+        command.args(arguments);
+        if !arguments.contains(&"--drain") {
+            command.args(["--drain", "60"]);
+        }
         command
             .env("RUST_LOG", LOG)
             .envs(environment.iter().copied());
