@@ -40,9 +40,10 @@ use crate::Operated;
 /// [`mode(0o600)`](retwist_reactor::UnixListen::mode):
 ///
 /// ```no_run
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_operations as operations; }
 /// # #[cfg(unix)] fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use retwist_operations::Console;
-/// use retwist_reactor::{Reactor, UnixListen, UnixName};
+/// use retwist::operations::Console;
+/// use retwist::{Reactor, UnixListen, UnixName};
 ///
 /// let reactor = Reactor::new()?;
 /// let console = Console::new(&reactor);

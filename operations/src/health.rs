@@ -13,11 +13,12 @@ use crate::http::{self, Answer, Request, Site};
 /// `metrics::Exposition` and of `Page` answer at `/health` too.
 ///
 /// ```no_run
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_operations as operations; }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::rc::Rc;
 /// use std::time::Duration;
-/// use retwist_operations::Health;
-/// use retwist_reactor::{Reactor, ReactorSettings};
+/// use retwist::operations::Health;
+/// use retwist::{Reactor, ReactorSettings};
 ///
 /// let reactor = Reactor::with_settings(ReactorSettings {
 ///     drain_timeout: Duration::from_secs(30),

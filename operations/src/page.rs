@@ -23,10 +23,11 @@ use crate::{Health, Operated};
 /// read it.
 ///
 /// ```no_run
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_operations as operations; }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::rc::Rc;
-/// use retwist_operations::Page;
-/// use retwist_reactor::Reactor;
+/// use retwist::operations::Page;
+/// use retwist::Reactor;
 ///
 /// let reactor = Reactor::new()?;
 /// let page = Page::new(Rc::new(reactor.handle()));

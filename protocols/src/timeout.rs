@@ -15,6 +15,9 @@ use crate::{Policy, ReadThrottle};
 /// The connection is closed in order. A peer that reads nothing can draw this out, so what is left
 /// of it after the grace period is aborted. `connection_lost` gets [`TimedOut`] as the reason.
 ///
+/// The peer gets no word about it. A protocol that has last words, such as a mail server with its 421,
+/// sets a timer of its own with `transport.call_later`.
+///
 /// A protocol whose phases have limits of their own changes them as it goes: see
 /// [`TimeoutLayer::of`].
 ///

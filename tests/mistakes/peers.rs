@@ -133,6 +133,12 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
         TrustRoots::from_pem(&world.authority.certificate).expect("an authority"),
     );
     let anonymous = world.meet(world.client(), world.valid().client_certificates(strict));
+    let own = Authority::for_host("localhost");
+    let trusting_it = TrustRoots::from_pem(&own.certificate).expect("an authority");
+    let authority_as_server =
+        world.meet(ClientOptions::new(trusting_it), world.server(&own.itself()));
+    let before = TrustRoots::from_pem(Authority::new("ours").certificate).expect("an authority");
+    let renewed = world.meet(ClientOptions::new(before), world.valid());
     let apart = world.meet(world.client().alpn(["h2"]), world.valid().alpn(["smtp"]));
     vec![
         (
@@ -159,6 +165,14 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
         (
             "the certificate is for another name",
             of(world.authority.certify("example.org", VALID)).client,
+        ),
+        (
+            "the certificate is that of an authority, as `openssl req -x509` makes it",
+            authority_as_server.client,
+        ),
+        (
+            "the client trusts an old certificate of the same name",
+            renewed.client,
         ),
         (
             "the certificate has expired",

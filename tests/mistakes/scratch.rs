@@ -47,8 +47,25 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn new(name: &str) -> Self {
+        Authority::with(CertificateParams::default(), name)
+    }
+
+    /// One whose certificate is for a host, too.
+    pub(crate) fn for_host(name: &str) -> Self {
+        let parameters = CertificateParams::new([name.to_owned()]).expect("a name");
+        Authority::with(parameters, name)
+    }
+
+    /// Its own certificate, for a server.
+    pub(crate) fn itself(&self) -> Made {
+        Made {
+            certificate: self.certificate.clone(),
+            key: self.issuer.key().serialize_pem(),
+        }
+    }
+
+    fn with(mut parameters: CertificateParams, name: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
-        let mut parameters = CertificateParams::default();
         // Two authorities of one name would pass for one that signs wrongly.
         parameters.distinguished_name.push(DnType::CommonName, name);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -44,8 +44,9 @@ impl<T: 'static, E: IntoBoxedError> Promise<T, E> {
     /// Fires with a value. The callbacks run before this returns.
     ///
     /// If there is an outcome already, this drops the value, says so in the log with the place of
-    /// the call, and returns false. Exception: after a Deferred without a canceller was cancelled,
-    /// the first call is no mistake, because the work could not know of it; it returns true.
+    /// the call, and returns false. Exception: if a Deferred without a canceller was
+    /// cancelled, the work could not know. Then the first call drops the value without a line in the log,
+    /// and returns true.
     #[track_caller]
     pub fn callback(&self, value: T) -> bool {
         let fired = self.fire(Ok(value));

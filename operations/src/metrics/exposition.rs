@@ -20,10 +20,11 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// the reactor.
 ///
 /// ```no_run
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_operations as operations; }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::rc::Rc;
-/// use retwist_operations::metrics::Exposition;
-/// use retwist_reactor::Reactor;
+/// use retwist::operations::metrics::Exposition;
+/// use retwist::Reactor;
 ///
 /// let reactor = Reactor::new()?;
 /// let metrics = Exposition::install(Rc::new(reactor.handle()))?;

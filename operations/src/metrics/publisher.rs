@@ -12,10 +12,11 @@ use crate::Operated;
 /// installed, whatever shows them.
 ///
 /// ```
+/// # mod retwist { pub use retwist_reactor::*; pub use retwist_operations as operations; }
 /// use std::rc::Rc;
 /// use std::time::Duration;
-/// use retwist_operations::metrics::Publisher;
-/// use retwist_reactor::testing::MemoryReactor;
+/// use retwist::operations::metrics::Publisher;
+/// use retwist::testing::MemoryReactor;
 ///
 /// let reactor = Rc::new(MemoryReactor::new());
 /// Publisher::new(reactor.clone()).every(Duration::from_secs(10));

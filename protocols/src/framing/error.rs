@@ -55,7 +55,7 @@ impl fmt::Display for UnfinishedFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the peer ended its input in the middle of a unit, of which {} bytes had arrived",
+            "the peer ended its input in the middle of a line or message, of which {} bytes had arrived",
             self.received
         )
     }

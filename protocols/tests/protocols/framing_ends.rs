@@ -42,7 +42,7 @@ impl Protocol for Says {
 fn an_end_of_input_within_a_unit_is_the_reason() {
     let within = |received| {
         format!(
-            "lost the peer ended its input in the middle of a unit, of which {received} bytes had arrived"
+            "lost the peer ended its input in the middle of a line or message, of which {received} bytes had arrived"
         )
     };
     let log = heard_until_the_end(Lines::new(), b"one\r\ntwo\r");

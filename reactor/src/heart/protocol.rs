@@ -85,6 +85,8 @@ pub trait Protocol: 'static {
     /// it drains: a server that cannot tell whether a request is on its way leaves the close to the
     /// client.
     ///
+    /// A connection whose handshake ends during a drain hears it too, behind `connection_made`.
+    ///
     /// A mail server says 421 here; an HTTP server finishes the response under way.
     fn shutting_down(&mut self, transport: &TransportRef) {
         if !transport.is_draining() {

@@ -64,7 +64,8 @@ enum Ending {
 }
 
 impl RecordingTransport {
-    /// Connects the protocol; it has heard `connection_made` when this returns.
+    /// Connects the protocol; it has heard `connection_made` when this returns. A receiver of lines or
+    /// frames is put into a `Framed` first, as for a port.
     pub fn connect(protocol: impl Into<ProtocolRef>) -> Self {
         RecordingTransport::on(&Rc::new(ManualClock::new()), protocol)
     }

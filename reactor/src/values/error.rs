@@ -37,7 +37,35 @@ pub fn error_chain(error: &dyn Error) -> String {
 ///     Ok(())
 /// }
 /// ```
+///
+/// `?` takes every type that is an [`Error`]. A `Box<dyn Error>` is not one, nor is a sentence:
+/// [`MainError::new`] takes both.
+///
+/// ```no_run
+/// # use retwist_reactor as retwist;
+/// use retwist::MainError;
+/// use std::error::Error;
+///
+/// fn configure() -> Result<(), Box<dyn Error>> {
+///     Ok(())
+/// }
+///
+/// fn main() -> Result<(), MainError> {
+///     configure().map_err(MainError::new)?;
+///     let place = std::env::args().nth(1);
+///     let place = place.ok_or_else(|| MainError::new("say where to listen: tcp:8007"))?;
+///     println!("{place}");
+///     Ok(())
+/// }
+/// ```
 pub struct MainError(Box<dyn Error>);
+
+impl MainError {
+    /// Makes one of an error in a box, or of a sentence.
+    pub fn new(error: impl Into<Box<dyn Error>>) -> Self {
+        MainError(error.into())
+    }
+}
 
 impl<E: Error + 'static> From<E> for MainError {
     fn from(error: E) -> Self {
@@ -297,7 +325,7 @@ impl fmt::Display for ConnectError {
             ConnectError::Cancelled => f.write_str("connecting was cancelled"),
             ConnectError::Refused => f.write_str("the factory refused the connection"),
             ConnectError::Negotiation(_) => {
-                f.write_str("connected, but no agreement with the peer")
+                f.write_str("connected, but the negotiation with the peer failed")
             }
             ConnectError::Address(error) => error.fmt(f),
             ConnectError::Failed(_) => f.write_str("the connection could not be made"),

@@ -132,7 +132,7 @@ impl fmt::Display for ConfigError {
             ConfigError::Certificate(origin, error) if is_old(error) => write!(
                 f,
                 "the certificate in {origin} is of an old version of X.509 (v1 or v2); have it issued anew as v3, with the host \
-                 names as subjectAltName (openssl req -x509 -addext subjectAltName=DNS:… makes such a one)"
+                 names as subjectAltName (openssl req -x509 -addext subjectAltName=DNS:… -addext basicConstraints=critical,CA:FALSE makes such a one)"
             ),
             ConfigError::Certificate(origin, _) => {
                 write!(f, "the certificate in {origin} cannot be used")

@@ -29,8 +29,8 @@ pub(super) fn bad_certificate(error: &CertificateError, f: &mut fmt::Formatter<'
                 "the peer's certificate is not meant for this side of TLS (extended key usage)",
             ),
         CertificateError::BadSignature => f.write_str(
-            "a signature of the peer's certificates is wrong: they are damaged or forged, or their keys are too short \
-             (RSA below 2048 bits)",
+            "a signature of the peer's certificates is wrong: they are damaged or forged, their keys are too short \
+             (RSA below 2048 bits), or the trust root is another certificate of the same name: give the one that is in use now",
         ),
         error => match verifier_error(error) {
             Some(webpki::Error::CaUsedAsEndEntity) => f.write_str(

@@ -392,7 +392,7 @@ fn a_connector_has_connected_when_the_peer_is_verified() {
             let log = log.borrow();
             assert_eq!(log.len(), 1, "{log:?}");
             assert!(
-                log[0].starts_with("failed: connected, but no agreement with the peer"),
+                log[0].starts_with("failed: connected, but the negotiation with the peer failed"),
                 "{log:?}"
             );
             assert!(log[0].contains("not among our trust roots"), "{log:?}");
