@@ -124,7 +124,7 @@
 //! | `privateKey=FILE:certKey=FILE` | PEM files with the key, and with the certificate and its chain. A file that has both is given alone |
 //! | `certificates=FOLDER` | certificates by the name that the client asks for: each file `NAME.pem` has the key and the certificates of one name. A client that asks for no such name gets the certificate of `privateKey`, and is refused without one |
 //! | `trustRoots=FILE` | clients must show a certificate that these certify; with `clientCertificates=optional` they may |
-//! | `resumption=none`, `tickets`, or a number | how sessions are resumed: not at all, by tickets that clients keep, or by sessions that the server remembers; default 256 sessions |
+//! | `resumption=none`, `tickets`, or a number | how sessions are resumed: not at all, by tickets that clients keep, or by at most this many sessions that the server remembers; default: by tickets whose keys [change every six hours](crate::tls::TicketKeys::across_restarts), also after a [restart](crate::Restart) of the program |
 //! | `ticketKeys=FILE` | the keys of tickets, 80 random bytes each (`openssl rand 80`): sessions are resumed by all servers that have them, also after a restart |
 //! | `tickets=N` | the tickets that a client gets after a handshake; default 2 |
 //!

@@ -10,8 +10,8 @@ use retwist::endpoint::client_from_string;
 use retwist::error_chain;
 use retwist::protocols::{Destination, Dialect};
 use retwist::tls::{
-    ClientCertificates, ClientOptions, Identities, Identity, Reload, ServerOptions, TlsRole,
-    TrustRoots,
+    ClientCertificates, ClientOptions, Identities, Identity, Reload, ServerOptions, TicketKeys,
+    TlsRole, TrustRoots,
 };
 use serde::Deserialize;
 use toml::Spanned;
@@ -183,7 +183,8 @@ impl Entry {
             reload = reload.roots(&roots);
             server = server.client_certificates(ClientCertificates::Required(roots));
         }
-        let config = within("alpn", server.build())?;
+        let keys = within("cert", TicketKeys::across_restarts("starttls_proxy"))?;
+        let config = within("alpn", server.ticket_keys(keys).build())?;
         let add = Add {
             routes: self.routes.clone(),
             send_proxy: self.send_proxy,

@@ -6,9 +6,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use retwist::error_chain;
 use retwist::tls::{Identities, Identity, Reload, ServerOptions, TicketKeys, TrustRoots};
 #[cfg(unix)]
-use retwist::{Phase, ReactorHandle, ServiceManager, Signal, SystemEvent, error_chain};
+use retwist::{Phase, ReactorHandle, ServiceManager, Signal, SystemEvent};
 
 #[cfg(unix)]
 use super::Mistake;
@@ -23,11 +24,19 @@ fn add(more: impl FnOnce(Reload) -> Reload) {
     *tls = Some(more(tls.take().unwrap_or_default()));
 }
 
-/// The options of a server with this identity, whose files are read again.
+/// The options of a server with this identity, whose files are read again. The next version of the program resumes
+/// its sessions.
 pub(crate) fn server(identity: Identity) -> ServerOptions {
     let identities = Identities::new(identity);
     add(|reload| reload.identities(&identities));
-    ServerOptions::choosing(identities)
+    let options = ServerOptions::choosing(identities);
+    match TicketKeys::across_restarts("this program") {
+        Ok(keys) => options.ticket_keys(keys),
+        Err(error) => {
+            log::warn!("sessions end with the program: {}", error_chain(&error));
+            options
+        }
+    }
 }
 
 /// Has the file of these keys read again.

@@ -220,6 +220,14 @@ impl Position {
     pub fn mistake(&self, mistake: Mistake) -> EndpointError {
         EndpointError::new(&self.text, self.at, mistake)
     }
+
+    /// A name of this endpoint or layer, which it has in each process that reads the same string.
+    pub(super) fn name(&self) -> String {
+        match self.at {
+            0 => self.text.to_string(),
+            at => format!("{} from character {at} on", self.text),
+        }
+    }
 }
 
 /// Escapes a value for an endpoint's string: puts a backslash before each `:`, `=` and backslash.

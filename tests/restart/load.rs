@@ -117,7 +117,10 @@ pub struct Tls {
 
 impl Tls {
     pub fn to(address: SocketAddr, authority: &Path) -> Self {
-        let config = trust(authority);
+        Tls::with(address, trust(authority))
+    }
+
+    pub fn with(address: SocketAddr, config: Arc<ClientConfig>) -> Self {
         Tls { address, config }
     }
 }

@@ -16,11 +16,16 @@
 )]
 
 mod clients;
+mod configurations;
 mod failures;
+mod installed;
+mod killed;
 mod load;
 mod reload;
+mod served;
 mod servers;
 mod service;
+mod sessions;
 
 use std::net::TcpStream;
 use std::time::Instant;
@@ -50,7 +55,9 @@ fn restart_under(mut load: Load, mut service: Service) {
     eprintln!("{restarts} restarts in {:?}: {counts:?}", began.elapsed());
     counts.assert_whole();
     assert!(counts.requests > 0 && counts.connects > 0);
-    service.stop();
+    let log = service.stop_and_hear();
+    let complaints = log.iter().filter(|line| line.contains("fail"));
+    assert_eq!(complaints.count(), 0, "{log:#?}");
 }
 
 #[test]

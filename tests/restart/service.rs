@@ -86,7 +86,7 @@ impl Service {
         command.args(["--default-signal=INT,TERM"]).arg(path);
         command.args(arguments);
         if !arguments.contains(&"--drain") {
-            command.args(["--drain", "60"]);
+            command.args(["--drain", "600"]);
         }
         command
             .env("RUST_LOG", LOG)
@@ -113,7 +113,8 @@ impl Service {
         self.address.expect("a port of IP")
     }
 
-    fn listens(&mut self) {
+    /// Hears where it listens: of the first of the ports that it, or its next version, has not told yet.
+    pub fn listens(&mut self) {
         let line = next(&self.said, said("listening on "));
         self.address = line.trim_start_matches("listening on ").parse().ok();
     }
@@ -135,7 +136,13 @@ impl Service {
         self.logs(said("the new program is ready"));
         let successor = self.successor();
         self.logs(said("the new program has taken over"));
-        self.pid = successor;
+        self.takes_over(successor);
+    }
+
+    /// This process serves from now on, as soon as it says so.
+    pub fn takes_over(&mut self, pid: u32) {
+        self.logs(said("and this one serves"));
+        self.pid = pid;
     }
 
     /// The process that the one that serves now has started.
@@ -157,10 +164,35 @@ impl Service {
         self.pid = self.successor();
     }
 
+    /// Waits until it is so.
+    #[track_caller]
+    pub fn until(&self, is_so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(began.elapsed() < PATIENCE, "it never comes to that");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Ends it, in order.
     pub fn stop(self) {
         self.signal(Signal::TERM);
         wait_for_end(self.pid);
+    }
+
+    /// The same. Returns what all of its generations have logged since the last line that was waited for.
+    pub fn stop_and_hear(self) -> Vec<String> {
+        self.signal(Signal::TERM);
+        wait_for_end(self.pid);
+        // Each of them has ended, and so does the log.
+        let mut heard = Vec::new();
+        loop {
+            match self.logged.recv_timeout(PATIENCE) {
+                Ok(line) => heard.push(line),
+                Err(RecvTimeoutError::Disconnected) => return heard,
+                Err(RecvTimeoutError::Timeout) => panic!("one of them goes on: {heard:#?}"),
+            }
+        }
     }
 }
 
@@ -193,10 +225,14 @@ pub fn signal_to(pid: u32, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
+/// Those of all threads: the system lists each with the thread that has started it.
 fn children(pid: u32) -> Vec<u32> {
-    let told = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let told = told.unwrap_or_default();
-    told.split_whitespace()
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    let tasks = tasks.into_iter().flatten().map_while(Result::ok);
+    let told = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    let told: Vec<_> = told.collect();
+    told.iter()
+        .flat_map(|children| children.split_whitespace())
         .filter_map(|pid| pid.parse().ok())
         .collect()
 }

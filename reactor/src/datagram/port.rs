@@ -191,7 +191,7 @@ impl<W: DatagramWire> DatagramPort<W> {
     pub(crate) fn hand_over(&self) -> Option<io::Result<Handed>> {
         let asked = self.wire.asked()?;
         let copy = self.wire.duplicate()?;
-        Some(copy.map(|socket| Handed { asked, socket }))
+        Some(Handed::of(asked, copy, self.wire.lock()))
     }
 
     pub(crate) fn transport(&self) -> &DatagramTransport {

@@ -32,6 +32,12 @@ pub(crate) trait DatagramWire: Sized + 'static {
         None
     }
 
+    /// A copy of what its file is locked with.
+    #[cfg(unix)]
+    fn lock(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
+        None
+    }
+
     /// A duplicate of the descriptor, if there is one and it is open.
     #[cfg(unix)]
     fn duplicate(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {

@@ -194,9 +194,7 @@ fn descriptor() -> Result<Option<(RawFd, File)>, InheritedError> {
         return Ok(None);
     };
     let number = ready + BYTES;
-    // It is to be closed when it was read.
-    drop(taken::take(&[number])?);
-    Ok(Some((number, taken::take_out(number)?.into())))
+    Ok(Some((number, taken::take_once(number)?.into())))
 }
 
 /// The number of the descriptor at which the program before this one waits, if there is one.

@@ -2,7 +2,7 @@ use std::ffi::OsString;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::{Arc, OnceLock};
 
-use super::handed::{self, Asked, Handed};
+use super::handed::{self, HandedOver, Kind};
 use super::taken;
 use crate::InheritedError;
 
@@ -41,7 +41,7 @@ const MOST: usize = 1 << 20;
 #[doc(alias = "ListenFDs")]
 #[derive(Debug)]
 pub struct ListenFds {
-    sockets: Vec<(String, Arc<OwnedFd>)>,
+    sockets: Vec<(RawFd, String, Arc<OwnedFd>)>,
 }
 
 impl ListenFds {
@@ -50,16 +50,26 @@ impl ListenFds {
         static PASSED: OnceLock<Result<ListenFds, InheritedError>> = OnceLock::new();
         let passed = PASSED.get_or_init(|| {
             let passed = Environment::of_this_process().read()?;
+            let (kept, passed): (Vec<_>, Vec<_>) = passed
+                .into_iter()
+                .partition(|(_, name)| name == handed::DESCRIPTOR);
             let numbers: Vec<_> = passed.iter().map(|(number, _)| *number).collect();
             let taken = taken::take(&numbers)?;
+            for (number, _) in kept {
+                handed::add_descriptor(number);
+            }
             let mut sockets = Vec::new();
             for ((number, name), socket) in passed.into_iter().zip(taken) {
-                match Asked::from_name(&name) {
-                    None => sockets.push((name, socket)),
-                    Some(asked) => {
+                match Kind::from_name(&name) {
+                    None => sockets.push((number, name, socket)),
+                    Some(kind) => {
                         drop(socket);
-                        let socket = taken::take_out(number)?;
-                        handed::add(Handed { asked, socket });
+                        let descriptor = taken::take_out(number)?;
+                        handed::add(HandedOver {
+                            kind,
+                            number,
+                            descriptor,
+                        });
                     }
                 }
             }
@@ -79,15 +89,15 @@ impl ListenFds {
 
     /// Their names, in order. One that was given no name is called `unknown`, as systemd does.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.sockets.iter().map(|(name, _)| name.as_str())
+        self.sockets.iter().map(|(_, name, _)| name.as_str())
     }
 
     /// A copy of the socket with this index, from 0.
     pub fn at(&self, index: usize) -> Result<OwnedFd, InheritedError> {
         let passed = self.len();
         let found = self.sockets.get(index);
-        let (_, socket) = found.ok_or(InheritedError::NoSuchIndex { index, passed })?;
-        taken::copy(FIRST + index as RawFd, socket)
+        let (number, _, socket) = found.ok_or(InheritedError::NoSuchIndex { index, passed })?;
+        taken::copy(*number, socket)
     }
 
     /// A copy of the one socket of this name (`FileDescriptorName=` of a socket unit).
@@ -106,7 +116,17 @@ impl ListenFds {
 
 /// The sockets that were passed to this program by another than the one that it replaces.
 pub(crate) fn passed_on() -> Vec<(String, Arc<OwnedFd>)> {
-    ListenFds::get().map_or_else(|_| Vec::new(), |passed| passed.sockets.clone())
+    let sockets = ListenFds::get().map_or(&[][..], |passed| &passed.sockets);
+    let named = |(_, name, socket): &(RawFd, String, Arc<OwnedFd>)| (name.clone(), socket.clone());
+    sockets.iter().map(named).collect()
+}
+
+/// The other descriptors that this program has asked for by their numbers, behind standard error.
+pub(crate) fn asked_for() -> Vec<(RawFd, Arc<OwnedFd>)> {
+    let passed = ListenFds::get().map_or(&[][..], |passed| &passed.sockets);
+    let mut all = taken::all();
+    all.retain(|(number, _)| *number > 2 && passed.iter().all(|(other, ..)| other != number));
+    all
 }
 
 /// Whether what the environment tells of is meant for this process.

@@ -26,8 +26,39 @@ fn taken() -> MutexGuard<'static, BTreeMap<RawFd, Arc<OwnedFd>>> {
 /// number is free; 0, 1 and 2 stay open. Each further call returns another copy. A number that was not
 /// open, or that this program has opened itself, is an error.
 pub fn inherited_descriptor(number: i32) -> Result<OwnedFd, InheritedError> {
+    let _ = super::ListenFds::get();
+    let is_own = |first: RawFd| (first..=first + super::bytes::BYTES).contains(&number);
+    if super::handed::is_for_a_port(number)
+        || super::bytes::ready().ok().flatten().is_some_and(is_own)
+    {
+        // It is this library's affair, and not what the program was started with before.
+        return Err(InheritedError::NotOpen(
+            number,
+            Arc::new(io::ErrorKind::NotFound.into()),
+        ));
+    }
     let found = take(&[number])?;
     copy(number, &found[0])
+}
+
+/// All that were taken over, by their numbers.
+pub(super) fn all() -> Vec<(RawFd, Arc<OwnedFd>)> {
+    let taken = taken();
+    let all = taken.iter();
+    all.map(|(number, descriptor)| (*number, descriptor.clone()))
+        .collect()
+}
+
+/// One that code of this library is to close, and that is not known by its number.
+pub(crate) fn take_once(number: RawFd) -> Result<OwnedFd, InheritedError> {
+    drop(take(&[number])?);
+    take_out(number)
+}
+
+/// Closes one that nothing has taken over. Returns whether there was one.
+pub(super) fn close_if_not_taken(number: RawFd) -> bool {
+    let is_taken = taken().contains_key(&number);
+    !is_taken && take_once(number).is_ok()
 }
 
 pub(super) fn copy(number: RawFd, descriptor: &OwnedFd) -> Result<OwnedFd, InheritedError> {

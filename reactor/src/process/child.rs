@@ -57,6 +57,8 @@ pub(crate) trait Grip {
     fn address(&self) -> Address;
     fn signal(&self, signal: Signal) -> Result<(), ProcessError>;
     fn set_window(&self, window: WindowSize) -> Result<(), ProcessError>;
+    /// The child goes on by itself, and is watched no more.
+    fn leave(&self) {}
 }
 
 /// What the protocol was asked with `shutting_down`.
@@ -318,6 +320,12 @@ impl Process {
 
     pub(super) fn set_window(&self, window: WindowSize) -> Result<(), ProcessError> {
         self.grip()?.set_window(window)
+    }
+
+    pub(super) fn leave(&self) {
+        if let Ok(grip) = self.grip() {
+            grip.leave();
+        }
     }
 
     /// The grip on the child, as long as it runs.

@@ -112,6 +112,12 @@ impl Grip for Held {
         child.signal(signal)
     }
 
+    fn leave(&self) {
+        if let Some(child) = self.child.upgrade() {
+            child.leave();
+        }
+    }
+
     fn set_window(&self, window: WindowSize) -> Result<(), ProcessError> {
         let terminal = self.terminal.as_ref().ok_or(ProcessError::NoTerminal)?;
         let terminal = terminal.upgrade().ok_or(ProcessError::NoTerminal)?;

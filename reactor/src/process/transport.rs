@@ -102,6 +102,14 @@ impl ProcessTransport {
         process.signal(signal)
     }
 
+    /// The reactor ends, and the child goes on: it is not waited for, and its protocol hears that it was
+    /// [left running](crate::ProcessExit::LeftRunning). For one that is asked with `shutting_down`.
+    pub(crate) fn leave(&self) {
+        if let Some(process) = self.process.upgrade() {
+            process.leave();
+        }
+    }
+
     /// Ends the child at once, with SIGKILL.
     pub fn kill(&self) -> Result<(), ProcessError> {
         self.signal(Signal::KILL)

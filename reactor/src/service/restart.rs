@@ -1,5 +1,6 @@
 mod attempt;
 mod error;
+mod layout;
 mod successor;
 
 use std::cell::RefCell;
@@ -40,17 +41,30 @@ use crate::{ReactorHandle, ReactorState, Signal, SignalHandler};
 /// was started from: so what lies there now is the new version. It does all that it did before, and
 /// attaches a `Restart` too. A port that it opens (TCP, UNIX, UDP with a number of its own) takes over the
 /// socket of the same address, with the connections that wait there; of several
-/// workers, each takes one of those of the workers before. A port that only one of the two has is opened
-/// or closed as ever. Sockets of a service manager ([`ListenFds`](crate::ListenFds)) are passed on.
+/// workers, each takes one of those of the workers before. A port that only the new one has is opened. One that only
+/// this one has is closed when it drains, and the log says so. Sockets of a service manager
+/// ([`ListenFds`](crate::ListenFds)) are passed on, and so are descriptors that the program has asked for by
+/// their numbers ([`inherited_descriptor`](crate::inherited_descriptor), the endpoint `fd:`), with the same numbers. The
+/// lock of a UNIX socket goes with the socket: it is held all the time. What else the new one needs,
+/// [`hand_over`](crate::hand_over) gives it.
+///
+/// Two things are opened anew. A UDP port that asks for any number gets another one, since the socket may be that of
+/// a client. And an address that contains another (`0.0.0.0` and `127.0.0.1`, with the same number)
+/// is not the same: the new version cannot have it, so the restart fails.
 ///
 /// ```text
 /// it goes wrong                                    then
 /// -------------------------------------------------+---------------------------------------------------
 /// the new one cannot be started, exits, or is not  | it is killed, the log says why, and this one goes on
 /// ready in time, or ends soon after it was ready   | as if nothing had been
-/// it ends while this one drains                    | it is started again, with the same sockets
-/// another restart is asked for meanwhile           | the log says that there is one already
+/// it ends while this one drains                    | it is started again, with the same sockets; what it served
+///                                                  | is lost, and what connects waits in the queues
+/// this one is killed before it has given over      | the new one serves; what this one served is lost
+/// another restart is asked for meanwhile, of this  | the log says that there is one already
+/// one or of the new one                            |
 /// ```
+///
+/// When this one has ended, the new one is on its own: if it fails then, a service manager has to start it.
 ///
 /// Under a service manager, the new process becomes the main one (`MAINPID=`): `Type=notify` with
 /// `NotifyAccess=all` is needed for that. A program that is the first process of a container cannot be
@@ -178,6 +192,10 @@ impl Shared {
             return log::warn!(
                 "no restart: this is the first process of its container, which would end with it"
             );
+        }
+        if handed::is_waiting() {
+            // With a third one, two would serve if the first of them went on.
+            return log::warn!("no restart: the program before this one has not given over yet");
         }
         log::info!("restarting: {} is started", self.program.display());
         match Attempt::begin(self) {

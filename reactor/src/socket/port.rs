@@ -42,6 +42,11 @@ pub(crate) trait Listens: 'static {
     fn team(&self) -> Option<Team<Sent<Self::Socket>>> {
         None
     }
+    /// A copy of what its file is locked with.
+    #[cfg(unix)]
+    fn lock(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
+        None
+    }
     fn accept(&self, listener: &Self::Listener) -> io::Result<Accepted<Self::Socket>>;
     fn address(&self) -> Address;
     /// The error of a socket that was opened, and cannot be watched.
@@ -417,7 +422,7 @@ impl<L: Listens> Source for SocketPort<L> {
     fn hand_over(&self) -> Option<io::Result<Handed>> {
         let asked = self.family.asked()?;
         let copy = Listening::duplicate(self)?;
-        Some(copy.map(|socket| Handed { asked, socket }))
+        Some(Handed::of(asked, copy, self.family.lock()))
     }
 
     /// It has been closed before.

@@ -6,7 +6,11 @@ use socket2::Socket;
 /// A socket that listens, with what ends when it does: its file, if it has one. The file goes before
 /// the socket: who connects from now on meets no port that is closing.
 pub(crate) struct Opened<F> {
-    _file: F,
+    #[cfg_attr(
+        not(unix),
+        allow(dead_code, reason = "a program restarts on Unix alone")
+    )]
+    file: F,
     socket: Socket,
 }
 
@@ -24,10 +28,13 @@ struct State<F> {
 
 impl<F> Opened<F> {
     pub(crate) fn new(socket: Socket, file: F) -> Self {
-        Opened {
-            _file: file,
-            socket,
-        }
+        Opened { file, socket }
+    }
+
+    /// What exists as long as the socket.
+    #[cfg(unix)]
+    pub(crate) fn file(&self) -> &F {
+        &self.file
     }
 
     /// The same socket once more, for one port.

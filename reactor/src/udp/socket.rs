@@ -36,6 +36,9 @@ pub(crate) struct UdpWire {
     bound: Cell<SocketAddr>,
     broadcast: Cell<bool>,
     headers: Rc<Headers>,
+    /// The program before this one has handed the socket over, and may be receiving still.
+    #[cfg(unix)]
+    is_taken_over: Cell<bool>,
 }
 
 impl UdpWire {
@@ -49,6 +52,8 @@ impl UdpWire {
             token: Cell::new(Token(usize::MAX)),
             bound: Cell::new(options.address),
             broadcast: Cell::new(options.broadcast),
+            #[cfg(unix)]
+            is_taken_over: Cell::new(false),
             options,
         }
     }
@@ -90,6 +95,7 @@ impl UdpWire {
         if address.port() != 0
             && let Some(socket) = handed::take(Type::DGRAM, &address.into())
         {
+            self.is_taken_over.set(true);
             return Ok(UdpSocket::from_std(socket.into()));
         }
         let domain = Domain::for_address(address);
@@ -194,6 +200,11 @@ impl DatagramWire for UdpWire {
     }
 
     fn receive(&self, batch: &mut Batch, most: usize, longest: usize) -> io::Result<bool> {
+        #[cfg(unix)]
+        if self.is_taken_over.get() && handed::is_waiting() {
+            // It is looked at again when the wait is over.
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         let socket = self.socket.borrow();
         match socket.as_ref() {
             Some(socket) => {

@@ -8,6 +8,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -48,17 +49,19 @@ pub(super) fn bind(
     Ok(Some(file))
 }
 
-/// The file of a socket that the program before this one has handed over, with this mode. That program holds
-/// the lock until it ends.
+/// The file of a socket that the program before this one has handed over, with this mode, and under a lock if that
+/// is wanted: the lock of that program, if it has one.
 pub(super) fn taken_over(
     name: &UnixName,
     mode: Option<u32>,
+    lock: bool,
 ) -> Result<Option<SocketFile>, ListenError> {
     let fail = |error| ListenError::from_io(name.address(), error);
     let Some(path) = name.as_path() else {
         return Ok(None);
     };
-    let file = SocketFile::made(path, None).map_err(fail)?;
+    let lock = lock.then(|| Lock::take(path)).transpose()?;
+    let file = SocketFile::made(path, lock).map_err(fail)?;
     if let Some(mode) = mode {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(fail)?;
     }
@@ -71,7 +74,7 @@ pub(super) struct SocketFile {
     path: PathBuf,
     identity: (u64, u64),
     /// Given back when the file is gone.
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl SocketFile {
@@ -82,14 +85,20 @@ impl SocketFile {
         Ok(SocketFile {
             path,
             identity,
-            _lock: lock,
+            lock,
         })
+    }
+
+    /// A copy of what it is locked with.
+    pub(super) fn lock(&self) -> Option<io::Result<OwnedFd>> {
+        let lock = self.lock.as_ref()?;
+        Some(lock.file.try_clone().map(OwnedFd::from))
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if handed::are_given_away() {
+        if handed::is_given_away(&self.path) {
             return;
         }
         let removed = match fs::symlink_metadata(&self.path) {
@@ -142,7 +151,7 @@ fn remove_stale(name: &UnixName, path: &Path, in_use: io::Error) -> Result<(), L
 
 /// A lock that is held as long as this lives.
 struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -157,8 +166,11 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(&path).map_err(fail)?;
+        if let Some(file) = handed::take_lock(&file) {
+            return Ok(Lock { file: file.into() });
+        }
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Lock { _file: file }),
+            Ok(()) => Ok(Lock { file }),
             Err(Errno::WOULDBLOCK) => Err(ListenError::AddressInUse(
                 address(),
                 io::ErrorKind::WouldBlock.into(),

@@ -63,7 +63,11 @@ impl UnixPort {
         let address = self.options.name.sockaddr();
         let address = address.map_err(|error| self.fail(error))?;
         if let Some(socket) = handed::take(Type::STREAM, &address) {
-            let file = file::taken_over(&self.options.name, self.options.mode)?;
+            let file = file::taken_over(
+                &self.options.name,
+                self.options.mode,
+                self.options.lock_file,
+            )?;
             let listening = listen_with_backlog(&socket, self.options.backlog);
             listening.map_err(|error| self.fail(error))?;
             return Ok(Opened::new(socket, file));
@@ -98,6 +102,11 @@ impl Listens for UnixPort {
 
     fn team(&self) -> Option<Team<Sent<UnixSocket>>> {
         self.options.team.clone()
+    }
+
+    fn lock(&self) -> Option<io::Result<OwnedFd>> {
+        let opened = self.opened.borrow();
+        opened.as_ref()?.file().as_ref()?.lock()
     }
 
     fn stopping(&self) {

@@ -1,3 +1,5 @@
+mod across_restarts;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -38,6 +40,7 @@ use super::files::Files;
 /// tickets, also those that were recorded earlier (in TLS 1.3 not what is said under them, since each has an exchange
 /// of keys of its own): so keys are to be short-lived.
 /// - [`random`](TicketKeys::random) ones rotate by themselves, every six hours, and a ticket is good for 12 to 18.
+/// - Those [across restarts](TicketKeys::across_restarts) are the same, and go to each new version of the program.
 /// - Those [from a file](TicketKeys::from_file) change when the file does: [`Reload::ticket_keys`](crate::Reload::ticket_keys). On each
 ///   machine, put the new key behind the others first, then in front, and take the oldest away.
 pub struct TicketKeys {

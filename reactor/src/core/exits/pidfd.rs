@@ -96,6 +96,9 @@ impl Source for ByDescriptor {
 
     fn stop(&self) {
         self.child.stop();
+        if self.child.has_told() {
+            self.forget();
+        }
     }
 
     fn abort(&self, _: Reason) {

@@ -91,9 +91,25 @@ impl WatchedChild {
 
     /// The reactor is asked to end.
     pub(super) fn stop(&self) {
-        if let Some(listener) = &*self.listener.borrow() {
+        // It may leave the child.
+        let listener = self.listener.borrow().clone();
+        if let Some(listener) = listener {
             listener.stop();
         }
+    }
+
+    /// The child goes on by itself.
+    pub(crate) fn leave(&self) {
+        if self.listener.borrow().is_some() {
+            let exit = self.take_status(false);
+            self.tell(exit.unwrap_or(ProcessExit::LeftRunning));
+        }
+    }
+
+    /// Whether there is nothing more to tell.
+    #[cfg(target_os = "linux")]
+    pub(super) fn has_told(&self) -> bool {
+        self.listener.borrow().is_none()
     }
 
     /// The reactor ends now.

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::successor::{GO, READY};
+use super::layout::{Layout, Numbered};
+use super::successor::{CLOSED, GO, READY};
 use super::{RestartError, Shared};
 use crate::core::fleet;
 use crate::inherited::bytes::{self, BYTES, VARIABLE};
-use crate::inherited::handed::{self, Handed};
-use crate::inherited::passed_on;
+use crate::inherited::handed::{self, Handed, LOCK};
+use crate::inherited::{asked_for, passed_on};
 use crate::{
     ChildDescriptor, DelayedCall, ProcessExit, ProcessProtocol, ProcessTransport, Program,
     ReactorHandle, Signal,
@@ -37,7 +38,13 @@ use crate::{
 pub(super) struct Attempt {
     me: Weak<Attempt>,
     shared: Weak<Shared>,
-    sockets: Vec<Socket>,
+    /// What the new program gets, unless it has said that it does not want it.
+    sockets: RefCell<Vec<Socket>>,
+    numbered: RefCell<Vec<Numbered>>,
+    /// What the one that counts has got.
+    layout: RefCell<Layout>,
+    /// The numbers there of what it does not want.
+    closed: RefCell<Vec<i32>>,
     phase: Cell<Phase>,
     /// The new program that counts. One that was given up may still have to exit.
     number: Cell<u32>,
@@ -59,8 +66,8 @@ enum Phase {
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait before a new program that has failed behind its probation is started again.
 const PAUSE: Duration = Duration::from_millis(200);
-/// The number of the first socket that is passed (`sd_listen_fds`(3)).
-const FIRST: i32 = 3;
+/// How much a new program may say. It has no more to say than that it is ready, and what it has closed.
+const LONGEST: usize = 1 << 20;
 
 impl Attempt {
     pub(super) fn begin(shared: &Rc<Shared>) -> Result<Rc<Self>, RestartError> {
@@ -68,7 +75,10 @@ impl Attempt {
         let attempt = Rc::new_cyclic(|me| Attempt {
             me: me.clone(),
             shared: Rc::downgrade(shared),
-            sockets,
+            sockets: RefCell::new(sockets),
+            numbered: RefCell::new(asked_for()),
+            layout: RefCell::default(),
+            closed: RefCell::default(),
             phase: Cell::new(Phase::Starting),
             number: Cell::new(0),
             process: RefCell::default(),
@@ -80,10 +90,14 @@ impl Attempt {
 
     fn start(&self, shared: &Shared) -> Result<(), RestartError> {
         self.number.set(self.number.get() + 1);
+        let layout = Layout::of(&self.sockets.borrow(), &self.numbered.borrow());
+        *self.layout.borrow_mut() = layout;
+        self.closed.take();
         let protocol = Successor {
             attempt: self.me.clone(),
             number: self.number.get(),
             heard: Vec::new(),
+            is_ready: false,
         };
         let spawned = shared.reactor.spawn_process(self.program(shared), protocol);
         let process = spawned.map_err(RestartError::Spawn)?;
@@ -101,23 +115,24 @@ impl Attempt {
     }
 
     fn program(&self, shared: &Shared) -> Program {
-        let names: Vec<_> = self.sockets.iter().map(|(name, _)| name.as_str()).collect();
-        let ready = self.ready();
+        let layout = self.layout.borrow();
+        let names: Vec<_> = layout.sockets.iter().map(|(name, _)| &**name).collect();
+        let ready = layout.ready;
         let mut program = Program::new(&shared.program)
             .args(std::env::args_os().skip(1))
             .outlives_reactor(true)
             .env("LISTEN_PPID", std::process::id().to_string())
-            .env("LISTEN_FDS", self.sockets.len().to_string())
+            .env("LISTEN_FDS", layout.sockets.len().to_string())
             .env("LISTEN_FDNAMES", names.join(":"))
             .env(VARIABLE, ready.to_string())
             .descriptor(ready, ChildDescriptor::ChildWrites)
             .descriptor(ready + 1, ChildDescriptor::ChildReads)
             .descriptor(ready + BYTES, ChildDescriptor::ChildReads);
-        for number in 0..FIRST {
+        for number in 0..3 {
             program = program.descriptor(number, ChildDescriptor::Inherit);
         }
-        for (number, (_, socket)) in (FIRST..).zip(&self.sockets) {
-            program = program.descriptor(number, ChildDescriptor::Open(socket.clone()));
+        for (number, descriptor) in layout.all() {
+            program = program.descriptor(number, ChildDescriptor::Open(descriptor));
         }
         // The new one tells the manager by itself, and feeds the watchdog, as the main process.
         for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC"] {
@@ -130,7 +145,7 @@ impl Attempt {
 
     /// The number of the descriptor at which the new program says that it is ready.
     fn ready(&self) -> i32 {
-        FIRST + self.sockets.len() as i32
+        self.layout.borrow().ready
     }
 
     fn after(&self, time: Duration, then: fn(&Attempt, &Rc<Shared>)) {
@@ -159,18 +174,27 @@ impl Attempt {
         }
     }
 
+    /// This program ends, and what becomes of the new one is not its business.
+    fn leave(&self) {
+        self.number.set(self.number.get() + 1);
+        self.process.take();
+        self.cancel_timer();
+    }
+
     fn is_ready(&self) {
         let Some(shared) = self.shared.upgrade() else {
             return;
         };
         if self.phase.get() == Phase::Replaced {
             self.cancel_timer();
+            self.let_go();
             return self.takes_over(&shared);
         }
         log::info!("the new program is ready");
         self.phase.set(Phase::Probation);
         self.after(shared.settings.probation, |attempt, shared| {
             attempt.phase.set(Phase::Replaced);
+            attempt.let_go();
             handed::give_away();
             attempt.takes_over(shared);
             log::info!("the new program has taken over, and this one drains");
@@ -188,6 +212,24 @@ impl Attempt {
         if let Some(pid) = process.pid() {
             shared.tell_manager(&format!("MAINPID={pid}"));
         }
+    }
+
+    /// This program need not keep what the new one does not want: a port that it closes is closed then.
+    fn let_go(&self) {
+        let closed = self.closed.take();
+        let layout = self.layout.borrow();
+        for (_, unwanted) in layout.all().filter(|(number, _)| closed.contains(number)) {
+            handed::is_unwanted(&unwanted);
+            let is_other = |one: &Arc<OwnedFd>| !Arc::ptr_eq(one, &unwanted);
+            self.sockets.borrow_mut().retain(|(_, one)| is_other(one));
+            self.numbered.borrow_mut().retain(|(_, one)| is_other(one));
+        }
+        drop(layout);
+        // The next one gets another.
+        *self.layout.borrow_mut() = Layout {
+            ready: self.ready(),
+            ..Layout::default()
+        };
     }
 
     fn cancel_timer(&self) {
@@ -251,8 +293,15 @@ fn sockets(reactor: &ReactorHandle) -> Result<Vec<Socket>, RestartError> {
             Err(mpsc::RecvTimeoutError::Timeout) => return Err(RestartError::Busy),
         }
     }
-    let named = |Handed { asked, socket }| (asked.name().to_owned(), Arc::new(socket));
-    all.extend(handed.into_iter().map(named));
+    for Handed {
+        asked,
+        socket,
+        lock,
+    } in handed
+    {
+        all.push((asked.name().to_owned(), Arc::new(socket)));
+        all.extend(lock.map(|lock| (LOCK.to_owned(), Arc::new(lock))));
+    }
     Ok(all)
 }
 
@@ -273,6 +322,7 @@ struct Successor {
     attempt: Weak<Attempt>,
     number: u32,
     heard: Vec<u8>,
+    is_ready: bool,
 }
 
 impl Successor {
@@ -285,28 +335,43 @@ impl Successor {
 
 impl ProcessProtocol for Successor {
     fn child_data_received(&mut self, _: &ProcessTransport, _: i32, data: &[u8]) {
-        // It has no more to say than that.
-        let room = READY.len() - self.heard.len().min(READY.len());
+        let room = LONGEST.saturating_sub(self.heard.len());
         self.heard.extend(data.iter().take(room));
-        if let Some(attempt) = self.attempt()
-            && self.heard == READY
-        {
-            self.heard.push(b'\n');
-            attempt.is_ready();
+        while let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<_> = self.heard.drain(..=end).collect();
+            if self.is_ready {
+                continue;
+            }
+            let Some(attempt) = self.attempt() else {
+                return;
+            };
+            if line == READY {
+                self.is_ready = true;
+                attempt.is_ready();
+            } else if let Some(numbers) = line.strip_prefix(CLOSED) {
+                let numbers = String::from_utf8_lossy(numbers);
+                let numbers = numbers.trim_end().split(',');
+                let numbers = numbers.filter_map(|number| number.parse::<i32>().ok());
+                attempt.closed.borrow_mut().extend(numbers);
+            }
         }
     }
 
-    /// A program that is stopped before its new version is ready leaves none behind.
+    /// A program that is stopped before its new version is ready leaves none behind. One that was replaced ends, and does
+    /// not wait for its new version.
     fn shutting_down(&mut self, process: &ProcessTransport) {
         if process.is_draining() {
             return;
         }
-        if let Some(attempt) = self.attempt()
-            && attempt.phase.get() != Phase::Replaced
-        {
-            attempt.kill();
-        }
         process.lose_connection();
+        match self.attempt() {
+            Some(attempt) if attempt.phase.get() == Phase::Replaced => {
+                attempt.leave();
+                process.leave();
+            }
+            Some(attempt) => attempt.kill(),
+            None => {}
+        }
     }
 
     fn process_exited(&mut self, _: &ProcessTransport, exit: &ProcessExit) {

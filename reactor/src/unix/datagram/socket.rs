@@ -19,6 +19,7 @@ use crate::core::Core;
 use crate::datagram::{
     Batch, DatagramPort, DatagramQueue, DatagramWire, Opened, Origin, Received, STRIDE, UdpOption,
 };
+use crate::inherited::handed::{self, Asked};
 use crate::socket::{HasDescriptor, new_socket};
 use crate::unix::file::{self, SocketFile};
 use crate::unix::name::address_of;
@@ -49,6 +50,8 @@ pub(crate) struct UnixDatagramWire {
     patience: Patience,
     /// The system is asked to tell of room.
     watched: Cell<bool>,
+    /// The program before this one has handed the socket over, and may be receiving still.
+    is_taken_over: Cell<bool>,
 }
 
 /// How the socket stands to the peer of the port.
@@ -76,6 +79,7 @@ impl UnixDatagramWire {
             senders: Senders::default(),
             patience: Patience::default(),
             watched: Cell::new(false),
+            is_taken_over: Cell::new(false),
             options,
         }
     }
@@ -109,6 +113,13 @@ impl UnixDatagramWire {
             return Ok((None, given?));
         }
         let fail = |error| ListenError::from_io(self.wanted(), error);
+        if let Some(name) = &*self.bound.borrow()
+            && let Some(socket) = handed::take(Type::DGRAM, &name.sockaddr().map_err(fail)?)
+        {
+            self.is_taken_over.set(true);
+            let file = file::taken_over(name, self.options.mode, self.options.lock_file)?;
+            return Ok((file, UnixDatagram::from_std(OwnedFd::from(socket).into())));
+        }
         let socket = self.make().map_err(fail)?;
         let file = self.bind(&socket)?;
         Ok((file, UnixDatagram::from_std(OwnedFd::from(socket).into())))
@@ -295,6 +306,19 @@ impl DatagramWire for UnixDatagramWire {
         Ok(self.addresses())
     }
 
+    fn asked(&self) -> Option<Asked> {
+        let is_own = matches!(self.origin, Origin::Made);
+        // A port without a name of its own, or with a peer, is that of a client.
+        let is_server = self.options.requested_name().is_some() && self.peer.borrow().is_none();
+        (is_own && is_server).then_some(Asked::Address)
+    }
+
+    fn lock(&self) -> Option<io::Result<OwnedFd>> {
+        let opened = self.opened.borrow();
+        let (file, _) = opened.as_ref()?;
+        file.as_ref()?.lock()
+    }
+
     fn duplicate(&self) -> Option<io::Result<std::os::fd::OwnedFd>> {
         let opened = self.opened.borrow();
         Some(opened.as_ref()?.1.duplicate())
@@ -311,6 +335,10 @@ impl DatagramWire for UnixDatagramWire {
     }
 
     fn receive(&self, batch: &mut Batch, most: usize, longest: usize) -> io::Result<bool> {
+        if self.is_taken_over.get() && handed::is_waiting() {
+            // It is looked at again when the wait is over.
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         let slots = batch.begin(longest + 1);
         let opened = self.opened.borrow();
         let Some((_, socket)) = opened.as_ref() else {

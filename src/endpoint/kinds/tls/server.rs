@@ -66,8 +66,18 @@ pub(super) fn server(
         files = files.ticket_keys(&read);
         options = options.ticket_keys(read);
     }
-    if let Some(resume) = resume {
-        let resume = resumption(&resume)?;
+    let is_said = resume.is_some();
+    let resume = resume.map_or(Ok(Resumption::Tickets), |resume| resumption(&resume))?;
+    if ticket_keys.is_none() && resume == Resumption::Tickets {
+        // A new version of the program reads the same string, and goes on with its sessions.
+        match TicketKeys::across_restarts(&position.name()) {
+            Ok(keys) => options = options.ticket_keys(keys),
+            Err(error) if is_said => return Err(values::refused(position, &error)),
+            // The cryptography that is installed has not what tickets need.
+            Err(error) => log::info!("sessions are kept in memory: {}", error_chain(&error)),
+        }
+    }
+    if is_said {
         if let Some(keys) = ticket_keys.filter(|_| resume != Resumption::Tickets) {
             let why = "keys of tickets are for resumption=tickets".to_owned();
             return Err(keys.mistake(Mistake::Tls(why)));
