@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use retwist_reactor::{
     Channel, Flow, Layer, Producer, ProducerKind, ProducerRegistered, ProtocolRef, Reason, Seat,
-    SentCalls, StreamSettings,
+    SentCalls, StreamOptions, StreamSettings,
 };
 
 use crate::Policy;
@@ -15,7 +15,9 @@ use crate::timer::Timer;
 /// Limits the average rate, in bytes a second, at which each connection is written to, or all
 /// connections together.
 ///
-/// Bytes that are written faster wait here, and hold back producers. A close comes after the bytes
+/// Bytes that are written faster wait here, and hold back producers; where there is no producer, a peer
+/// that asks for more than the rate allows is not read meanwhile, as
+/// [`read_pauses`](StreamSettings::read_pauses) of the connection says. A close comes after the bytes
 /// that were written before it. As on every transport a limit bounds what waits: 16 MiB by default.
 ///
 /// ```
@@ -102,6 +104,7 @@ impl Policy for ThrottleWrites {
             exempt: Cell::new(0),
             sent: RefCell::default(),
             flow: RefCell::default(),
+            holds: Cell::default(),
             valve: RefCell::default(),
             ending: Cell::new(Ending::Open),
             timer: Timer::default(),
@@ -126,6 +129,8 @@ pub struct WriteThrottle {
     sent: RefCell<SentCalls>,
     /// The producer above, held back by the queue.
     flow: RefCell<Flow>,
+    /// Whether the protocol above is held back by the queue.
+    holds: Cell<bool>,
     /// The producer that is registered below, as long as there is something to send.
     valve: RefCell<Option<Rc<Valve>>>,
     ending: Cell<Ending>,
@@ -147,7 +152,7 @@ enum Ending {
     Closed,
 }
 
-/// With more than this waiting a push producer is paused.
+/// With more than this waiting a push producer is paused, or the peer is not read.
 const HIGH_WATER: usize = 64 * 1024;
 
 /// How many bytes pass at once while the rate is the limit: few, but more than a packet's header is
@@ -217,6 +222,9 @@ impl WriteThrottle {
 
     /// The queue is empty: a producer is asked in a turn, and without one a close goes on.
     fn rest(&self) {
+        if self.holds.replace(false) {
+            self.seat.release();
+        }
         if self.flow.borrow().is_registered() && self.ending.get() != Ending::Fail {
             self.seat.wants_turn();
         } else {
@@ -304,9 +312,23 @@ impl WriteThrottle {
         } else {
             self.queued()
         };
+        if waiting > HIGH_WATER && !self.has_producer() {
+            self.hold_back();
+        }
         let full = self.flow.borrow_mut().written(waiting, HIGH_WATER);
         if let Some(producer) = full {
             self.seat.guard(|| producer.pause_producing());
+        }
+    }
+
+    /// The transport below does not: it has a producer, which this throttle is.
+    fn hold_back(&self) {
+        let options = self.seat.with_lower(StreamOptions::of).flatten();
+        let settings = options.and_then(|options| options.settings());
+        if !self.holds.get() && settings.is_some_and(|settings| settings.read_pauses) {
+            self.holds.set(true);
+            self.seat.hold();
+            self.reading_changed();
         }
     }
 

@@ -30,6 +30,8 @@ macro_rules! __stream_cases {
             whole:
                 a_peer_that_does_not_read_is_not_read_and_read_again_when_it_does,
                 a_side_that_may_read_on_reads_on,
+                small_requests_with_large_answers_are_answered_as_the_peer_takes_them,
+                a_pause_and_what_waits_to_be_sent_hold_back_each_for_itself,
                 a_peer_that_never_reads_costs_its_connection_at_the_limit,
                 one_large_write_is_within_the_limit,
                 control_bytes_keep_their_place_and_count_against_no_limit,

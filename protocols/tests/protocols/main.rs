@@ -1,6 +1,7 @@
 //! Framings, layers and proxies over transports in memory, at any cut.
 
 mod amp;
+mod amplification;
 #[cfg(feature = "tokio-codec")]
 mod codec;
 mod common;

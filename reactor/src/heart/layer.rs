@@ -119,7 +119,8 @@ pub trait Layer: Channel {
     where
         Self: Sized,
     {
-        let paused = transport.is_connected() && !transport.is_reading();
+        let channel = transport.of_seat().channel();
+        let paused = channel.is_some_and(|channel| channel.seat().is_paused());
         transport.switch_protocol(self.as_protocol());
         let above = self.transport();
         if paused {

@@ -1,6 +1,7 @@
 mod budget;
 mod callback;
 mod dispatch;
+mod holding;
 #[cfg(unix)]
 mod moving;
 mod requests;
@@ -282,20 +283,22 @@ impl Seat {
         self.state.is(Facts::PAUSED)
     }
 
-    /// Whether the occupant takes nothing more for now: it wants no bytes, or some that wait here come
-    /// first. When these have been delivered, the channel hears
+    /// Whether the occupant takes nothing more for now: it wants no bytes, is [held back](Seat::hold), or
+    /// some that wait here come first. When these have been delivered, the channel hears
     /// [`reading_changed`](Channel::reading_changed).
     ///
     /// A channel that read on would add to what waits, each time that the occupant takes a little and
     /// resumes.
     pub fn holds_back_input(&self) -> bool {
-        self.is_paused() || self.state.phase() == Phase::Open && self.state.owes_bytes()
+        self.state.is(Facts::PAUSED | Facts::HELD)
+            || self.state.phase() == Phase::Open && self.state.owes_bytes()
     }
 
     /// Whether [`holds_back_input`](Seat::holds_back_input) is worth asking.
     #[inline]
     pub(crate) fn may_hold_back_input(&self) -> bool {
-        self.state.is(Facts::PAUSED | Facts::REDELIVER)
+        self.state
+            .is(Facts::PAUSED | Facts::HELD | Facts::REDELIVER)
     }
 
     /// Whether the occupant, or a panic of its, has closed the connection: bytes that come are
@@ -345,7 +348,7 @@ impl Seat {
     /// The handle knows whether more may be delivered.
     fn note_reading(&self) {
         let reading = matches!(self.state.phase(), Phase::Unopened | Phase::Open)
-            && !self.state.is(Facts::PAUSED);
+            && !self.state.is(Facts::PAUSED | Facts::HELD);
         self.present(|place| place.transport.of_seat().set_reading(reading));
     }
 

@@ -160,8 +160,11 @@ pub trait Transport: Producer + fmt::Debug {
     fn unread(&self, data: &[u8]);
 
     /// Whether more data may be delivered to this protocol: false once it is paused or switched
-    /// out, has closed the connection, or the connection has gone. What a loop over units in one
-    /// delivery asks before each.
+    /// out, has closed the connection, or the connection has gone; and as long as more than
+    /// [`high_water`](crate::StreamSettings::high_water) is waiting for a peer that is
+    /// [not read](crate::StreamSettings::read_pauses) meanwhile. What a loop over units in one delivery asks
+    /// before each, and then it gives back the rest with [`unread`](Transport::unread): small requests can
+    /// have large answers.
     fn is_reading(&self) -> bool {
         self.reading().is_on()
     }

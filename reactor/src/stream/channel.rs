@@ -91,6 +91,8 @@ impl<W: Wire> Channel for Stream<W> {
     fn unregister_producer(&self) -> Option<(Rc<dyn Producer>, ProducerKind)> {
         let producer = self.cold(|cold| cold.flow.unregister());
         self.clear(Facts::PRODUCER);
+        // The peer was the producer's to hold back.
+        self.press_back(self.waiting());
         self.seat.wants_turn();
         producer
     }

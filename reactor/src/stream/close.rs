@@ -57,7 +57,7 @@ impl<W: Wire> Stream<W> {
     /// us to read it.
     pub(super) fn break_off(&self, error: io::Error) {
         self.drop_output();
-        self.clear(Facts::READ_BACKPRESSURE);
+        self.relieve();
         if !self.phase.get().delivers() || !self.wants_input() {
             return self.finish(error.into(), true);
         }

@@ -73,6 +73,8 @@ impl<W: Wire> Stream<W> {
         }
         if self.is(Facts::PRODUCER) {
             self.hold_producer();
+        } else if self.is(Facts::QUEUED) {
+            self.press_back_at_once();
         }
         if !self.is(Facts::USES_SHARED_BUFFER) && !self.seat.is_calling() {
             self.seat.wants_flush();
@@ -232,7 +234,21 @@ impl<W: Wire> Stream<W> {
         count
     }
 
-    /// A peer that takes nothing is not read.
+    /// The protocol may be in the middle of a delivery, and go on writing: the peer is offered what waits
+    /// now, before it is too much.
+    fn press_back_at_once(&self) {
+        let (waiting, settings) = (self.waiting(), self.settings());
+        if waiting <= settings.high_water || !settings.read_pauses {
+            return;
+        }
+        if self.is(Facts::WRITABLE) {
+            self.send_queued();
+        } else {
+            self.press_back(waiting);
+        }
+    }
+
+    /// A peer that takes nothing is not read, and what has been read of it waits.
     pub(super) fn press_back(&self, waiting: usize) {
         if waiting == 0 {
             self.relieve();
@@ -241,6 +257,7 @@ impl<W: Wire> Stream<W> {
         let settings = self.settings();
         if waiting > settings.high_water && settings.read_pauses && !self.is(Facts::PRODUCER) {
             self.set(Facts::READ_BACKPRESSURE);
+            self.seat.hold();
         }
     }
 
@@ -248,6 +265,7 @@ impl<W: Wire> Stream<W> {
     pub(super) fn relieve(&self) {
         if self.is(Facts::READ_BACKPRESSURE) {
             self.clear(Facts::READ_BACKPRESSURE);
+            self.seat.release();
             self.read_if_ready();
         }
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub struct StreamSettings {
     /// Bytes. Once more than this is pending, a push producer is paused. Where there is no producer
     /// and [`read_pauses`](StreamSettings::read_pauses) is set, the peer is not read until all of it
-    /// has gone. Default 64 KiB.
+    /// has gone, and units that have been read already are not delivered. Default 64 KiB.
     pub high_water: usize,
     /// Whether the stream stops reading from a peer that does not take what it is sent. Default true
     /// on accepted connections and false on those that this side made: if both sides did it, two

@@ -162,6 +162,7 @@ impl Surroundings for TlsTransport {
 
     #[inline]
     fn send_sealed(&self, records: &[u8], plaintext: Plaintext) {
+        self.release();
         self.send(records, plaintext.is_control());
         plaintext.recycle();
         if self.calls.borrow().is_some() {

@@ -65,6 +65,8 @@ bitflags! {
         const CLEAR_ENDS = 1 << 5;
         /// The protocol above has asked for new keys.
         const UPDATE_KEYS = 1 << 6;
+        /// The protocol above is held back until its queue is sealed.
+        const HOLDS = 1 << 7;
     }
 }
 

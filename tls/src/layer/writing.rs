@@ -57,9 +57,16 @@ impl TlsTransport {
             data.iter().for_each(|piece| queue.push(piece));
             queue.len()
         };
-        // Now, so that the transport below can hold a producer back.
-        if waiting >= PIECE && self.write_through(&[]) {
-            return;
+        // Now, so that the transport below can hold a producer back, or the protocol above.
+        if waiting >= PIECE {
+            if self.write_through(&[]) {
+                return;
+            }
+            if !self.state.is_handshaking() {
+                // It answers what a record has brought, and nothing is sealed before it returns.
+                self.state.set(Facts::HOLDS);
+                self.seat.hold();
+            }
         }
         self.wants_flush();
     }
@@ -141,6 +148,14 @@ impl TlsTransport {
             }
             sealed
         })
+    }
+
+    /// The protocol above is not held back on account of the queue any more; the transport below decides.
+    pub(super) fn release(&self) {
+        if self.state.is(Facts::HOLDS) {
+            self.state.clear(Facts::HOLDS);
+            self.seat.release();
+        }
     }
 
     /// Those that have waited for the queue wait for the transport below now.

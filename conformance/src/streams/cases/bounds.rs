@@ -52,6 +52,72 @@ pub(crate) fn a_side_that_may_read_on_reads_on(kind: Kind, mut how: How) {
     world.until(|| client.count() == kind.much());
 }
 
+/// One delivery has more requests than there is room for answers.
+pub(crate) fn small_requests_with_large_answers_are_answered_as_the_peer_takes_them(
+    kind: Kind,
+    mut how: How,
+) {
+    how.server.output_limit = 300_000;
+    let (client, server) = (Peer::new(), Peer::new());
+    let answers = server.reacting(answer_each_byte);
+    let world = World::connected(kind, how, (&client, client.quiet()), (&server, answers));
+    client.transport().write(&[b'?'; REQUESTS]);
+    world.until(|| client.count() == REQUESTS * ANSWER.len() || server.is_over());
+    assert!(!server.is_over(), "{}", server.reason());
+    client.transport().lose_connection();
+    world.until_over();
+    assert!(server.reason().is_clean(), "{}", server.reason());
+}
+
+pub(crate) fn a_pause_and_what_waits_to_be_sent_hold_back_each_for_itself(kind: Kind, how: How) {
+    let (client, server) = (Peer::new(), Peer::new());
+    let seen = Rc::new(Cell::new(0));
+    let count = seen.clone();
+    let answers = server.reacting(move |transport, event| {
+        if let Event::Data(data) = event {
+            count.set(count.get() + data.len());
+        }
+        answer_each_byte(transport, event);
+    });
+    let world = World::connected(kind, how, (&client, client.quiet()), (&server, answers));
+    let transport = server.transport();
+    client.transport().pause_producing();
+    // Enough for every buffer on the way.
+    client.transport().write(&[b'?'; REQUESTS]);
+    world.until(|| seen.get() > 0);
+    world.comes_to_rest();
+    let is_held = !transport.is_reading();
+    transport.pause_producing();
+    transport.resume_producing();
+    world.comes_to_rest();
+    assert_eq!(
+        transport.is_reading(),
+        !is_held,
+        "the pause has ended what was no pause"
+    );
+    transport.pause_producing();
+    client.transport().resume_producing();
+    world.comes_to_rest();
+    assert!(!transport.is_reading(), "what was sent has ended the pause");
+    assert_eq!(transport.buffered(), 0);
+    transport.resume_producing();
+    world.until(|| client.count() == REQUESTS * ANSWER.len());
+}
+
+const REQUESTS: usize = 1000;
+const ANSWER: &[u8] = &[b'!'; 4000];
+
+/// Answers as long as it may read, and gives back the rest.
+fn answer_each_byte(transport: &TransportRef, event: &Event<'_>) {
+    let Event::Data(data) = event else { return };
+    for answered in 0..data.len() {
+        if !transport.is_reading() {
+            return transport.unread(&data[answered..]);
+        }
+        transport.write(ANSWER);
+    }
+}
+
 pub(crate) fn a_peer_that_never_reads_costs_its_connection_at_the_limit(kind: Kind, mut how: How) {
     how.server.output_limit = 100_000;
     let (client, server) = (Peer::new(), Peer::new());

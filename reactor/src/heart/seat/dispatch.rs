@@ -69,11 +69,7 @@ impl Seat {
             Phase::Lost => Facts::SHUT_DOWN,
             Phase::Open => Facts::empty(),
         };
-        let mut due = self.state.facts() & Facts::DUE & !waiting;
-        if self.is_paused() {
-            due &= !(Facts::REDELIVER | Facts::END_OF_INPUT);
-        }
-        due
+        self.state.facts() & Facts::DUE & !waiting & !self.held_back()
     }
 
     /// Makes the one callback that comes first.

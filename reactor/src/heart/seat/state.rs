@@ -87,6 +87,8 @@ bitflags! {
         const INPUT_ENDED = 1 << 16;
         /// The reactor stops or drains: an occupant that is switched in hears of it too.
         const STOPPING = 1 << 17;
+        /// So much waits to be sent that the occupant is to get nothing for now.
+        const HELD = 1 << 18;
     }
 }
 
@@ -105,6 +107,7 @@ impl Facts {
     const BLOCK_FAST_PATH: Facts = Facts::ANNOUNCE
         .union(Facts::HANDSHAKE)
         .union(Facts::PAUSED)
+        .union(Facts::HELD)
         .union(Facts::CALLING)
         .union(Facts::UNREAD);
 }
