@@ -148,12 +148,15 @@ def figures(target):
         "the commands and what was behind. Rows that are not in our favour are kept.",
         "",
     ]
-    for heading, caption, path in re.findall(r"^## (.+)$|^!\[([^\]]+)\]\((benches/plots/[^)]+)\)$", text, re.MULTILINE):
+    # A plot has its figures in words, and a caption.
+    plots = r'^## (.+)$|^!\[([^\]]+)\]\((benches/plots/[^) ]+)(?: "([^"]+)")?\)$'
+    for heading, words, path, caption in re.findall(plots, text, re.MULTILINE):
         if heading:
             out += [f"## {heading}", ""]
         else:
             shutil.copy(ROOT / path, target)
-            out += [f"**{caption[0].upper()}{caption[1:]}**", "", f"![{caption}]({pathlib.Path(path).name})", ""]
+            caption = caption or words
+            out += [f"**{caption[0].upper()}{caption[1:]}**", "", f"![{words}]({pathlib.Path(path).name})", ""]
     # A heading without a plot says nothing here.
     text = re.sub(r"## [^\n]+\n\n(?=## |\Z)", "", "\n".join(out) + "\n")
     (target / "figures.md").write_text(text)

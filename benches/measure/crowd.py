@@ -24,7 +24,7 @@ def measure(_, options):
         bars.append((peer, middle, low, high))
     title = f"64 B ping-pong, {TALKING} of {ALL:,} connections, against {TALKING} in all"
     head = ["peer", "CPU ns, alone", "in the crowd", "paired ratio: median (quartiles)"]
-    return Section("crowd", title, head, rows, bars)
+    return Section("crowd", title, head, rows, bars, unit="CPU in the crowd, alone = 1")
 
 
 def pairs(peer, options):

@@ -2,15 +2,15 @@
 
 import contextlib
 import dataclasses
-import statistics
 
 from . import rounds
-from .plot import shown
-from .programs import TLS, present
+from .programs import TLS
 from .section import Section
 from .server import Server
 
-PLAIN = ["mio", "retwist", "retwist-again", "tokio", "libuv", "twisted"]
+NATIVE = ["mio", "retwist", "retwist-again", "tokio", "libuv"]
+# What runs on a machine of its own, which warms up, or is interpreted.
+PLAIN = [*NATIVE, "go", "netty", "asyncio", "twisted"]
 SECURE = [
     "mio-rustls",
     "retwist-tls",
@@ -19,6 +19,7 @@ SECURE = [
     "tokio-rustls",
     "twisted-tls",
 ]
+DATAGRAMS = ["mio-udp", "retwist-udp", "retwist-udp-again", "tokio-udp"]
 UNIX = ["mio-unix", "retwist-unix", "retwist-unix-again", "tokio-unix"]
 LINES = ["tokio-lines", "retwist-lines", "retwist-lines-again"]
 FORWARD = ["mio-forward", "retwist-forward", "retwist-forward-again", "tokio-forward"]
@@ -26,6 +27,7 @@ FORWARD = ["mio-forward", "retwist-forward", "retwist-forward-again", "tokio-for
 FIFTY = ("--connections", 50)
 LARGE = (*FIFTY, "--size", 16 * 1024)
 BULK = ("--size", 64 * 1024, "--depth", 16)
+UDP = ("--workload", "udp")
 CHURN = ("--workload", "churn")
 LINE_BLOCK = 65520
 
@@ -46,11 +48,11 @@ class Workload:
 
 WORKLOADS = {
     "fifty": Workload("64 B ping-pong, 50 connections", PLAIN, FIFTY),
-    "one": Workload("64 B ping-pong, 1 connection", PLAIN),
-    "many": Workload("64 B ping-pong, 512 connections", PLAIN, ("--connections", 512)),
-    "deep": Workload("64 B, 50 connections, 16 in flight", PLAIN, (*FIFTY, "--depth", 16)),
+    "one": Workload("64 B ping-pong, 1 connection", NATIVE),
+    "many": Workload("64 B ping-pong, 512 connections", NATIVE, ("--connections", 512)),
+    "deep": Workload("64 B, 50 connections, 16 in flight", NATIVE, (*FIFTY, "--depth", 16)),
     "large": Workload("16 KiB ping-pong, 50 connections", PLAIN, LARGE),
-    "bulk": Workload("64 KiB, 1 connection, 16 in flight", PLAIN, BULK, BULK[:2]),
+    "bulk": Workload("64 KiB, 1 connection, 16 in flight", NATIVE, BULK, BULK[:2]),
     "churn": Workload(
         "connect, echo 64 B, close; 32 at a time", PLAIN, (*CHURN, "--connections", 32)
     ),
@@ -58,6 +60,8 @@ WORKLOADS = {
     "unix-large": Workload(
         "16 KiB ping-pong over UNIX sockets, 50 connections", UNIX, (*LARGE, "--unix")
     ),
+    "udp": Workload("64 B datagrams, one at a time", DATAGRAMS, UDP),
+    "udp-deep": Workload("64 B datagrams, 64 in flight", DATAGRAMS, (*UDP, "--depth", 64)),
     "lines": Workload(
         "lines of 20 bytes, as many at a time as a read takes",
         LINES,
@@ -96,19 +100,6 @@ def measure(name, options):
         if workload.behind:
             behind = running.enter_context(Server(workload.behind, core=options.core + 1))
             server += ["--to", behind.port]
-        figures = rounds.measure(present(workload.peers), load, server, options)
-    return section(name, workload, figures)
-
-
-def section(name, workload, figures):
+        figures = rounds.measure(workload.peers, load, rounds.servers(server, options), options)
     base = workload.peers[0]
-    rows, bars = [], []
-    for peer, raw in figures.items():
-        middle, low, high = rounds.ratios(raw, figures[base])
-        each = [figure / workload.in_a_message for figure in raw]
-        best, median = shown(min(each)), shown(statistics.median(each))
-        rows.append([peer, best, median, f"{middle:.3f} ({low:.3f}-{high:.3f})"])
-        bars.append((peer, middle, low, high))
-    unit = f"CPU {workload.unit}"
-    head = ["peer", f"{unit}, best", "median", "paired ratio: median (quartiles)"]
-    return Section(name, workload.what, head, rows, bars)
+    return Section.side_by_side(name, workload.what, figures, base, workload.unit, workload.in_a_message)

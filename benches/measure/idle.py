@@ -8,7 +8,7 @@ from .programs import TLS, present
 from .section import Section
 from .server import Server
 
-PLAIN = ["mio", "retwist", "tokio", "libuv", "twisted"]
+PLAIN = ["mio", "retwist", "tokio", "libuv", "go", "asyncio", "twisted"]
 SECURE = ["mio-rustls-unbuffered", "retwist-tls", "mio-rustls", "tokio-rustls", "twisted-tls"]
 SECONDS = 3
 
@@ -29,7 +29,7 @@ def section(name, what, peers, arguments, counts, options):
     title = f"{what}: bytes of memory each, from {few:,} to {all_of_them:,}"
     window = f"in {SECONDS} s of silence"
     head = ["peer", "bytes a connection", f"wake-ups {window}", f"CPU us {window}"]
-    return Section(name, title, head, rows, bars)
+    return Section(name, title, head, rows, bars, unit="bytes a connection")
 
 
 def silence(peer, arguments, counts, core):

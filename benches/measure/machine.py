@@ -5,11 +5,43 @@ import pathlib
 import platform
 import re
 import subprocess
+import sys
 import tomllib
 
-from .programs import HERE, LIBUV, TWISTED
+from .programs import HERE, TWISTED, present
 
-CRATES = ["mio", "tokio", "rustls", "aws-lc-rs", "tokio-rustls", "tokio-util"]
+CRATES = [
+    "mio",
+    "tokio",
+    "rustls",
+    "aws-lc-rs",
+    "tokio-rustls",
+    "tokio-util",
+    "hyper",
+    "ntex",
+    "tungstenite",
+    "async-tungstenite",
+    "tokio-tungstenite",
+]
+
+# Programs from outside: how each tells its version, and where that stands in what it tells.
+PROGRAMS = {
+    "libuv": (["pkg-config", "--modversion", "libuv"], r"(\S+)"),
+    "go": (["go", "version"], r"go(\d\S*)"),
+    "netty": (["dpkg-query", "-W", "-f", "${Version}", "libnetty-java"], r"(?:\d+:)?([\d.]+)"),
+    "asyncio": ([sys.executable, "--version"], r"Python (\S+)"),
+    "twisted": ([TWISTED, "-c", "import twisted; print(twisted.__version__)"], r"(\S+)"),
+    "haproxy": (["haproxy", "-v"], r"version ([\d.]+)"),
+    "nginx": (["nginx", "-v"], r"nginx/([\d.]+)"),
+    "stunnel": (["stunnel", "-version"], r"stunnel ([\d.]+)"),
+}
+NAMES = {
+    "go": "Go",
+    "netty": "Netty",
+    "asyncio": "CPython",
+    "twisted": "Twisted",
+    "haproxy": "HAProxy",
+}
 
 
 def text(options):
@@ -26,16 +58,16 @@ def versions():
     for package in lock["package"]:
         if package["name"] in CRATES:
             yield f"{package['name']} {package['version']}"
-    if LIBUV.exists():
-        yield f"libuv {told('pkg-config', '--modversion', 'libuv').strip()}"
-    if TWISTED.exists():
-        yield f"Twisted {told(TWISTED, '-c', 'import twisted; print(twisted.__version__)').strip()}"
+    for peer, (command, pattern) in PROGRAMS.items():
+        if present([peer]) and (found := re.search(pattern, told(*command))):
+            yield f"{NAMES.get(peer, peer)} {found[1]}"
+    yield told("openssl", "version").rsplit(" (", 1)[0].strip()
     yield told("valgrind", "--version").strip()
 
 
 def told(*command):
     """What a program says; nothing if it is not there."""
     try:
-        return subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
     except FileNotFoundError:
         return ""

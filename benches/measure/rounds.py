@@ -1,12 +1,16 @@
 """Windows of load in rounds: each peer once a round, so that what disturbs one disturbs the next as well."""
 
 import contextlib
-import functools
 import statistics
 
 from . import process
 from .load import Load
+from .programs import note, present
 from .server import Server
+
+# Seconds of load before the first window that counts. One window pays for what is made once, such as the seed of random
+# numbers; what is compiled while it runs needs more.
+WARM_UP = {"netty": 5}
 
 
 def window(server, load):
@@ -16,23 +20,39 @@ def window(server, load):
     return (process.cpu(server.pid) - before) / max(count, 1)
 
 
-def measure(peers, load, server, options, start=None):
-    """The figures of each peer, round by round. `start` starts one that is not a server of `benches`."""
-    start = start or functools.partial(Server, arguments=server, core=options.core)
+def servers(arguments, options):
+    """What starts a server of `benches`, by its name."""
+    return lambda peer: Server(peer, arguments, core=options.core)
+
+
+def measure(peers, load, start, options):
+    """The figures of each peer that this machine has, round by round. One that fails is left out, and said so."""
     load = [*load, "--seconds", options.seconds]
+    rounds, pairs = {}, {}
     with contextlib.ExitStack() as running:
-        pairs = {}
-        for peer in peers:
-            started = running.enter_context(start(peer))
-            busy = running.enter_context(Load(started.port, load, options.core + 1))
-            pairs[peer] = (started, busy)
-            # The first one pays for what is made once, such as the seed of random numbers.
-            busy.window()
-        rounds = {peer: [] for peer in peers}
+        for peer in present(peers):
+            with watched(peer, rounds):
+                server = running.enter_context(start(peer))
+                busy = running.enter_context(Load(server.port, load, options.core + 1))
+                busy.window()
+                for _ in range(round(WARM_UP.get(peer, 0) / options.seconds)):
+                    busy.window()
+                pairs[peer] = (server, busy)
+                rounds[peer] = []
         for _ in range(options.rounds):
-            for peer, pair in pairs.items():
-                rounds[peer].append(window(*pair))
+            for peer in list(rounds):
+                with watched(peer, rounds):
+                    rounds[peer].append(window(*pairs[peer]))
     return rounds
+
+
+@contextlib.contextmanager
+def watched(peer, rounds):
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        rounds.pop(peer, None)
+        note(f"{peer} is left out: {error}")
 
 
 def quartiles(figures):

@@ -48,7 +48,7 @@ def measure(name, options):
         ]
     head = ["timers, with a callback in a box", "goal", *PROGRAMS]
     remark = f"Nanoseconds each: best of {runs} runs, and their median."
-    return Section(name, "timers, ns each", head, rows, bars, remark)
+    return Section(name, "timers, ns each", head, rows, bars, remark, unit="ns each, best of the runs")
 
 
 def once(peer, operation, pending, core):

@@ -7,11 +7,10 @@ import subprocess
 from . import process
 from .load import Load
 from .plot import shown
-from .programs import ROOT, die
+from .programs import EXAMPLES, die
 from .section import Section
 
 COUNTS = (1, 2)
-EXAMPLES = ("echo", "frames")
 # A server, and the load on it. What is sent can be read as strings of 20 bytes, see `src/pattern.rs`.
 LOADS = {
     "64 B ping-pong, 100 connections": (["echo"], ["--connections", 100]),
@@ -27,7 +26,7 @@ class Example:
     """A server that people run."""
 
     def __init__(self, name, *arguments, workers, cores):
-        program = ROOT / "target" / "release" / "examples" / name
+        program = EXAMPLES / name
         command = ["taskset", "-c", cores, program, "tcp:0:interface=127.0.0.1", *arguments]
         command += ["--workers", str(workers)]
         self.process = subprocess.Popen(
@@ -49,9 +48,6 @@ class Example:
 
 
 def measure(name, options):
-    build = ["cargo", "build", "--release", "--quiet"]
-    build += [word for name in EXAMPLES for word in ("--example", name)]
-    subprocess.run(build, cwd=ROOT, check=True)
     cores = f"{options.core},{options.core + 1}"
     rows, bars = [], []
     for what, (server, load) in LOADS.items():
@@ -65,7 +61,7 @@ def measure(name, options):
             bars.append((f"{what[:22]}: {workers} (retwist)", rate, rate, rate))
     head = ["load", "workers", "a second", "ratio", "server CPU ns each", "load's share of the CPU"]
     title = "several reactors on one port, two cores: messages or connections a second"
-    return Section(name, title, head, rows, bars)
+    return Section(name, title, head, rows, bars, unit="messages or connections a second")
 
 
 def turns(server, load, cores, options):

@@ -27,6 +27,8 @@ pub struct Args {
     pub seconds: f64,
     /// What the load does: `echo`, `churn`, `lines`.
     pub workload: String,
+    /// What a message of the load is: `bytes`; `get` and `post` for HTTP; `websocket`.
+    pub speak: String,
     /// The port is the number of a UNIX socket.
     pub unix: bool,
     /// With `cert.pem` and `key.pem`: TLS is spoken.
@@ -60,6 +62,7 @@ impl Args {
                 Long("messages") => args.messages = parser.value()?.parse()?,
                 Long("seconds") => args.seconds = parser.value()?.parse()?,
                 Long("workload") => args.workload = parser.value()?.string()?,
+                Long("speak") => args.speak = parser.value()?.string()?,
                 Long("unix") => args.unix = true,
                 Long("tls") => args.tls = Some(parser.value()?.into()),
                 Long("resume") => args.resume = true,
@@ -87,6 +90,7 @@ impl Default for Args {
             messages: 0,
             seconds: 1.0,
             workload: "echo".into(),
+            speak: "bytes".into(),
             unix: false,
             tls: None,
             resume: false,

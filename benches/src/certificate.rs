@@ -4,12 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use crate::args::{Args, Result};
+use crate::load::tickets::Tickets;
 
 /// Writes `cert.pem` and `key.pem`.
 pub fn make(folder: &Path) -> Result<()> {
@@ -39,8 +41,10 @@ pub(crate) fn client_config(folder: &Path, args: &Args) -> Result<Arc<ClientConf
     let builder = ClientConfig::builder_with_provider(Arc::new(provider));
     let builder = builder.with_safe_default_protocol_versions()?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    if !args.resume {
-        config.resumption = rustls::client::Resumption::disabled();
-    }
+    config.resumption = if args.resume {
+        Resumption::store(Arc::<Tickets>::default())
+    } else {
+        Resumption::disabled()
+    };
     Ok(Arc::new(config))
 }

@@ -16,10 +16,13 @@ use crate::pattern::Pattern;
 mod conversation;
 mod datagrams;
 mod lines;
+mod speech;
+pub(crate) mod tickets;
 mod wire;
 
 use conversation::Conversation;
 use datagrams::Datagrams;
+use speech::Speech;
 use wire::Dialer;
 
 /// This many connect at a time: the server's queue of connections has its limit.
@@ -35,6 +38,10 @@ struct Load<'a> {
     sent: u64,
     done: u64,
     left: u64,
+    /// Connections of this window whose TLS session was an earlier one.
+    resumed: u64,
+    /// Whether it is the first window, which has no earlier session.
+    first: bool,
 }
 
 /// What follows when this many messages have come back on a connection.
@@ -54,6 +61,8 @@ pub fn run(args: &Args) -> Result<()> {
         sent: 0,
         done: 0,
         left: 0,
+        resumed: 0,
+        first: true,
     };
     let mut all = match args.workload.as_str() {
         "echo" => load.everyone()?,
@@ -107,7 +116,7 @@ impl<'a> Load<'a> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         registry.register(wire.socket(), Token(at), interest)?;
-        Ok(Conversation::new(at, wire))
+        Ok(Conversation::new(at, wire, Speech::new(self.args)?))
     }
 
     /// Each answer is answered with a message.
@@ -132,11 +141,12 @@ impl<'a> Load<'a> {
             self.write(&mut conversation, 1)?;
             all.push(conversation);
         }
+        let before = self.done;
         self.pump(&mut all, end, Load::replace)?;
         for conversation in all {
-            conversation.wire.close();
+            self.close(conversation);
         }
-        Ok(())
+        self.check_resumption(self.done - before)
     }
 
     /// How much this window may send, and until when.
@@ -208,7 +218,7 @@ impl<'a> Load<'a> {
         }
         self.left -= messages;
         self.sent += messages;
-        conversation.send(messages as usize * self.args.size, &self.pattern)
+        conversation.send(messages, self.args.size, &self.pattern)
     }
 
     fn replace(&mut self, conversation: &mut Conversation, _: u64) -> Result<()> {
@@ -216,8 +226,25 @@ impl<'a> Load<'a> {
             return Ok(());
         }
         let fresh = self.connect(conversation.place)?;
-        std::mem::replace(conversation, fresh).wire.close();
+        let old = std::mem::replace(conversation, fresh);
+        self.close(old);
         self.write(conversation, 1)
+    }
+
+    fn close(&mut self, conversation: Conversation) {
+        self.resumed += u64::from(conversation.wire.is_resumed());
+        conversation.wire.close();
+    }
+
+    /// A figure of resumed handshakes is one only if the server resumes. A few may find that it has
+    /// forgotten their session.
+    fn check_resumption(&mut self, connections: u64) -> Result<()> {
+        let resumed = std::mem::take(&mut self.resumed);
+        let first = std::mem::take(&mut self.first);
+        if self.args.resume && !first && resumed < connections * 9 / 10 {
+            return Err(format!("of {connections} sessions the server resumed {resumed}").into());
+        }
+        Ok(())
     }
 }
 

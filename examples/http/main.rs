@@ -8,7 +8,7 @@
 //! ```
 //!
 //! HTTP/1.1 in clear, and HTTP/2 too under TLS, where the client agrees (ALPN). hyper knows nothing
-//! of the reactor, nor of TLS: it reads and writes an [`AsyncTransport`] by way of the thirty lines
+//! of the reactor, nor of TLS: it reads and writes an [`AsyncTransport`] by way of the forty lines
 //! at the end of this file, and is a task like any other. When the program is to end, no connection
 //! is closed before what is under way on it has been answered, for at most 10 s; `ending.rs` says what a drain is
 //! to a connection that is kept.
@@ -18,6 +18,7 @@ mod patience;
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
@@ -222,6 +223,12 @@ impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Tasks {
     }
 }
 
+thread_local! {
+    /// What is read goes through here into hyper's buffer, which safe code cannot lend. One for all
+    /// connections of a thread: one of its own for each call would be cleared each time.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; 64 * 1024].into());
+}
+
 /// A transport as hyper's own traits want it.
 struct Stream(AsyncTransport);
 
@@ -231,11 +238,12 @@ impl hyper::rt::Read for Stream {
         context: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut buffer = [0; 8192];
-        let room = buffer.len().min(cursor.remaining());
-        let count = ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer[..room]))?;
-        cursor.put_slice(&buffer[..count]);
-        Poll::Ready(Ok(()))
+        BUFFER.with_borrow_mut(|buffer| {
+            let room = buffer.len().min(cursor.remaining());
+            let count = ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer[..room]))?;
+            cursor.put_slice(&buffer[..count]);
+            Poll::Ready(Ok(()))
+        })
     }
 }
 

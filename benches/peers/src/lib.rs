@@ -15,6 +15,8 @@ mod tokio_lines;
 pub mod tokio_timers;
 mod tokio_udp;
 
+use tokio_forward::Buffers;
+
 pub fn serve(args: &Args) -> Result<()> {
     match args.peer.as_str() {
         "mio" => by_hand_plain::serve(args),
@@ -24,9 +26,12 @@ pub fn serve(args: &Args) -> Result<()> {
         "mio-unix" => by_hand_plain::serve_unix(args),
         "mio-udp" => by_hand_udp::serve(args),
         "tokio" => tokio_echo::serve(args),
-        "tokio-forward" => tokio_forward::serve(args),
+        "tokio-forward" => tokio_forward::serve(args, Buffers::Large),
+        "tokio-forward-8k" => tokio_forward::serve(args, Buffers::Default),
         "tokio-lines" => tokio_lines::serve(args),
         "tokio-rustls" => tokio_echo::serve_tls(args),
+        "tokio-rustls-forward" => tokio_forward::serve_tls(args, Buffers::Large),
+        "tokio-rustls-forward-8k" => tokio_forward::serve_tls(args, Buffers::Default),
         "tokio-unix" => tokio_echo::serve_unix(args),
         "tokio-udp" => tokio_udp::serve(args),
         other => Err(format!("there is no peer {other}").into()),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind};
 use socket2::{SockAddr, Socket, Type};
 
+use super::speech;
 use crate::args::{Args, Result};
 use crate::listener;
 
@@ -18,6 +19,7 @@ pub(super) struct Dialer {
     /// Many connections that last come from addresses of this process alone.
     lasting: bool,
     tls: Option<Arc<ClientConfig>>,
+    websocket: bool,
 }
 
 pub(super) struct Wire {
@@ -40,7 +42,12 @@ impl Dialer {
             None => None,
         };
         let lasting = args.workload == "echo" && !args.unix;
-        Ok(Dialer { to, lasting, tls })
+        Ok(Dialer {
+            to,
+            lasting,
+            tls,
+            websocket: args.speak == "websocket",
+        })
     }
 
     /// The connection with this number.
@@ -53,6 +60,10 @@ impl Dialer {
         if !self.to.is_unix() {
             socket.set_tcp_nodelay(true)?;
         }
+        let mut socket = std::net::TcpStream::from(socket);
+        if self.websocket {
+            speech::upgrade(&mut socket)?;
+        }
         socket.set_nonblocking(true)?;
         let tls = match &self.tls {
             Some(config) => {
@@ -64,7 +75,7 @@ impl Dialer {
             None => None,
         };
         Ok(Wire {
-            socket: TcpStream::from_std(socket.into()),
+            socket: TcpStream::from_std(socket),
             unsent: Vec::new(),
             tls,
         })
@@ -144,6 +155,12 @@ impl Wire {
     /// Whether there may be more although the last read was short.
     pub(super) fn has_more(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// Whether it goes on with the session of an earlier connection.
+    pub(super) fn is_resumed(&self) -> bool {
+        let tls = self.tls.as_ref();
+        tls.and_then(|tls| tls.handshake_kind()) == Some(HandshakeKind::Resumed)
     }
 
     pub(super) fn close(mut self) {
