@@ -124,7 +124,7 @@
 //! | use more than one core | [`Workers`] |
 //! | take over a socket that another program opened | [`AdoptedSocket`] |
 //! | be a service of systemd: its sockets, readiness, the watchdog | [`ListenFds`], [`ServiceManager`], `systemd:` [endpoints](endpoint) |
-//! | turn inside another loop, pass by pass | [`embedding`] |
+//! | run inside another loop, pass by pass | [`embedding`] |
 //! | write a program that does not know which reactor it runs on | [`FullReactor`], [below](#one-program-any-reactor) |
 //! | see what the reactor does, by connection and by port | [`Stats`], [`ReactorHandle::stats`], [`Figures`] |
 //! | ask a server that runs, have its figures collected, look at it in a browser (feature `operations`) | `operations` |
@@ -144,7 +144,7 @@
 //!
 //! # One program, any reactor
 //!
-//! A program needs no [`Reactor`], but only what a reactor does. [`FullReactor`] is all of that:
+//! A program need not name [`Reactor`]. The trait [`FullReactor`] has everything that a reactor does:
 //! streams, datagrams, time, threads, the beginning and the end. A [`Network`](deferred::Network) adds
 //! the names of hosts. Endpoints, clients, services, thread pools and executors take these, so a
 //! program that is handed a network runs unchanged on a reactor, in memory under a test that does
@@ -201,8 +201,8 @@
 //!
 //! retwist is for Linux (with glibc or musl), macOS, FreeBSD and Windows, with 64 and 32 bits, and for
 //! Rust 1.88 and newer. The tests run on Linux, those of the reactor with musl and 32 bits too, and on
-//! Windows as far as Wine shows it; for the other systems, everything is compiled. What a system is
-//! without is absent from these pages there, and does not fail when it is called:
+//! Windows as far as Wine shows it; for the other systems, everything is compiled. What a system
+//! lacks is absent from these pages there, and does not fail when it is called:
 //!
 //! | | Linux | macOS | FreeBSD | Windows |
 //! |---|---|---|---|---|
@@ -230,7 +230,7 @@
 //! | `idna` | yes | names of hosts with letters outside of ASCII |
 //! | `dns` | no | `deferred::names`: names by DNS on the reactor itself, and records of every type; the system and its threads stay the default |
 //! | `mail` | no | `mail`: clients of mail |
-//! | `operations` | no | `operations`: a console, and the three below |
+//! | `operations` | no | `operations`: a console, and the three below. Each of the three alone brings the console, too |
 //! | `health` | no | `operations::Health`: an endpoint that a load balancer asks for the health of the service |
 //! | `metrics` | no | `operations::metrics`: the figures of a reactor for the crate `metrics`, and an endpoint that Prometheus reads |
 //! | `page` | no | `operations::Page`: the figures of a reactor on a page in the browser |

@@ -105,7 +105,7 @@ impl ReactorHandle {
         Some(core.triggers.add(phase, event.into(), Box::new(call)))
     }
 
-    /// Has an event of the application happen: calls its triggers `before`, waits for what they hold,
+    /// Fires an event of the application: calls its triggers `before`, waits for what they hold,
     /// and calls those `during` and `after` it. A trigger is called once, so an event that happens
     /// again calls those that were added since. Until a held event has gone on, firing it again
     /// changes nothing.
@@ -155,7 +155,7 @@ impl ReactorHandle {
             .is_some_and(|core| core.triggers.remove(id))
     }
 
-    /// Whether it runs: from the `during` phase of its startup to that of its shutdown.
+    /// Whether the reactor is running: from the `during` phase of its startup to that of its shutdown.
     pub fn is_running(&self) -> bool {
         self.core.upgrade().is_some_and(|core| core.is_running())
     }
@@ -168,8 +168,8 @@ impl ReactorHandle {
         }
     }
 
-    /// Has `hook` called in each pass of the loop, around the one call in which it sleeps: the hook
-    /// does what it has to, calls [`Sleep::sleep`], and does what it has to afterwards. A language that
+    /// Calls `hook` in each pass of the loop, around the one call in which the loop sleeps: the hook
+    /// does its work before, calls [`Sleep::sleep`], and does its work after. A language that
     /// embeds the reactor gives up its lock there and takes it back. It takes the place of an earlier
     /// hook.
     ///
@@ -208,7 +208,7 @@ impl ReactorHandle {
     ///    processes and ports of datagrams. Connections that this side made hear nothing yet, since the
     ///    others may need them.
     /// 3. When all accepted connections and child processes have ended, or `longest` has passed, the reactor
-    ///    stops as [`stop`](ReactorHandle::stop) has it: what is left is closed in order.
+    ///    stops as after [`stop`](ReactorHandle::stop): what is left is closed in order.
     ///
     /// The log says how far it is. A `stop` meanwhile cuts it short, and a second call gives it another
     /// time from then on. Triggers of [`SystemEvent::Drain`] hear of it.

@@ -43,7 +43,7 @@ pub trait Protocol: 'static {
     #[doc(alias = "makeConnection")]
     fn connection_made(&mut self, transport: &TransportRef) {}
 
-    /// Bytes have come, at least one. How they are cut means nothing: test with one byte at a time,
+    /// Bytes have arrived, at least one. Where they are cut means nothing: test with one byte at a time,
     /// see [`testing`](crate::testing). What is not used now can be given back with
     /// [`unread`](crate::Transport::unread). Unless overridden, the bytes are thrown away.
     #[doc(alias = "dataReceived")]

@@ -110,8 +110,8 @@ pub trait Transport: Producer + fmt::Debug {
     fn write_control(&self, data: &[u8]);
 
     /// Closes the connection in order: nothing more is delivered, what was written is sent, a
-    /// close waits for a registered producer, and then closes both sides. If nothing can be sent
-    /// for [`close_timeout`](crate::StreamSettings::close_timeout) the connection is aborted.
+    /// registered producer finishes, and then both sides are closed. If nothing can be sent for
+    /// [`close_timeout`](crate::StreamSettings::close_timeout), the connection is aborted.
     #[doc(alias = "loseConnection")]
     fn lose_connection(&self);
 
@@ -173,8 +173,8 @@ pub trait Transport: Producer + fmt::Debug {
     /// gets it once, and then looks at it before each.
     fn reading(&self) -> &Reading;
 
-    /// Has `producer` held back while much is waiting to be sent, and asked for more when nothing
-    /// is. One at a time. On a connection that has gone it is told to stop.
+    /// Registers `producer`: the transport pauses it while much output is pending, and asks it for more
+    /// when none is. One at a time. On a connection that has gone it is told to stop.
     #[doc(alias = "registerProducer")]
     fn register_producer(
         &self,
@@ -195,7 +195,7 @@ pub trait Transport: Producer + fmt::Debug {
     /// asks before it sends them.
     fn waits_for_producer(&self) -> bool;
 
-    /// The protocol in the seat; none once the connection has ended.
+    /// The protocol in the seat; `None` once the connection has ended.
     fn protocol(&self) -> Option<ProtocolRef>;
 
     /// Puts `next` in the seat and returns the protocol that was there, which hears nothing of it.
@@ -211,12 +211,12 @@ pub trait Transport: Producer + fmt::Debug {
     /// a kind that has no numbers.
     fn connection_id(&self) -> Option<ConnectionId>;
 
-    /// Where the other end is; [`Address::Unknown`] when the connection has gone (it is still known
+    /// The address of the other end; [`Address::Unknown`] when the connection has gone (it is still known
     /// in `connection_lost`).
     #[doc(alias = "getPeer")]
     fn peer(&self) -> Address;
 
-    /// Where this end is.
+    /// The address of this end.
     #[doc(alias = "getHost")]
     fn host(&self) -> Address;
 
