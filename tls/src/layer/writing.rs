@@ -150,7 +150,7 @@ impl TlsTransport {
         })
     }
 
-    /// The protocol above is not held back on account of the queue any more; the transport below decides.
+    /// The protocol above is no longer held back on account of the queue; the transport below decides.
     pub(super) fn release(&self) {
         if self.state.is(Facts::HOLDS) {
             self.state.clear(Facts::HOLDS);
