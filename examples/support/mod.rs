@@ -21,6 +21,8 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
@@ -131,13 +133,20 @@ where
     let outcome = match understood {
         Ok((operation, (workers, set_up))) => {
             let supervised = operation.clone();
+            let serves = Arc::new(AtomicBool::new(false));
+            let is_server = serves.clone();
             raise_limits();
             workers
                 .settings(operation.settings())
                 .when_listening(announce)
-                .supervised(move |reactor| operate(reactor, &supervised, true))
+                .supervised(move |reactor| {
+                    operate(reactor, &supervised, is_server.load(Ordering::Relaxed))
+                })
                 .run(|worker| {
                     set_up(worker)?;
+                    // On standard input, or on a terminal, it is one client's, and ends with that.
+                    let listens = !worker.stats().ports.is_empty();
+                    serves.fetch_or(listens, Ordering::Relaxed);
                     operation.watches().start(worker, worker.number())
                 })
         }

@@ -72,7 +72,7 @@ def by_arrival(files):
 def talk(command, *exchanges, expect=0):
     """Says things to a program, and ends its input; the program must then end too.
 
-    Each exchange is what to say, and how a line of the answer begins. A reply such as "331" is looked for at the beginning of a line
+    Each exchange is what to say, and how a line of the answer begins, or a pattern. A reply such as "331" is looked for at the beginning of a line
     alone: the same digits stand in ports and fingerprints, which clients print as well.
 
     For clients that leave at the end of their input, although more is to come.
@@ -89,7 +89,10 @@ def talk(command, *exchanges, expect=0):
     with process:
         for said, answer in exchanges:
             heard = len(output)
-            answered = re.compile(b"^" + re.escape(answer.encode()) + b".*\n", re.MULTILINE)
+            if isinstance(answer, re.Pattern):
+                answered = answer
+            else:
+                answered = re.compile(b"^" + re.escape(answer.encode()) + b".*\n", re.MULTILINE)
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(said.encode())
                 process.stdin.flush()

@@ -11,7 +11,8 @@ import threading
 from common import EXAMPLES, HERE, PATIENCE, Process, Server, TestCase
 from common import authority, example, main, needs, run, stunnel, stunnel_client, talk, twisted
 
-HELLO = ("hello\n", "hello")
+# s_client prints what it receives into the middle of a line, where that is the dump of a long ticket.
+HELLO = ("hello\n", re.compile(rb"hello\n"))
 LARGE = os.urandom(5_000_000)
 
 
@@ -42,7 +43,7 @@ class TlsServer(TestCase):
         with self.serve() as server:
             for option, version in VERSIONS.items():
                 output = self.s_client(server, option)
-                assert "Verify return code: 0 (ok)" in output and "\nhello\n" in output, output
+                assert "Verify return code: 0 (ok)" in output and "hello\n" in output, output
                 server.says(f"{version}, ")
                 server.says("for localhost")
 
@@ -63,7 +64,7 @@ class TlsServer(TestCase):
                 output = self.s_client(server, option, "-sess_out", session)
                 assert "New, TLSv1" in output, output
                 output = self.s_client(server, option, "-sess_in", session)
-                assert "Reused, TLSv1" in output and "\nhello\n" in output, output
+                assert "Reused, TLSv1" in output and "hello\n" in output, output
             server.says("resumed")
 
     def test_s_client_certificates(self):
@@ -78,15 +79,15 @@ class TlsServer(TestCase):
             for wish in ["none", "optional", "required"]:
                 with Server("tls_echo", *identity, "--client-cert", wish) as server:
                     output = self.s_client(server, option, "-cert", mine)
-                    assert "\nhello\n" in output, output
+                    assert "hello\n" in output, output
                     server.says(" certificates")
                     assert (" 0 certificates" in server.text()) == (wish == "none"), server.text()
                     output = self.s_client(server, option, expect=None)
-                    assert ("\nhello\n" in output) == (wish != "required"), output
+                    assert ("hello\n" in output) == (wish != "required"), output
                     alert = "certificate required" in output or "handshake failure" in output
                     assert alert == (wish == "required"), output
                     output = self.s_client(server, option, "-cert", stranger, expect=None)
-                    assert ("\nhello\n" in output) == (wish == "none"), output
+                    assert ("hello\n" in output) == (wish == "none"), output
 
     def test_what_it_learns_of_the_client(self):
         authority(self.path)
@@ -100,7 +101,7 @@ class TlsServer(TestCase):
                 assert "OCSP Response Status: successful" in output, output
                 server.says("peer signs ECDSA_NISTP256_SHA256")
             output = self.s_client(server, "-groups", "X448:P-256")
-            assert "\nhello\n" in output and "OCSP response: no response sent" not in output, output
+            assert "hello\n" in output and "OCSP response: no response sent" not in output, output
             server.says("after HelloRetryRequest")
 
     def test_a_session_outlives_the_server(self):
@@ -114,12 +115,12 @@ class TlsServer(TestCase):
                 assert "New, TLSv1" in self.s_client(server, option, "-sess_out", session)
             with Server("tls_echo", *serve) as server:
                 output = self.s_client(server, option, "-sess_in", session)
-                assert "Reused, TLSv1" in output and "\nhello\n" in output, output
+                assert "Reused, TLSv1" in output and "hello\n" in output, output
                 server.says("resumed")
             keys.write_bytes(os.urandom(80))
             with Server("tls_echo", *serve) as server:
                 output = self.s_client(server, option, "-sess_in", session)
-                assert "New, TLSv1" in output and "\nhello\n" in output, output
+                assert "New, TLSv1" in output and "hello\n" in output, output
 
     def test_s_client_exports_the_same(self):
         with self.serve("--channel-binding") as server:
@@ -152,11 +153,11 @@ class TlsServer(TestCase):
             for priority in ["NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.3"]:
                 client = ["gnutls-cli", "--x509cafile", self.ca, "--priority", priority, "--alpn", "one"]
                 output = talk([*client, "-p", server.port, "localhost"], HELLO)
-                assert "certificate is trusted" in output and "\nhello\n" in output, output
+                assert "certificate is trusted" in output and "hello\n" in output, output
                 server.says("ALPN one")
             client = ["gnutls-cli", "--x509cafile", self.ca, "--resume", "--waitresumption"]
             output = talk([*client, "-p", server.port, "localhost"], HELLO)
-            assert "This is a resumed session" in output and "\nhello\n" in output, output
+            assert "This is a resumed session" in output and "hello\n" in output, output
 
     def test_python(self):
         """Much there, and back at the same time."""

@@ -6,7 +6,8 @@ use std::net::{Shutdown, TcpListener};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
+use std::sync::mpsc::{Receiver, channel};
+use std::{env, fs, thread};
 
 use crate::program::{PATIENCE, connect, connect_soon, example, has, read_all};
 use crate::started::Started;
@@ -91,26 +92,34 @@ fn the_service_may_do_little() {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// What the manager hears on its socket.
+/// What the manager hears on its socket. It reads all the time, as systemd does: the system keeps ten notices, and
+/// those of a watchdog fill that in a second.
 struct Manager {
     path: PathBuf,
-    socket: UnixDatagram,
+    notices: Receiver<String>,
 }
 
 impl Manager {
     fn new(folder: &Path) -> Self {
         let path = folder.join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        Manager { path, socket }
+        let (sender, notices) = channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count) = socket.recv(&mut buffer) {
+                let notice = String::from_utf8_lossy(&buffer[..count]).into_owned();
+                if sender.send(notice).is_err() {
+                    break;
+                }
+            }
+        });
+        Manager { path, notices }
     }
 
     /// Waits for a notice that begins like this, and returns it. Those before it are dropped.
     fn hears(&self, begins: &str) -> String {
         loop {
-            let mut buffer = [0; 4096];
-            let count = self.socket.recv(&mut buffer).expect(begins);
-            let notice = String::from_utf8_lossy(&buffer[..count]).into_owned();
+            let notice = self.notices.recv_timeout(PATIENCE).expect(begins);
             if notice.starts_with(begins) {
                 return notice;
             }
