@@ -41,6 +41,16 @@ fn exposed() -> BTreeSet<String> {
         let exposition = Exposition::new(Rc::new(reactor.clone()))?;
         let kept = (ThreadPool::new(&reactor), reactor.watch_loop());
         worker.listen_tcp(([127, 0, 0, 1], 0), |_| Nothing)?;
+        // These are there from the first handshake on, and from the first that fails.
+        let clock = worker.time();
+        for name in [
+            "tls_handshakes",
+            "tls_resumptions",
+            "tls_failures",
+            "tls_peer_alerts",
+        ] {
+            clock.figures().counter(name);
+        }
         exposition.render();
         told.lock().unwrap().clone_from(&exposition.render());
         worker.call_when_running(move || {

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle, ThreadId};
@@ -22,21 +23,37 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 
 /// Holds callbacks until it is opened.
 #[derive(Clone)]
-pub struct Gate(Arc<(Mutex<Receiver<()>>, Sender<()>)>);
+pub struct Gate(Arc<Keeper>);
+
+struct Keeper {
+    keys: Mutex<Receiver<()>>,
+    opens: Sender<()>,
+    is_reached: AtomicBool,
+}
 
 impl Gate {
     pub fn new() -> Self {
-        let (sender, receiver) = mpsc::channel();
-        Gate(Arc::new((Mutex::new(receiver), sender)))
+        let (opens, keys) = mpsc::channel();
+        Gate(Arc::new(Keeper {
+            keys: Mutex::new(keys),
+            opens,
+            is_reached: AtomicBool::new(false),
+        }))
     }
 
     /// Waits until it is opened, once for each call.
     fn wait(&self) {
-        self.0.0.lock().unwrap().recv().unwrap();
+        self.0.is_reached.store(true, Ordering::SeqCst);
+        self.0.keys.lock().unwrap().recv().unwrap();
     }
 
     pub fn open(&self) {
-        self.0.1.send(()).unwrap();
+        self.0.opens.send(()).unwrap();
+    }
+
+    /// Whether a callback has begun to wait.
+    pub fn is_reached(&self) -> bool {
+        self.0.is_reached.load(Ordering::SeqCst)
     }
 }
 

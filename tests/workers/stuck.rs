@@ -73,6 +73,8 @@ fn a_worker_that_hangs_is_replaced_with_what_waits_in_its_queue() {
     );
     let mut hung = connect_to(running.address, 1);
     hung.write_all(b"h").unwrap();
+    // What it has accepted before is its own.
+    assert!(soon(|| gate.is_reached()));
     // Some of these wait in the queue of the one that hangs, until it is replaced.
     for _ in 0..50 {
         let (mut stream, _) = connect(running.address).unwrap();
