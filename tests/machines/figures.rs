@@ -42,7 +42,7 @@ fn exposed() -> BTreeSet<String> {
         let kept = (ThreadPool::new(&reactor), reactor.watch_loop());
         worker.listen_tcp(([127, 0, 0, 1], 0), |_| Nothing)?;
         // These are there from the first handshake on, and from the first that fails.
-        let clock = worker.time();
+        let clock = worker.clock();
         for name in [
             "tls_handshakes",
             "tls_resumptions",
