@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::thread::{self, Scope};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use retwist_reactor::{Address, Reactor, ReactorHandle, ReactorSettings, catch_panic};
 
@@ -26,7 +26,6 @@ pub use others::OtherWorkers;
 use ports::Ports;
 pub use replacing::Replacing;
 pub use status::WorkersStatus;
-use watchdog::Watchdog;
 pub use watchdog::WhenStuck;
 pub use worker::Worker;
 
@@ -258,19 +257,7 @@ impl Workers {
             Ports::default()
         }
         .balanced(self.balance);
-        let watchdog = self
-            .watchdog
-            .map(|(period, when_stuck)| Watchdog::new(period, when_stuck, Instant::now()));
-        let mut crew = Crew::new(
-            scope,
-            set_up,
-            supervisor,
-            self.settings,
-            ports.clone(),
-            self.status,
-            self.replacing,
-            watchdog,
-        );
+        let mut crew = Crew::new(scope, set_up, supervisor, ports.clone(), &self);
         for number in 0..count {
             crew.add(number)?;
         }

@@ -1,7 +1,9 @@
 //! The servers of this project, each written as its users would write it. Every one prints the port
 //! that it listens on, and runs until it is killed.
 
-use retwist_reactor::{FactoryRef, Reactor, TcpListen, UdpListen, UnixListen, UnixName, factory};
+use retwist_reactor::{
+    FactoryRef, IntoFactory, Reactor, TcpListen, UdpListen, UnixListen, UnixName, factory,
+};
 use retwist_tls::{Identity, ServerOptions, TlsFactory, TlsRole};
 
 use crate::args::{Args, Result};
@@ -26,6 +28,11 @@ pub fn serve(args: &Args) -> Result<()> {
         "retwist-forward" => forward::factory(&reactor, args.to),
         other => return Err(format!("there is no server {other}").into()),
     };
+    serve_on(&reactor, args, factory)
+}
+
+/// Serves the connections to the port that was named, on this reactor.
+pub fn serve_on(reactor: &Reactor, args: &Args, factory: impl IntoFactory) -> Result<()> {
     let how = TcpListen::port(args.port).interface([127, 0, 0, 1]);
     let port = reactor.listen_tcp_factory(how, factory)?;
     if let Some(address) = port.address().socket() {

@@ -18,8 +18,8 @@ use retwist_reactor::{
 
 use self::place::{Place, Serving, State};
 use self::thread::{Ended, News, Report, Thread, ThreadNumber};
-use super::watchdog::Found;
-use super::{Cause, Ports, Replacing, Watchdog, WhenStuck, Worker, WorkersError, WorkersStatus};
+use super::watchdog::{Found, Watchdog};
+use super::{Cause, Ports, Replacing, WhenStuck, Worker, Workers, WorkersError, WorkersStatus};
 
 /// How long a worker may take to end after a second signal. The loop needs no time for that; a
 /// callback that does not return takes all there is.
@@ -71,27 +71,26 @@ pub(super) struct Crew<'scope, 'env, S> {
 }
 
 impl<'scope, 'env, S: Fn(&Worker) -> Result<(), Cause> + Sync> Crew<'scope, 'env, S> {
-    #[expect(clippy::too_many_arguments, reason = "it is made in one place")]
+    /// A crew that is as `workers` says, and has no worker yet.
     pub(super) fn new(
         scope: &'scope Scope<'scope, 'env>,
         set_up: &'scope S,
         supervisor: Reactor,
-        settings: ReactorSettings,
         ports: Ports,
-        status: WorkersStatus,
-        replacing: Option<Replacing>,
-        watchdog: Option<Watchdog>,
+        workers: &Workers,
     ) -> Self {
         let (reporting, reports) = mpsc::channel();
         Crew {
             scope,
             set_up,
             supervisor,
-            settings,
+            settings: workers.settings.clone(),
             ports,
-            status,
-            replacing,
-            watchdog,
+            status: workers.status.clone(),
+            replacing: workers.replacing.clone(),
+            watchdog: workers
+                .watchdog
+                .map(|(period, when_stuck)| Watchdog::new(period, when_stuck, Instant::now())),
             places: Vec::new(),
             active: Rc::default(),
             reports,

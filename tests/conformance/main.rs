@@ -14,7 +14,7 @@ use retwist_conformance::streams::{Descriptors, Pipes, SocketPair};
 use retwist_conformance::streams::{Holding, Layered, Memory, Plain, TcpV4, TcpV6};
 
 #[cfg(unix)]
-use ways::UnixPassing;
+use ways::OnReactor;
 use ways::{Http, Limited, Policies, Proxied, Socks, Throttled, Through, Tls};
 
 mod ways;
@@ -53,15 +53,15 @@ retwist_conformance::streams! {
     #[cfg(unix)]
     unix_stream: retwist_conformance::streams::Unix,
     #[cfg(unix)]
-    adopted_tcp: ways::AdoptedTcp,
+    adopted_tcp: OnReactor<ways::AdoptedTcp>,
     #[cfg(unix)]
-    adopted_unix: ways::AdoptedUnix,
+    adopted_unix: OnReactor<ways::AdoptedUnix>,
     #[cfg(unix)]
-    passed_tcp: ways::PassedTcp,
+    passed_tcp: OnReactor<ways::PassedTcp>,
     #[cfg(unix)]
-    passed_unix: ways::PassedUnix,
+    passed_unix: OnReactor<ways::PassedUnix>,
     #[cfg(unix)]
-    unix_passing: UnixPassing,
+    unix_passing: OnReactor<ways::UnixPassing>,
     #[cfg(unix)]
     child_process: retwist_conformance::streams::Child,
     #[cfg(unix)]

@@ -5,6 +5,8 @@ mod adopted;
 #[cfg(all(unix, not(target_vendor = "apple")))]
 mod fifos;
 #[cfg(unix)]
+mod on_reactor;
+#[cfg(unix)]
 mod passed;
 #[cfg(unix)]
 mod passing;
@@ -16,6 +18,8 @@ mod tls;
 pub use adopted::{AdoptedTcp, AdoptedUnix};
 #[cfg(all(unix, not(target_vendor = "apple")))]
 pub use fifos::Fifos;
+#[cfg(unix)]
+pub use on_reactor::OnReactor;
 #[cfg(unix)]
 pub use passed::{PassedTcp, PassedUnix};
 #[cfg(unix)]

@@ -129,18 +129,7 @@ fn sockets_that_the_program_knows_by_their_numbers_keep_them() {
             format!("[ -n \"$LISTEN_FDS\" ] || exec {number}<&{here} {here}<&-; ")
         };
         let script = format!("{moved}ECHO fd:{number}:domain=INET \"$@\"");
-        let installed = Installed::program(
-            &format!("number-{number}"),
-            service::example("echo"),
-            &script,
-        );
-        let mut service = Service::start_at(installed.path(), &["tcp:0:interface=127.0.0.1"]);
-        drop(listener);
-        for _ in 0..2 {
-            restarted(&mut service);
-            asks(address);
-        }
-        service.stop();
+        serves_on(&format!("number-{number}"), &script, listener, address);
     }
 }
 
@@ -155,7 +144,12 @@ fn sockets_of_a_service_manager_are_passed_on() {
     let script = format!(
         "if [ -z \"$LISTEN_FDS\" ]; then {moved}export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web; fi\nECHO systemd:name=web \"$@\""
     );
-    let installed = Installed::program("manager", service::example("echo"), &script);
+    serves_on("manager", &script, listener, address);
+}
+
+/// The program that this script starts is restarted twice, and serves at this address all the time.
+fn serves_on(name: &str, script: &str, listener: TcpListener, address: SocketAddr) {
+    let installed = Installed::program(name, service::example("echo"), script);
     let mut service = Service::start_at(installed.path(), &["tcp:0:interface=127.0.0.1"]);
     drop(listener);
     for _ in 0..2 {

@@ -14,10 +14,7 @@ fn one_that_cannot_be_started() {
         service.signal(Signal::USR2);
         let why = service.logs(said("the restart has failed"));
         assert!(why.contains("this program goes on"), "{why}");
-        installed.install(None);
-        let before = service.pid();
-        service.restart();
-        assert_ne!(service.pid(), before);
+        installed.is_replaced(service);
     });
 }
 
@@ -42,8 +39,7 @@ fn one_that_is_killed_before_it_is_ready_and_a_restart_in_the_middle_of_a_restar
         service.logs(said("there is one under way"));
         service::signal_to(service.successor(), Signal::KILL);
         service.logs(said("the restart has failed"));
-        installed.install(None);
-        service.restart();
+        installed.is_replaced(service);
     });
 }
 

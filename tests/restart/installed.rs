@@ -37,6 +37,14 @@ impl Installed {
         fs::rename(&next, &self.path).unwrap();
     }
 
+    /// The next version is as it should be, and takes over.
+    pub fn is_replaced(&self, service: &mut Service) {
+        self.install(None);
+        let before = service.pid();
+        service.restart();
+        assert_ne!(service.pid(), before);
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -26,9 +26,10 @@ pub trait Client: Send {
     /// One request and its answer.
     fn exchange(&mut self) -> Result<Then, Lost>;
 
-    /// Waits until the server says the goodbye of its protocol, and says nothing meanwhile.
+    /// Waits until the server says the goodbye of its protocol, and says nothing meanwhile. Where the protocol has
+    /// none, to be asked to stay is to be cut off.
     fn stay(&mut self) -> Lost {
-        unimplemented!("this protocol has no goodbye")
+        Lost::Cut(io::Error::other("this protocol has no goodbye"))
     }
 }
 

@@ -11,26 +11,16 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use retwist_benches::args::{Args, Result};
-use retwist_benches::listener;
-use tokio::net::TcpListener;
 
-use crate::DAY;
+use crate::{DAY, on_tokio};
 
 pub(crate) fn serve(args: &Args) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::from_std(listener::bind(args.port)?)?;
-        listener::listening(listener.local_addr()?);
-        loop {
-            let (socket, _) = listener.accept().await?;
-            let serving =
-                http1::Builder::new().serve_connection(TokioIo::new(socket), service_fn(answer));
-            tokio::spawn(async move {
-                // How it ends is seen by the client.
-                let _ = serving.await;
-            });
+    on_tokio::each(args, |socket| {
+        let serving =
+            http1::Builder::new().serve_connection(TokioIo::new(socket), service_fn(answer));
+        async {
+            // How it ends is seen by the client.
+            let _ = serving.await;
         }
     })
 }

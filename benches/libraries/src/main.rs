@@ -5,6 +5,7 @@ use retwist_benches::args::{Args, Result};
 
 mod hyper_tokio;
 mod ntex_http;
+mod on_tokio;
 mod retwist_websocket;
 mod tokio_websocket;
 

@@ -2,10 +2,10 @@
 
 use async_tungstenite::accept_async;
 use futures_util::StreamExt;
+use retwist::Reactor;
 use retwist::deferred::{AsyncTransport, Executor};
-use retwist::{Reactor, TcpListen};
 use retwist_benches::args::{Args, Result};
-use retwist_benches::listener;
+use retwist_benches::servers;
 
 pub(crate) fn serve(args: &Args) -> Result<()> {
     let reactor = Reactor::new()?;
@@ -20,13 +20,7 @@ pub(crate) fn serve(args: &Args) -> Result<()> {
         }));
         protocol
     });
-    let how = TcpListen::port(args.port).interface([127, 0, 0, 1]);
-    let port = reactor.listen_tcp_factory(how, factory)?;
-    if let Some(address) = port.address().socket() {
-        listener::listening(address);
-    }
-    reactor.run()?;
-    Ok(())
+    servers::serve_on(&reactor, args, factory)
 }
 
 async fn echo(connection: AsyncTransport) {

@@ -2,22 +2,13 @@
 
 use futures_util::{SinkExt, StreamExt};
 use retwist_benches::args::{Args, Result};
-use retwist_benches::listener;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_tungstenite::accept_async;
 
+use crate::on_tokio;
+
 pub(crate) fn serve(args: &Args) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::from_std(listener::bind(args.port)?)?;
-        listener::listening(listener.local_addr()?);
-        loop {
-            let (socket, _) = listener.accept().await?;
-            tokio::spawn(echo(socket));
-        }
-    })
+    on_tokio::each(args, echo)
 }
 
 async fn echo(connection: TcpStream) {

@@ -50,28 +50,22 @@ impl<T: Send + 'static> Team<T> {
             // This member takes part.
             drop(self.inherit(left));
         }
-        let mut item = item;
-        while let Some(other) = self.less_busy_than(own) {
-            match other.offer(item) {
-                Ok(()) => return None,
-                Err(back) => {
-                    // It has ended just now.
-                    self.leave(&other);
-                    item = back;
-                }
-            }
-        }
-        Some(item)
+        self.give(item, || self.less_busy_than(own))
     }
 
     /// Gives away what was left by a member that has left; it is returned if there is no other.
     pub(super) fn inherit(&self, item: T) -> Option<T> {
-        let mut item = item;
-        while let Some((_, other)) = self.least_busy(None) {
-            match other.offer(item) {
+        self.give(item, || Some(self.least_busy(None)?.1))
+    }
+
+    /// Gives this to the member that `chosen` names, to the next one if that has ended just now, and returns it
+    /// if none is named.
+    fn give(&self, mut item: T, chosen: impl Fn() -> Option<Inbox<T>>) -> Option<T> {
+        while let Some(member) = chosen() {
+            match member.offer(item) {
                 Ok(()) => return None,
                 Err(back) => {
-                    self.leave(&other);
+                    self.leave(&member);
                     item = back;
                 }
             }

@@ -237,8 +237,8 @@ impl<W: Wire> Stream<W> {
     /// The protocol may be in the middle of a delivery, and go on writing: the peer is offered what waits
     /// now, before it is too much.
     fn press_back_at_once(&self) {
-        let (waiting, settings) = (self.waiting(), self.settings());
-        if waiting <= settings.high_water || !settings.read_pauses {
+        let waiting = self.waiting();
+        if !self.is_too_much(waiting) {
             return;
         }
         if self.is(Facts::WRITABLE) {
@@ -248,14 +248,17 @@ impl<W: Wire> Stream<W> {
         }
     }
 
+    /// Whether the peer is not to be read while so much waits for it. A producer is held back in its place.
+    fn is_too_much(&self, waiting: usize) -> bool {
+        let settings = self.settings();
+        waiting > settings.high_water && settings.read_pauses && !self.is(Facts::PRODUCER)
+    }
+
     /// A peer that takes nothing is not read, and what has been read of it waits.
     pub(super) fn press_back(&self, waiting: usize) {
         if waiting == 0 {
             self.relieve();
-            return;
-        }
-        let settings = self.settings();
-        if waiting > settings.high_water && settings.read_pauses && !self.is(Facts::PRODUCER) {
+        } else if self.is_too_much(waiting) {
             self.set(Facts::READ_BACKPRESSURE);
             self.seat.hold();
         }

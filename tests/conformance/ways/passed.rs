@@ -2,22 +2,20 @@
 
 use std::cell::Cell;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use retwist::{
-    Address, AdoptedSocket, Clock, PassTarget, Protocol, ProtocolRef, Reactor, TcpConnect,
-    TcpListen, TransportRef, factory,
+    Address, AdoptedSocket, PassTarget, Protocol, ProtocolRef, Reactor, TcpConnect, TcpListen,
+    TransportRef, factory,
 };
-use retwist_conformance::streams::{Ability, Cut, Facts, How, Way};
+use retwist_conformance::streams::{Cut, Facts, How, TcpV4, Unix, Way};
+
+use super::on_reactor::Connects;
 
 /// TCP: one side is accepted, and passed on at once.
-pub struct PassedTcp {
-    how: How,
-    reactor: Reactor,
-}
+pub struct PassedTcp;
 
 /// One half of a pair of UNIX sockets is passed on.
-pub struct PassedUnix(PassedTcp);
+pub struct PassedUnix;
 
 /// Passes its connection on.
 struct Porter(PassTarget);
@@ -28,85 +26,44 @@ impl Protocol for Porter {
     }
 }
 
-impl PassedTcp {
-    /// Where this protocol gets a connection that is passed on.
-    fn target(&self, protocol: ProtocolRef) -> PassTarget {
-        let protocol = Cell::new(Some(Cut::under(protocol, self.how.cut)));
-        let build = factory(move |_: &Address| protocol.take());
-        let settings = self.how.server.clone();
-        self.reactor.accept_passed_factory(settings, build).unwrap()
-    }
+/// Where this protocol gets a connection that is passed on.
+fn target(reactor: &Reactor, how: &How, protocol: ProtocolRef) -> PassTarget {
+    let protocol = Cell::new(Some(Cut::under(protocol, how.cut)));
+    let build = factory(move |_: &Address| protocol.take());
+    let settings = how.server.clone();
+    reactor.accept_passed_factory(settings, build).unwrap()
 }
 
-impl Way for PassedTcp {
+impl Connects for PassedTcp {
     fn facts() -> Facts {
-        Facts::new(8_000_000).without(Ability::MoveTime)
+        TcpV4::facts()
     }
 
-    fn new(how: How) -> Self {
-        let reactor = Reactor::new().unwrap();
-        PassedTcp { how, reactor }
-    }
-
-    fn connect(&mut self, client: ProtocolRef, server: ProtocolRef) {
-        let target = self.target(server);
+    fn connect(reactor: &Reactor, how: &How, client: ProtocolRef, server: ProtocolRef) {
+        let target = target(reactor, how, server);
         let listen = TcpListen::port(0).interface([127, 0, 0, 1]);
-        let listen = listen.settings(self.how.server.clone());
-        let port = self
-            .reactor
-            .listen_tcp(listen, move |_| Porter(target.clone()));
+        let listen = listen.settings(how.server.clone());
+        let port = reactor.listen_tcp(listen, move |_| Porter(target.clone()));
         let address = port.unwrap().address().socket().unwrap();
-        let client = Cell::new(Some(Cut::under(client, self.how.cut)));
-        let connect = TcpConnect::address(address).settings(self.how.client.clone());
-        self.reactor.connect_tcp(connect, move |_| client.take());
-    }
-
-    fn pass(&self, wait: Duration) {
-        self.reactor.iterate(wait).unwrap();
-    }
-
-    fn one_pass(&self) {
-        self.pass(Duration::ZERO);
-    }
-
-    fn clock(&self) -> Clock {
-        self.reactor.clock().clone()
+        let client = Cell::new(Some(Cut::under(client, how.cut)));
+        let connect = TcpConnect::address(address).settings(how.client.clone());
+        reactor.connect_tcp(connect, move |_| client.take());
     }
 }
 
-impl Way for PassedUnix {
+impl Connects for PassedUnix {
     fn facts() -> Facts {
-        Facts::new(8_000_000)
-            .without(Ability::ShowBreak)
-            .without(Ability::BreakAPause)
-            .without(Ability::MoveTime)
+        Unix::facts()
     }
 
-    fn new(how: How) -> Self {
-        PassedUnix(PassedTcp::new(how))
-    }
-
-    fn connect(&mut self, client: ProtocolRef, server: ProtocolRef) {
+    fn connect(reactor: &Reactor, how: &How, client: ProtocolRef, server: ProtocolRef) {
         let (one, other) = UnixStream::pair().unwrap();
-        let PassedTcp { how, reactor } = &self.0;
-        let target = self.0.target(server);
+        let target = target(reactor, how, server);
         let one = AdoptedSocket::from(one).settings(how.client.clone());
         let client = Cut::under(client, how.cut);
         reactor.adopt_stream_connection(one, client).unwrap();
         reactor
             .adopt_stream_connection(other, Porter(target))
             .unwrap();
-    }
-
-    fn pass(&self, wait: Duration) {
-        self.0.pass(wait);
-    }
-
-    fn one_pass(&self) {
-        self.0.one_pass();
-    }
-
-    fn clock(&self) -> Clock {
-        self.0.clock()
     }
 }

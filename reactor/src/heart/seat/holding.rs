@@ -38,10 +38,11 @@ impl Seat {
     /// Whether the facts that the occupant hears with its bytes have to wait.
     pub(super) fn held_back(&self) -> Facts {
         let is_held = self.state.is(Facts::HELD) && self.state.phase() != Phase::Lost;
-        match (self.is_paused(), is_held) {
-            (true, _) => Facts::REDELIVER | Facts::END_OF_INPUT,
-            (_, true) if self.state.is(Facts::UNREAD) => Facts::REDELIVER | Facts::END_OF_INPUT,
-            _ => Facts::empty(),
+        // An end of input that has no bytes before it need not wait for the output.
+        if self.is_paused() || is_held && self.state.is(Facts::UNREAD) {
+            Facts::REDELIVER | Facts::END_OF_INPUT
+        } else {
+            Facts::empty()
         }
     }
 
